@@ -1,0 +1,123 @@
+import type { Id } from '../schema/event.ts'
+import { ok, refuse, type Result } from '../schema/refusal.ts'
+import { bearer } from './authenticate/token.ts'
+import { createAuthenticator } from './authenticate/authenticate.ts'
+import { decide } from './decide/decide.ts'
+import { compile } from './decide/policy.ts'
+import type { Ports } from './ports.ts'
+import { faultRefusal } from './problem.ts'
+import type { Masked } from './protocol/protocol.ts'
+import { createRecorder, type Story } from './record/story.ts'
+import { findConnection } from './resolve/connection.ts'
+import { claim } from './resolve/idempotency.ts'
+import { findLock } from './resolve/locks.ts'
+import { reserve } from './resolve/meter.ts'
+import { readQuery } from './resolve/query.ts'
+import { createSessions } from './resolve/session.ts'
+import { createStanding } from './resolve/standing.ts'
+
+/** One call as the rim hands it over: nothing in it is trusted yet. `body` is read only after the caller is known. */
+export interface Call {
+  readonly authorization: string | null
+  readonly session: string | null
+  readonly connection: string
+  readonly idempotencyKey: string | null
+  readonly body: () => Promise<Result<unknown>>
+}
+/** `stored`: the serialised answer of an earlier call with the same Idempotency-Key, given only after the decision was made again. */
+export type Answer =
+  | { readonly masked: Masked; readonly batch: boolean; readonly outcome: Id<'evt'>; readonly keep: (status: number, body: string) => Promise<void> }
+  | { readonly stored: { readonly status: number; readonly body: string } }
+export interface Reply<T> { readonly evaluation: Id<'eval'>; readonly session: Id<'ses'> | null; readonly result: Result<T> }
+
+export function createGate(ports: Ports) {
+  const standing = createStanding(ports, compile)
+  const authenticate = createAuthenticator(ports)
+  const sessions = createSessions(ports)
+  const recorder = createRecorder(ports)
+
+  /** Token → policy in force → caller → session. Every route that wants a token starts here. Refusals here are counted, not recorded. */
+  async function admit(call: Pick<Call, 'authorization' | 'session'>) {
+    const token = bearer(call.authorization)                   // structure only: garbage costs no read and no signature check
+    if (!token.ok) return token
+    const current = await standing.current()                   // the freshness read, when the copy at hand is older than 2 s
+    if (!current.ok) return current
+    const caller = await authenticate(token.value, current.value.policy.issuers)
+    if (!caller.ok) return caller
+    const session = await sessions.open(caller.value, call.session)
+    if (!session.ok) return session
+    return ok({ ...current.value, caller: caller.value, session: session.value })
+  }
+  type Admitted = Extract<Awaited<ReturnType<typeof admit>>, { ok: true }>['value']
+
+  /** resolve → classify → decide: everything that explain does, and the first half of query. Reads only. */
+  async function consider(call: Call, { policy, locks, caller, session }: Admitted, story: Story) {
+    const body = await call.body()
+    if (!body.ok) return body
+    const query = readQuery(body.value)
+    if (!query.ok) return query
+    story.asked(query.value)
+    const lock = findLock(locks, policy, caller, call.connection, ports.now())
+    if (lock) return story.refuse(lock)
+    const connection = findConnection(policy, caller, call.connection)
+    if (!connection.ok) return story.refuse(connection.refusal)
+    const engine = ports.engines[connection.value.engine]
+    const plan = await engine.classify(connection.value, query.value)
+    if (!plan.ok) return story.refuse(plan.refusal)
+    const decision = decide(policy, {
+      caller, connection: call.connection, effects: plan.value.effects, reveal: query.value.reveal,
+      context: { purpose: query.value.purpose, session, time: ports.now() },
+    })
+    story.decided(plan.value.effects, decision)
+    return ok({ connection: connection.value, engine, query: query.value, plan: plan.value, decision })
+  }
+
+  async function explain(call: Call) {
+    return guarded(call, async (admitted, story) => consider(call, admitted, story))
+  }
+
+  async function query(call: Call): Promise<Reply<Answer>> {
+    return guarded(call, async (admitted, story) => {
+      const considered = await consider(call, admitted, story)
+      if (!considered.ok) return considered
+      const { connection, engine, query, plan, decision } = considered.value
+      if (decision.kind === 'deny') return story.refuse(decision.refusal)
+      if (decision.kind === 'ask') return story.refuse(decision.refusal)   // the seam for approvals: an access request is made here
+      const claimed = await claim(ports, admitted.caller, call, query, story.deadlines(connection))
+      if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
+      if (claimed.value.stored) return ok({ stored: claimed.value.stored })
+      const quota = await reserve(ports, admitted.caller, connection.name, decision.permit, query)
+      if (!quota.ok) return story.refuse(quota.refusal)                    // dies here: quota lost for the hour, nothing else
+      const intent = await story.intend(decision)                          // durable, or nothing is executed
+      if (!intent.ok) return intent                                        // dies here: an intent; the sweeper settles it as unknown
+      const executed = await engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows })
+      quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
+      const outcome = await story.settle(executed)                         // durable, or the caller gets `outcome-unknown` and no rows
+      if (!outcome.ok) return outcome
+      if (executed.status !== 'succeeded') return refuse(executed.refusal)
+      const masked = engine.mask(decision.permit, plan, executed.rows)
+      return ok({ masked, batch: query.batch, outcome: outcome.value, keep: claimed.value.keep })
+    })
+  }
+
+  /** The one place that catches: a thrown fault becomes a refusal, is recorded where it can be, and never tells what threw. */
+  async function guarded<T>(call: Call, run: (admitted: Admitted, story: Story) => Promise<Result<T>>): Promise<Reply<T>> {
+    const evaluation = ports.id('eval')
+    let session: Id<'ses'> | null = null
+    try {
+      const admitted = await admit(call)
+      if (!admitted.ok) return { evaluation, session, result: admitted }
+      session = admitted.value.session
+      const story = recorder.begin(evaluation, admitted.value, call.connection)
+      try {
+        return { evaluation, session, result: await run(admitted.value, story) }
+      } catch (error) {
+        return { evaluation, session, result: await story.refuse(faultRefusal(error, ports.alarm)) }
+      }
+    } catch (error) {
+      return { evaluation, session, result: refuse(faultRefusal(error, ports.alarm)) }
+    }
+  }
+  return { admit, query, explain, standing, recorder }
+}
+export type Gate = ReturnType<typeof createGate>

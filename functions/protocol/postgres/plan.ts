@@ -1,0 +1,33 @@
+import type { Query, Param } from '../../../schema/request.ts'
+import type { Catalog } from './catalog.ts'
+
+/** What classify hands to execute and mask: one piece of knowledge, the statement as understood. Opaque to the gate. */
+export interface PostgresPlan {
+  readonly connection: string
+  readonly statements: readonly PlannedStatement[]
+  readonly isolation: Query['isolation']
+  readonly catalog: Catalog
+  /** Relations reached, also through views, inheritance and partitions: locked and compared inside the transaction before anything runs. */
+  readonly relations: readonly Reached[]
+  /** true when no statement touches a classified column in any way: runs as the role that cannot read one. */
+  readonly plain: boolean
+  readonly readOnly: boolean
+}
+export interface Reached { readonly oid: number; readonly schema: string; readonly name: string; /** Named or reached for a write. */ readonly written: boolean }
+export interface PlannedStatement {
+  readonly kind: 'select' | 'insert' | 'update' | 'delete' | 'merge' | 'explain' | 'show' | 'truncate' | 'ddl' | 'call' | 'lock'
+  /** The single statement's exact bytes without a trailing semicolon or comment; runs only under the pinned settings it was resolved with. */
+  readonly text: string
+  readonly params: readonly Param[]
+  /** true when it is a plain SELECT or VALUES that may be the subquery of `SELECT * FROM (…) LIMIT n`. */
+  readonly wrappable: boolean
+  /** One entry an output column, in order; null when it returns no rows. */
+  readonly outputs: readonly Output[] | null
+}
+export interface Output {
+  readonly name: string
+  /** What RowDescription must report: the relation named in FROM (for a view, the view's own oid) and attribute number; null for an expression (0/0). */
+  readonly origin: { readonly relation: number; readonly column: number } | null
+  /** Indexes into `effects.shown`; empty when no classified data reaches this output. Several: every one's mask applies, the strictest wins. */
+  readonly shown: readonly number[]
+}

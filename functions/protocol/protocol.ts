@@ -1,0 +1,71 @@
+import type { Effects } from '../../schema/effects.ts'
+import type { ConnectionDocument } from '../../schema/policy.ts'
+import type { Query } from '../../schema/request.ts'
+import type { Refusal, Result } from '../../schema/refusal.ts'
+import type { Permit } from '../permit.ts'
+
+/**
+ * What an engine must offer the gate. One folder an engine implements it: classify, execute, mask. An engine never decides; it says what a
+ * statement would do, does exactly that under a Permit, and gives back only masked rows.
+ */
+export interface Protocol {
+  /**
+   * Works out every effect of the query. No effect on the target's data; may read its catalog with the connection's read credential.
+   * Refuses what it cannot parse (`statement-unparsable`) and what it does not know (`statement-unsupported`), with the span.
+   * Throws only when the target cannot be reached (code `target-unavailable`).
+   */
+  classify(connection: ConnectionDocument, query: Query): Promise<Result<Plan>>
+  /**
+   * Runs the plan once, under the obligations, and never begins after `run.deadline`. A write is atomic: all of it or none.
+   * `failed`: the target has no effect of it. `unknown`: the answer was lost and the effect may be there. Never throws for either.
+   */
+  execute(permit: Permit, plan: Plan, run: Run): Promise<Executed>
+  /** Applies the obligations to rows that `execute` returned. Total: what cannot be masked is withheld, never shown. */
+  mask(permit: Permit, plan: Plan, rows: Raw): Masked
+  /** The target's relations with the data class of each column, for `/schema`. Everything: the caller filters by what may be seen. */
+  describe(connection: ConnectionDocument): Promise<Description>
+  /** Resolves the names of a connection's policy on the live target. Empty when all is well. Used by `policy apply` and at start. */
+  inspect(connection: ConnectionDocument, names: readonly PolicyName[]): Promise<readonly Finding[]>
+  /** Ends pools. */
+  close(): Promise<void>
+}
+
+/** What classify found, and what execute needs to do it; `plan` is the engine's own and opaque to everyone else. */
+export interface Plan { readonly effects: Effects; readonly plan: object }
+
+export interface Run {
+  /** Epoch ms. Checked by us right before sending and by the target inside the transaction, so that a process frozen in between does nothing. */
+  readonly deadline: number
+  readonly rowMode: 'object' | 'array'
+  readonly maxRows: number | null
+}
+/** Rows still in clear, one entry a statement; only the engine that made it can read it. */
+export interface Raw { readonly raw: object; readonly rowCounts: readonly number[]; readonly truncated: boolean }
+export type Executed =
+  | { readonly status: 'succeeded'; readonly rows: Raw }
+  | { readonly status: 'failed'; readonly refusal: Refusal }
+  | { readonly status: 'unknown'; readonly refusal: Refusal }
+  /** An object the plan reaches changed since classify: nothing ran, the catalog was dropped, classify and decide again. */
+  | { readonly status: 'stale'; readonly refusal: Refusal }
+
+declare const masked: unique symbol
+/** The only form of rows the app can serialise. */
+export interface Masked { readonly [masked]: true; readonly results: readonly MaskedResult[] }
+export interface MaskedResult {
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly class?: string; readonly masked?: string }[]
+  readonly rows: readonly unknown[]
+  readonly rowCount: number
+  readonly truncated: boolean
+  /** Detector hits that were redacted in unclassified text: detector name → count. */
+  readonly detected?: Readonly<Record<string, number>>
+}
+
+export interface Description {
+  readonly relations: readonly {
+    readonly schema: string; readonly name: string; readonly kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table'
+    readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable: boolean; readonly class: string | null }[]
+  }[]
+}
+/** A name a policy uses: where from (`classify`, `rule`), its pattern, and whether it may name nothing. */
+export interface PolicyName { readonly from: 'classify' | 'on' | 'deny' | 'columns'; readonly name: string; readonly columns?: readonly string[]; readonly optional: boolean }
+export interface Finding { readonly level: 'error' | 'warning'; readonly name: string; readonly message: string }

@@ -1,0 +1,63 @@
+import type { ActionName, DetectorName, MaskName } from './policy.ts'
+import type { Span } from './refusal.ts'
+
+/**
+ * What a statement or batch would do, in words no engine owns. An engine's classify makes it, decide reads it, the approval digest binds it.
+ * The promise: the target is asked for nothing that is not in here.
+ */
+export interface Effects {
+  readonly accesses: readonly Access[]
+  /** Classified columns that come out as themselves, unchanged, in one output column: the only use that can be masked. */
+  readonly shown: readonly Shown[]
+  /** Every other use of a classified column: filter, join, order, expression, write elsewhere. Permitted only where revealed. */
+  readonly used: readonly Used[]
+  /** true when nothing in it can change anything on the target: then it runs as the role that cannot write. */
+  readonly readOnly: boolean
+  /** SHA-256 (hex) over the definitions of the objects reached; changes when one of them does. */
+  readonly fingerprint: string
+}
+
+export interface Access {
+  readonly action: ActionName
+  /** `schema.table`, `schema.function`, or a resource of Sluice's own: `audit`, `policy`, `locks`. As the server spells it, unquoted. */
+  readonly resource: string
+  /** Columns read, for `select`; null where columns do not apply. An empty list reads rows but no column, as `count(*)` does. */
+  readonly columns: readonly string[] | null
+  /** A schema of the engine's own. `*` in a rule's schema part never covers it. */
+  readonly system: boolean
+  /** Views the statement came through to reach it, outermost first; empty when it names the object itself. */
+  readonly via: readonly string[]
+  readonly statement: number
+  readonly span: Span | null
+}
+interface Classified {
+  readonly dataClass: string
+  /** The base table and column that hold the data, whatever view or alias stands before them. */
+  readonly resource: string
+  readonly column: string
+  readonly statement: number
+  readonly span: Span | null
+}
+export interface Shown extends Classified { /** Index of the output column. */ readonly output: number }
+export interface Used extends Classified {
+  /** How, for a person: `in a where clause`, `as an argument of lower()`. */
+  readonly how: string
+}
+
+export interface Limits {
+  readonly rows: number
+  readonly bytes: number
+  readonly timeoutMs: number
+  readonly affected: number
+  readonly statementsPerHour: number | null
+  readonly rowsPerHour: number | null
+}
+/** What the answer owes: decided once, carried by the Permit, enforced by execute and mask. */
+export interface Obligations {
+  /** For each of `effects.shown`, in the same order: the mask it gets, or null where the caller may see it in clear. */
+  readonly masks: readonly (MaskName | null)[]
+  readonly revealed: readonly string[]
+  readonly detect: readonly DetectorName[]
+  readonly limits: Limits
+}
+export interface Demand { readonly by: readonly string[]; readonly quorum: number; readonly withinMs: number; readonly rule: string }

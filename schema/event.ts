@@ -1,0 +1,65 @@
+import type { Next, Slug, Span } from './refusal.ts'
+import type { Param } from './request.ts'
+
+/** Ids carry their prefix in the type, and their time in their first ten characters (ULID order), so that storage can be found by id alone. */
+export type Prefix = 'eval' | 'arq' | 'evt' | 'ses'
+export type Id<P extends Prefix> = `${P}_${string}`
+
+/** Who asked, as the record keeps it. */
+export interface Who { readonly issuer: string; readonly subject: string; readonly actors: readonly string[]; readonly groups: readonly string[]; readonly roles: readonly string[] }
+
+interface Common {
+  readonly id: Id<'evt'>
+  /** ISO 8601, milliseconds, UTC. */
+  readonly at: string
+  readonly evaluation: Id<'eval'>
+  readonly session: Id<'ses'> | null
+  readonly who: Who | null
+  readonly connection: string | null
+  readonly policy: string | null
+}
+export interface AccessRecord { readonly action: string; readonly resource: string; readonly columns?: readonly string[] }
+
+/** Durable before the target is touched. `deadline`: execution never begins after it. `settleBy`: from then a sweeper may settle it as unknown. ISO 8601. */
+export interface IntentEvent extends Common {
+  readonly kind: 'intent'
+  readonly statements: readonly { readonly sql: string; readonly params: readonly Param[] }[]
+  readonly purpose: string | null
+  readonly accesses: readonly AccessRecord[]
+  readonly rules: readonly string[]
+  readonly masks: Readonly<Record<string, string>>
+  readonly revealed: readonly string[]
+  readonly deadline: string
+  readonly settleBy: string
+}
+/** What became of an intent. `unknown`: the answer was lost, the effect may or may not be there. */
+export interface OutcomeEvent extends Common {
+  readonly kind: 'outcome'
+  readonly intent: Id<'evt'>
+  readonly status: 'succeeded' | 'failed' | 'unknown'
+  readonly rowCounts: readonly number[]
+  readonly truncated: boolean
+  readonly refusal: RefusalRecord | null
+  readonly durationMs: number
+  /** `sweeper` when the process that intended it did not live to tell. */
+  readonly by: 'gate' | 'sweeper'
+}
+/** A later truth about an intent already settled as unknown; the first outcome stays as it was written. */
+export interface CorrectionEvent extends Omit<OutcomeEvent, 'kind'> { readonly kind: 'correction' }
+export interface RefusalEvent extends Common {
+  readonly kind: 'refusal'
+  readonly statements: readonly { readonly sql: string; readonly params: readonly Param[] }[]
+  readonly purpose: string | null
+  readonly accesses: readonly AccessRecord[]
+  readonly refusal: RefusalRecord
+}
+/** A change of the gate's own state: policy applied, lock set or lifted. `change` is plain JSON: what, from, to, commit. */
+export interface ChangeEvent extends Common { readonly kind: 'policy' | 'lock'; readonly change: Readonly<Record<string, unknown>> }
+/** Somebody read the audit, or a process came up with a weakness the auditor must know of. */
+export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'start'; readonly change: Readonly<Record<string, unknown>> }
+
+export interface RefusalRecord {
+  readonly slug: Slug; readonly reason: string; readonly detail: string; readonly next: Next; readonly inner?: string
+  readonly rule?: string; readonly action?: string; readonly resource?: string; readonly span?: Span; readonly sqlstate?: string
+}
+export type Event = IntentEvent | OutcomeEvent | CorrectionEvent | RefusalEvent | ChangeEvent | NoticeEvent

@@ -1,0 +1,88 @@
+import * as z from 'zod'
+
+/**
+ * The policy documents of CONTRACT.md section 3, as zod shapes. Strict: an unknown key is an error, because a misspelt `deny` must not be
+ * silence. Generated from these: schema/policy.v1.schema.json, for editors.
+ */
+const name = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'a name is lower-case letters, digits, `.`, `_` and `-`, at most 63')
+const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1)])
+const duration = z.string().regex(/^[1-9][0-9]{0,6}(ms|s|m|h)$/, 'a duration is a number and `ms`, `s`, `m` or `h`')
+const principal = z.string().regex(/^(user|agent):\S{1,250}$/, 'a subject is `user:…` or `agent:…`')
+const template = z.string().regex(/^(user|agent):[^{}\s]*\{[A-Za-z0-9_:/.-]+\}[^{}\s]*$/, 'a subject template is `user:` or `agent:` with one `{claim}` in it')
+
+export const actionNames = ['select', 'insert', 'update', 'delete', 'truncate', 'create', 'alter', 'drop', 'grant', 'call', 'lock', 'read', 'apply', 'set'] as const
+export const actionGroups = { write: ['insert', 'update', 'delete'], ddl: ['create', 'alter', 'drop', 'truncate', 'grant'], '*': actionNames } as const
+export type ActionName = (typeof actionNames)[number]
+const action = z.enum([...actionNames, 'write', 'ddl', '*'])
+
+export const maskNames = ['redact', 'null', 'email', 'last4', 'hash', 'year', 'none'] as const
+export type MaskName = (typeof maskNames)[number]
+export const detectorNames = ['credit-card', 'us-ssn', 'email', 'iban', 'secret'] as const
+export type DetectorName = (typeof detectorNames)[number]
+const dataClass = z.string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'a data class is lower-case words joined by `.`, such as `pii.email`')
+const column = z.string().regex(/^[^.]+\.[^.]+\.[^.]+$/, 'a column is `schema.table.column`')
+
+const limits = z.strictObject({
+  rows: z.int().min(1).max(100_000).optional(),
+  bytes: z.int().min(1024).max(8 * 1024 * 1024).optional(),
+  timeout: duration.optional(),
+  affected: z.int().min(0).max(1_000_000).optional(),
+  perHour: z.strictObject({ statements: z.int().min(1).optional(), rows: z.int().min(1).optional() }).optional(),
+  pending: z.int().min(1).max(1000).optional(),
+})
+
+export const issuerDocument = z.strictObject({
+  version: z.literal(1), kind: z.literal('issuer'), name,
+  issuer: z.url(), audience: oneOrMore(z.string().min(1)),
+  groups: z.strictObject({ claim: z.string().min(1), accept: z.array(z.string().min(1)).min(1) }),
+  people: z.strictObject({ clients: z.array(z.string().min(1)).min(1), subject: template }).optional(),
+  agents: z.strictObject({ subject: template }),
+})
+
+export const connectionDocument = z.strictObject({
+  version: z.literal(1), kind: z.literal('connection'), name: name.refine((n) => n !== 'sluice', '`sluice` is the gate itself'),
+  engine: z.enum(['postgres']),
+  secret: z.string().min(1).optional(),
+  secrets: z.strictObject({ write: z.string().min(1).optional(), read: z.string().min(1), plain: z.string().min(1).optional() }).optional(),
+  searchPath: z.array(z.string().min(1)).min(1).optional(),
+  allowOwner: z.boolean().optional(),
+  classify: z.record(column, z.union([dataClass, z.literal('none'), z.strictObject({ class: z.union([dataClass, z.literal('none')]), optional: z.literal(true) })])).optional(),
+  mask: z.record(z.union([dataClass, z.literal('*')]), z.enum(maskNames).exclude(['none'])).optional(),
+  detect: z.array(z.enum(detectorNames)).optional(),
+  limits: limits.optional(),
+})
+
+const approval = z.strictObject({
+  by: z.array(z.string().min(1)).min(1), quorum: z.int().min(1).max(10).default(1), within: duration.default('30m'),
+})
+const rule = z.strictObject({
+  allow: z.array(action).min(1).optional(), deny: z.array(action).min(1).optional(), ask: z.array(action).min(1).optional(),
+  reveal: z.array(z.union([dataClass, z.string().regex(/^([a-z0-9._-]+\.)?\*$/)])).min(1).optional(),
+  connection: oneOrMore(z.union([name, z.literal('*')])),
+  on: z.array(z.string().min(1)).min(1).optional(),
+  columns: z.array(z.string().min(1)).min(1).optional(),
+  through: z.literal(true).optional(),
+  when: z.string().min(1).max(4096).optional(),
+  approval: approval.optional(), limits: limits.optional(), optional: z.literal(true).optional(),
+})
+export const roleDocument = z.strictObject({
+  version: z.literal(1), kind: z.literal('role'), name,
+  members: z.array(z.union([
+    z.strictObject({ group: z.string().min(1) }),
+    z.strictObject({ subject: principal, owner: principal.optional() }),
+    z.strictObject({ everyone: z.literal(true) }),
+  ])),
+  rules: z.array(rule),
+})
+
+export const policyDocument = z.discriminatedUnion('kind', [issuerDocument, connectionDocument, roleDocument])
+export type IssuerDocument = z.infer<typeof issuerDocument>
+export type ConnectionDocument = z.infer<typeof connectionDocument>
+export type RoleDocument = z.infer<typeof roleDocument>
+export type RuleDocument = RoleDocument['rules'][number]
+export type PolicyDocument = z.infer<typeof policyDocument>
+export type LimitsDocument = z.infer<typeof limits>
+export type ApprovalDocument = z.infer<typeof approval>
+
+/** A whole policy: every document with the file it came from, sorted by path. Its version is the SHA-256 of its canonical JSON. */
+export interface Bundle { readonly documents: readonly { readonly path: string; readonly document: PolicyDocument }[] }

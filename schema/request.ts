@@ -1,0 +1,46 @@
+import * as z from 'zod'
+
+/** Caps of CONTRACT.md section 2, in bytes of UTF-8. */
+export const maxBodyBytes = 1024 * 1024
+export const maxStatementBytes = 64 * 1024
+export const maxParametersBytes = 256 * 1024
+export const maxParameters = 1000
+export const maxStatements = 50
+
+/** A bound value. 64-bit integers and numerics travel as strings; arrays are PostgreSQL arrays; objects are JSON. */
+const param = z.json()
+
+const purpose = z.string().min(1).max(500)
+const reveal = z.array(z.string().min(1).max(64)).max(32)
+const rowMode = z.enum(['object', 'array'])
+const maxRows = z.int().min(1).max(100_000)
+const one = z.strictObject({ sql: z.string().min(1), params: z.array(param).optional() })
+
+/** Body of `POST /v1/connections/{c}/query` and `/explain`: one statement, or a transaction of several. */
+export const queryBody = z.union([
+  z.strictObject({
+    sql: z.string().min(1), params: z.array(param).optional(), purpose: purpose.optional(), reveal: reveal.optional(),
+    rowMode: rowMode.optional(), maxRows: maxRows.optional(),
+  }),
+  z.strictObject({
+    transaction: z.array(one).min(1).max(maxStatements),
+    isolation: z.enum(['read committed', 'repeatable read', 'serializable']).optional(),
+    purpose: purpose.optional(), reveal: reveal.optional(), rowMode: rowMode.optional(), maxRows: maxRows.optional(),
+  }),
+])
+export type QueryBody = z.infer<typeof queryBody>
+
+export type Param = z.infer<typeof param>
+export interface Statement { readonly sql: string; readonly params: readonly Param[] }
+
+/** The body after the rim: one form for one statement and for several. */
+export interface Query {
+  readonly statements: readonly Statement[]
+  /** true when the caller sent `transaction`, also with one statement: decides the shape of the answer. */
+  readonly batch: boolean
+  readonly isolation: 'read committed' | 'repeatable read' | 'serializable'
+  readonly purpose: string | null
+  readonly reveal: readonly string[]
+  readonly rowMode: 'object' | 'array'
+  readonly maxRows: number | null
+}
