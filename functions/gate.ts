@@ -1,5 +1,6 @@
 import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
+import type { Query } from '../schema/request.ts'
 import { bearer } from './authenticate/token.ts'
 import { createAuthenticator } from './authenticate/authenticate.ts'
 import { decide } from './decide/decide.ts'
@@ -50,54 +51,68 @@ export function createGate(ports: Ports) {
   }
   type Admitted = Extract<Awaited<ReturnType<typeof admit>>, { ok: true }>['value']
 
-  /** resolve → classify → decide: everything that explain does, and the first half of query. Reads only. */
-  async function consider(call: Call, { policy, locks, caller, session }: Admitted, story: Story) {
+  async function read(call: Call, story: Story): Promise<Result<Query>> {
     const body = await call.body()
     if (!body.ok) return body
     const query = readQuery(body.value)
-    if (!query.ok) return query
-    story.asked(query.value)
+    if (query.ok) story.asked(query.value)
+    return query
+  }
+
+  /** resolve → classify → decide: everything that explain does, and the first half of query. Reads only. */
+  async function consider(call: Call, query: Query, { policy, locks, caller, session }: Admitted, story: Story) {
     const lock = findLock(locks, policy, caller, call.connection, ports.now())
     if (lock) return story.refuse(lock)
     const connection = findConnection(policy, caller, call.connection)
     if (!connection.ok) return story.refuse(connection.refusal)
     const engine = ports.engines[connection.value.engine]
-    const plan = await engine.classify(connection.value, query.value)
+    const plan = await engine.classify(connection.value, query)
     if (!plan.ok) return story.refuse(plan.refusal)
     const decision = decide(policy, {
-      caller, connection: call.connection, effects: plan.value.effects, reveal: query.value.reveal,
-      context: { purpose: query.value.purpose, session, time: ports.now() },
+      caller, connection: call.connection, effects: plan.value.effects, reveal: query.reveal,
+      context: { purpose: query.purpose, session, time: ports.now() },
     })
     story.decided(plan.value.effects, decision)
-    return ok({ connection: connection.value, engine, query: query.value, plan: plan.value, decision })
+    return ok({ connection: connection.value, engine, plan: plan.value, decision })
   }
 
   async function explain(call: Call) {
-    return guarded(call, async (admitted, story) => consider(call, admitted, story))
+    return guarded(call, async (admitted, story) => {
+      const query = await read(call, story)
+      return query.ok ? consider(call, query.value, admitted, story) : query
+    })
   }
 
   async function query(call: Call): Promise<Reply<Answer>> {
     return guarded(call, async (admitted, story) => {
-      const considered = await consider(call, admitted, story)
-      if (!considered.ok) return considered
-      const { connection, engine, query, plan, decision } = considered.value
-      if (decision.kind === 'deny') return story.refuse(decision.refusal)
-      if (decision.kind === 'ask') return story.refuse(decision.refusal)   // the seam for approvals: an access request is made here
-      const claimed = await claim(ports, admitted.caller, call, query, story.deadlines(connection))
-      if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
-      if (claimed.value.stored) return ok({ stored: claimed.value.stored })
-      const quota = await reserve(ports, admitted.caller, connection.name, decision.permit, query)
-      if (!quota.ok) return story.refuse(quota.refusal)                    // dies here: quota lost for the hour, nothing else
-      const intent = await story.intend(decision)                          // durable, or nothing is executed
-      if (!intent.ok) return intent                                        // dies here: an intent; the sweeper settles it as unknown
-      const executed = await engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows })
-      quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
-      const outcome = await story.settle(executed)                         // durable, or the caller gets `outcome-unknown` and no rows
-      if (!outcome.ok) return outcome
-      if (executed.status !== 'succeeded') return refuse(executed.refusal)
-      const masked = engine.mask(decision.permit, plan, executed.rows)
-      return ok({ masked, batch: query.batch, outcome: outcome.value, keep: claimed.value.keep })
+      const query = await read(call, story)
+      if (!query.ok) return query
+      const first = await attempt(call, query.value, admitted, story)
+      // An object changed between classify and execute, and nothing ran: decide once more on what is there now. A second change is an answer.
+      return first.ok || first.refusal.reason !== 'objects_changed' ? first : attempt(call, query.value, admitted, story)
     })
+  }
+
+  async function attempt(call: Call, query: Query, admitted: Admitted, story: Story): Promise<Result<Answer>> {
+    const considered = await consider(call, query, admitted, story)
+    if (!considered.ok) return considered
+    const { connection, engine, plan, decision } = considered.value
+    if (decision.kind === 'deny') return story.refuse(decision.refusal)
+    if (decision.kind === 'ask') return story.refuse(decision.refusal)   // the seam for approvals: an access request is made here
+    const claimed = await claim(ports, admitted.caller, call, query, story.claim(connection))
+    if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
+    if (claimed.value.stored) return ok({ stored: claimed.value.stored })
+    const quota = await reserve(ports, admitted.caller, connection.name, decision.permit, query)
+    if (!quota.ok) return story.refuse(quota.refusal)                    // dies here: quota lost for the hour, nothing else
+    const intent = await story.intend(decision)                          // durable, or nothing is executed
+    if (!intent.ok) return intent                                        // dies here: an intent; the sweeper settles it as unknown
+    const executed = await engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows })
+    quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
+    const outcome = await story.settle(executed)                         // durable, or the caller gets `outcome-unknown` and no rows
+    if (!outcome.ok) return outcome
+    if (executed.status !== 'succeeded') return refuse(executed.refusal)
+    const masked = engine.mask(decision.permit, plan, executed.rows)
+    return ok({ masked, batch: query.batch, outcome: outcome.value, keep: claimed.value.keep })
   }
 
   /** The one place that catches: a thrown fault becomes a refusal, is recorded where it can be, and never tells what threw. */
