@@ -99,7 +99,7 @@ export function createGate(ports: Ports) {
     const { connection, engine, plan, decision } = considered.value
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
     if (decision.kind === 'ask') return story.refuse(decision.refusal)   // the seam for approvals: an access request is made here
-    const claimed = await claim(ports, admitted.caller, call, query, story.claim(connection))
+    const claimed = await claim(ports, admitted.caller, call, query, story.deadlines(connection))
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
     if (claimed.value.stored) return ok({ stored: claimed.value.stored })
     const quota = await reserve(ports, admitted.caller, connection.name, decision.permit, query)
