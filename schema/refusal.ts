@@ -3,7 +3,7 @@
  * functions/problem.ts until it has a status, a title and a page. RFC 9457.
  */
 export const slugs = [
-  'invalid-request', 'statement-unparsable', 'unauthenticated', 'denied', 'statement-unsupported', 'approval-rejected', 'not-found',
+  'invalid-request', 'statement-unparsable', 'unauthenticated', 'denied', 'statement-unsupported', 'approval-rejected', 'not-found', 'policy-moved',
   'request-settled', 'approval-stale', 'idempotency-in-flight', 'approval-expired', 'too-large', 'target-error', 'idempotency-mismatch',
   'rate-limited', 'internal', 'outcome-unknown', 'audit-unavailable', 'policy-unavailable', 'target-unavailable', 'timeout',
 ] as const
