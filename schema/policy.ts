@@ -8,7 +8,9 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'a name is lower-ca
 const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1)])
 const duration = z.string().regex(/^[1-9][0-9]{0,6}(ms|s|m|h)$/, 'a duration is a number and `ms`, `s`, `m` or `h`')
 const principal = z.string().regex(/^(user|agent):\S{1,250}$/, 'a subject is `user:…` or `agent:…`')
-const template = z.string().regex(/^(user|agent):[^{}\s]*\{[A-Za-z0-9_:/.-]+\}[^{}\s]*$/, 'a subject template is `user:` or `agent:` with one `{claim}` in it')
+// The prefix says what a subject is, so an agents' template cannot make a `user:`.
+const template = (kind: 'user' | 'agent') =>
+  z.string().regex(new RegExp(`^${kind}:[^{}\\s]*\\{[A-Za-z0-9_:/.-]+\\}[^{}\\s]*$`), `this subject template is \`${kind}:\` with one \`{claim}\` in it`)
 
 export const actionNames = ['select', 'insert', 'update', 'delete', 'truncate', 'create', 'alter', 'drop', 'grant', 'call', 'lock', 'read', 'apply', 'set'] as const
 export const actionGroups = { write: ['insert', 'update', 'delete'], ddl: ['create', 'alter', 'drop', 'truncate', 'grant'], '*': actionNames } as const
@@ -35,8 +37,10 @@ export const issuerDocument = z.strictObject({
   version: z.literal(1), kind: z.literal('issuer'), name,
   issuer: z.url(), audience: oneOrMore(z.string().min(1)),
   groups: z.strictObject({ claim: z.string().min(1), accept: z.array(z.string().min(1)).min(1) }),
-  people: z.strictObject({ clients: z.array(z.string().min(1)).min(1), subject: template }).optional(),
-  agents: z.strictObject({ subject: template }),
+  people: z.strictObject({ clients: z.array(z.string().min(1)).min(1), subject: template('user') }).optional(),
+  agents: z.strictObject({ subject: template('agent') }),
+  /** Which `typ` headers its access tokens may have; without it `at+jwt` and `JWT`. Okta and Cognito send none: `absent`. */
+  typ: z.array(z.enum(['at+jwt', 'JWT', 'absent'])).min(1).optional(),
 })
 
 export const connectionDocument = z.strictObject({
