@@ -34,6 +34,8 @@ export const kinds: Readonly<Record<Slug, Kind>> = {
   timeout: { status: 504, title: 'It took too long and was stopped', owner: 'target' },
 }
 
+export const isSlug = (text: string): text is Slug => Object.hasOwn(kinds, text)
+
 /** A method the path does not know is an invalid request with a status and an `Allow` of its own (RFC 9110, 15.5.6). */
 export const statusOf = (refusal: Refusal): Status =>
   refusal.slug === 'invalid-request' && refusal.reason === 'method_not_allowed' ? 405 : kinds[refusal.slug].status

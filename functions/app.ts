@@ -1,0 +1,122 @@
+import { Hono, type Context } from 'hono'
+import document from '../schema/openapi.json' with { type: 'json' }
+import { refuse, type Refusal, type Result } from '../schema/refusal.ts'
+import { createAdministration } from './administer.ts'
+import { type Frame, rowsBody, send, sendJson, sendProblem } from './answer.ts'
+import { createAudit } from './audit.ts'
+import { readBody } from './body.ts'
+import { pageHeaders } from './console/page.ts'
+import { problemIndex, problemPage } from './console/problem.ts'
+import { createDiscovery } from './discover.ts'
+import { explained } from './explanation.ts'
+import { type Call, createGate, type Reply } from './gate.ts'
+import { createHealth } from './health.ts'
+import { createOwn } from './own.ts'
+import type { Ports } from './ports.ts'
+import { faultRefusal, isSlug } from './problem.ts'
+import { readSearch } from './search.ts'
+
+/**
+ * The HTTP API of CONTRACT.md section 2: one line a route. Every answer leaves through answer.ts, every refusal through problem.ts; what a
+ * route may do is decided in gate.ts and own.ts, never here.
+ */
+export function createApp(ports: Ports) {
+  const gate = createGate(ports)
+  const own = createOwn(ports, gate)
+  const health = createHealth(ports, gate)
+  const discovery = createDiscovery(ports, gate, own)
+  const audit = createAudit(ports, own)
+  const administration = createAdministration(ports, gate, own)
+  const open = { url: ports.self.url, evaluation: null, session: null }
+  const openapi = JSON.stringify({ ...document, servers: [{ url: ports.self.url }] })
+
+  const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
+
+  /** One route's frame: its query string read, its reply turned into an answer. */
+  async function route<Name extends string, T>(c: Context, names: readonly Name[], run: (search: Readonly<Partial<Record<Name, string>>>) => Promise<Reply<T>>) {
+    const search = readSearch(c.req.url, names)
+    if (!search.ok) return no(c, search.refusal)
+    const { evaluation, session, result } = await run(search.value)
+    const frame: Frame = { url: ports.self.url, evaluation, session }
+    return result.ok ? sendJson(c, frame, 200, result.value) : sendProblem(c, frame, result.refusal)
+  }
+
+  async function query(c: Context) {
+    const search = readSearch(c.req.url, [])
+    if (!search.ok) return no(c, search.refusal)
+    const key = idempotencyKey(c)
+    if (!key.ok) return no(c, key.refusal)
+    const { evaluation, session, result } = await gate.query({ ...call(c), idempotencyKey: key.value })
+    const frame: Frame = { url: ports.self.url, evaluation, session }
+    if (!result.ok) return sendProblem(c, frame, result.refusal)
+    const answer = result.value
+    if ('stored' in answer) {
+      const type = answer.stored.status < 400 ? 'application/json' : 'application/problem+json'
+      return send(c, answer.stored.status, type, answer.stored.body, session === null ? {} : { 'sluice-session': session })
+    }
+    const body = rowsBody(answer.masked, answer.batch, { evaluation, session, event: answer.outcome })
+    // Before the answer, so that a repeat that comes after it finds it. The effect is recorded already: a store that fails here costs the repeat, not this answer.
+    await answer.keep(200, body).catch((error: unknown) => faultRefusal(error, ports.alarm))
+    return send(c, 200, 'application/json', body, session === null ? {} : { 'sluice-session': session })
+  }
+
+  const app = new Hono()
+    .get('/healthz', (c) => sendJson(c, open, 200, { alive: true }))
+    .get('/readyz', async (c) => {
+      const ready = await health.ready()
+      return sendJson(c, open, ready ? 200 : 503, { ready })
+    })
+    .get('/.well-known/oauth-protected-resource', async (c) => {
+      const metadata = await discovery.metadata()
+      return metadata.ok ? sendJson(c, open, 200, metadata.value) : no(c, metadata.refusal)
+    })
+    .get('/openapi.json', (c) => send(c, 200, 'application/json', openapi))
+    .get('/problems', (c) => send(c, 200, 'text/html; charset=utf-8', problemIndex(), pageHeaders))
+    .get('/problems/:slug', (c) => {
+      const slug = c.req.param('slug')
+      return isSlug(slug) ? send(c, 200, 'text/html; charset=utf-8', problemPage(slug), pageHeaders) : no(c, noRoute)
+    })
+    .get('/v1/me', (c) => route(c, [], () => discovery.me(door(c))))
+    .get('/v1/connections', (c) => route(c, [], () => discovery.connections(door(c))))
+    .get('/v1/connections/:connection/schema', (c) => route(c, ['purpose'], ({ purpose }) => discovery.schema(door(c), name(c), purpose ?? null)))
+    .post('/v1/connections/:connection/query', query)
+    .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain(call(c)))))
+    .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
+    .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
+    .get('/v1/policy', (c) => route(c, [], () => administration.policy(door(c))))
+    .put('/v1/policy', (c) => route(c, [], () => administration.apply(door(c), () => readBody(c.req.raw))))
+    .post('/v1/policy/plan', (c) => route(c, [], () => administration.plan(door(c), () => readBody(c.req.raw))))
+    .get('/v1/locks', (c) => route(c, [], () => administration.locks(door(c))))
+    .get('/v1/locks/:target{.+}', (c) => route(c, [], () => administration.locked(door(c), c.req.param('target'))))
+    .put('/v1/locks/:target{.+}', (c) => route(c, [], () => administration.lock(door(c), c.req.param('target'), () => readBody(c.req.raw))))
+    .delete('/v1/locks/:target{.+}', (c) => route(c, [], () => administration.unlock(door(c), c.req.param('target'))))
+
+  for (const [path, allow] of methods) app.all(path, (c) => no(c, methodNotAllowed(c.req.method, allow), { allow }))
+  app.notFound((c) => no(c, noRoute))
+  app.onError((error, c) => no(c, faultRefusal(error, ports.alarm)))
+  return app
+}
+
+const methods: readonly (readonly [path: string, allow: string])[] = [
+  ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
+    '/v1/connections/:connection/schema', '/v1/audit/events', '/v1/audit/events/:id', '/v1/locks'].map((path) => [path, 'GET, HEAD'] as const),
+  ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'],
+  ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
+]
+const methodNotAllowed = (method: string, allow: string): Refusal =>
+  ({ slug: 'invalid-request', reason: 'method_not_allowed', next: 'fix', detail: `method \`${method.slice(0, 16)}\` does nothing here; this path takes ${allow}` })
+const noRoute: Refusal = { slug: 'not-found', reason: 'no_route', next: 'fix', detail: 'there is no such path; /openapi.json lists those there are' }
+
+const door = (c: Context): Pick<Call, 'authorization' | 'session'> =>
+  ({ authorization: c.req.header('authorization') ?? null, session: c.req.header('sluice-session') ?? null })
+const call = (c: Context): Call => ({ ...door(c), connection: name(c), idempotencyKey: null, body: () => readBody(c.req.raw) })
+
+/** No connection has a longer name, and a record must not carry a path of kilobytes. */
+const name = (c: Context): string => (c.req.param('connection') ?? '').slice(0, 64)
+
+function idempotencyKey(c: Context): Result<string | null> {
+  const key = c.req.header('idempotency-key')
+  if (key === undefined) return { ok: true, value: null }
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return { ok: true, value: key }
+  return refuse({ slug: 'invalid-request', reason: 'idempotency_key', next: 'fix', detail: '`idempotency-key` must be 1 to 255 visible ascii characters without spaces, such as a uuid' })
+}
