@@ -79,7 +79,7 @@ export function createGate(ports: Ports) {
   async function explain(call: Call) {
     return guarded(call, async (admitted, story) => {
       const query = await read(call, story)
-      return query.ok ? consider(call, query.value, admitted, story) : query
+      return query.ok ? consider(call, query.value, admitted, story.unrecorded()) : query
     })
   }
 
@@ -103,14 +103,15 @@ export function createGate(ports: Ports) {
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
     if (claimed.value.stored) return ok({ stored: claimed.value.stored })
     const quota = await reserve(ports, admitted.caller, connection.name, decision.permit, query)
-    if (!quota.ok) return story.refuse(quota.refusal)                    // dies here: quota lost for the hour, nothing else
+    if (!quota.ok) return claimed.value.release(await story.refuse(quota.refusal)) // dies here: quota lost for the hour, nothing else
     const intent = await story.intend(decision)                          // durable, or nothing is executed
-    if (!intent.ok) return intent                                        // dies here: an intent; the sweeper settles it as unknown
+    if (!intent.ok) return claimed.value.release(intent)                 // dies here: an intent; the sweeper settles it as unknown
     const executed = await engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows })
     quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
     const outcome = await story.settle(executed)                         // durable, or the caller gets `outcome-unknown` and no rows
     if (!outcome.ok) return outcome
-    if (executed.status !== 'succeeded') return refuse(executed.refusal)
+    if (executed.status === 'unknown') return refuse(executed.refusal)   // the key keeps its claim: it must never run a second time
+    if (executed.status !== 'succeeded') return claimed.value.release(refuse(executed.refusal))
     const masked = engine.mask(decision.permit, plan, executed.rows)
     return ok({ masked, batch: query.batch, outcome: outcome.value, keep: claimed.value.keep })
   }

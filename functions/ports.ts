@@ -40,6 +40,14 @@ export class Fault extends Error {
   }
 }
 
+/** The `after` of a list is not a cursor that this filter was given: the caller's mistake, not a failure. */
+export class CursorError extends Error {
+  constructor() {
+    super('not a cursor of this filter')
+    this.name = 'CursorError'
+  }
+}
+
 // ---- policy --------------------------------------------------------------------------------------------------------
 
 export interface Lock {
@@ -86,7 +94,10 @@ export interface Ledger {
    */
   append(event: Event): Promise<'stored' | 'already'>
   get(id: Id<'evt'>): Promise<Event | null>
-  /** Newest first. `next` continues after the last event given; stable under new events. */
+  /**
+   * Newest first, by the time an event's id carries; an outcome has the time of its intent, so that a range never tears a story apart.
+   * `next` continues after the last event given, is stable under new events, and belongs to its filter: throws CursorError for any other.
+   */
   list(filter: EventFilter, page: { readonly limit: number; readonly after: string | null }): Promise<{ readonly events: readonly Event[]; readonly next: string | null }>
   /** Intents with `settleBy` before `before` that have no outcome. Also those written by a process that is gone. At most `limit`. */
   unsettled(before: number, limit: number): Promise<readonly (Event & { kind: 'intent' })[]>
@@ -107,6 +118,8 @@ export interface IdempotencyStore {
     { readonly claimed: true } | { readonly claimed: false; readonly body: string; readonly evaluation: Id<'eval'>; readonly settleBy: number; readonly answer: StoredAnswer | null }>
   /** Stores the answer under a key this evaluation claimed. */
   settle(key: string, evaluation: Id<'eval'>, answer: StoredAnswer): Promise<void>
+  /** Lets go of a key this evaluation claimed, because nothing was executed under it: the next call may run. Nothing happens where another evaluation holds it. */
+  release(key: string, evaluation: Id<'eval'>): Promise<void>
 }
 /** `body` is the serialised, masked answer, or null where it was over 300 KB. */
 export interface StoredAnswer { readonly status: number; readonly body: string | null }
