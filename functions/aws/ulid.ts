@@ -21,16 +21,17 @@ export function createIds(now: () => number): <P extends Prefix>(prefix: P) => I
       randomFillSync(pool)                                        // 273 ids a system call; a forked or thawed twin shares them only if it is a copy of memory
       used = 0
     }
-    for (let i = 0; i < symbols; i++) random[i] = pool[used + i]! & 31
-    random[0]! &= 15                                              // head room: 2^74 ids in one millisecond before the count would carry over
+    for (let i = 0; i < symbols; i++) random[i] = (pool[used + i] ?? 0) & 31
+    random[0] = (random[0] ?? 0) & 15                             // head room: 2^74 ids in one millisecond before the count would carry over
     pool.fill(0, used, used + symbols)
     used += symbols
   }
 
   function countUp(): void {
     for (let i = symbols - 1; i >= 0; i--) {
-      if (random[i]! < 31) { random[i]!++; return }
-      random[i] = 0
+      const symbol = random[i] ?? 0
+      random[i] = (symbol + 1) & 31
+      if (symbol < 31) return
     }
   }
 
@@ -44,7 +45,7 @@ export function createIds(now: () => number): <P extends Prefix>(prefix: P) => I
       countUp()
     }
     let tail = ''
-    for (let i = 0; i < symbols; i++) tail += alphabet[random[i]!]
+    for (const symbol of random) tail += alphabet.charAt(symbol)
     return `${prefix}_${time}${tail}0`
   }
 }
@@ -53,6 +54,6 @@ export function createIds(now: () => number): <P extends Prefix>(prefix: P) => I
 function encodeTime(at: number): string {
   if (!(at >= 0 && at < 2 ** 48)) throw new RangeError('a time no ulid can carry')
   let text = ''
-  for (let i = 0, rest = at; i < 10; i++, rest = Math.floor(rest / 32)) text = alphabet[rest % 32]! + text
+  for (let i = 0, rest = at; i < 10; i++, rest = Math.floor(rest / 32)) text = alphabet.charAt(rest % 32) + text
   return text
 }

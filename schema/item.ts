@@ -1,0 +1,72 @@
+import type { Id } from './event.ts'
+
+/**
+ * Where everything lies in DynamoDB. Three tables, because three roles: policy is replicated and rarely written, audit is never updated or
+ * deleted by anyone, state may be forgotten.
+ *
+ * | table | pk | sk | what | gone after |
+ * |---|---|---|---|---|
+ * | sluice-policy | `policy` | `pointer` | version, chunks, who applied it, every lock | never |
+ * | | `policy#<sha256>` | `0000/0003` | one chunk of that version's canonical JSON, ≤ 300 KB, and its SHA-256 | never |
+ * | sluice-audit | `2026-11-22#a` | `evt_…` | one event as JSON, and what a list filters by | never |
+ * | | `days` | `2026-11-22` | a day that has events, written before its first one is acknowledged | never |
+ * | sluice-state | `idempotency#<sha256>` | | body digest, evaluation, answer | 24 h |
+ * | | `meter#<sha256>#<hour>` | | units taken in that hour | 2 h after it |
+ * | | `sweep` | | how far every intent is settled | never |
+ *
+ * Hashed, because they are long, or secret, or would join two fields ambiguously: the idempotency key with subject, actors, issuer and
+ * connection; the request body; a meter's subject and connection. Not hashed: ids, times, and what the record is for.
+ */
+export const tables = {
+  policy: { name: 'sluice-policy', sortKey: true, ttl: null },
+  audit: { name: 'sluice-audit', sortKey: true, ttl: null },
+  state: { name: 'sluice-state', sortKey: false, ttl: 'expires' },
+} as const
+
+/** Bytes of UTF-8. DynamoDB takes 400 KB an item, attribute names and all. */
+export const maxEventBytes = 300 * 1024
+export const maxChunkBytes = 300 * 1024
+export const maxAnswerBytes = 300 * 1024
+export const maxLocks = 500
+
+/** Partitions a day: one takes 1 000 write units a second, a request writes about three. */
+export const shards = '0123456789abcdef'
+
+const symbols = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const eventId = /^evt_[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+
+export const isEventId = (id: string): id is Id<'evt'> => eventId.test(id)
+
+/** The key of an event, from its id alone. Throws RangeError for what is not one of our ids. */
+export function eventKey(id: string): { readonly pk: string; readonly sk: string } {
+  return { pk: `${dayOf(id)}#${shards.charAt(symbols.indexOf(id.charAt(28)) % shards.length)}`, sk: id }
+}
+
+/** Epoch ms an event id carries. An outcome carries its intent's. */
+export function timeOf(id: string): number {
+  if (!isEventId(id)) throw new RangeError('not an event id of ours')
+  let at = 0
+  for (let i = 4; i < 14; i++) at = at * 32 + symbols.indexOf(id.charAt(i))
+  return at
+}
+export const dayOf = (id: string): string => new Date(timeOf(id)).toISOString().slice(0, 10)
+
+/** The smallest event id of a millisecond: everything with an earlier time sorts before it, everything later after. */
+export function firstIdAt(at: number): Id<'evt'> {
+  let text = ''
+  for (let i = 0, rest = Math.max(0, Math.floor(at)); i < 10; i++, rest = Math.floor(rest / 32)) text = symbols.charAt(rest % 32) + text
+  return `evt_${text}0000000000000000`
+}
+
+/**
+ * The one outcome an intent can have: its id with `1` as last symbol. At most one exists by the same condition that makes every event
+ * append-only, it lies beside its intent, and both ids give their key. `n` from 1: the n-th correction of it, `2` to `Z`.
+ */
+export const outcomeId = (intent: Id<'evt'>): Id<'evt'> => sibling(intent, 1)
+export const correctionId = (intent: Id<'evt'>, n: number): Id<'evt'> => sibling(intent, 1 + n)
+
+function sibling(intent: Id<'evt'>, n: number): Id<'evt'> {
+  const symbol = symbols[n]
+  if (!isEventId(intent) || !intent.endsWith('0') || symbol === undefined) throw new RangeError('an intent id ends in `0`; make ids with createIds')
+  return `evt_${intent.slice(4, -1)}${symbol}`
+}
