@@ -1,0 +1,59 @@
+import * as z from 'zod'
+import { slugs } from './refusal.ts'
+
+/** What the calls of CONTRACT.md section 2 answer, for /openapi.json, for the command line and for tests. Objects may grow members. */
+const span = z.object({ start: z.int().min(0), end: z.int().min(0) }).describe('half-open range in the statement sent, as `sql.slice(start, end)` takes it')
+const principal = z.object({ id: z.string(), kind: z.enum(['user', 'agent']), groups: z.array(z.string()) })
+const time = z.iso.datetime()
+const limits = z.object({
+  rows: z.int(), bytes: z.int(), timeoutMs: z.int(), affected: z.int(), statementsPerHour: z.int().nullable(), rowsPerHour: z.int().nullable(),
+})
+
+export const problem = z.object({
+  type: z.enum(slugs.map((slug) => `/problems/${slug}` as const)), title: z.string(), status: z.int(), detail: z.string().describe('what exactly, and what would pass'),
+  reason: z.string().describe('a stable machine word'), next: z.enum(['fix', 'request', 'retry', 'none']).describe('what helps: change the call, ask a person, send the same call again later, or nothing'),
+  evaluation: z.string().optional(), rule: z.string().optional(), action: z.string().optional(), resource: z.string().optional(), span: span.optional(),
+  statement: z.int().optional().describe('which statement of a transaction, from 0'), sqlstate: z.string().optional(), retryAfter: z.number().optional().describe('seconds'),
+})
+const column = z.object({ name: z.string(), type: z.string(), class: z.string().optional(), masked: z.string().optional() })
+const result = z.object({
+  columns: z.array(column), rows: z.array(z.union([z.record(z.string(), z.json()), z.array(z.json())])).describe('objects, or arrays with `rowMode: "array"`'),
+  rowCount: z.int(), truncated: z.boolean().describe('true: a cap cut the rows; there are more'), detected: z.record(z.string(), z.int()).optional(),
+})
+const about = { evaluation: z.string(), session: z.string().nullable(), receipt: z.object({ event: z.string() }) }
+export const rows = z.union([result.extend(about), z.object({ results: z.array(result), ...about })])
+
+export const explanation = z.object({
+  decision: z.enum(['permit', 'ask', 'deny']), rules: z.array(z.string()),
+  accesses: z.array(z.object({ action: z.string(), resource: z.string(), columns: z.array(z.string()).optional() })),
+  masks: z.array(z.object({ statement: z.int(), output: z.int(), column: z.string(), class: z.string(), mask: z.string().nullable() })).describe('classified columns that come out; `mask` null: in clear'),
+  reveals: z.array(z.string()), limits: limits.optional(),
+  demands: z.array(z.object({ by: z.array(z.string()), quorum: z.int(), withinMs: z.int(), rule: z.string() })),
+  problem: problem.optional(), evaluation: z.string(), session: z.string().nullable(),
+})
+export const me = z.object({
+  subject: principal, actors: z.array(principal), issuer: z.string(), person: z.boolean(), roles: z.array(z.string()),
+  expiresAt: time, policy: z.string(), abilities: z.json().describe('per connection: what may be done on what, with masks, approvals and limits'),
+  evaluation: z.string(), session: z.string().nullable(),
+})
+export const connections = z.object({ connections: z.array(z.object({ name: z.string(), engine: z.string(), locked: z.boolean() })) })
+export const schema = z.object({
+  connection: z.string(),
+  relations: z.array(z.object({
+    schema: z.string(), name: z.string(), kind: z.string(), actions: z.record(z.string(), z.enum(['permit', 'ask'])),
+    columns: z.array(z.object({ name: z.string(), type: z.string(), nullable: z.boolean(), class: z.string().optional(), masked: z.string().optional() })),
+  })),
+})
+const event = z.looseObject({ id: z.string(), at: time, kind: z.string(), evaluation: z.string(), session: z.string().nullable(), connection: z.string().nullable() })
+export const events = z.object({ events: z.array(event), next: z.string().nullable() })
+export const oneEvent = z.object({ event })
+
+const documents = z.array(z.object({ path: z.string(), document: z.unknown() }))
+export const policy = z.object({ version: z.string(), appliedAt: time, appliedBy: z.string(), commit: z.string().nullable(), documents })
+export const applied = z.object({ version: z.string(), from: z.string(), commit: z.string().nullable(), findings: z.array(z.json()) })
+export const plan = z.object({ from: z.string(), to: z.string(), changes: z.array(z.json()), findings: z.array(z.json()), keepsApply: z.boolean().describe('false: the caller could not apply again') })
+const lock = z.object({ target: z.string(), by: z.string(), at: time, reason: z.string().nullable(), until: time.nullable() })
+export const oneLock = z.object({ lock })
+export const locks = z.object({ locks: z.array(lock) })
+export const unlocked = z.object({ unlocked: z.string() })
+export const metadata = z.object({ resource: z.url(), authorization_servers: z.array(z.url()), bearer_methods_supported: z.array(z.string()), resource_name: z.string(), resource_documentation: z.url() })

@@ -1,0 +1,104 @@
+import * as z from 'zod'
+import { lockBody, planBody, policyBody } from './administration.ts'
+import * as answer from './answer.ts'
+import { queryBody } from './request.ts'
+
+/**
+ * The OpenAPI 3.1 document of the HTTP API, made from the zod shapes the gate itself parses with. schema/generate.ts writes it to
+ * schema/openapi.json, which the gate serves; nothing is made at run time.
+ */
+interface Operation {
+  readonly method: 'get' | 'put' | 'post' | 'delete'; readonly path: string; readonly id: string; readonly summary: string; readonly text?: string
+  readonly answers: string; readonly body?: string; readonly open?: true; readonly query?: readonly Parameter[]; readonly headers?: readonly Parameter[]
+  readonly refusals: readonly number[]; readonly html?: true
+}
+interface Parameter { readonly name: string; readonly description: string; readonly schema?: object }
+
+const always = [401, 500, 503]
+const session: Parameter = { name: 'Sluice-Session', description: 'groups calls for replay; made by the gate on first use, bound to subject, actor and issuer' }
+const key: Parameter = { name: 'Idempotency-Key', description: '1 to 255 visible ascii characters; kept 24 h. The same body gets the stored answer, another body 422, one in flight 409', schema: { type: 'string', minLength: 1, maxLength: 255 } }
+const prefer: Parameter = { name: 'Prefer', description: '`wait=N`, at most 55 seconds, for what waits for a person' }
+const statement = 'One `sql`, or a `transaction` of several that is decided whole and runs whole or not at all. Values belong into `params` (`$1`…). 64-bit integers and numerics are strings, both ways.'
+
+const operations: readonly Operation[] = [
+  { method: 'get', path: '/healthz', id: 'alive', summary: 'Alive', answers: 'Alive', open: true, refusals: [] },
+  { method: 'get', path: '/readyz', id: 'ready', summary: 'Can decide, execute and record; 503 when not', answers: 'Ready', open: true, refusals: [] },
+  { method: 'get', path: '/.well-known/oauth-protected-resource', id: 'metadata', summary: 'Which issuers are accepted (RFC 9728)', answers: 'Metadata', open: true, refusals: [503] },
+  { method: 'get', path: '/problems', id: 'problems', summary: 'Every refusal, as a page', answers: 'Page', open: true, html: true, refusals: [] },
+  { method: 'get', path: '/problems/{slug}', id: 'problem', summary: 'One refusal: what happened and what to do', answers: 'Page', open: true, html: true, refusals: [404] },
+  { method: 'get', path: '/v1/me', id: 'me', summary: 'Who the gate takes you for, and what you may do on which connection. Start here', answers: 'Me', refusals: always },
+  { method: 'get', path: '/v1/connections', id: 'connections', summary: 'The connections you may use', answers: 'Connections', refusals: always },
+  { method: 'get', path: '/v1/connections/{connection}/schema', id: 'schema', summary: 'The tables and columns you may use, with data class and mask', answers: 'Schema', query: [{ name: 'purpose', description: 'what the access is for, where rules ask for it' }], refusals: [403, 404, ...always] },
+  { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], refusals: [400, 403, 404, 409, 413, 422, 429, 502, 504, ...always] },
+  { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [400, 404, 413, ...always] },
+  { method: 'get', path: '/v1/audit/events', id: 'events', summary: 'The record, newest first', answers: 'Events', query: [
+    { name: 'from', description: 'ISO 8601, from this moment on' }, { name: 'to', description: 'ISO 8601, before this moment' }, { name: 'subject', description: '`user:…` or `agent:…`' }, { name: 'actor', description: '`user:…` or `agent:…`' },
+    { name: 'connection', description: 'a connection\'s name' }, { name: 'kind', description: 'intent, outcome, correction, refusal, policy, lock, audit-read or start' }, { name: 'session', description: 'a session id' }, { name: 'evaluation', description: 'an evaluation id, as every answer carries it' },
+    { name: 'limit', description: 'events a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
+  ], refusals: [400, 403, ...always] },
+  { method: 'get', path: '/v1/audit/events/{id}', id: 'event', summary: 'One event', answers: 'OneEvent', refusals: [403, 404, ...always] },
+  { method: 'get', path: '/v1/policy', id: 'policy', summary: 'The policy in force', answers: 'Policy', refusals: [403, ...always] },
+  { method: 'put', path: '/v1/policy', id: 'apply', summary: 'Put a policy in force, whole, if `from` still is', answers: 'Applied', body: 'PolicyBody', refusals: [400, 403, 409, 413, ...always] },
+  { method: 'post', path: '/v1/policy/plan', id: 'plan', summary: 'What a policy would change; nothing is changed', answers: 'Plan', body: 'PlanBody', refusals: [400, 403, 413, ...always] },
+  { method: 'get', path: '/v1/locks', id: 'locks', summary: 'Every lock', answers: 'Locks', refusals: [403, ...always] },
+  { method: 'get', path: '/v1/locks/{target}', id: 'locked', summary: 'One lock', answers: 'OneLock', refusals: [403, 404, ...always] },
+  { method: 'put', path: '/v1/locks/{target}', id: 'lock', summary: 'Stop a subject, a role, a connection or everything', text: 'Holds for every statement that begins more than 2 s later. `everything` and `connection:sluice` never keep locks from being lifted.', answers: 'OneLock', body: 'LockBody', refusals: [400, 403, ...always] },
+  { method: 'delete', path: '/v1/locks/{target}', id: 'unlock', summary: 'Lift a lock', answers: 'Unlocked', refusals: [403, 404, ...always] },
+]
+
+const shapes: Readonly<Record<string, z.ZodType>> = {
+  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Events: answer.events, OneEvent: answer.oneEvent,
+  Policy: answer.policy, PolicyBody: policyBody, Applied: answer.applied, PlanBody: planBody, Plan: answer.plan, LockBody: lockBody, OneLock: answer.oneLock, Locks: answer.locks, Unlocked: answer.unlocked,
+  Metadata: answer.metadata, Alive: z.object({ alive: z.literal(true) }), Ready: z.object({ ready: z.boolean() }),
+}
+
+export function openapi(): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = described(operation)
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Sluice', version: '1', license: { name: 'MIT', identifier: 'MIT' },
+      description: 'A gate in the data path for AI agents. Each statement is decided by policy, executed with credentials the caller never sees, masked and recorded. Refusals are RFC 9457 problems whose `type` opens as a page.',
+    },
+    security: [{ token: [] }],
+    paths,
+    components: {
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token of one of the issuers at /.well-known/oauth-protected-resource, for this gate\'s audience' } },
+      schemas: Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, shapeOf(shape)])),
+    },
+  }
+}
+
+function described({ path, id, summary, text, answers, body, open, query, headers, refusals, html }: Operation): Record<string, unknown> {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
+  const inQuery = (query ?? []).map(({ name, description, schema }) => ({ name, in: 'query', description, schema: schema ?? { type: 'string' } }))
+  const inHeader = (headers ?? []).map(({ name, description, schema }) => ({ name, in: 'header', description, schema: schema ?? { type: 'string' } }))
+  const parameters = [...inPath, ...inQuery, ...inHeader]
+  const answered = html ? { 'text/html': { schema: { type: 'string' } } } : { 'application/json': { schema: reference(answers) } }
+  return {
+    operationId: id, summary, ...(text ? { description: text } : {}), ...(open ? { security: [] } : {}),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: reference(body) } } } } : {}),
+    responses: {
+      200: { description: summary, content: answered },
+      ...Object.fromEntries([...new Set(refusals)].sort().map((status) => [status, { description: 'Refused', content: { 'application/problem+json': { schema: reference('Problem') } } }])),
+      ...(id === 'ready' ? { 503: { description: 'Not ready', content: answered } } : {}),
+    },
+  }
+}
+
+const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+
+/** zod names the recursive "any json value" as a definition of its own, which a component cannot hold; in JSON Schema that is simply `{}`. */
+function shapeOf(shape: z.ZodType): unknown {
+  const { $schema: _, $defs, ...rest } = z.toJSONSchema(shape, { target: 'draft-2020-12', io: 'input' })
+  for (const [name, definition] of Object.entries($defs ?? {})) {
+    if (definition.anyOf?.length !== 6) throw new Error(`definition ${name} is not the one of any json value: give the shape a component of its own`)
+  }
+  return JSON.parse(JSON.stringify(rest), (_, value: unknown) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    if ('$ref' in value && typeof value.$ref === 'string' && value.$ref.startsWith('#/$defs/')) return {}
+    return Object.fromEntries(Object.entries(value).filter(([member, of]) => !((member === 'minimum' || member === 'maximum') && Math.abs(Number(of)) === Number.MAX_SAFE_INTEGER)))
+  })
+}
