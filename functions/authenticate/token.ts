@@ -85,10 +85,9 @@ const noToken: Result<never> = refuse({
   slug: 'unauthenticated', reason: 'no_token', next: 'none',
   detail: 'this needs an access token: send `Authorization: Bearer <token>`; the resource metadata named in WWW-Authenticate says who issues them',
 })
-/** One answer for every way a token is wrong: which check failed helps only whoever is forging. `inner` is for the operator. */
-export function invalidToken(inner: string): { readonly ok: false; readonly refusal: Extract<Result<never>, { ok: false }>['refusal'] } {
-  return refuse({
-    slug: 'unauthenticated', reason: 'invalid_token', next: 'none', inner,
-    detail: 'the access token is not valid here: it may be expired, malformed, for another audience or from an issuer not accepted; get a new one and send it again',
-  })
+const invalidDetail = 'the access token is not valid here: it may be expired, malformed, for another audience or from an issuer not accepted; get a new one and send it again'
+/** One answer for every way a token is wrong: which check failed helps only whoever is forging. `inner` is for the operator, `detail` only for what a
+ * caller with a good signature can do something about. */
+export function invalidToken(inner: string, detail: string = invalidDetail): ReturnType<typeof refuse> {
+  return refuse({ slug: 'unauthenticated', reason: 'invalid_token', next: 'none', inner, detail })
 }
