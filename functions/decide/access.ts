@@ -1,0 +1,121 @@
+import type { Access, Demand, Limits } from '../../schema/effects.ts'
+import type { Scope } from './condition.ts'
+import { anyOf } from './demand.ts'
+import { narrow, narrowest, widest } from './limits.ts'
+import { glob } from './pattern.ts'
+import type { RoleSet } from './roleset.ts'
+import type { Rule } from './rule.ts'
+
+/** What is common to every judgement of one decision, for one principal. */
+export interface Judge {
+  readonly roles: RoleSet
+  readonly connection: string
+  /** What the connection grants at most. */
+  readonly grant: Limits
+  readonly scope: Omit<Scope, 'action' | 'resource'>
+  /** Whether a name the effects reach is in a schema of the engine's own. undefined: the effects do not say. */
+  readonly system: ReadonlyMap<string, boolean>
+}
+export interface Permitted { readonly demands: readonly Demand[]; readonly limits: Limits; readonly rules: readonly string[] }
+export type Judged =
+  | ({ readonly kind: 'permitted' } & Permitted)
+  | { readonly kind: 'denied'; readonly rule: string }
+  /** Rules let the principal read the relation, but not these columns. */
+  | { readonly kind: 'uncovered'; readonly columns: readonly string[] }
+  /** `unmet`: rules that would have allowed it under a condition this call does not meet. */
+  | { readonly kind: 'none'; readonly unmet: readonly Rule[] }
+
+/** One access for one principal: deny first and for good, then allow, then whatever `ask` adds. */
+export function judgeAccess(judge: Judge, access: Access): Judged {
+  const found = judge.roles.find(judge.connection, access.action, access.resource, access.system)
+  const scope = { ...judge.scope, action: access.action, resource: access.resource }
+  const denied = found.deny.find((rule) => touches(rule, access) && !fails(rule, scope)) ?? deniedView(judge, access)
+  if (denied) return { kind: 'denied', rule: denied.name }
+  const allowed = settle(judge, access, found.allow.filter((rule) => holds(rule, scope)), throughViews(judge, access))
+  if (allowed === null) return { kind: 'none', unmet: found.allow.filter((rule) => !holds(rule, scope)) }
+  if (allowed.kind !== 'permitted') return allowed
+  const asks = found.ask.filter((rule) => touches(rule, access) && !fails(rule, scope))
+  if (asks.length === 0) return allowed
+  const demands = asks.flatMap((rule) => anyOf([rule]) ?? [])
+  // an ask without an approval cannot be met by anyone
+  if (demands.length < asks.length) return { kind: 'denied', rule: asks.find((rule) => !rule.approval)?.name ?? '' }
+  return { ...allowed, demands: [...allowed.demands, ...demands], rules: [...allowed.rules, ...asks.map((rule) => rule.name)] }
+}
+
+/** An error is no match for what gives (`allow`, `reveal`) … */
+export const holds = (rule: Rule, scope: Scope): boolean => rule.when === null || rule.when.test(scope) === 'true'
+/** … and a match for what takes (`deny`, `ask`). */
+const fails = (rule: Rule, scope: Scope): boolean => rule.when !== null && rule.when.test(scope) === 'false'
+
+/** Whether a deny or an ask with `columns` meets this access. Columns that are not known count as all of them. */
+function touches(rule: Rule, access: Access): boolean {
+  const { columns } = rule
+  if (columns === null || access.action !== 'select' || access.columns === null) return true
+  return access.columns.some((column) => columns.some((pattern) => glob(pattern, column)))
+}
+
+/** A view that is denied is no way to what it reads, also when another view names it. */
+function deniedView(judge: Judge, access: Access): Rule | undefined {
+  for (const view of access.via) {
+    const scope: Scope = { ...judge.scope, action: 'select', resource: view }
+    const rule = judge.roles.find(judge.connection, 'select', view, false).deny.find((deny) => deny.columns === null && !fails(deny, scope))
+    if (rule) return rule
+  }
+  return undefined
+}
+
+/**
+ * `through: true` on a rule that names one of the views on the way covers a read of what that view reads: every column, since the rule's own
+ * `columns` are the view's. Reads only: a write through a view, or a function in its body, wants a rule of its own.
+ */
+function throughViews(judge: Judge, access: Access): readonly Rule[] {
+  if (access.action !== 'select') return []
+  return access.via.flatMap((view) => {
+    const scope: Scope = { ...judge.scope, action: 'select', resource: view }
+    return judge.roles.find(judge.connection, 'select', view, judge.system.get(view) ?? true).allow.filter((rule) => rule.through && holds(rule, scope))
+  })
+}
+
+/** Each column read is an access of its own; rules add up over them. null: no rule says anything here. */
+function settle(judge: Judge, access: Access, direct: readonly Rule[], through: readonly Rule[]): Exclude<Judged, { kind: 'none' }> | null {
+  const whole = [...direct.filter((rule) => rule.columns === null), ...through]
+  const partial = access.action === 'select' ? direct.filter((rule) => rule.columns !== null) : []
+  if (access.columns === null || partial.length === 0) {
+    return enough(judge, whole) ?? (partial.length === 0 ? null : { kind: 'uncovered', columns: ['*'] })
+  }
+  if (access.columns.length === 0) return enough(judge, [...whole, ...partial])
+  const uncovered: string[] = []
+  const total = new Tally(judge.grant)
+  for (const column of access.columns) {
+    const one = enough(judge, [...whole, ...partial.filter((rule) => rule.columns?.some((pattern) => glob(pattern, column)))])
+    if (one) total.add(one)
+    else uncovered.push(column)
+  }
+  return uncovered.length > 0 ? { kind: 'uncovered', columns: uncovered } : { kind: 'permitted', demands: total.demands, limits: total.limits, rules: total.rules }
+}
+
+/** Of rules any one of which is enough: those without approval settle it; else the smallest quorum. null: there is none. */
+export function enough(judge: Judge, rules: readonly Rule[]): ({ kind: 'permitted' } & Permitted) | null {
+  const free = rules.filter((rule) => rule.approval === null)
+  const quorum = Math.min(...rules.map((rule) => rule.approval?.quorum ?? 0))
+  // limits are those of the rules that settle it, so that a wide rule which asks never widens a narrow one which does not
+  const settling = free.length > 0 ? free : rules.filter((rule) => rule.approval?.quorum === quorum)
+  if (settling.length === 0) return null
+  const demand = free.length > 0 ? null : anyOf(settling)
+  const limits = settling.map((rule) => narrow(judge.grant, rule.limits)).reduce(widest)
+  return { kind: 'permitted', demands: demand ? [demand] : [], limits, rules: settling.map((rule) => rule.name) }
+}
+
+/** Adds up what must all hold. */
+export class Tally implements Permitted {
+  readonly demands: Demand[] = []
+  readonly #rules = new Set<string>()
+  limits: Limits
+  constructor(grant: Limits) { this.limits = grant }
+  add(part: Permitted): void {
+    for (const demand of part.demands) this.demands.push(demand)
+    for (const rule of part.rules) this.#rules.add(rule)
+    this.limits = narrowest(this.limits, part.limits)
+  }
+  get rules(): readonly string[] { return [...this.#rules].sort() }
+}

@@ -1,0 +1,90 @@
+import { digest } from '../../schema/bundle.ts'
+import type { Caller, Principal } from '../../schema/caller.ts'
+import { policyDocument, type Bundle, type ConnectionDocument, type IssuerDocument, type PolicyDocument, type RoleDocument } from '../../schema/policy.ts'
+import type { Limits } from '../../schema/effects.ts'
+import { Fault } from '../ports.ts'
+import { connectionLimits, withDefaults } from './limits.ts'
+import { compileRole, RoleSet, type Role } from './roleset.ts'
+
+/** A policy ready to decide by, made once per version. Immutable to its readers. */
+export interface Policy {
+  /** SHA-256 hex of the bundle's canonical JSON. */
+  readonly version: string
+  readonly issuers: readonly IssuerDocument[]
+  /** By name, defaults filled in. `sluice` is not among them. */
+  readonly connections: ReadonlyMap<string, ConnectionDocument>
+  /** Names of a principal's roles, sorted. */
+  rolesOf(principal: Principal): readonly string[]
+  /** true when every principal of the caller has a rule that allows something on the connection. Otherwise, to this caller, there is no such connection. */
+  reaches(caller: Caller, connection: string): boolean
+  /** For functions/decide. */
+  roleSet(principal: Principal): RoleSet
+  grant(connection: string): Limits | null
+}
+
+/**
+ * Throws Fault `policy-corrupt` for a bundle no check can have passed: an unknown shape (a document of a later version, perhaps) or two documents
+ * of one name. A condition that does not parse is not that: it counts as an error wherever it is asked.
+ */
+export function compile(bundle: Bundle): Policy {
+  const documents = bundle.documents.map(({ path, document }) => {
+    const parsed = policyDocument.safeParse(document)
+    if (!parsed.success) throw new Fault('policy-corrupt', `${path} is not a policy document: ${parsed.error.issues[0]?.message ?? ''}`)
+    return parsed.data
+  })
+  const issuers = named(documents, (document): document is IssuerDocument => document.kind === 'issuer')
+  const connections = named(documents, (document): document is ConnectionDocument => document.kind === 'connection')
+  const roles = named(documents, (document): document is RoleDocument => document.kind === 'role')
+  const filled = new Map([...connections].map(([name, document]) => [name, withDefaults(document)]))
+  const grants = new Map([...filled].map(([name, document]) => [name, connectionLimits(document)]))
+  grants.set('sluice', connectionLimits(null))
+  const roleSet = membership([...roles.values()].map(compileRole))
+  return {
+    version: digest(bundle), issuers: [...issuers.values()], connections: filled, roleSet,
+    rolesOf: (principal) => roleSet(principal).names,
+    reaches: (caller, connection) => grants.has(connection) && [caller.subject, ...caller.actors].every((principal) => roleSet(principal).reaches(connection)),
+    grant: (connection) => grants.get(connection) ?? null,
+  }
+}
+
+/** Sorted by name, so that nothing below can depend on the order of files. */
+function named<T extends PolicyDocument>(documents: readonly PolicyDocument[], is: (document: PolicyDocument) => document is T): Map<string, T> {
+  const found = new Map<string, T>()
+  for (const document of documents.filter(is).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (found.has(document.name)) throw new Fault('policy-corrupt', `two ${document.kind} documents are named \`${document.name}\``)
+    found.set(document.name, document)
+  }
+  return found
+}
+
+const principalsRemembered = 4096
+
+/** Principal → its roles. Principals with the same roles share one RoleSet, and so its memo. */
+function membership(roles: readonly Role[]): (principal: Principal) => RoleSet {
+  const everyone: Role[] = []
+  const groups = new Map<string, Role[]>()
+  const subjects = new Map<string, Role[]>()
+  const put = (map: Map<string, Role[]>, key: string, role: Role) => map.set(key, [...(map.get(key) ?? []), role])
+  for (const role of roles) {
+    for (const member of role.document.members) {
+      if ('everyone' in member) everyone.push(role)
+      else if ('group' in member) put(groups, member.group, role)
+      else put(subjects, member.subject, role)
+    }
+  }
+  const byRoles = new Map<string, RoleSet>()
+  const byPrincipal = new Map<string, RoleSet>()
+  return (principal) => {
+    const key = JSON.stringify([principal.id, principal.groups])
+    const known = byPrincipal.get(key)
+    if (known) return known
+    const held = new Set([...everyone, ...(subjects.get(principal.id) ?? []), ...principal.groups.flatMap((group) => groups.get(group) ?? [])])
+    const sorted = [...held].sort((a, b) => (a.name < b.name ? -1 : 1))
+    const names = sorted.map((role) => role.name).join(' ')
+    const set = byRoles.get(names) ?? new RoleSet(sorted)
+    if (byPrincipal.size >= principalsRemembered) { byPrincipal.clear(); byRoles.clear() }
+    byRoles.set(names, set)
+    byPrincipal.set(key, set)
+    return set
+  }
+}

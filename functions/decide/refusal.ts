@@ -1,0 +1,87 @@
+import type { Access, Demand, Shown, Used } from '../../schema/effects.ts'
+import type { Refusal } from '../../schema/refusal.ts'
+import type { Judge, Judged } from './access.ts'
+import type { Revealed } from './reveal.ts'
+
+/**
+ * The words of a "no", for a language model that must do the right next thing without guessing: which access, which rule of its own, what would
+ * pass. Never another role's rules, never a table or column that only a view's definition names, never whether a thing exists.
+ */
+type Told = Exclude<Judged, { kind: 'permitted' }>
+
+export function refuseAccess(judge: Judge, access: Access, judged: Told, who: string): Refusal {
+  const place = { action: access.action, resource: access.resource, statement: access.statement, ...(access.span ? { span: access.span } : {}) }
+  const what = `\`${access.action}\` on ${quote(access.resource)}`
+  const inner = `${access.action} on ${access.resource} (${access.columns?.join(', ') ?? 'no columns'})${access.via.length ? ` through ${access.via.join(', ')}` : ''}: ${judged.kind} for roles ${judge.roles.names.join(', ')}`
+  const view = access.via[0]
+  switch (judged.kind) {
+    case 'denied':
+      return refusal({ ...place, reason: 'denied_by_rule', rule: judged.rule, next: 'none', inner, detail: `${what} is denied${who} by ${quote(judged.rule)}${view ? `; ${quote(view)} reads it` : ''}` })
+    case 'uncovered':
+      if (view) return hidden(judge, access, view, who, inner)
+      return refusal({ ...place, reason: 'column_not_covered', next: 'fix', inner, detail: `${what} does not cover${who} ${list(judged.columns)}: name only columns a rule of yours covers` })
+    case 'none': {
+      const unmet = judged.unmet[0]
+      if (unmet?.when) {
+        return refusal({ ...place, reason: 'condition_not_met', rule: unmet.name, next: 'fix', inner, detail: `${what} is allowed${who} by ${quote(unmet.name)} only when ${quote(unmet.when.source)}, which does not hold for this call` })
+      }
+      if (view) return hidden(judge, access, view, who, inner)
+      return refusal({ ...place, reason: 'no_rule', inner, ...offer(judge, access, `${what} needs a rule that allows it${who}`) })
+    }
+  }
+}
+
+/** What a view reads is its definition, and that is not the caller's to know: only the view is named. */
+function hidden(judge: Judge, access: Access, view: string, who: string, inner: string): Refusal {
+  const text = `${quote(view)} reads what no rule covers${who}: that needs rules of its own, or \`through: true\` on the rule that names the view`
+  return refusal({ action: access.action, resource: view, statement: access.statement, ...(access.span ? { span: access.span } : {}), reason: 'no_rule', inner, ...offer(judge, access, text) })
+}
+
+function offer(judge: Judge, access: Access, text: string): { detail: string; next: 'fix' | 'none' } {
+  const names = judge.roles.offers(judge.connection, access.action)
+  if (names.length === 0) return { detail: `${text}; your roles allow \`${access.action}\` on nothing of ${quote(judge.connection)}`, next: 'none' }
+  return { detail: `${text}; your roles allow \`${access.action}\` on ${list(names)}`, next: 'fix' }
+}
+
+/** `judged`: how the column's reveal came out; it is not in clear. */
+export function refuseUse(used: Used, judged: Exclude<Revealed, { kind: 'clear' }>, mask: string, who: string): Refusal {
+  const text = `${quote(used.column)} of ${quote(used.resource)} holds ${quote(used.dataClass)}, which may not be seen in clear${who}, so it cannot be used ${clip(used.how)}`
+  const way = judged.kind === 'asks'
+    ? `; say \`reveal: [${clip(used.dataClass)}]\` to ask for it, or select the column as it is and it comes masked (${mask})`
+    : `; selected as it is, it comes masked (${mask}); filter, join and sort by other columns`
+  return refusal({
+    reason: 'classified_use', action: 'reveal', resource: used.resource, statement: used.statement, ...(used.span ? { span: used.span } : {}),
+    next: judged.kind === 'asks' ? 'request' : 'fix', detail: text + way, inner: `${used.column} of ${used.resource} (${used.dataClass}) ${used.how}: ${judged.kind}`,
+  })
+}
+
+/** The call asked to see a class that no rule reveals. */
+export function refuseReveal(shown: Shown, mask: string, who: string): Refusal {
+  return refusal({
+    reason: 'no_rule', action: 'reveal', resource: shown.resource, statement: shown.statement, ...(shown.span ? { span: shown.span } : {}), next: 'fix',
+    detail: `no rule reveals ${quote(shown.dataClass)} of ${quote(shown.resource)}${who}; without it in \`reveal\`, the column comes masked (${mask})`,
+    inner: `reveal of ${shown.dataClass} in ${shown.resource}.${shown.column}: no rule`,
+  })
+}
+
+/** What a gate answers where nobody can be asked, and what `explain` says. */
+export function approvalRequired(demands: readonly Demand[], first: { readonly action: string; readonly resource: string } | null): Refusal {
+  const who = demands.map((demand) => `${demand.quorum === 1 ? 'one' : demand.quorum} of ${list(demand.by)}`).join(' and ')
+  return refusal({
+    reason: 'approval_required', next: 'request', ...(first ?? {}), rule: demands.map((demand) => demand.rule).join(', '),
+    detail: `${first ? `\`${first.action}\` on ${quote(first.resource)}` : 'this call'} needs the approval of ${who}`,
+  })
+}
+
+export const noConnection = (connection: string): Refusal =>
+  refusal({ reason: 'no_rule', next: 'none', detail: `no rule allows anything on ${quote(connection)}` })
+
+const refusal = (about: Omit<Refusal, 'slug'>): Refusal => ({ slug: 'denied', ...about })
+
+/** Names come from statements and tokens: cut, and without what could end the quotation or the line. */
+const clip = (text: string): string => (text.length > 128 ? `${text.slice(0, 127)}…` : text).replace(/[\p{Cc}\p{Cf}\u2028\u2029`]/gu, '?')
+const quote = (text: string): string => `\`${clip(text)}\``
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 12).map(quote).join(', ')
+  return names.length > 12 ? `${shown} and ${names.length - 12} more` : shown
+}

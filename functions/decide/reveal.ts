@@ -1,0 +1,23 @@
+import type { Used } from '../../schema/effects.ts'
+import { enough, holds, type Judge, type Permitted } from './access.ts'
+import { glob } from './pattern.ts'
+
+/**
+ * Showing a classified column in clear is an access of its own, decided only by rules that say `reveal`, and by nothing else: not by an allow,
+ * however wide. Classes follow the data, so the rule must name the table that holds it, whatever view the statement came through.
+ */
+export type Revealed =
+  | ({ readonly kind: 'clear' } & Permitted)
+  /** A person can make it clear; until then it is masked. */
+  | ({ readonly kind: 'asks' } & Permitted)
+  | { readonly kind: 'masked' }
+
+export function judgeReveal(judge: Judge, item: Pick<Used, 'dataClass' | 'resource' | 'column'>): Revealed {
+  const found = judge.roles.find(judge.connection, 'reveal', item.resource, judge.system.get(item.resource) ?? false)
+  const scope = { ...judge.scope, action: 'reveal' as const, resource: item.resource }
+  const rules = found.reveal.filter((rule) => rule.classes.some((pattern) => glob(pattern, item.dataClass))
+    && (rule.columns === null || rule.columns.some((pattern) => glob(pattern, item.column))) && holds(rule, scope))
+  const settled = enough(judge, rules)
+  if (!settled) return { kind: 'masked' }
+  return { ...settled, kind: settled.demands.length === 0 ? 'clear' : 'asks' }
+}
