@@ -1,7 +1,9 @@
-import { cp, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { startNeon, type NeonOptions } from '../../functions/local/neon.ts'
 import { startPostgres } from '../../functions/local/postgres.ts'
@@ -37,7 +39,7 @@ export async function withPostgres(options: { readonly major?: 15 | 18; readonly
   const { major = 18 } = options
   const binaries = major === 15 ? { binaries: debian15 } : {}
   const directory = await mkdtemp(join(tmpdir(), 'sluice-test-'))
-  await cp(await template(major, binaries), directory, { recursive: true })
+  await promisify(execFile)('cp', ['-a', `${await template(major, binaries)}/.`, directory])
   const server = await startPostgres({ directory, ...binaries, settings: { fsync: 'off', max_connections: '60', ...options.settings } })
   const kill = () => { try { process.kill(server.pid, 'SIGQUIT') } catch { /* gone already */ } }
   process.once('exit', kill)
