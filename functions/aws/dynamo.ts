@@ -1,0 +1,50 @@
+import { Fault } from '../ports.ts'
+
+/**
+ * One DynamoDB operation, whatever carries it: by hand-signed request on the hot path (signed.ts), by the SDK elsewhere (sdk.ts). Both retry
+ * throttling, 5xx, timeouts and lost connections within a bound, so a write may be sent twice: every write here carries a condition, and
+ * whoever made it recognises its own first write in the item that failed the second.
+ */
+export type Dynamo = (operation: Operation, input: object) => Promise<Output>
+export type Operation =
+  | 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query'
+  | 'CreateTable' | 'DescribeTable' | 'UpdateTimeToLive' | 'DescribeTimeToLive'
+
+export interface Value { readonly S?: string; readonly N?: string; readonly BOOL?: boolean; readonly NULL?: boolean; readonly L?: readonly Value[]; readonly M?: Item }
+export type Item = Readonly<Record<string, Value>>
+export interface Output {
+  readonly Item?: Item
+  readonly Items?: readonly Item[]
+  readonly LastEvaluatedKey?: Item
+  readonly Table?: { readonly TableStatus?: string }
+  readonly TimeToLiveDescription?: { readonly TimeToLiveStatus?: string }
+}
+export interface Credentials { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined }
+export interface Place { readonly region: string; readonly endpoint: string; readonly credentials: Credentials }
+
+/**
+ * An operation failed. `type` is DynamoDB's own word, or `Timeout` or `Network`; `item` the one that failed a condition, where it was asked for.
+ * Code `internal` is a request DynamoDB says is malformed: a bug here, never worth sending again.
+ */
+export class DynamoError extends Fault {
+  readonly type: string
+  readonly item: Item | null
+  constructor(type: string, message: string, more: { readonly item?: Item | undefined; readonly cause?: unknown } = {}) {
+    super(type === 'ValidationException' || type === 'SerializationException' ? 'internal' : 'store-unavailable', `${type}: ${message}`, { cause: more.cause })
+    this.name = 'DynamoError'
+    this.type = type
+    this.item = more.item ?? null
+  }
+}
+export const conditionFailed = (error: unknown): error is DynamoError => error instanceof DynamoError && error.type === 'ConditionalCheckFailedException'
+
+/** Region, endpoint and credentials as Lambda and the AWS tools put them into the environment; static for the life of the process. Throws Fault internal. */
+export function placeOf(env: Readonly<Record<string, string | undefined>>): Place {
+  const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION']
+  const accessKeyId = env['AWS_ACCESS_KEY_ID']
+  const secretAccessKey = env['AWS_SECRET_ACCESS_KEY']
+  if (!region || !accessKeyId || !secretAccessKey) throw new Fault('internal', 'AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set')
+  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  const endpoint = env['AWS_ENDPOINT_URL_DYNAMODB'] ?? env['AWS_ENDPOINT_URL'] ?? `https://dynamodb.${region}.${domain}`
+  return { region, endpoint, credentials: { accessKeyId, secretAccessKey, sessionToken: env['AWS_SESSION_TOKEN'] || undefined } }
+}
