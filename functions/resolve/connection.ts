@@ -1,0 +1,22 @@
+import type { Caller } from '../../schema/caller.ts'
+import type { ConnectionDocument } from '../../schema/policy.ts'
+import { ok, refuse, type Result } from '../../schema/refusal.ts'
+
+export interface Reach {
+  readonly connections: ReadonlyMap<string, ConnectionDocument>
+  /** true when every principal of the caller has a rule that allows something there. */
+  reaches(caller: Caller, connection: string): boolean
+}
+
+/** The connection, to a caller who may know of it. One that does not exist and one that no rule of the caller names answer with the same words. */
+export function findConnection(policy: Reach, caller: Caller, name: string): Result<ConnectionDocument> {
+  const document = policy.connections.get(name)
+  if (document && policy.reaches(caller, name)) return ok(document)
+  const known = [...policy.connections.keys()].filter((other) => policy.reaches(caller, other)).sort().slice(0, 20)
+  const shown = `\`${name.slice(0, 63).replace(/[^\x21-\x5f\x61-\x7e]/g, '?')}\``
+  const others = known.length > 0 ? `; your rules speak of ${known.map((other) => `\`${other}\``).join(', ')}` : ''
+  return refuse({
+    slug: 'not-found', reason: 'no_connection', next: known.length > 0 ? 'fix' : 'none', detail: `there is no connection ${shown} that you may use${others}`,
+    inner: document ? 'it exists; no rule of every principal names it' : 'it does not exist',
+  })
+}
