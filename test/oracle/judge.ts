@@ -1,0 +1,64 @@
+import type { ConnectionDocument } from '../../schema/policy.ts'
+import type { Query } from '../../schema/request.ts'
+import type { createClassifier } from '../../functions/protocol/postgres/classify.ts'
+import type { PostgresPlan } from '../../functions/protocol/postgres/plan.ts'
+import { askRewriter, ServerError, type Said } from '../support/oracle.ts'
+import { unsaid, type Allowed } from './compare.ts'
+import { nameOf } from './names.ts'
+import type { Opened } from './session.ts'
+
+/**
+ * `agreed`: what the server reaches is a subset of what the analysis said. `refused`: the analysis would not have it. `disagreed`: the server
+ * reaches more; there must be none. `rejected`: the server would not have it either. `unlabelled`: the oracle cannot say (no PREPARE for it).
+ */
+export type Outcome = 'agreed' | 'refused' | 'disagreed' | 'rejected' | 'unlabelled' | 'crashed'
+export interface Verdict { readonly outcome: Outcome; readonly reason: string; readonly missing: readonly string[]; readonly sql: string }
+
+export const queryOf = (sql: string): Query => ({
+  statements: [{ sql, params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'array', maxRows: null,
+})
+export const connectionOf = (searchPath: readonly string[], more: Partial<ConnectionDocument> = {}): ConnectionDocument => ({
+  version: 1, kind: 'connection', name: `oracle-${searchPath.join('.')}`.toLowerCase(), engine: 'postgres', secret: 'oracle', searchPath: [...searchPath], ...more,
+})
+
+/** Judges statements on whatever session is given; the catalog it learnt is forgotten when told that it changed. */
+export function createJudge(create: typeof createClassifier, allowed: Allowed) {
+  let session: Opened | null = null
+  const classifier = create({
+    read: (connection, sql, params) => {
+      if (session === null) throw new Error('no session')
+      return session.read(connection, sql, params)
+    },
+    now: Date.now,
+  })
+  const known = new Set<string>()
+
+  async function judge(on: Opened, text: string, connection: ConnectionDocument): Promise<Verdict> {
+    const sql = text.replace(/;\s*$/, '')
+    session = on
+    known.add(connection.name)
+    const of = (outcome: Outcome, reason: string, missing: readonly string[] = []): Verdict => ({ outcome, reason, missing, sql })
+    let said: Said
+    let names: Awaited<ReturnType<typeof nameOf>>
+    try {
+      await on.run('SAVEPOINT sluice_ask')
+      said = await askRewriter(on, sql)
+      names = await nameOf(on, said)
+    } catch (error) {
+      await on.run('ROLLBACK TO sluice_ask').catch(() => {})
+      if (!(error instanceof ServerError)) return of('unlabelled', error instanceof Error ? error.message : 'no answer')
+      return of('rejected', error.sqlstate)
+    }
+    try {
+      const result = await classifier.classify(connection, queryOf(sql))
+      if (!result.ok) return of('refused', `${result.refusal.slug} ${result.refusal.reason}: ${result.refusal.detail}`)
+      const plan = result.value.plan as PostgresPlan
+      const missing = unsaid(said, names, result.value.effects, plan.statements[0]?.outputs ?? null, allowed)
+      return missing.length === 0 ? of('agreed', '') : of('disagreed', missing.map((line) => line.split(' ')[0] ?? '').join(' '), missing)
+    } catch (error) {
+      return of('crashed', error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error))
+    }
+  }
+  return { judge, forget: () => { for (const name of known) classifier.forget(name) } }
+}
+export type Judge = ReturnType<typeof createJudge>
