@@ -56,7 +56,8 @@ export function createKeys(ports: Pick<Ports, 'fetchJson' | 'now'>) {
       entry.fetchedAt = ports.now()
       entry.failure = null
     } catch (error) {
-      entry.metadata = null
+      // In an outage the place that used to answer is the only one asked: one time-out a caller waits for, not two.
+      if (!within(ports.now() - entry.fetchedAt, staleMs)) entry.metadata = null
       entry.failure = error
     }
   }
