@@ -1,0 +1,99 @@
+import { createHmac } from 'node:crypto'
+import type { MaskName } from '../../../schema/policy.ts'
+import { parseArray, type Nested } from './array.ts'
+import { renderer, type Json, type ValueType } from './render.ts'
+
+export type Masker = (text: string) => Json
+export const redacted = '[redacted]'
+
+/**
+ * How one masked column shows a value that is not NULL. Typed: a text column shows text, a date a date, and where a mask has no form in a type,
+ * the value is null; a string never stands where the type says otherwise. Malformed text never shows more than well-formed text would.
+ * Arrays element by element, except where the mask hides everything: then null, the length included. JSON documents are null.
+ * `key` is the mask key, for `hash` alone.
+ */
+export function maskerOf(mask: MaskName, type: ValueType, dataClass: string, key: string | null): Masker {
+  const one = scalarMasker(mask, type, dataClass, key)
+  if (one === null || (type.array && (mask === 'redact' || mask === 'none'))) return () => null
+  if (!type.array) return one
+  const nested = (items: Nested): Json => items.map((item) => (item === null ? null : typeof item === 'string' ? one(item) : nested(item)))
+  return (text) => {
+    try {
+      return nested(parseArray(text, type.delimiter))
+    } catch {
+      return null
+    }
+  }
+}
+
+/** null: nothing of it can be shown in this type. */
+function scalarMasker(mask: MaskName, type: ValueType, dataClass: string, key: string | null): Masker | null {
+  const text = type.kind === 'text'
+  switch (mask) {
+    case 'null': return null
+    case 'redact':
+    case 'none': return text ? () => redacted : null               // `none` is no way to show what has a class
+    case 'email': return text ? email : null
+    case 'last4': return text ? last4 : null
+    case 'year': return yearIn(type)
+    case 'hash': return key === null ? null : hashIn(type, dataClass, key)
+  }
+}
+
+/** `j***@example.com`; a local part of one character, a leading `*` or anything that is not one plain address shows less. */
+function email(text: string): string {
+  const [, local = '', domain = ''] = /^([^@\s]{1,64})@([\p{L}\p{N}](?:[\p{L}\p{N}.-]{0,251})[\p{L}\p{N}])$/u.exec(text) ?? []
+  if (local === '' || !domain.includes('.')) return '***'
+  const [first = '', second] = local
+  return second === undefined || !/[\p{L}\p{N}]/u.test(first) ? `***@${domain}` : `${first}***@${domain}`
+}
+
+/** `****1111`: the last four letters or digits of at least nine; of fewer, none. */
+function last4(text: string): string {
+  if (/^\*{4}[\p{L}\p{N}]{4}$/u.test(text)) return text
+  const signs = text.match(/[\p{L}\p{N}]/gu) ?? []
+  return signs.length < 9 ? '****' : `****${signs.slice(-4).join('')}`
+}
+
+/** The first of January of the same year, in the column's own type; of text only what begins as an ISO date. */
+function yearIn(type: ValueType): Masker | null {
+  const render = renderer({ ...type, array: false })
+  const first = (time: string): Masker => (text) => {
+    const [, year, bc = ''] = /^(\d{4,})-\d\d-\d\d[^B]*( BC)?$/.exec(text) ?? []
+    return year === undefined ? null : render(`${year}-01-01${time}${bc}`)
+  }
+  switch (type.kind) {
+    case 'date': return first('')
+    case 'timestamp': return first(' 00:00:00')
+    case 'timestamptz': return first(' 00:00:00+00')
+    case 'text': return (text) => { const year = /^(\d{4})-\d\d-\d\d(?!\d)/.exec(text)?.[1]; return year === undefined ? redacted : `${year}-01-01` }
+    case 'boolean': case 'integer': case 'float': case 'exact': case 'json': case 'bytes': case 'time': case 'interval': case 'uuid': case 'other': return null
+  }
+}
+
+/**
+ * HMAC-SHA-256 of the class and the value's text: equal values of one class stay equal, also across tables, and without the key nothing can be
+ * tried out. Text: 32 hex digits; uuid: the same digits as one; bigint and numeric: 62 bits of it as a number. Smaller types would collide: null.
+ */
+function hashIn(type: ValueType, dataClass: string, key: string): Masker | null {
+  const digest = (text: string) => createHmac('sha256', key).update(`${dataClass}\0${text}`).digest()
+  const hex = (text: string) => digest(text).toString('hex', 0, 16)
+  switch (type.kind) {
+    case 'text': return hex
+    case 'uuid': return (text) => hex(text.replaceAll('-', '')).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+    case 'exact': return (text) => (digest(text.includes('.') ? text.replace(/\.?0+$/, '') : text).readBigUInt64BE() >> 2n).toString()   // 5.00 is 5
+    case 'boolean': case 'integer': case 'float': case 'json': case 'bytes': case 'date': case 'time': case 'timestamp': case 'timestamptz': case 'interval': case 'other': return null
+  }
+}
+
+const strictness: Readonly<Record<MaskName, number>> = { null: 5, redact: 4, none: 4, hash: 3, year: 2, last4: 2, email: 2 }
+/** Of several masks on one output the one that shows least; two that show different things of it show nothing. `none` of them: null. */
+export function strictest(masks: readonly { readonly mask: MaskName; readonly dataClass: string }[]): { readonly mask: MaskName; readonly dataClass: string } | null {
+  const [first, ...others] = masks
+  if (first === undefined) return null
+  return others.reduce((held, next) => {
+    if (held.mask === next.mask && (held.mask !== 'hash' || held.dataClass === next.dataClass)) return held
+    const [most, least] = strictness[held.mask] >= strictness[next.mask] ? [held, next] : [next, held]
+    return strictness[most.mask] >= 4 ? most : { mask: 'redact', dataClass: least.dataClass }
+  }, first)
+}

@@ -1,0 +1,66 @@
+import type { Limits } from '../../../schema/effects.ts'
+import type { Sql } from './transport.ts'
+
+/**
+ * The settings a statement runs under, all of them in the same transaction and only for it: what classify resolved names by, what bounds it,
+ * and what its answer is spelled in. Role and database defaults, or what an earlier user of a pooled connection left, do not count.
+ */
+const fixed: Readonly<Record<string, string>> = {
+  // How text is read. Off, `'\''` would hide a second string where the grammar saw none.
+  standard_conforming_strings: 'on', backslash_quote: 'safe_encoding', transform_null_equals: 'off', array_nulls: 'on', xmloption: 'content',
+  // How values are written; render.ts reads exactly this.
+  DateStyle: 'ISO, MDY', TimeZone: 'UTC', IntervalStyle: 'postgres', extra_float_digits: '1', bytea_output: 'hex', xmlbinary: 'base64', quote_all_identifiers: 'off',
+  // What comes back beside rows: nothing.
+  client_min_messages: 'error', debug_print_parse: 'off', debug_print_rewritten: 'off', debug_print_plan: 'off',
+  // What it may cost. `temp_file_limit` only a superuser may set.
+  work_mem: '16MB', hash_mem_multiplier: '2', jit: 'off', gin_fuzzy_search_limit: '0', max_parallel_workers_per_gather: '0',
+  row_security: 'on', synchronous_commit: 'on', default_tablespace: '', temp_tablespaces: '', default_transaction_deferrable: 'off', application_name: 'sluice',
+}
+/** How far the target's clock may be behind ours before a run that began in time is refused, ms. A process frozen for longer does nothing. */
+export const clockSkewMs = 30_000
+const maxLockWaitMs = 5000
+
+export interface Pins {
+  readonly searchPath: readonly string[]
+  readonly limits: Pick<Limits, 'timeoutMs'>
+  /** Epoch ms. */
+  readonly deadline: number
+  readonly readOnly: boolean
+  /** A word nobody can guess: an error that carries it was raised by us. */
+  readonly nonce: string
+}
+
+/**
+ * `pg_catalog` first, so that nobody's object shadows what the analysis took for the server's own; the temporary schema last and named, because
+ * unnamed it would be searched first. The first column raises an error when the deadline is past by the target's own clock.
+ * Every name in it is qualified: it runs before the path is pinned.
+ */
+export function pinStatement({ searchPath, limits, deadline, readOnly, nonce }: Pins): Sql {
+  const settings: Record<string, string> = {
+    ...fixed, search_path: pathOf(searchPath), statement_timeout: String(limits.timeoutMs), lock_timeout: String(Math.min(limits.timeoutMs, maxLockWaitMs)),
+    idle_in_transaction_session_timeout: String(Math.min(limits.timeoutMs, maxLockWaitMs)), default_transaction_read_only: readOnly ? 'on' : 'off',
+    ...(readOnly ? { transaction_read_only: 'on' } : {}),
+  }
+  const values: string[] = [String((deadline + clockSkewMs) / 1000), `sluice:late:${nonce}`]
+  const calls = Object.entries(settings).map(([name, value]) => `pg_catalog.set_config('${name}', $${values.push(value)}, true)`)
+  // The clock is in the cast so that the planner cannot compute it ahead, in the branch that is not taken.
+  const late = `CASE WHEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) pg_catalog.to_timestamp($1::pg_catalog.float8)
+    THEN pg_catalog.concat(pg_catalog.clock_timestamp(), $2::pg_catalog.text)::pg_catalog.int4 ELSE 0 END`
+  return { text: `SELECT ${late}, ${calls.join(', ')}`, values }
+}
+
+export function pathOf(searchPath: readonly string[]): string {
+  return ['pg_catalog', ...searchPath.filter((schema) => schema !== 'pg_catalog' && schema !== 'pg_temp'), 'pg_temp'].map(quote).join(', ')
+}
+export const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
+
+/**
+ * Holds what the statement names as it is until the transaction ends. `LOCK TABLE` wants a privilege on the whole table, which a role with column
+ * grants lacks; a SELECT of no column wants one on any column, which the statement itself wants too. It takes ACCESS SHARE on each, through views
+ * also on what they read, on partitions and children too (`LIMIT 0` does not let the planner prune them, as `WHERE false` would), and reads no
+ * row. ACCESS SHARE stops ALTER, DROP, CREATE OR REPLACE VIEW, policies and rules. null when nothing is named.
+ */
+export function holdStatement(relations: readonly { readonly schema: string; readonly name: string }[]): Sql | null {
+  if (relations.length === 0) return null
+  return { text: `${relations.map(({ schema, name }) => `SELECT FROM ${quote(schema)}.${quote(name)}`).join(' UNION ALL ')} LIMIT 0`, values: [] }
+}
