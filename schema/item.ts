@@ -9,7 +9,7 @@ import type { Id } from './event.ts'
  * | sluice-policy | `policy` | `pointer` | version, chunks, who applied it, every lock | never |
  * | | `policy#<sha256>` | `0000/0003` | one chunk of that version's canonical JSON, ≤ 300 KB, and its SHA-256 | never |
  * | sluice-audit | `2026-11-22#a` | `evt_…` | one event as JSON, and what a list filters by | never |
- * | | `days` | `2026-11-22` | a day that has events, written before its first one is acknowledged | never |
+ * | | `days` | `2026-11-22` | a day that has events, written before its first one | never |
  * | sluice-state | `idempotency#<sha256>` | | body digest, evaluation, answer | 24 h |
  * | | `meter#<sha256>#<hour>` | | units taken in that hour | 2 h after it |
  * | | `sweep` | | how far every intent is settled | never |
@@ -53,8 +53,9 @@ export const dayOf = (id: string): string => new Date(timeOf(id)).toISOString().
 
 /** The smallest event id of a millisecond: everything with an earlier time sorts before it, everything later after. */
 export function firstIdAt(at: number): Id<'evt'> {
+  if (Number.isNaN(at)) throw new RangeError('not a time')
   let text = ''
-  for (let i = 0, rest = Math.max(0, Math.floor(at)); i < 10; i++, rest = Math.floor(rest / 32)) text = symbols.charAt(rest % 32) + text
+  for (let i = 0, rest = Math.min(2 ** 48 - 1, Math.max(0, Math.floor(at))); i < 10; i++, rest = Math.floor(rest / 32)) text = symbols.charAt(rest % 32) + text
   return `evt_${text}0000000000000000`
 }
 

@@ -44,9 +44,9 @@ export function createPolicies({ hot, cold, now }: { readonly hot: Dynamo; reado
     try {
       await cold('UpdateItem', {
         TableName, Key: pointerKey, ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-        UpdateExpression: 'SET version = :version, chunks = :chunks, appliedAt = :at, appliedBy = :by, #commit = :commit, nonce = :nonce, locks = if_not_exists(locks, :none)',
-        ConditionExpression: from === null ? 'attribute_not_exists(pk)' : 'version = :from',
-        ExpressionAttributeNames: { '#commit': 'commit' },
+        UpdateExpression: 'SET #version = :version, chunks = :chunks, appliedAt = :at, appliedBy = :by, #commit = :commit, nonce = :nonce, #locks = if_not_exists(#locks, :none)',
+        ConditionExpression: from === null ? 'attribute_not_exists(pk)' : '#version = :from',
+        ExpressionAttributeNames: { '#version': 'version', '#commit': 'commit', '#locks': 'locks' },
         ExpressionAttributeValues: {
           ':version': { S: version }, ':chunks': { N: String(texts.length) }, ':at': { S: at }, ':by': { S: by }, ':nonce': { S: nonce }, ':none': { M: {} },
           ':commit': commit === null ? { NULL: true } : { S: commit }, ...(from === null ? {} : { ':from': { S: from } }),
@@ -66,8 +66,8 @@ export function createPolicies({ hot, cold, now }: { readonly hot: Dynamo; reado
   async function put(wanted: Lock): Promise<boolean> {
     try {
       await cold('UpdateItem', {
-        TableName, Key: pointerKey, UpdateExpression: 'SET locks.#target = :lock', ExpressionAttributeNames: { '#target': wanted.target },
-        ConditionExpression: 'attribute_exists(version) AND (attribute_exists(locks.#target) OR size(locks) < :most)',
+        TableName, Key: pointerKey, UpdateExpression: 'SET #locks.#target = :lock', ExpressionAttributeNames: { '#version': 'version', '#locks': 'locks', '#target': wanted.target },
+        ConditionExpression: 'attribute_exists(#version) AND (attribute_exists(#locks.#target) OR size(#locks) < :most)',
         ExpressionAttributeValues: { ':lock': { S: JSON.stringify(wanted) }, ':most': { N: String(maxLocks) } },
       })
       return true
@@ -89,7 +89,8 @@ export function createPolicies({ hot, cold, now }: { readonly hot: Dynamo; reado
     if (!(await pointer())?.locks.some((lock) => lock.target === target)) return false
     try {
       await cold('UpdateItem', {
-        TableName, Key: pointerKey, UpdateExpression: 'REMOVE locks.#target', ConditionExpression: 'attribute_exists(locks.#target)', ExpressionAttributeNames: { '#target': target },
+        TableName, Key: pointerKey, UpdateExpression: 'REMOVE #locks.#target', ConditionExpression: 'attribute_exists(#locks.#target)',
+        ExpressionAttributeNames: { '#locks': 'locks', '#target': target },
       })
     } catch (error) {
       if (!conditionFailed(error)) throw error                                   // gone since we saw it: by our own first write, or another's

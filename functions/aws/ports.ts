@@ -1,0 +1,31 @@
+import type { Ports } from '../ports.ts'
+import { type Place, placeOf } from './dynamo.ts'
+import { createIdempotency } from './idempotency.ts'
+import { createLedger } from './ledger.ts'
+import { createMeter } from './meter.ts'
+import { createPolicies } from './policies.ts'
+import { sdkDynamo } from './sdk.ts'
+import { signedDynamo } from './signed.ts'
+import { createTables } from './tables.ts'
+import { createIds } from './ulid.ts'
+
+/** What of Ports lives in DynamoDB, with the clock and the ids that its keys are made from. */
+export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempotency' | 'meter'>
+
+/**
+ * The stores, on whatever endpoint `place` names: AWS, or our own server on this machine. The hot path is signed by hand, the rest is the SDK's.
+ * `createTables` is for where infra/ did not. Throws nothing; the first call does, as Fault store-unavailable.
+ */
+export function createStores(place: Place, now: () => number = Date.now): Stores & { createTables(): Promise<void>; close(): void } {
+  const hot = signedDynamo({ ...place, now })
+  const cold = sdkDynamo(place)
+  const parts = { hot, cold, now }
+  return {
+    now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
+    createTables: () => createTables(hot),
+    close: () => { hot.close(); cold.close() },
+  }
+}
+
+/** Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. */
+export const createPorts = (rest: Omit<Ports, keyof Stores>, env: Readonly<Record<string, string | undefined>> = process.env): Ports => ({ ...createStores(placeOf(env)), ...rest })
