@@ -1,0 +1,85 @@
+import type { Bundle, ConnectionDocument, IssuerDocument, PolicyDocument, RoleDocument } from '../../../schema/policy.ts'
+import { subjectsCollide } from '../../../schema/subject.ts'
+import { acts } from '../roleset.ts'
+import { glob } from '../pattern.ts'
+import { suggest, type Entry, type Finding, type Report } from './finding.ts'
+import { checkRule, classesOf } from './rule.ts'
+import { readShape } from './shape.ts'
+
+/**
+ * Documents as they came → a bundle and everything that is wrong with it. `bundle` is null when any finding is an error: what cannot be read
+ * whole is not applied in part. Pure; what only the live target can say (whether a table exists) is the engine's `inspect`.
+ */
+export function checkDocuments(files: readonly { readonly path: string; readonly document: unknown }[]): { readonly bundle: Bundle | null; readonly findings: readonly Finding[] } {
+  const findings: Finding[] = []
+  const entries: Entry[] = []
+  for (const { path, document } of files) {
+    const shape = readShape(path, document)
+    findings.push(...shape.findings)
+    if (shape.document) entries.push({ path, document: shape.document })
+  }
+  // a document that cannot be read may be the one the others name: then what they name cannot be judged
+  if (findings.length === 0) findings.push(...checkWhole(entries))
+  entries.sort((a, b) => (a.path < b.path ? -1 : 1))
+  return { bundle: findings.some((finding) => finding.level === 'error') ? null : { documents: entries }, findings }
+}
+
+function checkWhole(entries: readonly Entry[]): readonly Finding[] {
+  const findings: Finding[] = []
+  const reporter = (path: string): Report => (level, at, message, more) => findings.push({ level, path, at, message, ...more })
+  const of = <T extends PolicyDocument>(is: (document: PolicyDocument) => document is T) => entries.flatMap(({ path, document }) => (is(document) ? [{ path, document, report: reporter(path) }] : []))
+  const issuers = of((document): document is IssuerDocument => document.kind === 'issuer')
+  const connections = of((document): document is ConnectionDocument => document.kind === 'connection')
+  const roles = of((document): document is RoleDocument => document.kind === 'role')
+  checkNames(entries, reporter)
+  const known = new Map(connections.map(({ document }) => [document.name, document]))
+  for (const { document, report } of connections) checkConnection(document, report)
+  for (const { document, report } of roles) {
+    document.rules.forEach((rule, n) => checkRule(rule, n, known, report))
+    checkGroups(document, issuers.map((issuer) => issuer.document), report)
+  }
+  issuers.forEach((one, i) => issuers.slice(0, i).forEach((other) => checkIssuers(one, other)))
+  const applies = roles.some(({ document }) => document.rules.some((rule) => rule.allow && acts(rule.allow, 'apply') && [rule.connection].flat().includes('sluice') && rule.on?.some((name) => glob(name, 'policy'))))
+  if (!applies && entries[0]) reporter(entries[0].path)('warning', [], 'no rule of this policy allows anyone to apply the next one (`allow: [apply]`, `connection: sluice`, `on: [policy]`)')
+  return findings
+}
+
+function checkNames(entries: readonly Entry[], reporter: (path: string) => Report): void {
+  const first = new Map<string, string>()
+  for (const { path, document } of entries) {
+    const key = `${document.kind} ${document.name}`
+    const other = first.get(key)
+    if (other !== undefined) reporter(path)('error', ['name'], `the ${document.kind} \`${document.name}\` is also in ${other}; a name is used once`)
+    else first.set(key, path)
+  }
+}
+
+function checkConnection(document: ConnectionDocument, report: Report): void {
+  if (document.secret && document.secrets) report('error', ['secret'], 'both `secret` and `secrets`; keep `secrets`', { key: true })
+  if (!document.secret && !document.secrets) report('error', ['name'], 'the connection has no `secrets`; write `secrets: { write: NAME, read: NAME, plain: NAME }`')
+  if (document.secret && !document.secrets) report('warning', ['secret'], 'one `secret` for everything: a read then runs with a credential that can write; write `secrets: { write, read, plain }`', { key: true })
+  const classes = classesOf(document)
+  for (const name of Object.keys(document.mask ?? {})) {
+    if (name !== '*' && !classes.includes(name)) report('error', ['mask', name], `no column is of class \`${name}\`${suggest(name, classes)}`, { key: true })
+  }
+}
+
+/** A group no issuer lets through makes a rule that nobody has, or an approval that nobody can give. */
+function checkGroups(role: RoleDocument, issuers: readonly IssuerDocument[], report: Report): void {
+  if (role.members.length === 0) report('warning', ['members'], 'nobody has this role: `members` is empty')
+  if (issuers.length === 0) return                                        // a local run, whose own issuer accepts any group
+  const accepted = issuers.flatMap((issuer) => issuer.groups.accept)
+  const check = (group: string, at: readonly (string | number)[], then: string) => {
+    if (!accepted.some((pattern) => glob(pattern, group))) report('warning', at, `no issuer accepts the group \`${group}\`, so ${then}${suggest(group, accepted)}`)
+  }
+  role.members.forEach((member, i) => { if ('group' in member) check(member.group, ['members', i, 'group'], 'nobody has the role by it') })
+  role.rules.forEach((rule, n) => rule.approval?.by.forEach((by, i) => { if (!by.startsWith('user:')) check(by, ['rules', n, 'approval', 'by', i], 'nobody could approve by it') }))
+}
+
+type Issuer = { readonly document: IssuerDocument; readonly report: Report }
+function checkIssuers(one: Issuer, other: Issuer): void {
+  if (one.document.issuer === other.document.issuer) one.report('error', ['issuer'], `the issuer \`${other.document.name}\` has the same address; one document says all about it`)
+  else if (subjectsCollide(one.document, other.document)) {
+    one.report('error', ['agents', 'subject'], `a token of this issuer could name a subject of \`${other.document.name}\`; put the issuer into the template, such as \`agent:${one.document.name}/{sub}\``)
+  }
+}

@@ -1,0 +1,107 @@
+import type { ConnectionDocument, RuleDocument } from '../../../schema/policy.ts'
+import { inspectCondition } from '../condition.ts'
+import { durationMs, withDefaults } from '../limits.ts'
+import { glob, parsePattern } from '../pattern.ts'
+import { connectionsOf } from '../rule.ts'
+import { suggest, type Report } from './finding.ts'
+
+const own = { audit: ['read'], policy: ['read', 'apply'], locks: ['read', 'set'] } as const
+const ownActions: readonly string[] = ['read', 'apply', 'set']
+
+/** What the shape cannot say about one rule: which keys belong together, and whether what it names exists. */
+export function checkRule(rule: RuleDocument, n: number, connections: ReadonlyMap<string, ConnectionDocument>, report: Report): void {
+  const here: Report = (level, at, message, more) => report(level, ['rules', n, ...at], message, more)
+  checkVerbs(rule, here)
+  checkConnections(rule, connections, here)
+  checkNames(rule, here)
+  checkWhen(rule, here)
+  checkReveal(rule, connections, here)
+  checkLimits(rule, connections, here)
+}
+
+function checkVerbs(rule: RuleDocument, report: Report): void {
+  const verbs = (['allow', 'deny', 'ask'] as const).filter((verb) => rule[verb])
+  const taking = rule.deny ? 'deny' : rule.ask ? 'ask' : null
+  if (verbs.length > 1) report('error', [verbs[1] ?? ''], `a rule says one of \`allow\`, \`deny\` and \`ask\`, and this one says ${verbs.join(' and ')}; write two rules`, { key: true })
+  if (verbs.length === 0 && !rule.reveal) report('error', [], 'this rule does nothing; it needs `allow`, `deny`, `ask` or `reveal`')
+  if (rule.allow && !rule.on) report('error', ['allow'], 'an `allow` needs `on`, the names it covers; everything is `on: ["*.*"]`', { key: true })
+  if (rule.ask && !rule.approval) report('error', ['ask'], 'an `ask` needs `approval`, or nobody could ever say yes; to forbid it, write `deny`', { key: true })
+  if (rule.deny && rule.approval) report('error', ['approval'], 'a `deny` takes no `approval`: nobody can lift it; to let people decide, write `ask`', { key: true })
+  if (taking && rule.reveal) report('error', ['reveal'], `\`reveal\` stands beside \`allow\` or alone, not beside \`${taking}\``, { key: true })
+  if (taking && rule.limits) report('error', ['limits'], `\`limits\` belong to what allows; a \`${taking}\` has none`, { key: true })
+  if (rule.through && !rule.allow) report('error', ['through'], '`through` belongs to an `allow` that names a view', { key: true })
+  if (rule.through && rule.allow && !rule.allow.some((action) => action === 'select' || action === '*')) report('error', ['through'], '`through` covers what a view reads, so the rule must allow `select`', { key: true })
+  const others = [...(rule.allow ?? []), ...(rule.deny ?? []), ...(rule.ask ?? [])].filter((action) => action !== 'select')
+  if (rule.columns && others.length > 0) report('error', ['columns'], `\`columns\` covers reads only, and this rule also names \`${others[0]}\`; give \`select\` a rule of its own`, { key: true })
+  for (const [i, by] of (rule.approval?.by ?? []).entries()) {
+    if (by.startsWith('agent:')) report('error', ['approval', 'by', i], `\`${by}\` is an agent, and agents never decide a request`)
+  }
+}
+
+function checkConnections(rule: RuleDocument, connections: ReadonlyMap<string, ConnectionDocument>, report: Report): void {
+  const named = connectionsOf(rule)
+  const place = (name: string) => (typeof rule.connection === 'string' ? ['connection'] : ['connection', rule.connection.indexOf(name)])
+  for (const name of named) {
+    if (name !== '*' && name !== 'sluice' && !connections.has(name)) report('error', place(name), `there is no connection \`${name}\`${suggest(name, [...connections.keys(), 'sluice'])}`)
+  }
+  const ofOwn = named.includes('sluice')
+  if (ofOwn && named.length > 1) report('error', place('sluice'), '`sluice` is the gate itself and has other actions and names; give it a rule of its own')
+  for (const verb of ['allow', 'deny', 'ask'] as const) {
+    for (const [i, action] of (rule[verb] ?? []).entries()) {
+      const fits = ofOwn ? action === '*' || ownActions.includes(action) : !ownActions.includes(action)
+      if (!fits) report('error', [verb, i], ofOwn ? `\`${action}\` is nothing the gate itself offers; there are \`read\`, \`apply\` and \`set\`` : `\`${action}\` belongs to the gate itself: \`connection: sluice\``)
+    }
+  }
+}
+
+function checkNames(rule: RuleDocument, report: Report): void {
+  const ofOwn = connectionsOf(rule).includes('sluice')
+  for (const [i, name] of (rule.on ?? []).entries()) {
+    const at = ['on', i]
+    if (ofOwn) {
+      if (!Object.keys(own).some((resource) => glob(name, resource))) report('error', at, `\`${name}\` is none of the gate's own${suggest(name, Object.keys(own))}`)
+      else if (name in own && rule.allow?.some((action) => action !== '*' && !(own[name as keyof typeof own] as readonly string[]).includes(action))) {
+        report('warning', at, `of \`${name}\` there is only ${own[name as keyof typeof own].map((action) => `\`${action}\``).join(' and ')}`)
+      }
+    } else if (!parsePattern(name, 2)) report('error', at, name.split('.').length > 2 ? `\`${name}\` has too many parts; columns go into \`columns\`, or into \`classify\` of the connection` : `\`${name}\` needs its schema, such as \`public.${name}\``)
+    else if (name.startsWith('*.') && rule.deny) report('warning', at, `\`${name}\` does not reach the engine's own schemas; a \`deny\` without \`on\` does`)
+    else if (name === '*.*' && rule.allow) report('warning', at, '`*.*` covers every table there is and every one there will be; name the schemas')
+  }
+}
+
+function checkWhen(rule: RuleDocument, report: Report): void {
+  if (rule.when === undefined) return
+  const { problem, reads } = inspectCondition(rule.when)
+  if (problem) return report('error', ['when'], `the condition is not sound: ${problem.message}`, { offset: problem.at })
+  const asserted = ['context.purpose', 'context.session', 'context'].filter((name) => reads.has(name))
+  const proven = [...reads].some((name) => /^(subject|actor|claims)\b/.test(name))
+  if (!rule.deny && !rule.ask && asserted.length > 0 && !proven) {
+    report('warning', ['when'], `this rests on \`${asserted[0]}\` alone, which the caller asserts: it narrows and is recorded, and proves nothing`)
+  }
+}
+
+function checkReveal(rule: RuleDocument, connections: ReadonlyMap<string, ConnectionDocument>, report: Report): void {
+  const named = connectionsOf(rule)
+  const meant = [...connections.values()].filter((connection) => named.includes('*') || named.includes(connection.name))
+  const classes = [...new Set(meant.flatMap(classesOf))].sort()
+  for (const [i, name] of (rule.reveal ?? []).entries()) {
+    if (!classes.some((known) => glob(name, known))) report('warning', ['reveal', i], `no column there is of class \`${name}\`${suggest(name, classes)}`)
+  }
+}
+
+/** Every class a connection's `classify` gives to some column; `none` is not one. */
+export const classesOf = (connection: ConnectionDocument): readonly string[] =>
+  [...new Set(Object.values(connection.classify ?? {}).map((given) => (typeof given === 'string' ? given : given.class)).filter((name) => name !== 'none'))].sort()
+
+function checkLimits(rule: RuleDocument, connections: ReadonlyMap<string, ConnectionDocument>, report: Report): void {
+  if (!rule.limits) return
+  for (const name of connectionsOf(rule)) {
+    const connection = connections.get(name)
+    if (!connection) continue
+    const most = withDefaults(connection).limits ?? {}
+    for (const key of ['rows', 'bytes', 'affected'] as const) {
+      if ((rule.limits[key] ?? 0) > (most[key] ?? Infinity)) report('warning', ['limits', key], `the connection \`${name}\` ends at ${most[key]}, and a rule never goes past it`)
+    }
+    if (rule.limits.timeout && most.timeout && durationMs(rule.limits.timeout) > durationMs(most.timeout)) report('warning', ['limits', 'timeout'], `the connection \`${name}\` ends at ${most.timeout}, and a rule never goes past it`)
+  }
+}
