@@ -17,6 +17,8 @@ export interface PostgresOptions {
   readonly port?: number
   /** Settings beyond ours, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Aborted: whatever was started is stopped, and startPostgres throws. */
+  readonly signal?: AbortSignal
 }
 export interface Postgres {
   readonly port: number
@@ -46,10 +48,10 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const password = await keepPassword(directory)
   const data = join(directory, 'data')
   await stopOrphan(data)
-  await create(data, binaries, account, password)
+  await create(data, binaries, account, password, options.signal)
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? await freePort()
-    const started = await launch(data, binaries, account, port, options.settings ?? {})
+    const started = await launch(data, binaries, account, port, options.settings ?? {}, options.signal)
     if ('child' in started) return running(started.child, { port, password, binaries })
     // A free port may be taken between our look and the server's bind; a port somebody asked for may not be swapped.
     if (options.port !== undefined || attempt === 3 || !started.failure.includes('could not bind')) throw new Error(`postgresql did not start: ${started.failure}`)
@@ -72,7 +74,7 @@ async function keepPassword(directory: string): Promise<string> {
  * initdb into a folder of its own, then one rename: killed in between, the next start finds no `data` and begins anew. The leftover is removed
  * only then; an initdb that outlived its parent dies when its folder goes.
  */
-async function create(data: string, { bin, major }: Binaries, account: Account, password: string): Promise<void> {
+async function create(data: string, { bin, major }: Binaries, account: Account, password: string, signal?: AbortSignal): Promise<void> {
   const parent = resolve(data, '..')
   for (const entry of await readdir(parent)) if (entry.startsWith('initdb-')) await rm(join(parent, entry), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }).catch(() => {})
   if (await exists(data)) {
@@ -88,9 +90,13 @@ async function create(data: string, { bin, major }: Binaries, account: Account, 
   const locale = major >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'] : ['--locale=C']
   const child = spawnAs(account, join(bin, 'initdb'), ['-D', join(work, 'data'), '-U', 'postgres', '-E', 'UTF8', ...locale, '--auth=scram-sha-256', `--pwfile=${join(work, 'password')}`,
     '--wal-segsize=4', '--no-sync', '--no-instructions'], 'pipe')
+  const abort = () => child.kill()
+  signal?.addEventListener('abort', abort)
   let said = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => { said += text })
   const code = await new Promise((done) => child.once('close', done).once('error', (error) => { said += error.message; done(-1) }))
+  signal?.removeEventListener('abort', abort)
+  signal?.throwIfAborted()
   if (code !== 0) throw new Error(`initdb failed: ${lastLine(said)}`)
   await rename(join(work, 'data'), data)
   await rm(work, { recursive: true, force: true })
@@ -106,7 +112,8 @@ const settings = (port: number, more: Readonly<Record<string, string>>): readonl
   ...more,
 }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 
-async function launch(data: string, { bin, major }: Binaries, account: Account, port: number, more: Readonly<Record<string, string>>): Promise<{ child: ChildProcess } | { failure: string }> {
+async function launch(data: string, { bin, major }: Binaries, account: Account, port: number, more: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<{ child: ChildProcess } | { failure: string }> {
+  signal?.throwIfAborted()
   const logPath = join(data, '..', 'log')
   const log = openSync(logPath, 'w', 0o600)
   const args = ['-D', data, ...settings(port, { ...(major >= 18 ? { io_method: 'sync' } : {}), ...more })]
@@ -119,12 +126,10 @@ async function launch(data: string, { bin, major }: Binaries, account: Account, 
   for (let waited = 0; ended === null; waited += 10) {
     const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
     if (lines[0] === String(child.pid) && lines[7]?.trim() === 'ready') return { child }
-    if (waited > 60_000) {
-      child.kill('SIGQUIT')
-      ended = 'not ready after 60 s'
-    }
+    if (signal?.aborted || waited > 60_000) child.kill('SIGQUIT')
     await sleep(10)
   }
+  signal?.throwIfAborted()
   return { failure: lastLine(await readFile(logPath, 'utf8').catch(() => '')) || ended }
 }
 

@@ -6,6 +6,7 @@ export interface PoolOptions {
   readonly size?: number
   /** Connection strings at once. */
   readonly pools?: number
+  /** 0: a connection serves one request. */
   readonly idleMs?: number
   /** How long a request waits for a connection. */
   readonly waitMs?: number
@@ -90,6 +91,7 @@ export function createPools({ size = 16, pools: most = 32, idleMs = 10_000, wait
       }
       const give = async () => {
         if (over) return
+        if (idleMs === 0) return drop()
         try {
           await client.query('DISCARD ALL')
         } catch {
