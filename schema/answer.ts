@@ -41,7 +41,7 @@ export const schema = z.object({
   connection: z.string(),
   relations: z.array(z.object({
     schema: z.string(), name: z.string(), kind: z.string(), actions: z.record(z.string(), z.enum(['permit', 'ask'])),
-    columns: z.array(z.object({ name: z.string(), type: z.string(), nullable: z.boolean(), class: z.string().optional(), masked: z.string().optional() })),
+    columns: z.array(z.object({ name: z.string(), type: z.string(), nullable: z.boolean(), class: z.string().optional(), masked: z.string().optional(), readable: z.literal(false).optional().describe('may be written, not read') })),
   })),
 })
 const event = z.looseObject({ id: z.string(), at: time, kind: z.string(), evaluation: z.string(), session: z.string().nullable(), connection: z.string().nullable() })

@@ -1,0 +1,59 @@
+import type { Event } from '../schema/event.ts'
+import { ok, refuse, type Result } from '../schema/refusal.ts'
+import type { Door, Own } from './own.ts'
+import { CursorError, type EventFilter, type Ports } from './ports.ts'
+
+const filters = ['from', 'to', 'subject', 'actor', 'connection', 'kind', 'session', 'evaluation', 'limit', 'after'] as const
+type Filters = Readonly<Partial<Record<(typeof filters)[number], string>>>
+const kinds = Object.keys({
+  intent: 0, outcome: 0, correction: 0, refusal: 0, policy: 0, lock: 0, 'audit-read': 0, start: 0,
+} satisfies Record<Event['kind'], 0>)
+const pageLength = { usual: 50, most: 200 }
+const reading = [{ action: 'read', resource: 'audit' }] as const
+
+/** The record, for those whom a rule lets read it. Reading is recorded first: what could not be recorded is not shown. */
+export function createAudit(ports: Ports, own: Own) {
+  const list = (door: Door, search: Filters) => own.permitted(door, reading, async (_, story) => {
+    const page = readPage(search)
+    if (!page.ok) return page
+    const { filter, limit, after } = page.value
+    const noticed = await story.notice('audit-read', { ...filter, limit, ...(after === null ? {} : { after }) })
+    if (!noticed.ok) return noticed
+    try {
+      return ok(await ports.ledger.list(filter, { limit, after }))
+    } catch (error) {
+      if (error instanceof CursorError) return invalid('cursor', '`after` is not a cursor of this filter; give `next` of the page before, with the same filters')
+      throw error
+    }
+  })
+
+  const show = (door: Door, id: string) => own.permitted(door, reading, async (_, story) => {
+    if (!isEventId(id)) return notFound
+    const noticed = await story.notice('audit-read', { event: id })
+    if (!noticed.ok) return noticed
+    const event = await ports.ledger.get(id)
+    return event === null ? notFound : ok({ event })
+  })
+  return { filters, list, show }
+}
+
+function readPage(search: Filters): Result<{ readonly filter: EventFilter; readonly limit: number; readonly after: string | null }> {
+  const { limit, after, ...given } = search
+  const filter: { from?: string; to?: string; subject?: string; actor?: string; connection?: string; kind?: string; session?: string; evaluation?: string } = { ...given }
+  for (const edge of ['from', 'to'] as const) {
+    const text = filter[edge]
+    if (text === undefined) continue
+    const at = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? new Date(text) : null
+    if (at === null || Number.isNaN(at.getTime())) return invalid('time', `\`${edge}\` must be ISO 8601 with a zone, such as \`2026-11-22T09:00:00Z\`, or a date`)
+    filter[edge] = at.toISOString()
+  }
+  if (filter.kind !== undefined && !kinds.includes(filter.kind)) return invalid('kind', `\`kind\` must be one of ${kinds.map((kind) => `\`${kind}\``).join(', ')}`)
+  for (const [name, text] of Object.entries(filter)) if (text.length === 0 || text.length > 300) return invalid('filter', `\`${name}\` must have 1 to 300 characters`)
+  if (limit !== undefined && !(/^\d{1,3}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= pageLength.most)) return invalid('limit', `\`limit\` must be a whole number from 1 to ${pageLength.most}`)
+  if (after !== undefined && (after.length === 0 || after.length > 2000)) return invalid('cursor', '`after` is not a cursor')
+  return ok({ filter, limit: limit === undefined ? pageLength.usual : Number(limit), after: after ?? null })
+}
+
+const isEventId = (id: string): id is `evt_${string}` => /^evt_[0-9A-HJKMNP-TV-Z]{26}$/.test(id)
+const notFound = refuse({ slug: 'not-found', reason: 'no_event', next: 'fix', detail: 'there is no such event' })
+const invalid = (reason: string, detail: string) => refuse({ slug: 'invalid-request', reason, detail, next: 'fix' })

@@ -1,0 +1,62 @@
+import { encode, parse, search, type Command } from './command.ts'
+import { list, object, printJson, refused, text } from './output.ts'
+import { table } from './table.ts'
+import { exit, Stop, type Terminal } from './terminal.ts'
+
+const usage = 'sluice audit list [options] | sluice audit show EVENT'
+const options = {
+  from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
+  session: { type: 'string' }, evaluation: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
+} as const
+
+export const audit: Command = {
+  summary: 'read the record: who asked for what, what was decided, what became of it',
+  help: `${usage}
+
+  sluice audit list --subject agent:support-bot --limit 20
+  sluice audit list --evaluation eval_…        everything about one call
+  sluice audit show evt_…
+
+Newest first. Reading the record is itself recorded.
+
+  --from TIME --to TIME  ISO 8601, such as 2026-11-22T09:00:00Z
+  --subject, --actor     user:… or agent:…
+  --connection NAME      --kind KIND (intent, outcome, correction, refusal, policy, lock, audit-read, start)
+  --session ID           --evaluation ID
+  --limit N              events a page, at most 200; --after CURSOR continues where the last page ended
+  --json                 the events as they are kept`,
+  run: async (args, world) => {
+    const { values, positionals: [verb, id] } = parse(args, options, [1, 2], usage)
+    const { json, ...filters } = values
+    if (verb === 'show' && id !== undefined) {
+      const reply = await (await world.gate()).call('GET', `/v1/audit/events/${encode(id)}`)
+      if (reply.status >= 300) return refused(world.terminal, reply, json === true)
+      printJson(world.terminal, json ? reply.body : object(reply.body)['event'])
+      return exit.done
+    }
+    if (verb !== 'list' || id !== undefined) throw new Stop(exit.invalid, `usage: ${usage}`)
+    const reply = await (await world.gate()).call('GET', `/v1/audit/events${search(filters)}`)
+    if (reply.status >= 300) return refused(world.terminal, reply, json === true)
+    if (json) printJson(world.terminal, reply.body)
+    else show(world.terminal, object(reply.body))
+    return exit.done
+  },
+}
+
+function show(terminal: Terminal, page: Readonly<Record<string, unknown>>): void {
+  const rows = list(page['events']).map(object).map((event) =>
+    [event['at'], event['id'], event['kind'], object(event['who'])['subject'] ?? '', event['connection'] ?? '', about(event)])
+  terminal.out(`${table(['at', 'event', 'kind', 'subject', 'connection', 'what'], rows, terminal.columns)}\n`)
+  const next = page['next']
+  terminal.err(typeof next === 'string' ? `there are older ones: --after ${next}\n` : `${rows.length} ${rows.length === 1 ? 'event' : 'events'}\n`)
+}
+
+/** One line that says what happened; the whole is `audit show`. */
+function about(event: Readonly<Record<string, unknown>>): string {
+  const statements = list(event['statements']).map((statement) => text(object(statement)['sql'])).join('; ')
+  const refusal = object(event['refusal'])
+  const why = refusal['slug'] === undefined ? '' : `${text(refusal['slug'])} (${text(refusal['reason'])})`
+  if (event['kind'] === 'outcome' || event['kind'] === 'correction') return [text(event['status']), `${list(event['rowCounts']).join('+') || 0} rows`, why].filter(Boolean).join(', ')
+  if (event['change'] !== undefined) return text(event['change'])
+  return [why, statements].filter(Boolean).join(': ')
+}

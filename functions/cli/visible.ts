@@ -1,0 +1,43 @@
+/**
+ * Rows come from strangers: a value may hold escape sequences that repaint the terminal, or marks that reorder what a person reads. Everything
+ * that is not a mark on paper is shown as an escape: controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, zero-width
+ * and other format characters, fillers that look like nothing, tags, private use, lone surrogates.
+ */
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\u115f\u1160\u3164\uffa0\u2800\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/gu
+const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+export const visible = (text: string): string =>
+  text.replace(unseen, (mark) => named[mark] ?? `\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`)
+
+/** The same for JSON text, losslessly: it stays JSON and means the same. New lines that `JSON.stringify` laid out stay. */
+export const visibleJson = (json: string): string =>
+  json.replace(unseen, (mark) => mark === '\n' ? mark : [...Array(mark.length).keys()].map((i) => `\\u${mark.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''))
+
+/** Words of several lines: each line made visible, the line ends kept. For texts of the gate, never for a value in a table. */
+export const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n')
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
+const wide = /^[\p{Extended_Pictographic}\u1100-\u115e\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f1e6}-\u{1f1ff}\u{20000}-\u{3fffd}]/u
+const plain = /^[\x20-\x7e]*$/
+
+/** Terminal cells the text takes, as far as a terminal can be known. */
+export function width(text: string): number {
+  if (plain.test(text)) return text.length
+  let cells = 0
+  for (const { segment } of graphemes.segment(text)) cells += wide.test(segment) && !plain.test(segment) ? 2 : 1
+  return cells
+}
+
+/** Cuts to so many cells, with `…` where something is missing. */
+export function cut(text: string, cells: number): string {
+  if (width(text) <= cells) return text
+  let kept = ''
+  let used = 0
+  for (const { segment } of graphemes.segment(text)) {
+    const next = width(segment)
+    if (used + next > cells - 1) break
+    kept += segment
+    used += next
+  }
+  return `${kept}…`
+}
