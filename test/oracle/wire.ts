@@ -88,24 +88,26 @@ function asker(send: (bytes: Buffer) => void, listen: (to: ((message: Message) =
       send(bytes)
     })
   }
+  /** Parse, Bind, Describe, Execute, Sync: one statement, parameters and answer as text. */
+  function extended(sql: string, params: readonly unknown[]): ReturnType<typeof ask> {
+    const values = params.map((value) => value === null || value === undefined ? int(-1) : sized(Buffer.from(typeof value === 'object' ? arrayText(value) : String(value as string))))
+    return ask(Buffer.concat([
+      frame('P', Buffer.concat([cstring(''), cstring(sql), short(0)])),
+      frame('B', Buffer.concat([cstring(''), cstring(''), short(0), short(values.length), ...values, short(0)])),
+      frame('D', Buffer.concat([Buffer.from('P'), cstring('')])), frame('E', Buffer.concat([cstring(''), int(0)])), frame('S', Buffer.alloc(0)),
+    ]))
+  }
   return {
     run: (sql) => ask(frame('Q', cstring(sql))),
-    async read(_connection, sql, params = []) {
-      const values = params.map((value) => value === null || value === undefined ? int(-1) : sized(Buffer.from(typeof value === 'object' ? arrayText(value) : String(value as string))))
-      const { rows } = await ask(Buffer.concat([
-        frame('P', Buffer.concat([cstring(''), cstring(sql), short(0)])),
-        frame('B', Buffer.concat([cstring(''), cstring(''), short(0), short(values.length), ...values, short(0)])),
-        frame('D', Buffer.concat([Buffer.from('P'), cstring('')])), frame('E', Buffer.concat([cstring(''), int(0)])), frame('S', Buffer.alloc(0)),
-      ]))
-      return rows
-    },
+    one: (sql) => extended(sql, []),
+    read: async (_connection, sql, params = []) => (await extended(sql, params)).rows,
     close: async () => {},
   }
 }
 
 /** Cuts a byte stream into messages. A client's first one has no type byte, nor has the answer to an SSL request, which is one letter. */
 function framer(client: boolean, each: (message: Message) => void): (chunk: Buffer) => void {
-  let held = Buffer.alloc(0)
+  let held: Buffer = Buffer.alloc(0)
   let started = !client
   return (chunk) => {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk])

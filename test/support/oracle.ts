@@ -1,9 +1,12 @@
 import { isList, isNode, parseDump, walk, type Node, type Value } from '../oracle/dump.ts'
 
-/** One backend, simple protocol. `notices` are those of this call, in order. Throws ServerError when the server refuses. */
+/** One backend. `notices` are those of the call, in order. Throws ServerError when the server refuses. */
 export interface Session {
-  run(sql: string): Promise<{ readonly rows: readonly Readonly<Record<string, string | null>>[]; readonly notices: readonly Notice[] }>
+  run(sql: string): Promise<Ran>
+  /** Exactly one statement, by the extended protocol: the server refuses `a; b`, so nobody's text can carry a second one. */
+  one(sql: string): Promise<Ran>
 }
+export interface Ran { readonly rows: readonly Readonly<Record<string, string | null>>[]; readonly notices: readonly Notice[] }
 export interface Notice { readonly message: string; readonly detail: string }
 export class ServerError extends Error {
   readonly sqlstate: string
@@ -39,7 +42,7 @@ export const firstUserOid = 16384
 export async function askRewriter(session: Session, statement: string): Promise<Said> {
   await session.run('SET client_min_messages = log; SET debug_print_rewritten = on; SET debug_pretty_print = off')
   try {
-    const { notices } = await session.run(`PREPARE sluice_oracle AS ${statement}`)
+    const { notices } = await session.one(`PREPARE sluice_oracle AS ${statement}`)
     const dumps = notices.filter(({ message }) => message.startsWith('rewritten parse tree'))
     const last = dumps.at(-1)
     if (last === undefined || dumps.length < 2) throw new Error('the server printed no rewritten tree')
@@ -57,7 +60,7 @@ export async function askRewriter(session: Session, statement: string): Promise<
 export async function askLocks(session: Session, statement: string): Promise<ReadonlyMap<number, readonly string[]>> {
   await session.run('BEGIN')
   try {
-    await session.run(statement)
+    await session.one(statement)
     const { rows } = await session.run(`SELECT l.relation::text AS oid, array_to_string(array_agg(DISTINCT l.mode ORDER BY l.mode), ',') AS modes FROM pg_catalog.pg_locks l
       JOIN pg_catalog.pg_class c ON c.oid = l.relation WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relkind NOT IN ('i', 'I', 't') AND c.oid >= ${firstUserOid} GROUP BY 1`)
     return new Map(rows.map(({ oid, modes }) => [Number(oid), (modes ?? '').split(',')]))

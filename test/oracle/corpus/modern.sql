@@ -1,0 +1,15 @@
+SELECT 0x1F, 1_000 WHERE 1 < 2;
+SELECT * FROM (SELECT a FROM plain);
+SELECT any_value(c), array_agg(a ORDER BY b) FROM plain GROUP BY a;
+SELECT c IS JSON, c IS JSON OBJECT, JSON('{"a": 1}'), JSON_SCALAR(a) FROM plain;
+SELECT JSON_OBJECT('a': a, 'c': c), JSON_ARRAY(a, b), JSON_ARRAYAGG(a), JSON_OBJECTAGG(c: a) FROM plain GROUP BY a, b, c;
+SELECT JSON_VALUE(profile, '$.age' RETURNING int), JSON_QUERY(profile, '$.likes'), JSON_EXISTS(profile, '$.age') FROM shop.customers;
+SELECT t.* FROM shop.customers, JSON_TABLE(profile, '$.likes[*]' COLUMNS (n FOR ORDINALITY, v text PATH '$')) t;
+MERGE INTO plain p USING shop.products s ON p.a = s.id WHEN MATCHED THEN UPDATE SET c = s.name RETURNING merge_action(), p.a, s.name;
+MERGE INTO plain p USING shop.products s ON p.a = s.id WHEN NOT MATCHED BY SOURCE THEN DELETE;
+WITH m AS (MERGE INTO plain p USING shop.stock s ON p.a = s.product WHEN MATCHED THEN DELETE RETURNING p.c) SELECT * FROM m;
+UPDATE plain SET b = b + 1 RETURNING old.b, new.b, b;
+DELETE FROM plain RETURNING old.*, new.a;
+INSERT INTO plain (a) VALUES (1) RETURNING WITH (OLD AS o, NEW AS n) n.a, o.a;
+SELECT uuidv7() IS NOT NULL, casefold('X'), array_sort(ARRAY[2, 1]), random(1, 5) BETWEEN 1 AND 5;
+MERGE INTO shop.locked l USING plain p ON l.id = p.a WHEN MATCHED THEN UPDATE SET name = p.c;

@@ -1,0 +1,103 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { createClassifier } from '../../functions/protocol/postgres/classify.ts'
+import { withPostgres } from '../support/postgres.ts'
+import { isAllowed } from './allowed.ts'
+import { connectionOf, createJudge, type Outcome, type Verdict } from './judge.ts'
+import { openSession } from './session.ts'
+import { findSmith, generate } from './smith.ts'
+import { findSuite, playSuite } from './suite.ts'
+
+/**
+ * `node test/oracle/run.ts [suite] [smith] [--major 15|18] [--only FILE#N,…] [--files a,b] [--step N] [--seed N] [--count N]`: the server as oracle over
+ * PostgreSQL's own regression suite and over sqlsmith's statements. One table on stdout, every verdict in bench/results/; exit 1 on a disagreement.
+ * `smith` generates over what the suite left behind, so it plays the suite first, judging nothing of it unless `suite` is asked for too.
+ */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    major: { type: 'string', default: '15' }, only: { type: 'string', default: '' }, files: { type: 'string', default: '' }, step: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' }, count: { type: 'string', default: '12500' },
+  },
+})
+const major = values.major === '18' ? 18 : 15
+const wanted = positionals.length > 0 ? positionals : ['suite', 'smith']
+const list = (text: string) => new Set(text.split(',').filter((item) => item !== ''))
+interface Row extends Verdict { readonly part: string; readonly at: string; readonly again: string }
+const rows: Row[] = []
+
+const suite = await findSuite()
+if (typeof suite === 'string') {
+  console.error(`skipped: ${suite}`)
+  process.exit(1)
+}
+const server = await withPostgres({ major, settings: { max_connections: '40', max_prepared_transactions: '2', max_locks_per_transaction: '256' } })
+try {
+  const admin = await openSession(server.superuserUrl)
+  await admin.run("CREATE DATABASE regression TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+  await admin.run("ALTER DATABASE regression SET lc_messages TO 'C'; ALTER DATABASE regression SET timezone_abbreviations TO 'Default'; ALTER DATABASE regression SET bytea_output TO 'hex'")
+  await admin.close()
+  const judge = createJudge(createClassifier, isAllowed)
+  const target = { host: '127.0.0.1', port: server.port, password: decodeURIComponent(new URL(server.superuserUrl).password) }
+  const judging = wanted.includes('suite')
+  await playSuite(suite, target, judge, { only: list(values.only), files: list(values.files), step: judging ? Number(values.step) : Infinity }, ({ file, number, ...verdict }) => {
+    rows.push({ part: `suite on ${major}`, at: `${file}#${number}`, again: `node test/oracle/run.ts suite --major ${major} --only ${file}#${number}`, ...verdict })
+    tell()
+  })
+  if (wanted.includes('smith')) await overSmith()
+} finally {
+  await server.stop()
+}
+report()
+
+async function overSmith(): Promise<void> {
+  const missing = await findSmith()
+  if (missing !== null) return console.error(`skipped: ${missing}`)
+  const url = server.superuserUrl.replace(/[^/]*$/, 'regression')
+  const session = await openSession(url)
+  const judge = createJudge(createClassifier, isAllowed)
+  const only = list(values.only)
+  let number = 0
+  for await (const sql of generate(url, Number(values.seed), Number(values.count))) {
+    number++
+    if (only.size > 0 && !only.has(`smith#${number}`)) continue
+    await session.run('BEGIN; SET LOCAL search_path = pg_catalog, public, pg_temp')
+    const verdict = await judge.judge(session, sql, connectionOf(['public']))
+    await session.run('ROLLBACK')
+    rows.push({ part: `sqlsmith on ${major}`, at: `smith#${number}`, again: `node test/oracle/run.ts smith --major ${major} --seed ${values.seed} --only smith#${number}`, ...verdict })
+    tell()
+  }
+  await session.close()
+}
+
+function tell(): void {
+  if (process.stderr.isTTY && rows.length % 100 === 0) process.stderr.write(`\r${rows.length} judged, ${rows.filter(({ outcome }) => outcome === 'disagreed').length} disagreed `)
+}
+
+function report(): void {
+  const folder = join(import.meta.dirname, '../../bench/results')
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, `oracle-${major}-${wanted.join('-')}.json`)
+  writeFileSync(path, JSON.stringify(rows, null, 1))
+  const outcomes: readonly Outcome[] = ['agreed', 'refused', 'disagreed', 'crashed', 'rejected', 'unlabelled']
+  const parts = [...new Set(rows.map(({ part }) => part))]
+  console.log(['statements'.padEnd(16), ...outcomes, 'all'].map((head) => head.padStart(11)).join(''))
+  for (const part of parts) {
+    const own = rows.filter((row) => row.part === part)
+    console.log([part.padEnd(16), ...outcomes.map((outcome) => own.filter((row) => row.outcome === outcome).length), own.length].map((cell) => String(cell).padStart(11)).join(''))
+  }
+  const histogram = (outcome: Outcome, by: (row: Row) => string) => {
+    const counts = new Map<string, number>()
+    for (const row of rows) if (row.outcome === outcome) counts.set(by(row), (counts.get(by(row)) ?? 0) + 1)
+    return [...counts].sort(([, a], [, b]) => b - a)
+  }
+  console.log('\nrefused, by reason')
+  for (const [reason, count] of histogram('refused', ({ reason }) => reason.replaceAll(/`[^`]*`/g, '`…`')).slice(0, 40)) console.log(`${String(count).padStart(7)}  ${reason}`)
+  const wrong = rows.filter(({ outcome }) => outcome === 'disagreed' || outcome === 'crashed')
+  if (wrong.length > 0) console.log('\ndisagreed, and how to see it again')
+  for (const [what, count] of histogram('disagreed', ({ missing }) => missing.map((line) => line.replace(/\d+/g, 'n')).join('; ')).slice(0, 40)) console.log(`${String(count).padStart(7)}  ${what.slice(0, 300)}`)
+  for (const row of wrong.slice(0, 50)) console.log(`${row.at}: ${row.missing.join('; ') || row.reason.split('\n')[0]}\n   ${row.sql.replaceAll(/\s+/g, ' ').slice(0, 200)}\n   ${row.again}`)
+  console.log(`\n${path}`)
+  if (wrong.length > 0) process.exitCode = 1
+}
