@@ -119,18 +119,18 @@ async function launch(data: string, { bin, major }: Binaries, account: Account, 
   const args = ['-D', data, ...settings(port, { ...(major >= 18 ? { io_method: 'sync' } : {}), ...more })]
   const child = spawnAs(account, join(bin, 'postgres'), args, log)
   closeSync(log)
-  let ended: string | null = null
-  child.once('error', (error) => { ended = error.message })
-  child.once('exit', (code, signal) => { ended ??= signal ?? `exit code ${code}` })
+  const end: { how: string | null } = { how: null }
+  child.once('error', (error) => { end.how = error.message })
+  child.once('exit', (code, by) => { end.how ??= by ?? `exit code ${code}` })
   // The last line of postmaster.pid turns to `ready`; the pid proves it is this server's file and not a leftover.
-  for (let waited = 0; ended === null; waited += 10) {
+  for (let waited = 0; end.how === null; waited += 10) {
     const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
     if (lines[0] === String(child.pid) && lines[7]?.trim() === 'ready') return { child }
     if (signal?.aborted || waited > 60_000) child.kill('SIGQUIT')
     await sleep(10)
   }
   signal?.throwIfAborted()
-  return { failure: lastLine(await readFile(logPath, 'utf8').catch(() => '')) || ended }
+  return { failure: lastLine(await readFile(logPath, 'utf8').catch(() => '')) || end.how }
 }
 
 function running(child: ChildProcess, { port, password, binaries }: { port: number; password: string; binaries: Binaries }): Postgres {
@@ -139,15 +139,18 @@ function running(child: ChildProcess, { port, password, binaries }: { port: numb
     if (child.exitCode !== null || child.signalCode !== null) done('at once')
     child.once('exit', (code, signal) => done(signal ?? `exit code ${code}`))
   })
-  const stop = async () => {
+  async function stop(): Promise<void> {
     stopping = true
     child.kill('SIGINT')
     const hard = setTimeout(() => child.kill('SIGQUIT'), 5_000)   // immediate shutdown: the next start replays the write-ahead log
     await gone
     clearTimeout(hard)
   }
-  const ended = new Promise<string>((done) => { void gone.then((how) => { if (!stopping) done(`postgresql ended by itself (${how})`) }) })
-  return { port, superuserUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`, binaries: binaries.bin, major: binaries.major, pid: child.pid ?? 0, stop, ended }
+  async function end(): Promise<string> {
+    const how = await gone
+    return stopping ? new Promise<never>(() => {}) : `postgresql ended by itself (${how})`
+  }
+  return { port, superuserUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`, binaries: binaries.bin, major: binaries.major, pid: child.pid ?? 0, stop, ended: end() }
 }
 
 /** A server whose parent was killed holds the data directory. Only one whose arguments name that directory is ours to stop. */
@@ -167,7 +170,12 @@ async function stopOrphan(data: string): Promise<void> {
 
 function spawnAs(account: Account, command: string, args: readonly string[], stderr: number | 'pipe'): ChildProcess {
   const it = account.wrap(command, args)
-  return spawn(it.command, [...it.args], { ...it.options, cwd: '/', stdio: ['ignore', 'ignore', stderr], env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' } })
+  const child = spawn(it.command, [...it.args], { ...it.options, cwd: '/', stdio: ['ignore', 'ignore', stderr], env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' } })
+  // However this process ends, short of SIGKILL: the child hears of it. After SIGKILL the next start finds the orphan.
+  const orphaned = () => { child.kill('SIGINT') }
+  process.once('exit', orphaned)
+  child.once('exit', () => process.off('exit', orphaned))
+  return child
 }
 
 async function freePort(): Promise<number> {

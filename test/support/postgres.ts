@@ -41,8 +41,6 @@ export async function withPostgres(options: { readonly major?: 15 | 18; readonly
   const directory = await mkdtemp(join(tmpdir(), 'sluice-test-'))
   await promisify(execFile)('cp', ['-a', `${await template(major, binaries)}/.`, directory])
   const server = await startPostgres({ directory, ...binaries, settings: { fsync: 'off', max_connections: '60', ...options.settings } })
-  const kill = () => { try { process.kill(server.pid, 'SIGQUIT') } catch { /* gone already */ } }
-  process.once('exit', kill)
   const neon = await startNeon(options.neon)
   const open: pg.Client[] = []
   let count = 0
@@ -72,7 +70,6 @@ export async function withPostgres(options: { readonly major?: 15 | 18; readonly
       }
     },
     async stop() {
-      process.off('exit', kill)
       await neon.close()
       await Promise.all(open.map((client) => client.end().catch(() => {})))
       await server.stop()

@@ -1,0 +1,44 @@
+import { createServer, type RequestListener } from 'node:http'
+import { isLoopback } from './neon/target.ts'
+
+/** The gate's own HTTP server on this machine: bound first, so that a busy port is known before anything heavy starts; 503 until `serve`. */
+export interface Front {
+  /** `http://127.0.0.1:port` */
+  readonly url: string
+  serve(listener: RequestListener): void
+  /** Requests at work get a moment, then every connection is cut. */
+  close(): Promise<void>
+}
+const graceMs = 300
+
+/**
+ * Listens on 127.0.0.1 only and answers only to a loopback Host: a page that makes its own name resolve to 127.0.0.1 sends that name along, and
+ * must not get tokens from the local identity provider. Throws one line where the port is taken.
+ */
+export async function openFront(port: number): Promise<Front> {
+  let listener: RequestListener = (_request, response) => { response.writeHead(503, { 'content-type': 'text/plain', 'retry-after': '1', 'cache-control': 'no-store' }).end('starting\n') }
+  const server = createServer((request, response) => {
+    const host = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname.replace(/^\[(.*)\]$/, '$1')
+    if (host !== undefined && isLoopback(host)) return listener(request, response)
+    response.writeHead(421, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end('this server answers to 127.0.0.1 and localhost only\n')
+  })
+  await new Promise<void>((done, fail) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') fail(new Error(`port ${port} is in use by another program; choose another with PORT=…`))
+      else if (error.code === 'EACCES') fail(new Error(`port ${port} is not open to this user; choose another with PORT=…`))
+      else fail(error)
+    }).listen(port, '127.0.0.1', done)
+  })
+  const address = server.address()
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : port}`,
+    serve(next) { listener = next },
+    async close() {
+      const closed = new Promise((done) => server.close(done))
+      server.closeIdleConnections()
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}

@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto'
+import { createStores, type Stores } from '../aws/ports.ts'
+import type { Ports, Self } from '../ports.ts'
+import { createPostgres } from '../protocol/postgres/postgres.ts'
+import { fetchJson } from './fetch.ts'
+import type { LocalSecrets } from './secrets.ts'
+
+export interface LocalParts {
+  /** URL of our DynamoDB server, and the credentials it wants: of this run, so that no other process here can write the policy or the record. */
+  readonly dynamo: { readonly url: string; readonly credentials: LocalCredentials }
+  /** URL of the Neon endpoint: every PostgreSQL target is reached through it. */
+  readonly neon: string
+  readonly secrets: LocalSecrets
+  readonly self: Self
+  readonly alarm: Ports['alarm']
+}
+export interface LocalCredentials { readonly accessKeyId: string; readonly secretAccessKey: string }
+export const newCredentials = (): LocalCredentials => ({ accessKeyId: `local${randomBytes(8).toString('hex')}`, secretAccessKey: randomBytes(24).toString('hex') })
+
+/** The adapters of production on the servers of this machine, and the twins for what no local server speaks. */
+export function createLocalPorts({ dynamo, neon, secrets, self, alarm }: LocalParts): Ports & Pick<ReturnType<typeof createStores>, 'createTables' | 'close'> {
+  const stores: Stores & Pick<ReturnType<typeof createStores>, 'createTables' | 'close'> = createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials })
+  const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
+  const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm })
+  return { ...stores, secrets, fetchJson, engines: { postgres }, alarm, self }
+}

@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { getRequestListener } from '@hono/node-server'
+import { createApp } from '../app.ts'
+import type { Ports } from '../ports.ts'
+import { sweep } from '../sweep.ts'
+import { createAlarm } from './alarm.ts'
+import { bootstrap, readBundle } from './bootstrap.ts'
+import { startDynamo } from './dynamodb.ts'
+import { openFront, type Front } from './front.ts'
+import { createIdentity } from './identity.ts'
+import { startNeon } from './neon.ts'
+import { readTarget } from './neon/target.ts'
+import { createLocalPorts, newCredentials } from './ports.ts'
+import type { Progress } from './progress.ts'
+import { createSecrets, type LocalSecrets } from './secrets.ts'
+import { openState } from './state.ts'
+import { startTarget } from './target.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+export const demoPolicy = join(root, 'policy')
+const sweepEveryMs = 15_000
+
+export interface StackOptions {
+  /** State directory; null: one that is gone when the stack stops. */
+  readonly state: string | null
+  /** 0: any free one. */
+  readonly port: number
+  /** Policy directory; null: the demo's. */
+  readonly policy: string | null
+  /** File with an issuer document. */
+  readonly issuer: string | null
+  readonly unsafeLocalIdentity: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+export interface Stack {
+  readonly url: string
+  readonly ports: Ports
+  /** Resolves with a sentence when a part of it ends that should not. */
+  readonly ended: Promise<string>
+  stop(): Promise<void>
+}
+
+/**
+ * The whole system in this process, and PostgreSQL beside it. Throws one clear line, with everything stopped that was started. May be aborted at
+ * any moment. Order of stopping is the reverse of starting: the gate's door first, what it writes to last.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const closers: (() => Promise<unknown> | void)[] = []
+  const stop = async () => { for (const close of closers.splice(0).reverse()) await Promise.resolve(close()).catch((error: unknown) => options.progress.warn(String(error))) }
+  try {
+    return await assemble(options, (close) => closers.push(close), stop)
+  } catch (error) {
+    await stop()
+    options.signal.throwIfAborted()
+    throw error
+  }
+}
+
+async function assemble(options: StackOptions, onStop: (close: () => Promise<unknown> | void) => void, stop: () => Promise<void>): Promise<Stack> {
+  const { progress, signal } = options
+  const bundle = await readBundle(options.policy ?? demoPolicy, options.issuer)
+  const state = await openState(options.state)
+  onStop(state.release)
+  const front = await openFront(options.port)
+  onStop(front.close)
+  await state.announce(front.url)
+  const secretsFile = join(options.state ?? join(root, '.sluice'), 'secrets.json')
+  const given = createSecrets({ file: secretsFile, env: options.env, demo: {}, now: Date.now })
+  const local = await mayUseLocalIdentity(options, given)
+  const credentials = newCredentials()
+  const [target, dynamo] = await both(
+    startTarget(state.directory, progress, signal).then((it) => { onStop(it.stop); return it }),
+    startDynamo({ directory: join(state.directory, storeOf(options.policy)), credentials }).then((it) => { onStop(it.close); return it }),
+  )
+  const secrets = createSecrets({ file: secretsFile, env: options.env, demo: target.secrets, now: Date.now })
+  const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
+  onStop(neon.close)
+  const identity = local ? await createIdentity({ directory: options.state === null ? null : state.directory, url: front.url, audience: front.url, now: Date.now }) : null
+  if (identity) onStop(identity.close)
+  const alarm = createAlarm((line) => process.stderr.write(`${line}\n`), Date.now)
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, alarm, self: { url: front.url, localIssuer: identity?.issuer ?? null } })
+  onStop(ports.close)
+  onStop(() => ports.engines.postgres.close())
+  await ports.createTables()
+  await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
+  if (options.unsafeLocalIdentity) await noteWeakness(ports)
+  onStop(sweeping(ports))
+  serve(front, ports, identity)
+  onStop(front.close)                                         // again, now as the first to close: no request meets a gate half taken down
+  signal.throwIfAborted()
+  return { url: front.url, ports, ended: target.ended, stop }
+}
+
+/** Both, or the failure of one after the other has come to its end: whatever started is then known to be stoppable. */
+async function both<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  const [one, two] = await Promise.allSettled([a, b])
+  if (one.status === 'rejected') throw one.reason
+  if (two.status === 'rejected') throw two.reason
+  return [one.value, two.value]
+}
+
+/** Anyone here can get any token from the local provider: with somebody's real data behind the gate that must be said aloud, or not be. */
+async function mayUseLocalIdentity({ policy, issuer, unsafeLocalIdentity, progress }: StackOptions, given: LocalSecrets): Promise<boolean> {
+  const why = policy !== null ? 'another policy than the demo\'s' : await given.foreign() ? 'a secret that is not the demo\'s' : null
+  if (unsafeLocalIdentity) {
+    progress.warn('--unsafe-local-identity: whoever reaches this port can be anybody, in any group; every record of this run says `issuer: local`')
+    return true
+  }
+  if (issuer !== null) return false
+  if (why !== null) throw new Error(`with ${why}, say who vouches for callers: --issuer FILE, or --unsafe-local-identity to let anyone on this machine be anybody`)
+  return true
+}
+
+/** The demo's record and another policy's are kept apart, by the directory the policy came from. */
+const storeOf = (policy: string | null) => policy === null ? 'dynamodb' : `dynamodb-${createHash('sha256').update(resolve(policy)).digest('hex').slice(0, 12)}`
+
+/** The endpoint carries statements to the databases that secrets name, and to nothing else. */
+const among = (secrets: LocalSecrets) => async (host: string, port: number): Promise<boolean> => (await secrets.values()).some((value) => {
+  try {
+    const target = readTarget(value)
+    return target.host === host && target.port === port
+  } catch {
+    return false
+  }
+})
+
+async function noteWeakness(ports: Ports): Promise<void> {
+  await ports.ledger.append({
+    id: ports.id('evt'), at: new Date(ports.now()).toISOString(), evaluation: ports.id('eval'), session: null, who: null, connection: null, policy: null,
+    kind: 'start', change: { weakness: 'unsafe-local-identity', issuer: 'local' },
+  })
+}
+
+function sweeping(ports: Ports): () => void {
+  const run = () => { sweep(ports).catch((error: unknown) => ports.alarm('the sweeper failed', { error: String(error) })) }
+  run()                                                      // what the last run left unsettled is settled as soon as its time has come
+  const timer = setInterval(run, sweepEveryMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+function serve(front: Front, ports: Ports, identity: Awaited<ReturnType<typeof createIdentity>> | null): void {
+  const gate = getRequestListener(createApp(ports).fetch)
+  front.serve((request, response) => {
+    if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)
+    void gate(request, response)
+  })
+}
