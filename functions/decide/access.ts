@@ -15,6 +15,8 @@ export interface Judge {
   readonly scope: Omit<Scope, 'action' | 'resource'>
   /** Whether a name the effects reach is in a schema of the engine's own. undefined: the effects do not say. */
   readonly system: ReadonlyMap<string, boolean>
+  /** Names that the effects reach as a partition or inheritance child of another. */
+  readonly parts: ReadonlySet<string>
 }
 export interface Permitted { readonly demands: readonly Demand[]; readonly limits: Limits; readonly rules: readonly string[] }
 export type Judged =
@@ -29,9 +31,12 @@ export type Judged =
 export function judgeAccess(judge: Judge, access: Access): Judged {
   const found = judge.roles.find(judge.connection, access.action, access.resource, access.system)
   const scope = { ...judge.scope, action: access.action, resource: access.resource }
-  const denied = found.deny.find((rule) => touches(rule, access) && !fails(rule, scope)) ?? deniedView(judge, access)
+  const parents = parentsOf(judge, access)
+  const views = access.via.slice(0, access.via.length - parents.length)
+  const denied = found.deny.find((rule) => touches(rule, access) && !fails(rule, scope)) ?? deniedView(judge, views)
   if (denied) return { kind: 'denied', rule: denied.name }
-  const allowed = settle(judge, access, found.allow.filter((rule) => holds(rule, scope)), throughViews(judge, access))
+  const direct = [access.resource, ...parents].flatMap((resource) => allowing(judge, access.action, resource, resource === access.resource ? access.system : undefined))
+  const allowed = settle(judge, access, direct, access.action === 'select' ? views.flatMap((view) => allowing(judge, 'select', view, undefined).filter((rule) => rule.through)) : [])
   if (allowed === null) return { kind: 'none', unmet: found.allow.filter((rule) => !holds(rule, scope)) }
   if (allowed.kind !== 'permitted') return allowed
   const asks = found.ask.filter((rule) => touches(rule, access) && !fails(rule, scope))
@@ -55,8 +60,8 @@ function touches(rule: Rule, access: Access): boolean {
 }
 
 /** A view that is denied is no way to what it reads, also when another view names it. */
-function deniedView(judge: Judge, access: Access): Rule | undefined {
-  for (const view of access.via) {
+function deniedView(judge: Judge, views: readonly string[]): Rule | undefined {
+  for (const view of views) {
     const scope: Scope = { ...judge.scope, action: 'select', resource: view }
     const rule = judge.roles.find(judge.connection, 'select', view, false).deny.find((deny) => deny.columns === null && !fails(deny, scope))
     if (rule) return rule
@@ -65,15 +70,21 @@ function deniedView(judge: Judge, access: Access): Rule | undefined {
 }
 
 /**
- * `through: true` on a rule that names one of the views on the way covers a read of what that view reads: every column, since the rule's own
+ * The rules that allow an action on one name. For what the statement came through they are asked about that name, not about the access's own: a
+ * parent's rule covers its partitions; a view's rule with `through: true` covers a read of what the view reads, every column, since the rule's own
  * `columns` are the view's. Reads only: a write through a view, or a function in its body, wants a rule of its own.
  */
-function throughViews(judge: Judge, access: Access): readonly Rule[] {
-  if (access.action !== 'select') return []
-  return access.via.flatMap((view) => {
-    const scope: Scope = { ...judge.scope, action: 'select', resource: view }
-    return judge.roles.find(judge.connection, 'select', view, judge.system.get(view) ?? true).allow.filter((rule) => rule.through && holds(rule, scope))
-  })
+function allowing(judge: Judge, action: Access['action'], resource: string, system: boolean | undefined): readonly Rule[] {
+  const scope: Scope = { ...judge.scope, action, resource }
+  return judge.roles.find(judge.connection, action, resource, system ?? judge.system.get(resource) ?? true).allow.filter((rule) => holds(rule, scope))
+}
+
+/** The last names of `via` that are parents of a partition, not views: its own, and while that is a partition too, the one before. */
+function parentsOf(judge: Judge, access: Access): readonly string[] {
+  if (!access.part) return []
+  let first = access.via.length - 1
+  while (first > 0 && judge.parts.has(access.via[first] ?? '')) first--
+  return access.via.slice(Math.max(0, first))
 }
 
 /** Each column read is an access of its own; rules add up over them. null: no rule says anything here. */

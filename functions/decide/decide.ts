@@ -51,10 +51,11 @@ export function judgesOf(policy: Policy, asked: Asked, grant: Limits): { readonl
   const scope = openScope(asked.caller, policy.rolesOf, asked.context)
   const system = new Map<string, boolean>()
   for (const access of asked.effects.accesses) system.set(access.resource, access.system || (system.get(access.resource) ?? false))
+  const parts = new Set(asked.effects.accesses.flatMap((access) => (access.part ? [access.resource] : [])))
   const alone = asked.caller.actors.length === 0
   return [asked.caller.subject, ...asked.caller.actors].map((principal, i) => ({
     principal, who: alone ? '' : ` for the ${i === 0 ? 'subject' : 'actor'} \`${principal.id}\``,
-    judge: { roles: policy.roleSet(principal), connection: asked.connection, grant, scope, system },
+    judge: { roles: policy.roleSet(principal), connection: asked.connection, grant, scope, system, parts },
   }))
 }
 

@@ -1,0 +1,60 @@
+import * as z from 'zod'
+import type { Caller, Principal } from '../../../schema/caller.ts'
+import type { Access, Effects, Shown, Used } from '../../../schema/effects.ts'
+import { actionNames, maskNames, type ActionName, type ConnectionDocument } from '../../../schema/policy.ts'
+
+/** A `*.test.yaml`: who asks for what, and how it must come out. */
+const subject = z.string().regex(/^(user|agent):\S+$/, 'a subject is `user:…` or `agent:…`')
+const principal = z.strictObject({ subject, groups: z.array(z.string()).optional() })
+const names = z.array(z.string().min(1))
+const access = z.strictObject({
+  action: z.enum(actionNames), on: z.string().min(1), columns: names.optional(), uses: names.optional(), via: names.optional(), system: z.boolean().optional(),
+})
+const testCase = z.strictObject({
+  name: z.string().min(1),
+  who: principal.extend({ actors: z.array(principal).optional(), claims: z.record(z.string(), z.json()).optional() }),
+  connection: z.string().optional(),
+  sql: z.string().min(1).optional(), params: z.array(z.json()).optional(),
+  accesses: z.array(access).min(1).optional(),
+  reveal: names.optional(), purpose: z.string().optional(), at: z.iso.datetime().optional(),
+  expect: z.enum(['permit', 'ask', 'deny']),
+  masks: z.record(z.string(), z.enum([...maskNames, 'clear'])).optional(),
+  rule: z.string().optional(), reason: z.string().optional(), approvers: names.optional(),
+}).refine((one) => (one.sql === undefined) !== (one.accesses === undefined), 'a case needs `sql` or `accesses`, one of them')
+export const testFile = z.strictObject({ version: z.literal(1), kind: z.literal('test'), connection: z.string(), cases: z.array(testCase).min(1) })
+export type TestCase = z.infer<typeof testCase>
+
+export function callerOf({ who }: TestCase): Caller {
+  const named = ({ subject, groups }: z.infer<typeof principal>): Principal => ({ id: subject, kind: subject.startsWith('user:') ? 'user' : 'agent', groups: groups ?? [] })
+  const actors = (who.actors ?? []).map(named)
+  return { issuer: 'test', subject: named(who), actors, person: who.subject.startsWith('user:') && actors.length === 0, claims: who.claims ?? {}, expiresAt: Number.MAX_SAFE_INTEGER }
+}
+
+/**
+ * What a case declares, as classify would have found it: a classified column under `columns` comes out as itself; one under `uses` is a filter.
+ * Without `connection`'s classify knowing it, a column carries nothing.
+ */
+export function effectsOf({ accesses }: TestCase, connection: ConnectionDocument | null): Effects {
+  const shown: Shown[] = []
+  const used: Used[] = []
+  const declared = (accesses ?? []).map((one): Access => {
+    const read: ActionName[] = ['select']
+    for (const column of one.columns ?? []) {
+      const dataClass = classOf(connection, one.on, column)
+      if (dataClass !== null && read.includes(one.action)) shown.push({ dataClass, resource: one.on, column, statement: 0, span: null, output: shown.length })
+    }
+    for (const column of one.uses ?? []) {
+      const dataClass = classOf(connection, one.on, column)
+      if (dataClass !== null) used.push({ dataClass, resource: one.on, column, statement: 0, span: null, how: 'in a where clause' })
+    }
+    const columns = read.includes(one.action) ? [...new Set([...(one.columns ?? []), ...(one.uses ?? [])])] : null
+    return { action: one.action, resource: one.on, columns, system: one.system ?? false, via: one.via ?? [], statement: 0, span: null }
+  })
+  return { accesses: declared, shown, used, readOnly: declared.every((one) => one.action === 'select' || one.action === 'read'), fingerprint: '' }
+}
+
+function classOf(connection: ConnectionDocument | null, resource: string, column: string): string | null {
+  const given = connection?.classify?.[`${resource}.${column}`]
+  const name = typeof given === 'object' ? given.class : given
+  return name === undefined || name === 'none' ? null : name
+}
