@@ -101,8 +101,8 @@ async function daysBetween(dynamo: Dynamo, from: string, below: string): Promise
   return (items ?? []).map(idOf).filter((day) => firstIdAt(Date.parse(day)) < below && firstIdAt(Date.parse(day) + 86_400_000) > from)
 }
 
-/** `to` is the last millisecond that counts. */
-const endOf = (filter: EventFilter): string => filter.to === undefined ? highest : firstIdAt(Date.parse(filter.to) + 1)
+/** `from` counts, `to` does not: two ranges that meet show nothing twice. */
+const endOf = (filter: EventFilter): string => filter.to === undefined ? highest : firstIdAt(Date.parse(filter.to))
 
 const writeCursor = (id: string, binding: string): string => Buffer.from(`${binding}${id}`).toString('base64url')
 

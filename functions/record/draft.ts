@@ -1,0 +1,78 @@
+import type { Caller } from '../../schema/caller.ts'
+import type { Effects } from '../../schema/effects.ts'
+import type { AccessRecord, Event, Id, IntentEvent, OutcomeEvent, RefusalEvent, RefusalRecord, Who } from '../../schema/event.ts'
+import { maxEventBytes } from '../../schema/item.ts'
+import type { Refusal } from '../../schema/refusal.ts'
+import type { Param, Query } from '../../schema/request.ts'
+import type { Decision } from '../permit.ts'
+import type { Executed } from '../protocol/protocol.ts'
+import { redactText, redactValue } from './redact.ts'
+
+/** Events as the record keeps them, made from what the stages found. Pure: ids and times come in. */
+export type Permitted = Extract<Decision, { kind: 'permit' }>
+export type Common = Pick<Event, 'id' | 'at' | 'evaluation' | 'session' | 'who' | 'connection' | 'policy'>
+type Statements = RefusalEvent['statements']
+
+export const iso = (at: number): string => new Date(at).toISOString()
+
+export function whoOf(caller: Caller, rolesOf: (principal: Caller['subject']) => readonly string[]): Who {
+  const { issuer, subject, actors } = caller
+  const roles = actors.length === 0 ? rolesOf(subject) : [...new Set([subject, ...actors].flatMap((principal) => rolesOf(principal)))].toSorted()
+  return { issuer, subject: subject.id, actors: actors.map(({ id }) => id), groups: subject.groups, roles }
+}
+
+export function intentOf(common: Common, query: Query, effects: Effects, decision: Permitted, times: { readonly deadline: number; readonly settleBy: number }): IntentEvent {
+  const { masks, revealed } = decision.permit.obligations
+  return {
+    ...common, kind: 'intent', statements: statementsOf(query), purpose: purposeOf(query), accesses: accessesOf(effects), rules: decision.rules,
+    masks: Object.fromEntries(effects.shown.flatMap(({ resource, column }, i) => masks[i] ? [[`${resource}.${column}`, masks[i]]] : [])),
+    revealed, deadline: iso(times.deadline), settleBy: iso(times.settleBy),
+  }
+}
+
+/** Whatever is refused is recorded, so a refusal too long for one item is recorded with its statements cut, and says so. */
+export function refusalOf(common: Common, query: Query | null, effects: Effects | null, refusal: Refusal): RefusalEvent {
+  const event: RefusalEvent = {
+    ...common, kind: 'refusal', statements: query ? statementsOf(query) : [], purpose: query && purposeOf(query),
+    accesses: effects ? accessesOf(effects) : [], refusal: recordOf(refusal),
+  }
+  if (bytesOf(event) <= maxEventBytes) return event
+  const statements = event.statements.slice(0, 50).map(({ sql, params }) => ({ sql: cut(sql, 2000), params: params.length === 0 ? [] : [`[cut: ${params.length} parameters]`] }))
+  return { ...event, statements, accesses: event.accesses.slice(0, 100).map(({ action, resource }) => ({ action, resource: cut(resource, 200) })) }
+}
+
+export function outcomeOf(common: Common, intent: Id<'evt'>, executed: Executed, durationMs: number): OutcomeEvent {
+  const rows = executed.status === 'succeeded' ? executed.rows : null
+  return {
+    ...common, kind: 'outcome', intent, status: executed.status === 'stale' ? 'failed' : executed.status,
+    rowCounts: rows?.rowCounts ?? [], truncated: rows?.truncated ?? false,
+    refusal: executed.status === 'succeeded' ? null : recordOf(executed.refusal), durationMs: Math.max(0, durationMs), by: 'gate',
+  }
+}
+
+export const bytesOf = (event: Event): number => Buffer.byteLength(JSON.stringify(event))
+
+function recordOf(refusal: Refusal): RefusalRecord {
+  const { slug, reason, detail, next, inner, rule, action, resource, span, sqlstate } = refusal
+  return {
+    slug, reason, detail: cut(redactText(detail), 4000), next, ...(inner === undefined ? {} : { inner: cut(redactText(inner), 4000) }),
+    ...(rule === undefined ? {} : { rule }), ...(action === undefined ? {} : { action }), ...(resource === undefined ? {} : { resource: cut(resource, 400) }),
+    ...(span === undefined ? {} : { span }), ...(sqlstate === undefined ? {} : { sqlstate }),
+  }
+}
+
+const statementsOf = (query: Query): Statements =>
+  query.statements.map(({ sql, params }) => ({ sql: redactText(sql), params: params.map((param) => redactValue(param) as Param) }))
+const purposeOf = (query: Query): string | null => query.purpose === null ? null : redactText(query.purpose)
+
+function accessesOf(effects: Effects): AccessRecord[] {
+  const seen = new Map<string, AccessRecord>()
+  for (const { action, resource, columns } of effects.accesses) {
+    const access = columns === null ? { action, resource } : { action, resource, columns }
+    seen.set(`${action} ${resource} ${columns?.join() ?? '*'}`, access)
+  }
+  return [...seen.values()]
+}
+
+/** At most `most` UTF-16 units, never half a character. */
+const cut = (text: string, most: number): string => text.length <= most ? text : `${text.slice(0, most).toWellFormed()}… [cut: ${text.length} characters]`

@@ -1,0 +1,162 @@
+import type { Caller, Principal } from '../../schema/caller.ts'
+import type { Effects } from '../../schema/effects.ts'
+import type { ChangeEvent, Event, Id, NoticeEvent } from '../../schema/event.ts'
+import { correctionId, maxEventBytes, outcomeId } from '../../schema/item.ts'
+import type { ConnectionDocument } from '../../schema/policy.ts'
+import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
+import type { Query } from '../../schema/request.ts'
+import type { Decision } from '../permit.ts'
+import type { Ports } from '../ports.ts'
+import type { Executed } from '../protocol/protocol.ts'
+import { bytesOf, type Common, intentOf, iso, outcomeOf, type Permitted, refusalOf, whoOf } from './draft.ts'
+import { redactValue } from './redact.ts'
+
+/** Milliseconds. Execution never begins later than `beginMs` after the intent; `skewMs` is how far two clocks may be apart. */
+const beginMs = 5_000
+const skewMs = 30_000
+const longestMs = 3_600_000
+/** What stands between a claim and its outcome beside the execution: the other writes and their retries. */
+const storesMs = 15_000
+
+export interface Admitted {
+  readonly caller: Caller
+  readonly policy: { readonly version: string; rolesOf(principal: Principal): readonly string[] }
+  readonly session: Id<'ses'> | null
+}
+type Refused = { readonly ok: false; readonly refusal: Refusal }
+
+/** One evaluation's record, from the question to its outcome. */
+export interface Story {
+  asked(query: Query): void
+  decided(effects: Effects, decision: Decision): void
+  /** `settleBy` (epoch ms): from then on an answer that is not there will never come. */
+  deadlines(connection: ConnectionDocument): { readonly evaluation: Id<'eval'>; readonly settleBy: number }
+  /** Records the refusal and gives it back; `audit-unavailable` when it cannot be recorded. With an intent open it settles that as unknown instead. */
+  refuse(refusal: Refusal): Promise<Refused>
+  /** Durable when it returns ok. `deadline`: epoch ms. Refusals: too-large, audit-unavailable. */
+  intend(decision: Permitted): Promise<Result<{ readonly deadline: number }>>
+  /** The outcome's id, durable; `outcome-unknown` when it cannot be recorded. */
+  settle(executed: Executed): Promise<Result<Id<'evt'>>>
+  /** A change of the gate's own state. `audit-unavailable` when it is not recorded: then do not make it. */
+  change(kind: ChangeEvent['kind'], change: ChangeEvent['change']): Promise<Result<Id<'evt'>>>
+  notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Result<Id<'evt'>>>
+  /** The same story whose refusals are not recorded: `explain` executes nothing and asks only what would be. */
+  unrecorded(): Story
+}
+
+export function createRecorder(ports: Ports) {
+  return {
+    begin: (evaluation: Id<'eval'>, admitted: Admitted, connection: string): Story => createStory(ports, evaluation, admitted, connection),
+    /** What the process itself has to say, before anyone called. Throws Fault store-unavailable. */
+    async notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Id<'evt'>> {
+      const id = ports.id('evt')
+      await ports.ledger.append({ id, at: iso(ports.now()), evaluation: ports.id('eval'), session: null, who: null, connection: null, policy: null, kind, change: redactValue(change) as NoticeEvent['change'] })
+      return id
+    },
+  }
+}
+
+function createStory(ports: Ports, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string): Story {
+  let query: Query | null = null
+  let effects: Effects | null = null
+  let limitMs: number | null = null
+  let open: { readonly id: Id<'evt'>; readonly at: number } | null = null
+  const who = whoOf(caller, (principal) => policy.rolesOf(principal))
+  const common = (id: Id<'evt'>): Common => ({ id, at: iso(ports.now()), evaluation, session, who, connection, policy: policy.version })
+
+  async function store(event: Event, lost: Refusal): Promise<Result<Id<'evt'>>> {
+    try {
+      await ports.ledger.append(event)
+      return ok(event.id)
+    } catch (error) {
+      ports.alarm('event not recorded', { evaluation, kind: event.kind, error: error instanceof Error ? error.message : 'unknown' })
+      return refuse(lost)
+    }
+  }
+
+  async function refused(refusal: Refusal): Promise<Refused> {
+    if (open) {
+      const settled = await settle({ status: 'unknown', refusal })
+      return settled.ok ? refuse(unknown(refusal.reason)) : settled
+    }
+    const stored = await store(refusalOf(common(ports.id('evt')), query, effects, refusal), unavailable(refusal.reason))
+    return stored.ok ? refuse(refusal) : stored
+  }
+
+  async function intend(decision: Permitted): Promise<Result<{ readonly deadline: number }>> {
+    if (!query || !effects) throw new TypeError('an intent without a question')
+    const at = ports.now()
+    const deadline = at + beginMs
+    const event = intentOf(common(ports.id('evt')), query, effects, decision, { deadline, settleBy: deadline + skewMs + targetMs(decision.permit.obligations.limits.timeoutMs, query) })
+    if (bytesOf(event) > maxEventBytes) return refused(tooLarge)
+    const stored = await store(event, unavailable('intent'))
+    if (!stored.ok) {
+      void abandon(event.id, at)
+      return stored
+    }
+    open = { id: event.id, at }
+    return ok({ deadline })
+  }
+
+  /** The intent's write failed and may have been stored all the same: then say that nothing ran. What arrives still later is the sweeper's. */
+  async function abandon(intent: Id<'evt'>, at: number): Promise<void> {
+    try {
+      if (await ports.ledger.get(intent)) await conclude(intent, at, { status: 'failed', refusal: unavailable('intent') })
+    } catch {
+      return                                                        // the store is down: the sweeper finds it
+    }
+  }
+
+  /** The outcome, or beside an outcome somebody else wrote first (the sweeper, when we were slow) a correction. Throws what the ledger throws. */
+  async function conclude(intent: Id<'evt'>, at: number, executed: Executed): Promise<Id<'evt'>> {
+    const outcome = outcomeOf(common(outcomeId(intent)), intent, executed, ports.now() - at)
+    if (await ports.ledger.append(outcome) === 'stored') return outcome.id
+    const correction = { ...outcome, id: correctionId(intent, 1), kind: 'correction' as const }
+    await ports.ledger.append(correction)
+    return correction.id
+  }
+
+  async function settle(executed: Executed): Promise<Result<Id<'evt'>>> {
+    if (!open) throw new TypeError('an outcome without an intent')
+    const { id, at } = open
+    try {
+      const outcome = await conclude(id, at, executed)
+      open = null
+      return ok(outcome)
+    } catch (error) {
+      open = null                                                   // the sweeper settles it; a second try from here could only repeat this one
+      ports.alarm('outcome not recorded', { evaluation, intent: id, status: executed.status, error: error instanceof Error ? error.message : 'unknown' })
+      return refuse(unknown('outcome_not_recorded'))
+    }
+  }
+
+  const story: Story = {
+    asked: (asked) => { query = asked },
+    decided: (found, decision) => {
+      effects = found
+      limitMs = decision.kind === 'permit' ? decision.permit.obligations.limits.timeoutMs : null
+    },
+    deadlines: () => ({ evaluation, settleBy: ports.now() + storesMs + beginMs + skewMs + targetMs(limitMs ?? longestMs, query) }),
+    refuse: refused, intend, settle,
+    change: (kind, change) => store({ ...common(ports.id('evt')), kind, change: redactValue(change) as ChangeEvent['change'] }, unavailable(kind)),
+    notice: (kind, change) => store({ ...common(ports.id('evt')), kind, change: redactValue(change) as NoticeEvent['change'] }, unavailable(kind)),
+    unrecorded: () => ({ ...story, refuse: async (refusal) => refuse(refusal) }),
+  }
+  return story
+}
+
+/** The target's own time: every statement of a batch may take the whole timeout. */
+const targetMs = (timeoutMs: number, query: Query | null): number => Math.min(longestMs, timeoutMs * Math.max(1, query?.statements.length ?? 1))
+
+const tooLarge: Refusal = {
+  slug: 'too-large', reason: 'intent_too_large', next: 'fix',
+  detail: 'the call with its parameters is over 300 KB, and what cannot be recorded whole is not executed; send it in smaller pieces',
+}
+const unavailable = (inner: string): Refusal => ({
+  slug: 'audit-unavailable', reason: 'not_recorded', next: 'retry', retryAfterSeconds: 2, inner,
+  detail: 'the gate could not record this call, and what it cannot record it does not do; nothing was executed, send it again in a few seconds',
+})
+const unknown = (inner: string): Refusal => ({
+  slug: 'outcome-unknown', reason: 'outcome_unknown', next: 'none', inner,
+  detail: 'the statement was sent to the target, but what became of it could not be established or recorded; look at the data before sending a write again',
+})

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson } from '../../schema/bundle.ts'
+import type { Caller } from '../../schema/caller.ts'
+import type { Id } from '../../schema/event.ts'
+import { maxAnswerBytes } from '../../schema/item.ts'
+import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
+import type { Query } from '../../schema/request.ts'
+import type { Ports } from '../ports.ts'
+
+export interface Claim {
+  /** What the first call with this key answered; null: this is the first. */
+  readonly stored: { readonly status: number; readonly body: string } | null
+  /** Stores the serialised answer for the next call with the key. Never throws: the statement has run, and its caller must hear so. */
+  keep(status: number, body: string): Promise<void>
+  /** Nothing was executed: lets the key go, so that the next call may run. Gives back what it was given. Never throws. */
+  release<T>(refused: T): Promise<T>
+}
+const longestKey = 255
+
+/**
+ * Idempotency-Key, scoped to subject, actors, issuer and connection. The decision was made before this is asked, so a stored answer goes only to
+ * one who may have it now. Two equal calls at once: one claims, the other is told to come back.
+ */
+export async function claim(
+  ports: Pick<Ports, 'now' | 'idempotency' | 'alarm'>, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query,
+  { evaluation, settleBy }: { readonly evaluation: Id<'eval'>; readonly settleBy: number },
+): Promise<Result<Claim>> {
+  if (call.idempotencyKey === null) return ok({ stored: null, keep: async () => undefined, release: async (refused) => refused })
+  if (call.idempotencyKey === '' || call.idempotencyKey.length > longestKey) return refuse(badKey)
+  const key = hash([caller.issuer, caller.subject.id, caller.actors.map(({ id }) => id), call.connection, call.idempotencyKey])
+  const body = hash(query)
+  const found = await ports.idempotency.claim(key, { body, evaluation, settleBy })
+  if (found.claimed) return ok({ stored: null, ...handles(ports, key, evaluation) })
+  if (found.body !== body) return refuse(mismatch)
+  if (found.answer) return found.answer.body === null ? refuse(notKept(found.answer.status)) : ok({ stored: { status: found.answer.status, body: found.answer.body }, ...handles(ports, key, evaluation) })
+  const waitMs = found.settleBy - ports.now()
+  return refuse(waitMs > 0 ? inFlight(Math.min(60, Math.ceil(waitMs / 1000)), found.evaluation) : lost(found.evaluation))
+}
+
+function handles(ports: Pick<Ports, 'idempotency' | 'alarm'>, key: string, evaluation: Id<'eval'>): Pick<Claim, 'keep' | 'release'> {
+  const failed = (what: string) => (error: unknown) => ports.alarm(what, { evaluation, error: error instanceof Error ? error.message : 'unknown' })
+  return {
+    // Failing here leaves a key without an answer: the next call hears `outcome-unknown`, which is the truth as far as the key goes.
+    keep: (status, body) => ports.idempotency.settle(key, evaluation, { status, body: Buffer.byteLength(body) > maxAnswerBytes ? null : body }).catch(failed('answer not kept')),
+    release: async (refused) => {
+      await ports.idempotency.release(key, evaluation).catch(failed('key not released'))
+      return refused
+    },
+  }
+}
+
+const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')
+
+const badKey: Refusal = { slug: 'invalid-request', reason: 'idempotency_key', next: 'fix', detail: 'an idempotency key has 1 to 255 characters' }
+const mismatch: Refusal = { slug: 'idempotency-mismatch', reason: 'body_differs', next: 'fix', detail: 'this idempotency key was first used with another body; use a new key for a new call' }
+const notKept = (status: number): Refusal => ({
+  slug: 'too-large', reason: 'answer_not_kept', next: 'none',
+  detail: `the first call with this key was executed and answered ${status}, but its answer was over 300 KB and was not kept; nothing was executed again`,
+})
+const inFlight = (seconds: number, first: string): Refusal => ({
+  slug: 'idempotency-in-flight', reason: 'in_flight', next: 'retry', retryAfterSeconds: Math.min(seconds, 5), inner: first,
+  detail: 'the first call with this key has not been answered yet; send the same call again in a few seconds',
+})
+const lost = (first: string): Refusal => ({
+  slug: 'outcome-unknown', reason: 'answer_lost', next: 'none', inner: first,
+  detail: 'the first call with this key never got an answer, so whether it was executed is not known here; look at the data or the audit before using a new key',
+})
