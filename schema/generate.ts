@@ -22,7 +22,7 @@ function policySchema(): unknown {
 const check = process.argv.includes('--check')
 for (const [file, make] of made) {
   const path = join(import.meta.dirname, file)
-  const text = `${JSON.stringify(make(), null, 2)}\n`
+  const text = `${JSON.stringify(make(), null, 1)}\n`
   const committed = await readFile(path, 'utf8').catch(() => null)
   if (committed === text) continue
   if (!check) await writeFile(path, text)
