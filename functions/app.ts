@@ -11,6 +11,7 @@ import { createDiscovery } from './discover.ts'
 import { explained } from './explanation.ts'
 import { type Call, createGate, type Reply } from './gate.ts'
 import { createHealth } from './health.ts'
+import { createLocking } from './locking.ts'
 import { createOwn } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
@@ -26,7 +27,8 @@ export function createApp(ports: Ports) {
   const health = createHealth(ports, gate)
   const discovery = createDiscovery(ports, gate, own)
   const audit = createAudit(ports, own)
-  const administration = createAdministration(ports, gate, own)
+  const administration = createAdministration(ports, own)
+  const locking = createLocking(ports, own)
   const open = { url: ports.self.url, evaluation: null, session: null }
   const openapi = JSON.stringify({ ...document, servers: [{ url: ports.self.url }] })
 
@@ -83,13 +85,13 @@ export function createApp(ports: Ports) {
     .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain(call(c)))))
     .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
     .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
-    .get('/v1/policy', (c) => route(c, [], () => administration.policy(door(c))))
-    .put('/v1/policy', (c) => route(c, [], () => administration.apply(door(c), () => readBody(c.req.raw))))
+    .get('/v1/policy', (c) => route(c, [], () => administration.show(door(c))))
+    .put('/v1/policy', (c) => route(c, [], () => administration.put(door(c), () => readBody(c.req.raw))))
     .post('/v1/policy/plan', (c) => route(c, [], () => administration.plan(door(c), () => readBody(c.req.raw))))
-    .get('/v1/locks', (c) => route(c, [], () => administration.locks(door(c))))
-    .get('/v1/locks/:target{.+}', (c) => route(c, [], () => administration.locked(door(c), c.req.param('target'))))
-    .put('/v1/locks/:target{.+}', (c) => route(c, [], () => administration.lock(door(c), c.req.param('target'), () => readBody(c.req.raw))))
-    .delete('/v1/locks/:target{.+}', (c) => route(c, [], () => administration.unlock(door(c), c.req.param('target'))))
+    .get('/v1/locks', (c) => route(c, [], () => locking.all(door(c))))
+    .get('/v1/locks/:target{.+}', (c) => route(c, [], () => locking.one(door(c), c.req.param('target'))))
+    .put('/v1/locks/:target{.+}', (c) => route(c, [], () => locking.put(door(c), c.req.param('target'), () => readBody(c.req.raw))))
+    .delete('/v1/locks/:target{.+}', (c) => route(c, [], () => locking.lift(door(c), c.req.param('target'))))
 
   for (const [path, allow] of methods) app.all(path, (c) => no(c, methodNotAllowed(c.req.method, allow), { allow }))
   app.notFound((c) => no(c, noRoute))

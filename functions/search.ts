@@ -6,8 +6,8 @@ import { ok, refuse, type Result } from '../schema/refusal.ts'
  */
 export function readSearch<Name extends string>(url: string, names: readonly Name[]): Result<Readonly<Partial<Record<Name, string>>>> {
   const start = url.indexOf('?')
-  if (start < 0) return ok({})
   const found: Partial<Record<Name, string>> = {}
+  if (start < 0) return ok(found)
   for (const [name, value] of new URLSearchParams(url.slice(start + 1))) {
     const known = names.find((candidate) => candidate === name)
     const shown = name.slice(0, 64)

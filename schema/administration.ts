@@ -1,7 +1,7 @@
 import * as z from 'zod'
 
 /** Bodies of the calls that change the gate itself. Documents are checked one by one after this, so that an error can name its file. */
-const documents = z.array(z.strictObject({ path: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/, 'a path is relative, of letters, digits, `.`, `_`, `-` and `/`'), document: z.unknown() })).min(1).max(1000)
+const documents = z.array(z.strictObject({ path: z.string().regex(/^(?=.{1,200}$)[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*\.ya?ml$/, 'a path is relative, of letters, digits, `.`, `_`, `-` and `/`, and ends in `.yaml`'), document: z.unknown() })).min(1).max(1000)
 const version = z.string().regex(/^[0-9a-f]{64}$/, 'a policy version is 64 hex digits')
 
 /** `from`: the version this was based on. `lockout`: true says that the author means to lose the right to apply. */
@@ -11,5 +11,5 @@ export const planBody = z.strictObject({ documents })
 export const lockBody = z.strictObject({ reason: z.string().min(1).max(500).optional(), until: z.iso.datetime({ offset: true }).optional(), lockout: z.literal(true).optional() })
 
 /** What a lock may name. */
-export const lockTarget = z.string().max(300).regex(/^(everything|subject:(user|agent):\S{1,250}|role:[a-z0-9][a-z0-9._-]{0,62}|connection:[a-z0-9][a-z0-9._-]{0,62})$/,
+export const lockTarget = z.string().max(300).regex(/^(everything|subject:(user|agent):[^\s\p{C}]{1,250}|role:[a-z0-9][a-z0-9._-]{0,62}|connection:[a-z0-9][a-z0-9._-]{0,62})$/u,
   'a lock is on `everything`, `subject:user:…`, `subject:agent:…`, `role:NAME` or `connection:NAME`')

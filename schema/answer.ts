@@ -26,7 +26,7 @@ export const rows = z.union([result.extend(about), z.object({ results: z.array(r
 export const explanation = z.object({
   decision: z.enum(['permit', 'ask', 'deny']), rules: z.array(z.string()),
   accesses: z.array(z.object({ action: z.string(), resource: z.string(), columns: z.array(z.string()).optional() })),
-  masks: z.array(z.object({ statement: z.int(), output: z.int(), column: z.string(), class: z.string(), mask: z.string().nullable() })).describe('classified columns that come out; `mask` null: in clear'),
+  masks: z.array(z.object({ statement: z.int(), output: z.int(), column: z.string().optional(), class: z.string(), mask: z.string().nullable() })).describe('classified columns that come out; `mask` null: in clear'),
   reveals: z.array(z.string()), limits: limits.optional(),
   demands: z.array(z.object({ by: z.array(z.string()), quorum: z.int(), withinMs: z.int(), rule: z.string() })),
   problem: problem.optional(), evaluation: z.string(), session: z.string().nullable(),

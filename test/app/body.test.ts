@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { readBody } from '../../functions/body.ts'
 
 const json = { 'content-type': 'application/json' }
-const post = (body: BodyInit | null, headers: Record<string, string> = json) => readBody(new Request('http://gate.test/', { method: 'POST', body, headers, duplex: 'half' } as RequestInit))
+const post = (body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null, headers: Record<string, string> = json) => readBody(new Request('http://gate.test/', { method: 'POST', body, headers, duplex: 'half' } as RequestInit))
 const slugOf = async (read: ReturnType<typeof readBody>) => { const body = await read; return body.ok ? null : `${body.refusal.slug} ${body.refusal.reason}` }
 
 /** A body that never ends, and says how much of it was taken. */

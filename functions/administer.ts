@@ -1,0 +1,129 @@
+import type * as z from 'zod'
+import { planBody, policyBody } from '../schema/administration.ts'
+import { digest } from '../schema/bundle.ts'
+import type { Bundle } from '../schema/policy.ts'
+import { ok, refuse, type Result } from '../schema/refusal.ts'
+import { checkDocuments } from './decide/check/documents.ts'
+import { difference } from './decide/difference.ts'
+import { canApply } from './decide/own.ts'
+import { compile } from './decide/policy.ts'
+import { namesOf } from './names.ts'
+import { byline, type Asked, type Door, type Own } from './own.ts'
+import { Fault, type Pointer, type Ports } from './ports.ts'
+import { faultRefusal } from './problem.ts'
+import type { Finding } from './protocol/protocol.ts'
+
+type Body = () => Promise<Result<unknown>>
+const read: readonly [Asked, ...Asked[]] = [{ action: 'read', resource: 'policy' }]
+const apply: readonly [Asked, ...Asked[]] = [{ action: 'apply', resource: 'policy' }]
+
+/** The policy in force: shown, compared, replaced. For those whom the policy itself lets. */
+export function createAdministration(ports: Ports, own: Own) {
+  const show = (door: Door) => own.permitted(door, read, async () => {
+    const { pointer, bundle } = await inForce(ports)
+    const { version, appliedAt, appliedBy, commit } = pointer
+    return ok({ version, appliedAt, appliedBy, commit, documents: bundle.documents })
+  })
+
+  /** What `apply` would change and complain of; whoever may apply may also ask. */
+  const plan = (door: Door, body: Body) => own.permitted(door, [...read, ...apply], async ({ caller }) => {
+    const proposed = await readBundle(body, planBody)
+    if (!proposed.ok) return proposed
+    const { bundle, warnings } = proposed.value
+    const { pointer, bundle: present } = await inForce(ports)
+    const found = await inspect(ports, bundle)
+    if (!found.ok) return found
+    return ok({
+      from: pointer.version, to: digest(bundle), changes: difference(present, bundle), findings: [...warnings, ...found.value],
+      keepsApply: canApply(compile(bundle), caller, ports.now()),
+    })
+  })
+
+  const put = (door: Door, body: Body) => own.permitted(door, apply, async ({ caller }, story) => {
+    const proposed = await readBundle(body, policyBody)
+    if (!proposed.ok) return proposed
+    const { bundle, warnings, given } = proposed.value
+    const { pointer, bundle: present } = await inForce(ports)
+    if (pointer.version !== given.from) return moved(pointer.version)
+    if (given.lockout !== true && !canApply(compile(bundle), caller, ports.now())) return lockout
+    const found = await inspect(ports, bundle)
+    if (!found.ok) return found
+    const wrong = found.value.filter((finding) => finding.level === 'error')
+    if (wrong[0]) return invalid('names', `\`${wrong[0].name}\`: ${wrong[0].message}${more(wrong.length)}`)
+    const change = { from: given.from, to: digest(bundle), commit: given.commit ?? null, changes: difference(present, bundle).map(({ effect, words }) => ({ effect, words })).slice(0, 200) }
+    const intended = await story.change('policy', { ...change, phase: 'intended' })          // dies after: an intention, and no policy of that digest unless the pointer says so
+    if (!intended.ok) return intended
+    const done = await attempt(() => ports.policies.apply(bundle, { from: given.from, by: byline(caller), at: new Date(ports.now()).toISOString(), commit: given.commit ?? null }))
+    const phase = done === null ? 'unknown' : done ? 'applied' : 'moved'
+    const recorded = await story.change('policy', { ...change, phase })                      // dies before: the intention and the pointer tell the same story
+    if (done === null || !recorded.ok) return unknown
+    return done ? ok({ version: change.to, from: given.from, commit: change.commit, findings: [...warnings, ...found.value] }) : moved(null)
+  })
+  return { show, plan, put }
+
+  /** null: the store did not say. It may have moved the pointer. */
+  async function attempt(write: () => Promise<boolean>): Promise<boolean | null> {
+    try {
+      return await write()
+    } catch (error) {
+      faultRefusal(error, ports.alarm)
+      return null
+    }
+  }
+}
+
+/** The pointer and its bundle, read now: what is compared with must not be two seconds old. */
+async function inForce(ports: Ports): Promise<{ readonly pointer: Pointer; readonly bundle: Bundle }> {
+  const pointer = await ports.policies.pointer()
+  if (pointer === null) throw new Fault('policy-corrupt', 'the pointer is gone while a policy is in force')
+  return { pointer, bundle: await ports.policies.load(pointer.version, pointer.chunks) }
+}
+
+async function readBundle<Shape extends typeof planBody | typeof policyBody>(body: Body, shape: Shape) {
+  const value = await body()
+  if (!value.ok) return value
+  const parsed = shape.safeParse(value.value)
+  if (!parsed.success) return invalid('member', describe(parsed.error.issues[0]))
+  const given = parsed.data as z.infer<Shape>
+  const paths = given.documents.map(({ path }) => path)
+  const twice = paths.find((path, i) => paths.indexOf(path) !== i)
+  if (twice !== undefined) return invalid('duplicate_path', `two documents have the path \`${twice}\``)
+  const { bundle, findings } = checkDocuments(given.documents)
+  const errors = findings.filter((finding) => finding.level === 'error')
+  const [first] = errors
+  if (bundle === null || first) return invalid('policy', first ? `\`${first.path}\` at \`${first.at.join('.') || 'the top'}\`: ${first.message}${more(errors.length)}` : 'the policy is not sound')
+  return ok({ bundle, given, warnings: findings.map(({ level, path, at, message }) => ({ level, path, at, message })) })
+}
+
+/** Looks for every name on its live target. A target that does not answer is said by name: without it the policy cannot be proven to protect. */
+async function inspect(ports: Ports, bundle: Bundle): Promise<Result<readonly (Finding & { readonly connection: string })[]>> {
+  const findings: (Finding & { readonly connection: string })[] = []
+  for (const connection of compile(bundle).connections.values()) {
+    try {
+      const found = await ports.engines[connection.engine].inspect(connection, namesOf(bundle, connection))
+      findings.push(...found.map((finding) => ({ ...finding, connection: connection.name })))
+    } catch (error) {
+      const refusal = faultRefusal(error, ports.alarm)
+      if (refusal.slug !== 'target-unavailable') throw error
+      return refuse({ ...refusal, detail: `the names this policy uses of connection \`${connection.name}\` cannot be checked: ${refusal.detail}; nothing was applied, and locks work meanwhile` })
+    }
+  }
+  return ok(findings)
+}
+
+const more = (count: number): string => count > 1 ? `; and ${count - 1} more: \`sluice policy check\` lists them all` : ''
+function describe(issue: z.core.$ZodIssue | undefined): string {
+  if (!issue) return 'the body is not what this call takes'
+  if (issue.code === 'unrecognized_keys') return `member \`${(issue.keys[0] ?? '').slice(0, 64)}\` is not known here`
+  return `\`${issue.path.join('.') || 'the body'}\`: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`
+}
+const invalid = (reason: string, detail: string) => refuse({ slug: 'invalid-request', reason, detail, next: 'fix' })
+const moved = (version: string | null) => refuse({
+  slug: 'policy-moved', reason: 'policy_moved', next: 'fix',
+  detail: `the policy in force is ${version === null ? 'another by now' : `\`${version}\``}, not the one this was based on; look at it, and apply again with its version in \`from\``,
+})
+const lockout = invalid('lockout', 'under this policy you could not apply another one; keep a rule that lets you (`allow: [apply]`, `connection: sluice`, `on: [policy]`), or say `lockout: true`')
+const unknown = refuse({
+  slug: 'outcome-unknown', reason: 'change_unknown', next: 'retry',
+  detail: 'the store did not confirm the change; read it (GET /v1/policy, GET /v1/locks) before you try again',
+})

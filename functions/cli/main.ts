@@ -1,0 +1,28 @@
+import { userInfo } from 'node:os'
+import { placeOf } from '../aws/dynamo.ts'
+import { createStores } from '../aws/ports.ts'
+import type { Bootstrap } from './policy.ts'
+import { run } from './run.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The `sluice` command on a real terminal. */
+const { stdin, stdout, stderr, env } = process
+const terminal: Terminal = {
+  out: (text) => { stdout.write(text) },
+  err: (text) => { stderr.write(text) },
+  input: async () => { const parts: Buffer[] = []; for await (const part of stdin) parts.push(Buffer.from(part)); return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)) },
+  env, columns: stdout.isTTY ? Math.max(40, stdout.columns || 80) : null, color: stderr.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
+}
+
+/** The one write past the gate: the store itself refuses it when any policy is in force. */
+const bootstrap: Bootstrap = async (bundle, { commit }) => {
+  const stores = createStores(placeOf(env))
+  try {
+    return await stores.policies.apply(bundle, { from: null, by: `bootstrap:${userInfo().username}`, at: new Date().toISOString(), commit })
+  } finally {
+    stores.close()
+  }
+}
+
+stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0) })     // `sluice … | head` is no failure
+process.exitCode = await run(process.argv.slice(2), { terminal, fetch, bootstrap })

@@ -1,0 +1,88 @@
+import { lockBody, lockTarget } from '../schema/administration.ts'
+import { ok, refuse, type Result } from '../schema/refusal.ts'
+import { byline, type Admitted, type Asked, type Door, type Own, type Story } from './own.ts'
+import type { Lock, Ports } from './ports.ts'
+import { faultRefusal } from './problem.ts'
+import { rolesOf } from './resolve/roles.ts'
+
+const look: readonly [Asked, ...Asked[]] = [{ action: 'set', resource: 'locks' }, { action: 'read', resource: 'locks' }]
+const set: readonly [Asked, ...Asked[]] = [{ action: 'set', resource: 'locks' }]
+
+/** Locks: the immediate way to stop somebody, before any group or policy is changed. Each is intended on record before it is set. */
+export function createLocking(ports: Ports, own: Own) {
+  const all = (door: Door) => own.permitted(door, look, async () => ok({ locks: await current(ports) }))
+
+  const one = (door: Door, target: string) => own.permitted(door, look, async () => {
+    const lock = (await current(ports)).find((lock) => lock.target === target)
+    return lock ? ok({ lock }) : noLock(target)
+  })
+
+  const put = (door: Door, target: string, body: () => Promise<Result<unknown>>) => own.permitted(door, set, async (admitted, story) => {
+    const asked = await readLock(body)
+    if (!asked.ok) return asked
+    const until = asked.value.until ?? null
+    if (until !== null && !(Date.parse(until) > ports.now())) return invalid('until', '`until` is over already; leave it out for a lock that holds until it is lifted')
+    const wrong = await checkTarget(ports, target, admitted, asked.value.lockout === true)
+    if (wrong) return wrong
+    const lock: Lock = { target, by: byline(admitted.caller), at: new Date(ports.now()).toISOString(), reason: asked.value.reason ?? null, until: until === null ? null : new Date(until).toISOString() }
+    const done = await recorded(story, { set: lock }, () => ports.policies.lock(lock))
+    if (!done.ok) return done
+    return done.value ? ok({ lock }) : invalid('too_many_locks', 'there are 500 locks, and no more are kept; lift some, or lock a role instead of its subjects')
+  })
+
+  /** Any name may be lifted, also one that no lock could have today: a lock must never outlive the way to lift it. */
+  const lift = (door: Door, target: string) => own.permitted(door, set, async (_, story) => {
+    if (!(await current(ports)).some((lock) => lock.target === target)) return noLock(target)
+    const done = await recorded(story, { lifted: target }, () => ports.policies.unlock(target))
+    if (!done.ok) return done
+    return done.value ? ok({ unlocked: target }) : noLock(target)
+  })
+  return { all, one, put, lift }
+
+  /** Intended, done, told: a crash in between leaves an intention whose lock is there or not, and the list of locks says which. */
+  async function recorded(story: Story, change: Readonly<Record<string, unknown>>, write: () => Promise<boolean>): Promise<Result<boolean>> {
+    const intended = await story.change('lock', { ...change, phase: 'intended' })
+    if (!intended.ok) return intended
+    let done: boolean | null = null
+    try {
+      done = await write()
+    } catch (error) {
+      faultRefusal(error, ports.alarm)
+    }
+    const told = await story.change('lock', { ...change, phase: done === null ? 'unknown' : done ? 'done' : 'refused' })
+    return done === null || !told.ok ? unknown : ok(done)
+  }
+}
+
+/** Read now, not from the copy at hand: whoever lists locks wants to see the one just set. */
+async function current(ports: Ports): Promise<readonly Lock[]> {
+  return (await ports.policies.pointer())?.locks ?? []
+}
+
+async function readLock(body: () => Promise<Result<unknown>>) {
+  const value = await body()
+  if (!value.ok) return value
+  const parsed = lockBody.safeParse(value.value)
+  if (parsed.success) return ok(parsed.data)
+  const [issue] = parsed.error.issues
+  return invalid('member', issue?.code === 'unrecognized_keys' ? `member \`${(issue.keys[0] ?? '').slice(0, 64)}\` is not known; there are \`reason\`, \`until\` and \`lockout\`` : `\`${issue?.path.join('.') || 'the body'}\`: ${(issue?.message ?? 'not valid').toLowerCase()}`)
+}
+
+/** A lock on what is not there would be taken for protection. A subject cannot be looked up; a role and a connection can. */
+async function checkTarget(ports: Ports, target: string, { policy, caller }: Admitted, lockout: boolean) {
+  const parsed = lockTarget.safeParse(target)
+  if (!parsed.success) return invalid('target', parsed.error.issues[0]?.message ?? 'not a lock')
+  const name = target.slice(target.indexOf(':') + 1)
+  if (target.startsWith('connection:') && name !== 'sluice' && !policy.connections.has(name)) return invalid('target', `the policy in force has no connection \`${name}\`, so the lock would stop nothing`)
+  if (target.startsWith('role:')) {
+    const pointer = await ports.policies.pointer()
+    const documents = pointer === null ? [] : (await ports.policies.load(pointer.version, pointer.chunks)).documents
+    if (!documents.some(({ document }) => document.kind === 'role' && document.name === name)) return invalid('target', `the policy in force has no role \`${name}\`, so the lock would stop nothing`)
+    if (!lockout && rolesOf(policy, caller).includes(name)) return invalid('lockout', `\`${name}\` is a role of yours: the lock would also keep you from lifting it; say \`lockout: true\` if you mean that`)
+  }
+  return null
+}
+
+const invalid = (reason: string, detail: string) => refuse({ slug: 'invalid-request', reason, detail, next: 'fix' })
+const noLock = (target: string) => refuse({ slug: 'not-found', reason: 'no_lock', next: 'none', detail: `there is no lock on \`${target.slice(0, 300).replace(/[`\p{C}]/gu, '?')}\`` })
+const unknown = refuse({ slug: 'outcome-unknown', reason: 'change_unknown', next: 'retry', detail: 'the store did not confirm the change; read GET /v1/locks before you try again' })
