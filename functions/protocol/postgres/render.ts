@@ -94,7 +94,9 @@ function plain(source: string): string {
   return short === '' ? '0' : `${sign}${short}e${Number(exponent) - fraction.length + digits.length - short.length}`
 }
 
-const renderBytes = (text: string): Json => (text.startsWith('\\x') ? Buffer.from(text.slice(2), 'hex').toString('base64') : text)
+function renderBytes(text: string): Json {
+  return text.startsWith('\\x') ? Buffer.from(text.slice(2), 'hex').toString('base64') : text
+}
 
 /**
  * `2026-01-31`, `2026-01-31 10:00:00.5+00` and their like to ISO 8601. Before the year 1, and past 9999, the expanded form with a sign and six

@@ -32,7 +32,7 @@ const agents = {
 const restedSince = new WeakMap<object, number>()
 for (const { agent } of Object.values(agents)) agent.on('free', (socket: Socket) => restedSince.set(socket, Date.now()))
 
-interface Orders { readonly url: string | null; readonly maxBytes: number; readonly timeoutMs: number; cut: boolean }
+interface Orders { readonly url: string | null; readonly maxBytes: number; readonly timeoutMs: number; cut: boolean; bytes: number }
 interface Init { readonly headers: Record<string, string>; readonly body: string; readonly sluice?: Orders }
 
 /**
@@ -67,7 +67,6 @@ function send(target: string, { headers, body }: Init, orders: Orders): Promise<
 /** Counts as the body comes in, so that no answer can fill the memory; what came up to the cap is kept for `salvage`. */
 function collect(response: IncomingMessage, orders: Orders, done: (text: string) => void, fail: (error: Error) => void): void {
   const chunks: Buffer[] = []
-  let bytes = 0
   let ended = false
   const end = () => {
     if (ended) return
@@ -77,8 +76,8 @@ function collect(response: IncomingMessage, orders: Orders, done: (text: string)
   response.on('data', (chunk: Buffer) => {
     if (ended) return
     chunks.push(chunk)
-    bytes += chunk.length
-    if (bytes <= orders.maxBytes + overheadBytes) return
+    orders.bytes += chunk.length
+    if (orders.bytes <= orders.maxBytes + overheadBytes) return
     orders.cut = true
     end()
   })
@@ -97,19 +96,20 @@ const asText = { getTypeParser: () => (text: string) => text }
 export interface Batch { readonly url: string; readonly endpoint: Endpoint | null; readonly statements: readonly Sql[]; readonly maxBytes: number; readonly timeoutMs: number }
 /**
  * One HTTP request, one read-only transaction at read committed, every statement through the extended protocol (so a text is one statement or an
- * error). `cut`: the answer went past `maxBytes` and its last result holds only the rows that came whole; `rowCount` is then null.
+ * error). `bytes`: of the body. `cut`: the answer went past `maxBytes` and its last result holds only the rows that came whole; `rowCount` is then null.
  * Throws TransportError, or the driver's NeonDbError with `code` for what the server refused.
  */
-export async function postBatch({ url, endpoint, statements, maxBytes, timeoutMs }: Batch): Promise<{ readonly results: readonly RawResult[]; readonly cut: boolean }> {
-  const orders: Orders = { url: endpoint?.http ?? null, maxBytes, timeoutMs, cut: false }
+export async function postBatch({ url, endpoint, statements, maxBytes, timeoutMs }: Batch): Promise<{ readonly results: readonly RawResult[]; readonly cut: boolean; readonly bytes: number }> {
+  const orders: Orders = { url: endpoint?.http ?? null, maxBytes, timeoutMs, cut: false, bytes: 0 }
   const sql = neon(url, { disableWarningInBrowsers: true })
   try {
     const results = await sql.transaction(statements.map(({ text, values }) => sql.query(text, [...values], { types: asText })), {
       arrayMode: true, fullResults: true, isolationLevel: 'ReadCommitted', readOnly: true, fetchOptions: { sluice: orders },
     })
     if (results.length !== statements.length) throw new TransportError(orders.cut ? 'too-large' : 'unreachable', 'not one result a statement')
-    return { results: results as unknown as RawResult[], cut: orders.cut }
+    return { results: results as unknown as RawResult[], cut: orders.cut, bytes: orders.bytes }
   } catch (error) {
+    if (orders.cut) throw new TransportError('too-large', 'the answer went past the byte cap before its last result', { cause: error })
     throw understood(error)
   }
 }

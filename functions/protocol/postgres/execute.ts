@@ -1,0 +1,83 @@
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { Permit } from '../../permit.ts'
+import type { Secrets } from '../../ports.ts'
+import type { Executed, Plan, Run } from '../protocol.ts'
+import { unavailable } from './diagnose.ts'
+import { late, newNonce, type Job } from './frame.ts'
+import { failed, outcomeOf, rawOf, type Ran } from './outcome.ts'
+import type { PostgresPlan } from './plan.ts'
+import { runRead } from './read.ts'
+import type { createRoleCheck } from './role.ts'
+import type { createSessions } from './session.ts'
+import type { Endpoint } from './transport.ts'
+import { runWrite } from './write.ts'
+
+export interface Understood { readonly connection: ConnectionDocument; readonly plan: PostgresPlan; readonly originals: readonly string[] }
+export interface ExecuteOptions {
+  readonly secrets: Secrets
+  readonly now: () => number
+  readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
+  readonly isPermit: (value: unknown) => boolean
+  /** The plan behind an opaque one that this engine made; throws for any other. */
+  readonly understood: (plan: Plan) => Understood
+  readonly sessions: Pick<ReturnType<typeof createSessions>, 'take'>
+  readonly endpointOf: (url: string) => Endpoint | null
+  readonly checkRole: ReturnType<typeof createRoleCheck>
+  readonly forget: (connection: ConnectionDocument) => void
+}
+export const maskKeySecret = 'sluice-mask-key'
+
+/**
+ * Permit and plan → what the target did. Receives what was decided; proves that the permit is one and is for this very plan, that the time has not
+ * passed, that the role is no more than it should be; then runs, once. Refuses by throwing only where the code around it is wrong.
+ */
+export function createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf, checkRole, forget }: ExecuteOptions) {
+  return async function execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
+    if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
+    if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
+    const { connection, plan: inner, originals } = understood(plan)
+    const { limits, masks } = permit.obligations
+    const credentials = await secretsFor(connection, inner, masks.includes('hash'))
+    if (!credentials.ok) return credentials.executed
+    const { url, secret, maskKey } = credentials
+    const job: Job = {
+      connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, nonce: newNonce(), maxRows: Math.min(limits.rows, run.maxRows ?? Infinity),
+    }
+    const ran = await roleThenRun(job, secret)
+    if (ran.ok) {
+      if (inner.statements.some(({ kind }) => kind === 'ddl')) forget(connection)
+      return { status: 'succeeded', rows: rawOf({ results: ran.results, rowMode: run.rowMode, maskKey }) }
+    }
+    if (ran.executed.status === 'stale') forget(connection)
+    return ran.executed
+  }
+
+  async function roleThenRun(job: Job, secret: string): Promise<Ran> {
+    const way = { endpoint: endpointOf(job.url), alarm, take: sessions.take, now }
+    try {
+      const role = await checkRole(job.connection, secret, job.plan.relations.map(({ oid }) => oid))
+      if (!role.ok) return failed(role.refusal)
+    } catch (error) {
+      return outcomeOf(error, job, null)
+    }
+    if (now() >= job.deadline) return failed(late)                   // as late as can be here; the target judges once more
+    return job.plan.readOnly && job.plan.isolation === 'read committed' ? runRead(job, way) : runWrite(job, way)
+  }
+
+  /** A missing secret is found before anything ran, so it is `failed`, not thrown: the intent that is on record gets its outcome. */
+  async function secretsFor(connection: ConnectionDocument, plan: PostgresPlan, needsKey: boolean) {
+    const secret = secretName(connection, plan)
+    try {
+      if (secret === null) throw new Error('no secret for this kind of statement')
+      return { ok: true, secret, url: await secrets.get(secret), maskKey: needsKey ? await secrets.get(maskKeySecret) : null } as const
+    } catch (error) {
+      return { ok: false, executed: { status: 'failed', refusal: unavailable('secret_missing', 'the gate has no credential for this', (error as Error).name) } as const } as const
+    }
+  }
+}
+
+/** The least that can do it. null: the connection has none that may write. */
+export function secretName({ secret, secrets }: ConnectionDocument, { readOnly, plain }: Pick<PostgresPlan, 'readOnly' | 'plain'>): string | null {
+  if (!readOnly) return secrets?.write ?? secret ?? null
+  return (plain ? secrets?.plain : undefined) ?? secrets?.read ?? secret ?? null
+}

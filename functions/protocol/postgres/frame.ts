@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import type { Effects, Limits } from '../../../schema/effects.ts'
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { Refusal } from '../../../schema/refusal.ts'
+import { bindText } from './bind.ts'
+import { guardQuery } from './guard.ts'
+import { parse } from './parse.ts'
+import { holdStatement, pinStatement } from './pins.ts'
+import type { PlannedStatement, PostgresPlan } from './plan.ts'
+import type { Sql } from './transport.ts'
+
+/** All that one run of a plan needs, found before anything is sent. */
+export interface Job {
+  readonly connection: ConnectionDocument
+  readonly plan: PostgresPlan
+  readonly effects: Effects
+  /** The statements as the caller sent them, for spans. */
+  readonly originals: readonly string[]
+  readonly limits: Limits
+  /** Rows that may come back, of all statements together. */
+  readonly maxRows: number
+  /** Epoch ms after which nothing begins. */
+  readonly deadline: number
+  /** The target role's connection string. Never in a message. */
+  readonly url: string
+  /** In each error that we raise in the target ourselves. */
+  readonly nonce: string
+}
+export const newNonce = () => randomBytes(12).toString('hex')
+
+export const pinsOf = ({ connection, limits, deadline, nonce, plan }: Job): Sql =>
+  pinStatement({ searchPath: connection.searchPath ?? ['public'], limits, deadline, readOnly: plan.readOnly, nonce })
+
+/** The objects the plan was made for against those that are there, after they are held: an error of ours when they differ, before the statement. */
+export function guardOf({ plan, nonce }: Job): Sql {
+  const { sql, params, expected } = guardQuery(plan)
+  const values = params.map(bindText)
+  const [want, word] = [values.push(expected), values.push(`sluice:stale:${nonce}`)]
+  // The clock keeps the planner from computing the cast, which fails, in the branch that is not taken.
+  return {
+    text: `SELECT CASE WHEN g.fingerprint OPERATOR(pg_catalog.=) $${want}::pg_catalog.text THEN 0 ELSE pg_catalog.concat(pg_catalog.clock_timestamp(), $${word}::pg_catalog.text)::pg_catalog.int4 END
+      FROM (${sql}\n) AS g(fingerprint)`,
+    values,
+  }
+}
+
+/** What the statements name themselves; what they reach through a view or a parent is held with it. The server's own catalog is not held. */
+export function holdOf({ plan, effects }: Job): Sql | null {
+  const named = new Set(effects.accesses.filter(({ via, system }) => via.length === 0 && !system).map(({ resource }) => resource))
+  return holdStatement(plan.relations.filter(({ schema, name }) => named.has(`${schema}.${name}`)))
+}
+
+export const wrapPrefix = 'SELECT * FROM ('
+const checked = new WeakMap<PlannedStatement, boolean>()
+/**
+ * The statement as it is sent, and what stands before the caller's words in it. The row cap is part of what runs wherever the statement may be a
+ * subquery: one row more than the cap tells that there were more. The text was parsed as one SELECT; wrapped it must still be one, or it is not
+ * sent: nothing in it may close our parenthesis.
+ */
+export async function cappedText(statement: PlannedStatement, cap: number): Promise<{ readonly text: string; readonly prefix: string }> {
+  if (!statement.wrappable) return { text: statement.text, prefix: '' }
+  const text = `${wrapPrefix}${statement.text}\n) AS s LIMIT ${cap + 1}`
+  if (checked.get(statement) === undefined) {
+    const parsed = await parse(text)
+    checked.set(statement, parsed.ok && 'SelectStmt' in parsed.value.node)
+  }
+  if (checked.get(statement) !== true) throw new Error('a statement that cannot be wrapped was called wrappable')
+  return { text, prefix: wrapPrefix }
+}
+
+export const late: Refusal = { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' }
+export const changed: Refusal = { slug: 'approval-stale', reason: 'objects_changed', detail: 'an object the statement reaches changed meanwhile, and nothing ran', next: 'retry' }
+/** Which of our own two errors a text of the server is; null when it is neither. */
+export function ownError(text: string, nonce: string): 'late' | 'stale' | null {
+  if (text.includes(`sluice:late:${nonce}`)) return 'late'
+  return text.includes(`sluice:stale:${nonce}`) ? 'stale' : null
+}

@@ -1,0 +1,73 @@
+import { bindText } from './bind.ts'
+import { cappedText, guardOf, holdOf, pinsOf, ownError, type Job } from './frame.ts'
+import { serverError } from './diagnose.ts'
+import { confirmed, failed, maybeStale, outcomeOf, stale, tooLarge, type Clear, type Ran } from './outcome.ts'
+import { postBatch, type Endpoint, type RawResult, type Sql } from './transport.ts'
+
+export interface Way { readonly endpoint: Endpoint | null; readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void }
+/** How much longer than the target's own limit we wait for its answer. */
+export const graceMs = 2000
+
+/**
+ * A read: one HTTP request, one read-only transaction at read committed. In this order: settings pinned and the deadline judged by the target's
+ * clock; what the statements name held; what is held compared with what was decided on; only then the statements. An error in one of them stops
+ * all that follow. Each of them takes its own snapshot, so the comparison sees what was true once the hold was had.
+ */
+export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> {
+  const capped = await Promise.all(job.plan.statements.map((statement) => cappedText(statement, job.maxRows)))
+  const hold = holdOf(job)
+  const before: Sql[] = [pinsOf(job), ...(hold ? [hold] : []), guardOf(job)]
+  const statements = [...before, ...job.plan.statements.map((statement, index) => ({ text: capped[index]?.text ?? '', values: statement.params.map(bindText) }))]
+  const bounds = { url: job.url, endpoint, maxBytes: job.limits.bytes, timeoutMs: job.limits.timeoutMs + graceMs }
+  try {
+    const { results, cut, bytes } = await postBatch({ ...bounds, statements })
+    const own = results.slice(before.length)
+    const refusal = confirmed(job, own, alarm)
+    if (refusal) return failed(refusal)
+    const fitted = fit(own, job.maxRows, cut || bytes > job.limits.bytes ? job.limits.bytes : Infinity, cut)
+    return fitted ? { ok: true, results: fitted } : failed(tooLarge('answer_too_large', 'the answer is larger than the limit before its last statement: ask for fewer rows or columns'))
+  } catch (error) {
+    if (maybeStale(error) && await changedSince(job, bounds)) return stale
+    const [only] = job.plan.statements
+    // Of several statements in one request the server does not say which one failed, so their positions say nothing.
+    const place = job.plan.statements.length === 1 && only ? { statement: null, original: job.originals[0] ?? '', text: only.text, prefix: capped[0]?.prefix ?? '' } : null
+    return outcomeOf(error, job, place)
+  }
+}
+
+/** Asks the guard alone: after an error about names, whether it is ours (an object went after classify) or the caller's. */
+export async function changedSince(job: Job, bounds: Omit<Parameters<typeof postBatch>[0], 'statements'>): Promise<boolean> {
+  try {
+    await postBatch({ ...bounds, statements: [pinsOf({ ...job, plan: { ...job.plan, readOnly: true } }), guardOf(job)] })
+    return false
+  } catch (error) {
+    return ownError(serverError(error)?.text ?? '', job.nonce) === 'stale'
+  }
+}
+
+/**
+ * Rows and bytes are budgets of the answer, spent in order. Each result keeps whole rows and says when some are missing; a later result of which
+ * nothing was read would be missing unsaid, so then there is no answer (null).
+ */
+export function fit(results: readonly RawResult[], maxRows: number, maxBytes: number, cut: boolean): Clear['results'] | null {
+  let [rowsLeft, bytesLeft] = [maxRows, maxBytes]
+  const fitted: (RawResult & { truncated: boolean })[] = []
+  for (const [index, result] of results.entries()) {
+    let rows = result.rows.slice(0, Math.max(0, rowsLeft))
+    if (maxBytes !== Infinity) {
+      let count = 0
+      for (; count < rows.length; count++) {
+        bytesLeft -= bytesOf(rows[count] ?? [])
+        if (bytesLeft < 0) break
+      }
+      rows = rows.slice(0, count)
+    }
+    rowsLeft -= rows.length
+    const truncated = rows.length < result.rows.length || (cut && index === results.length - 1)
+    if (bytesLeft < 0 && index < results.length - 1) return null
+    fitted.push({ ...result, rows, rowCount: result.fields.length > 0 || truncated ? rows.length : result.rowCount, truncated })
+  }
+  return fitted
+}
+/** As JSON writes them, escapes apart. */
+const bytesOf = (row: readonly (string | null)[]) => row.reduce((sum, cell) => sum + (cell === null ? 5 : Buffer.byteLength(cell) + 3), 2)
