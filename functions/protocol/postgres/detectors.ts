@@ -19,7 +19,7 @@ function cards(text: string): Hit[] {
   for (let group = groups.exec(text); group; group = groups.exec(text)) {
     const last = chain.at(-1)
     const gap = last === undefined ? '' : text.slice(last.index + last[0].length, group.index)
-    if (last !== undefined && !/^ ?[ .\-_/]?$|^ - $/.test(gap)) {
+    if (last !== undefined && !/^\s?[\s.\-_/]?$|^\s-\s$/.test(gap)) {
       hits.push(...cardsIn(chain))
       chain = []
     }
@@ -59,7 +59,7 @@ export function isCard(digits: string): boolean {
 }
 
 function socials(text: string): Hit[] {
-  return all(/(?<![\d-])(?!000|666|9)\d{3}([ .-])(?!00)\d{2}\1(?!0000)\d{4}(?![\d-])/g, text)
+  return all(/(?<![\d-])(?!000|666|9)\d{3}([\s.-])(?!00)\d{2}\1(?!0000)\d{4}(?![\d-])/g, text)
 }
 
 /** Found from the `@` outwards: a pattern that began at the local part would start anew at each of its letters. */
