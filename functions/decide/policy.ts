@@ -13,6 +13,8 @@ export interface Policy {
   readonly issuers: readonly IssuerDocument[]
   /** By name, defaults filled in. `sluice` is not among them. */
   readonly connections: ReadonlyMap<string, ConnectionDocument>
+  /** Names of every role there is. */
+  readonly roles: ReadonlySet<string>
   /** Names of a principal's roles, sorted. */
   rolesOf(principal: Principal): readonly string[]
   /** true when every principal of the caller has a rule that allows something on the connection. Otherwise, to this caller, there is no such connection. */
@@ -40,7 +42,7 @@ export function compile(bundle: Bundle): Policy {
   grants.set('sluice', connectionLimits(null))
   const roleSet = membership([...roles.values()].map(compileRole))
   return {
-    version: digest(bundle), issuers: [...issuers.values()], connections: filled, roleSet,
+    version: digest(bundle), issuers: [...issuers.values()], connections: filled, roles: new Set(roles.keys()), roleSet,
     rolesOf: (principal) => roleSet(principal).names,
     reaches: (caller, connection) => grants.has(connection) && [caller.subject, ...caller.actors].every((principal) => roleSet(principal).reaches(connection)),
     grant: (connection) => grants.get(connection) ?? null,
