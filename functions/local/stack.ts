@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from '../app.ts'
@@ -71,9 +72,11 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const given = createSecrets({ file: secretsFile, env: options.env, demo: {}, now: Date.now })
   const local = await mayUseLocalIdentity(options, given)
   const credentials = newCredentials()
+  const store = join(state.directory, storeOf(options.policy))
+  await mkdir(store, { recursive: true, mode: 0o700 })           // the record holds statements and parameters; the folder above lets others pass
   const [target, dynamo] = await both(
     startTarget(state.directory, progress, signal).then((it) => { onStop(it.stop); return it }),
-    startDynamo({ directory: join(state.directory, storeOf(options.policy)), credentials }).then((it) => { onStop(it.close); return it }),
+    startDynamo({ directory: store, credentials }).then((it) => { onStop(it.close); return it }),
   )
   const secrets = createSecrets({ file: secretsFile, env: options.env, demo: target.secrets, now: Date.now })
   const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
