@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Dynamo } from '../../functions/aws/dynamo.ts'
+import { createIdempotency } from '../../functions/aws/idempotency.ts'
+import { createLedger } from '../../functions/aws/ledger.ts'
+import { createMeter } from '../../functions/aws/meter.ts'
+import { createPolicies } from '../../functions/aws/policies.ts'
+import type { Stores } from '../../functions/aws/ports.ts'
+import { sdkDynamo } from '../../functions/aws/sdk.ts'
+import { signedDynamo } from '../../functions/aws/signed.ts'
+import { createTables } from '../../functions/aws/tables.ts'
+import { createIds } from '../../functions/aws/ulid.ts'
+import { type Fault, startDynamo } from '../../functions/local/dynamodb.ts'
+
+export const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', sessionToken: 'a/session+token==' }
+export const carriers = ['signed', 'sdk'] as const
+
+export interface Rig {
+  readonly clock: { ms: number }
+  readonly ports: Stores
+  /** Another process: nothing shared but the store. */
+  other(): Stores
+  /** Raw access, for tests that damage what is stored. */
+  readonly dynamo: Dynamo
+  /** Makes calls fail until `heal`. `only`: how many of them. */
+  break(fault: Fault, options?: { readonly operation?: string; readonly only?: number; readonly skip?: number }): void
+  heal(): void
+  /** Operations since the last ask. */
+  calls(): string[]
+  close(): Promise<void>
+}
+
+/** A real local server whose clock, faults and signatures a test holds, and the adapters on one of the two transports. */
+export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig> {
+  const clock = { ms: Date.parse('2026-11-22T09:00:00.000Z') }
+  let fault: { readonly fault: Fault; readonly operation: string | null; left: number; skip: number } | null = null
+  let calls: string[] = []
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-rig-'))
+  const server = await startDynamo({
+    directory: join(directory, 'db'), credentials, now: Date.now,
+    faults: ({ operation }) => {
+      calls.push(operation)
+      if (!fault || (fault.operation !== null && fault.operation !== operation) || fault.left <= 0) return null
+      if (fault.skip-- > 0) return null
+      fault.left--
+      return fault.fault
+    },
+  })
+  const closers: (() => void)[] = []
+  function carry(): Dynamo {
+    const place = { region: 'eu-west-1', endpoint: server.url, credentials }
+    const dynamo = carrier === 'signed' ? signedDynamo({ ...place, now: Date.now, random: () => 0 }) : sdkDynamo(place)
+    closers.push(() => dynamo.close())
+    return dynamo
+  }
+  function stores(): Stores {
+    const dynamo = carry()
+    const now = () => clock.ms
+    const parts = { hot: dynamo, cold: dynamo, now }
+    return { now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts) }
+  }
+  const dynamo = carry()
+  await createTables(dynamo)
+  calls = []
+  return {
+    clock, ports: stores(), other: stores, dynamo,
+    break: (what, { operation = null, only = Infinity, skip = 0 } = {}) => { fault = { fault: what, operation, left: only, skip } },
+    heal: () => { fault = null },
+    calls: () => { const seen = calls; calls = []; return seen },
+    close: async () => { for (const close of closers) close(); await server.close(); rmSync(directory, { recursive: true, force: true }) },
+  }
+}
