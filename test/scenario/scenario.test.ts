@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { createApp } from '../../functions/app.ts'
+import { readPolicy } from '../../functions/cli/policy/read.ts'
+import { createWorld, type World } from '../support/ports.ts'
+import { parseScript, type Script } from './parse.ts'
+import { play, type Stage } from './runner.ts'
+
+/** Every script in this process, with the demo's policy over tables in memory; and against a running stack when SLUICE_URL names one. */
+const scripts = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.txt')).sort().map((file) => parseScript(file, readFileSync(join(import.meta.dirname, file), 'utf8')))
+const { bundle } = await readPolicy(join(import.meta.dirname, '../../policy'))
+if (!bundle) throw new Error('the demo policy is not sound')
+const documents = Object.fromEntries(bundle.documents.map(({ path, document }) => [path, document]))
+
+function inProcess(world: World): Stage {
+  const app = createApp(world.ports)
+  return { send: async (path, init) => app.request(path, init), token: (words) => world.token(words) }
+}
+function applyFaults(world: World, script: Script): void {
+  for (const fault of script.faults) {
+    const store = /^store down: (policies|ledger|idempotency|meter)$/.exec(fault)?.[1]
+    if (fault === 'target down') world.engine.down = true
+    else if (store === 'policies' || store === 'ledger' || store === 'idempotency' || store === 'meter') world.broken.add(store)
+    else throw new Error(`${script.name}: unknown fault \`${fault}\``)
+  }
+}
+const withKey = (script: Script): Script => ({ ...script, steps: script.steps.map((step) => ({ ...step, headers: step.headers.map(([name, value]) => [name, value === '{{key}}' ? `${script.name}-${run}` : value] as const) })) })
+const run = randomUUID()
+
+describe('in this process', () => {
+  test.each(scripts)('$name', async (script) => {
+    const world = createWorld(documents)
+    applyFaults(world, script)
+    await play(withKey(script), inProcess(world))
+    expect(world.alarms.filter(({ what }) => what === 'unexpected error')).toEqual([])
+  })
+})
+
+const url = process.env['SLUICE_URL']
+describe.skipIf(url === undefined)('against the stack at SLUICE_URL', () => {
+  const stack: Stage = {
+    send: (path, init) => fetch(`${url}${path}`, init),
+    token: async ({ subject, groups, actor, seconds, claims }) => {
+      const body = { subject, groups, ...(actor === undefined ? {} : { actor }), ...(seconds === undefined ? {} : { ttl: `${seconds}s` }), ...(Object.keys(claims).length === 0 ? {} : { claims }) }
+      const response = await fetch(`${url}/dev/token`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+      const answer: unknown = await response.json()
+      if (typeof answer === 'object' && answer !== null && 'access_token' in answer && typeof answer.access_token === 'string') return answer.access_token
+      throw new Error(`no token: ${JSON.stringify(answer)}`)
+    },
+  }
+  test.each(scripts.filter(({ faults }) => faults.length === 0))('$name', (script) => play(withKey(script), stack))
+})
