@@ -29,7 +29,7 @@ function countMembers(text: string): number | null {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     if (unit === 0x22) {
-      for (i++; text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++
+      for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++
     } else if (unit === 0x3a) members++
     else if (unit === 0x7b || unit === 0x5b) {
       if (++depth > maxDepth) return null

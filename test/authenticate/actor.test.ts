@@ -130,6 +130,10 @@ test.each(['lena', 'root:x', 'user:', 'user: x', 'USER:x', 'agent:\u202ex', `use
   expect((await localCall({ sub })).ok).toBe(false)
 })
 
+test('a token of the local issuer for another audience is refused', async () => {
+  expect((await localCall({ aud: 'http://127.0.0.1:1' })).ok).toBe(false)
+})
+
 test('without a local issuer its tokens are a stranger\'s', async () => {
   const { state, call: other } = world([key])
   expect((await other(mint(key, { iss: local.issuer, aud: local.audience, sub: 'user:lena@acme.dev' }))).ok).toBe(false)

@@ -47,7 +47,7 @@ export const mint = (key: Key, more: Record<string, unknown> = {}, head: Record<
 export function world(keys: Key[], options: { readonly documents?: readonly IssuerDocument[]; readonly local?: Self['localIssuer'] } = {}) {
   const state = {
     now: start * 1000 + 1000, keys, fetched: [] as string[], down: false, metadata: {} as Record<string, unknown>, documents: options.documents ?? [document],
-    jwks: null as unknown, oauthOnly: false,
+    jwks: null as unknown, oauthOnly: false, hold: null as Promise<void> | null,
   }
   const ports: Pick<Ports, 'fetchJson' | 'now' | 'self'> = {
     now: () => state.now,
@@ -55,6 +55,7 @@ export function world(keys: Key[], options: { readonly documents?: readonly Issu
     fetchJson: async (from) => {
       state.fetched.push(from)
       await new Promise((resolve) => setImmediate(resolve))
+      if (state.hold) await state.hold
       if (state.down) throw new Error('down')
       const base = from.replace(/\/\.well-known\/(openid-configuration|oauth-authorization-server)/, '')
       const known = from.includes(state.oauthOnly ? '/oauth-authorization-server' : '/openid-configuration')

@@ -100,6 +100,10 @@ test('the token whose last digit is loosened was good before', () => {
   expect(bearer(`Bearer ${uneven}`).ok).toBe(true)
 })
 
+test.each(['a"b', 'a\\', '\\"', '":{"', '\\\\"x":1', 'é'])('the honest value %s is no second member', (name) => {
+  expect(bearer(`Bearer ${payloadText(JSON.stringify(claims({ name, [name]: name })))}`).ok).toBe(true)
+})
+
 test('every way of being wrong gives the caller the same words', () => {
   const details = new Set(hostile.map(([, token]) => {
     const read = bearer(`Bearer ${token}`)
