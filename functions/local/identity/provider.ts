@@ -56,7 +56,6 @@ function configuration(key: IdentityKey, audience: string, url: string, people: 
     jwks: { keys: [key.private] },
     cookies: { keys: [key.cookieSecret], short: { sameSite: 'lax' }, long: { sameSite: 'lax' } },
     scopes: ['openid'], responseTypes: ['code'], clientAuthMethods: ['none'], enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
-    pkce: { required: () => true },
     interactions: { policy, url: (_context: Context, { uid }: { readonly uid: string }) => `${mount}/interaction/${uid}` },
     findAccount: async (_context: Context, subject: string) => ({ accountId: subject, claims: async () => ({ sub: subject }) }),
     extraTokenClaims: async (_context: Context, token: { readonly accountId?: string }) => ({ groups: people.get(token.accountId ?? '') ?? [] }),
