@@ -12,7 +12,7 @@ declare module 'oidc-provider' {
     interactionFinished(req: IncomingMessage, res: ServerResponse, result: object, options: { readonly mergeWithLastSubmission: boolean }): Promise<void>
   }
   export namespace interactionPolicy {
-    class Check { constructor(reason: string, description: string, check: (context: Context) => boolean) }
+    class Check { readonly reason: string; constructor(reason: string, description: string, check: (context: Context) => boolean) }
     interface Prompt { readonly checks: { add(check: Check): void } }
     function base(): { get(name: string): Prompt | undefined; remove(name: string): void }
   }
