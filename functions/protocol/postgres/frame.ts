@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { Effects, Limits } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
+import type { Param } from '../../../schema/request.ts'
 import { bindText } from './bind.ts'
-import { guardQuery } from './guard.ts'
 import { parse } from './parse.ts'
 import { holdStatement, pinStatement } from './pins.ts'
 import type { PlannedStatement, PostgresPlan } from './plan.ts'
@@ -23,17 +23,19 @@ export interface Job {
   readonly deadline: number
   /** The target role's connection string. Never in a message. */
   readonly url: string
+  /** Compares the objects reached with those classify saw: one row, one text, equal to `expected` when none changed. */
+  readonly guard: Guard
   /** In each error that we raise in the target ourselves. */
   readonly nonce: string
 }
+export interface Guard { readonly sql: string; readonly params: readonly Param[]; readonly expected: string }
 export const newNonce = () => randomBytes(12).toString('hex')
 
 export const pinsOf = ({ connection, limits, deadline, nonce, plan }: Job): Sql =>
   pinStatement({ searchPath: connection.searchPath ?? ['public'], limits, deadline, readOnly: plan.readOnly, nonce })
 
 /** The objects the plan was made for against those that are there, after they are held: an error of ours when they differ, before the statement. */
-export function guardOf({ plan, nonce }: Job): Sql {
-  const { sql, params, expected } = guardQuery(plan)
+export function guardOf({ guard: { sql, params, expected }, nonce }: Job): Sql {
   const values = params.map(bindText)
   const [want, word] = [values.push(expected), values.push(`sluice:stale:${nonce}`)]
   // The clock keeps the planner from computing the cast, which fails, in the branch that is not taken.

@@ -56,7 +56,8 @@ async function begun(job: Job, { take, now }: WriteWay, until: number): Promise<
       return session
     } catch (error) {
       session.destroy()
-      if (!session.kept || !(error instanceof TransportError) || error.kind !== 'unreachable') throw error
+      const gone = error instanceof TransportError ? error.kind === 'unreachable' : serverError(error)?.severity !== 'ERROR'
+      if (!session.kept || !gone) throw error
     }
   }
 }

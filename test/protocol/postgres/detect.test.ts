@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { createDetect, maxValueLength, withheld, type Counts } from '../../../functions/protocol/postgres/detect.ts'
-import { detectors, isCard } from '../../../functions/protocol/postgres/detectors.ts'
+import { detectors, isCard, type Hit } from '../../../functions/protocol/postgres/detectors.ts'
 import { detectorNames, type DetectorName } from '../../../schema/policy.ts'
 
 function seen(text: string, names: readonly DetectorName[] = detectorNames) {
@@ -61,7 +61,7 @@ test('what was replaced is not found again', () => {
 
 describe('fails closed', () => {
   test('a detector that throws withholds the value', () => {
-    const broken = vi.spyOn(detectors as { email: (text: string) => never }, 'email').mockImplementation(() => { throw new Error('x') })
+    const broken = vi.spyOn(detectors as { email: (text: string) => readonly Hit[] }, 'email').mockImplementation(() => { throw new Error('x') })
     expect(seen('hello 1', ['email']).text).toBe(withheld)
     broken.mockRestore()
   })

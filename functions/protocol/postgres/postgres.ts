@@ -1,0 +1,89 @@
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import { Fault, type Secrets } from '../../ports.ts'
+import type { Plan, Protocol } from '../protocol.ts'
+import { createClassifier } from './classify.ts'
+import { describe } from './describe.ts'
+import { serverError } from './diagnose.ts'
+import { createExecute, secretName, type Understood } from './execute.ts'
+import { guardQuery } from './guard.ts'
+import { inspect } from './inspect.ts'
+import { createMask } from './mask.ts'
+import { pathOf } from './pins.ts'
+import type { PostgresPlan } from './plan.ts'
+import { createRoleCheck } from './role.ts'
+import { createSessions } from './session.ts'
+import { postBatch, TransportError, type Endpoint, type RawResult, type Sql } from './transport.ts'
+
+export interface PostgresOptions {
+  readonly secrets: Secrets
+  readonly now: () => number
+  readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
+  /** From functions/decide/permit.ts; passed in because engines know no stage. */
+  readonly isPermit: (value: unknown) => boolean
+  /** Where the driver's protocols are answered for a database host; null or left out: where Neon answers them. */
+  readonly endpoint?: (host: string) => Endpoint | null
+}
+const catalogBytes = 64 * 1024 * 1024
+const catalogTimeoutMs = 15_000
+
+/** The PostgreSQL engine, through Neon's serverless driver: classify → execute → mask. */
+export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: PostgresOptions): Protocol {
+  const endpointOf = (url: string): Endpoint | null => endpoint?.(hostOf(url)) ?? null
+  const sessions = createSessions({ now, endpointOf })
+
+  async function ask(secret: string, statements: readonly Sql[]): Promise<RawResult> {
+    const url = await secrets.get(secret)
+    const { results, cut } = await postBatch({ url, endpoint: endpointOf(url), statements, maxBytes: catalogBytes, timeoutMs: catalogTimeoutMs })
+    const last = results.at(-1)
+    if (cut || last === undefined) throw new TransportError('too-large', 'the catalog is larger than it may be')
+    return last
+  }
+  /** The catalog is read as the role that reads, which sees all of pg_catalog; rows as objects of text. */
+  async function read(connection: ConnectionDocument, sql: string, params: readonly unknown[] = []): Promise<Record<string, string | null>[]> {
+    const secret = secretName(connection, { readOnly: true, plain: false })
+    if (secret === null) throw new Fault('secret-missing', `connection ${connection.name} names no secret`)
+    try {
+      const { fields, rows } = await ask(secret, [catalogPins, { text: sql, values: params.map((value) => (value === null ? null : String(value))) }])
+      return rows.map((row) => Object.fromEntries(fields.map(({ name }, index) => [name, row[index] ?? null])))
+    } catch (error) {
+      if (error instanceof TransportError || serverError(error)) throw new Fault('target-unavailable', 'the target\'s catalog cannot be read', { cause: reasonOf(error) })
+      throw error
+    }
+  }
+
+  const classifier = createClassifier({ read, now })
+  const known = new WeakMap<object, Understood>()
+  const understood = (plan: Plan): Understood => {
+    const inner = known.get(plan.plan)
+    if (inner === undefined) throw new Error('invariant: this plan is not of this engine')
+    return inner
+  }
+  const checkRole = createRoleCheck({ ask: async (secret, sql) => (await ask(secret, [sql])).rows[0] ?? [], now, alarm })
+  const execute = createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf, guard: guardQuery, checkRole, forget: ({ name }) => classifier.forget(name) })
+  return {
+    async classify(connection, query) {
+      const plan = await classifier.classify(connection, query)
+      if (plan.ok) known.set(plan.value.plan, { connection, plan: plan.value.plan as PostgresPlan, originals: query.statements.map(({ sql }) => sql) })
+      return plan
+    },
+    execute,
+    mask: createMask({ isPermit, understood }),
+    describe: async (connection) => describe(connection, await classifier.catalog(connection)),
+    inspect: async (connection, names) => inspect(await classifier.catalog(connection), names),
+    close: sessions.close,
+  }
+}
+
+/** The driver's words may hold a host name and a user; a cause is logged, so it keeps the kind alone. */
+const reasonOf = (error: unknown): Error => new Error(error instanceof TransportError ? error.kind : `sqlstate ${serverError(error)?.code}`)
+
+const catalogPins: Sql = {
+  text: `SELECT pg_catalog.set_config('search_path', $1, true), pg_catalog.set_config('statement_timeout', $2, true), pg_catalog.set_config('DateStyle', 'ISO, MDY', true),
+    pg_catalog.set_config('standard_conforming_strings', 'on', true), pg_catalog.set_config('client_min_messages', 'error', true)`,
+  values: [pathOf([]), String(catalogTimeoutMs)],
+}
+
+/** `URL` knows the form of `postgres:` strings well enough for this; the port is part of what the endpoint may choose by. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : ''
+}
