@@ -32,7 +32,8 @@ if (typeof suite === 'string') {
   console.error(`skipped: ${suite}`)
   process.exit(1)
 }
-const server = await withPostgres({ major, settings: { max_connections: '40', max_prepared_transactions: '2', max_locks_per_transaction: '256' } })
+const server = await withPostgres({ major, settings: { max_connections: '40', max_prepared_transactions: '2', max_locks_per_transaction: '256', log_min_messages: 'fatal' } })
+process.once('SIGINT', () => process.exit(130))   // the support module's exit handler stops the server
 try {
   const admin = await openSession(server.superuserUrl)
   await admin.run("CREATE DATABASE regression TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
