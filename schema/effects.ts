@@ -27,6 +27,11 @@ export interface Access {
   readonly system: boolean
   /** Views the statement came through to reach it, outermost first; empty when it names the object itself. */
   readonly via: readonly string[]
+  /**
+   * A partition or inheritance child, read or written because `via` ends in its parent: whoever may do it to the parent may do it here, as the server
+   * has it, and a deny on the child still wins.
+   */
+  readonly part?: true
   readonly statement: number
   readonly span: Span | null
 }

@@ -1,5 +1,7 @@
 import type { Query, Param } from '../../../schema/request.ts'
+import type { Refusal } from '../../../schema/refusal.ts'
 import type { Catalog } from './catalog.ts'
+import type { Guard } from './guard.ts'
 
 /** What classify hands to execute and mask: one piece of knowledge, the statement as understood. Opaque to the gate. */
 export interface PostgresPlan {
@@ -12,6 +14,8 @@ export interface PostgresPlan {
   /** true when no statement touches a classified column in any way: runs as the role that cannot read one. */
   readonly plain: boolean
   readonly readOnly: boolean
+  /** To be compared inside the transaction, after the locks: see guard.ts. */
+  readonly guard: Guard
 }
 export interface Reached { readonly oid: number; readonly schema: string; readonly name: string; /** Named or reached for a write. */ readonly written: boolean }
 export interface PlannedStatement {
@@ -23,6 +27,8 @@ export interface PlannedStatement {
   readonly wrappable: boolean
   /** One entry an output column, in order; null when it returns no rows. */
   readonly outputs: readonly Output[] | null
+  /** A name in it does not exist: nothing is sent, and once decided `execute` answers `failed` with this refusal. `outputs` is empty then and means nothing. */
+  readonly missing?: Refusal
 }
 export interface Output {
   readonly name: string

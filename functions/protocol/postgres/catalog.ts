@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * What the target's catalog says, as the analysis needs it: plain readonly data with indexes by oid and by name. Made from the rows of `snapshotQuery`.
+ */
+export interface Catalog {
+  /** SHA-256 hex of everything in it: equal when nothing changed. */
+  readonly fingerprint: string
+  /** `server_version_num`, such as 180004. */
+  readonly version: number
+  readonly relations: ReadonlyMap<number, Relation>
+  readonly functions: ReadonlyMap<number, CatalogFunction>
+  readonly types: ReadonlyMap<number, CatalogType>
+  readonly operators: readonly CatalogOperator[]
+  readonly casts: readonly Cast[]
+  readonly schemas: ReadonlyMap<string, SchemaEntry>
+  /** Every name in pg_catalog, judged or not: what an unqualified name means before any schema of the path is looked at. */
+  readonly builtinFunctions: ReadonlySet<string>
+  readonly builtinTypes: ReadonlySet<string>
+}
+export interface SchemaEntry {
+  readonly oid: number
+  readonly version: string
+  readonly relations: ReadonlyMap<string, Relation>
+  readonly functions: ReadonlyMap<string, readonly CatalogFunction[]>
+  readonly operators: ReadonlyMap<string, readonly CatalogOperator[]>
+  readonly types: ReadonlyMap<string, CatalogType>
+}
+export interface Relation {
+  readonly oid: number; readonly schema: string; readonly name: string
+  /** pg_class.relkind: r table, p partitioned table, v view, m materialized view, f foreign table; others can be named but not read. */
+  readonly kind: string
+  readonly partition: boolean
+  readonly rowType: number
+  readonly rowSecurity: boolean
+  /** MD5 over the xmins of every catalog row that describes it. */
+  readonly print: string
+  /** A view's query, every name in it qualified except those of pg_catalog. */
+  readonly definition: string | null
+  readonly columns: readonly Column[]
+  /** Rules other than the one that makes a view. */
+  readonly rules: number
+  /** Functions outside pg_catalog that row security calls. */
+  readonly policyFunctions: readonly number[]
+  readonly children: readonly number[]
+  readonly parents: readonly number[]
+  readonly triggers: readonly Trigger[]
+  readonly constraints: readonly Constraint[]
+  /** Foreign keys of other tables that point here. */
+  readonly referencedBy: readonly Constraint[]
+  /** Attribute numbers that a unique, exclusion, expression or partial index, a check, or a foreign key of either side reads. */
+  readonly covered: ReadonlySet<number>
+}
+export interface Column {
+  readonly attnum: number; readonly name: string; readonly type: number; readonly notNull: boolean
+  /** '' or how it is generated: `s` stored, `v` virtual. */
+  readonly generated: string
+  readonly identity: string
+  /** Attribute numbers a generated column is computed from. */
+  readonly from: readonly number[]
+  /** As `format_type` prints it; empty for system relations. */
+  readonly typeName: string
+}
+export interface Trigger { readonly function: number; /** pg_trigger.tgtype bits: 2 before, 4 insert, 8 delete, 16 update, 32 truncate. */ readonly type: number }
+export interface Constraint {
+  readonly type: string; readonly name: string; readonly columns: readonly number[]
+  readonly references: number; readonly referenced: readonly number[]; readonly onDelete: string; readonly onUpdate: string; readonly relation: number
+}
+export interface CatalogFunction {
+  readonly oid: number; readonly schema: string; readonly name: string; readonly args: number; readonly defaults: number; readonly variadic: boolean
+  /** f function, p procedure, a aggregate, w window. */
+  readonly kind: string
+  readonly set: boolean; readonly returns: number; readonly volatility: string; readonly language: string; readonly extension: string | null
+  /** Columns it returns by OUT or TABLE parameters; empty when it has none. */
+  readonly outs: readonly { readonly name: string; readonly type: number }[]
+  readonly version: string
+}
+export interface CatalogOperator { readonly oid: number; readonly schema: string; readonly name: string; readonly function: number; readonly version: string }
+export interface Cast { readonly source: number; readonly target: number; readonly function: number }
+export interface CatalogType {
+  readonly oid: number; readonly schema: string; readonly name: string
+  /** b base, c composite, d domain, e enum, m multirange, p pseudo, r range. */
+  readonly kind: string
+  readonly relation: number; readonly base: number; readonly element: number; readonly subtype: number
+  /** Functions that making a value of it runs: a domain's checks, a range's canonical and difference functions. */
+  readonly functions: readonly number[]
+  readonly version: string
+}
+
+/** Pooled and embedded servers of other majors may have built-in functions nobody has judged. */
+export const majors: readonly number[] = [15, 16, 17, 18]
+
+type Cells = readonly unknown[]
+const num = (value: unknown): number => (typeof value === 'number' ? value : 0)
+const str = (value: unknown): string => (typeof value === 'string' ? value : '')
+const nums = (value: unknown): readonly number[] => (Array.isArray(value) ? value.filter((v): v is number => typeof v === 'number') : [])
+const flat = (value: unknown): readonly number[] => (Array.isArray(value) ? value.flatMap((v: unknown) => (Array.isArray(v) ? flat(v) : nums([v]))) : [])
+const list = (value: unknown): readonly Cells[] => (Array.isArray(value) ? value.filter((v): v is unknown[] => Array.isArray(v)) : [])
+
+const strings = (value: unknown): ReadonlySet<string> => new Set(Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string') : [])
+
+function outsOf(modes: unknown, names: unknown, types: unknown): CatalogFunction['outs'] {
+  if (!Array.isArray(modes) || !Array.isArray(types)) return []
+  return modes.flatMap((mode: unknown, i) => (mode === 'o' || mode === 'b' || mode === 't'
+    ? [{ name: str(Array.isArray(names) ? names[i] : ''), type: num(types[i]) }] : []))
+}
+const readColumn = ([attnum, name, type, notNull, generated, identity, from, typeName]: Cells): Column => ({
+  attnum: num(attnum), name: str(name), type: num(type), notNull: notNull === true, generated: str(generated).trim(), identity: str(identity).trim(), from: nums(from), typeName: str(typeName),
+})
+const readFunction = ([oid, schema, name, args, defaults, variadic, kind, set, returns, volatility, language, extension, modes, names, types, version]: Cells): CatalogFunction => ({
+  oid: num(oid), schema: str(schema), name: str(name), args: num(args), defaults: num(defaults), variadic: variadic === true, kind: str(kind), set: set === true, returns: num(returns),
+  volatility: str(volatility), language: str(language), extension: typeof extension === 'string' ? extension : null, outs: outsOf(modes, names, types), version: str(version),
+})
+const readType = ([oid, schema, name, kind, relation, base, element, functions, subtype, version]: Cells): CatalogType => ({
+  oid: num(oid), schema: str(schema), name: str(name), kind: str(kind), relation: num(relation), base: num(base), element: num(element), subtype: num(subtype),
+  functions: flat(functions).filter((f) => f !== 0), version: str(version),
+})
+const readConstraint = ([relation, type, columns, references, referenced, onDelete, onUpdate, name]: Cells): Constraint => ({
+  type: str(type), name: str(name), columns: nums(columns), references: num(references), referenced: nums(referenced), onDelete: str(onDelete), onUpdate: str(onUpdate), relation: num(relation),
+})
+
+function group<K, V>(items: Iterable<V>, key: (item: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>()
+  for (const item of items) {
+    const there = groups.get(key(item))
+    if (there) there.push(item)
+    else groups.set(key(item), [item])
+  }
+  return groups
+}
+
+/** Rows of `snapshotQuery` → the catalog. Throws on a row that is not of its shape: a catalog half understood is none. */
+export function readCatalog(rows: readonly Readonly<Record<string, unknown>>[]): Catalog {
+  const hash = createHash('sha256')
+  const cells = rows.map((row): { kind: string; data: Cells } => {
+    hash.update(`${str(row['kind'])}${str(row['data'])}\n`)
+    const data: unknown = JSON.parse(str(row['data']))
+    if (!Array.isArray(data)) throw new Error('a catalog row is not an array')
+    return { kind: str(row['kind']), data }
+  })
+  const of = (kind: string): Cells[] => cells.filter((c) => c.kind === kind).map((c) => c.data)
+  const [server] = of('server')
+  if (!server || server[1] !== 'UTF8') throw new Error('the target must be a PostgreSQL server with encoding UTF8')
+  const [builtin] = of('builtin')
+  const functions = of('function').map(readFunction)
+  const operators = of('operator').map(([oid, schema, name, fn, version]): CatalogOperator => ({ oid: num(oid), schema: str(schema), name: str(name), function: num(fn), version: str(version) }))
+  const types = of('type').map(readType)
+  const relations = readRelations(of)
+  const schemas = new Map<string, SchemaEntry>()
+  const version = new Map(of('schema').map(([oid, name, xmin]) => [str(name), { oid: num(oid), version: str(xmin) }]))
+  const by = { relations: group(relations, (r) => r.schema), functions: group(functions, (f) => f.schema), operators: group(operators, (o) => o.schema), types: group(types, (t) => t.schema) }
+  for (const name of new Set([...version.keys(), ...by.relations.keys(), ...by.functions.keys(), ...by.operators.keys(), ...by.types.keys()])) {
+    schemas.set(name, {
+      ...version.get(name) ?? { oid: 0, version: '' },
+      relations: new Map(by.relations.get(name)?.map((r) => [r.name, r])),
+      functions: group(by.functions.get(name) ?? [], (f) => f.name),
+      operators: group(by.operators.get(name) ?? [], (o) => o.name),
+      types: new Map(by.types.get(name)?.map((t) => [t.name, t])),
+    })
+  }
+  return {
+    fingerprint: hash.digest('hex'), version: Number(server[0]), schemas, operators, builtinFunctions: strings(builtin?.[0]), builtinTypes: strings(builtin?.[1]),
+    relations: new Map(relations.map((r) => [r.oid, r])), functions: new Map(functions.map((f) => [f.oid, f])), types: new Map(types.map((t) => [t.oid, t])),
+    casts: of('cast').map(([source, target, fn]) => ({ source: num(source), target: num(target), function: num(fn) })),
+  }
+}
+
+function readRelations(of: (kind: string) => Cells[]): Relation[] {
+  const children = group(of('inherit').map(([parent, child]) => ({ parent: num(parent), child: num(child) })), (h) => h.parent)
+  const parents = group([...children.values()].flat(), (h) => h.child)
+  const triggers = group(of('trigger').map(([relation, fn, type]) => ({ relation: num(relation), function: num(fn), type: num(type) })), (t) => t.relation)
+  const all = of('constraint').map(readConstraint)
+  const constraints = group(all, (k) => k.relation)
+  const referencing = group(all, (k) => k.references)
+  const indexes = group(of('index').map(([relation, key, columns]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)] })), (i) => i.relation)
+  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies]): Relation => {
+    const oid = num(id)
+    return {
+      oid, schema: str(schema), name: str(name), kind: str(kind), partition: partition === true, rowType: num(rowType), rowSecurity: rowSecurity === true, print: str(print),
+      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), policyFunctions: flat(policies),
+      children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
+      triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],
+      covered: new Set([...(constraints.get(oid) ?? []).flatMap((k) => k.columns), ...(referencing.get(oid) ?? []).flatMap((k) => k.referenced), ...(indexes.get(oid) ?? []).flatMap((i) => i.columns)]),
+    }
+  })
+}

@@ -1,0 +1,174 @@
+import type { DeleteStmt, InsertStmt, Node, OnConflictClause, RangeVar, ReturningClause, UpdateStmt } from 'libpg-query'
+import type { Span } from '../../../schema/refusal.ts'
+import type { Column, Relation } from './catalog.ts'
+import { consequences } from './consequence.ts'
+import { isSystem, missing, unsupported, type Handle } from './effects.ts'
+import { expression, type Analysis } from './expression.ts'
+import { fromClause } from './from.ts'
+import { callById, makeType } from './names.ts'
+import { columnsOf, descend, lookup } from './relation.ts'
+import { tagsOf, type Col, type Item, type Scope } from './scope.ts'
+import { targetList } from './select.ts'
+import { withClause } from './with.ts'
+
+/**
+ * INSERT, UPDATE, DELETE → the columns RETURNING gives. Writing is one access, reading the table's columns in WHERE, SET, ON CONFLICT or RETURNING
+ * another. A classified value that flows into a column is a use; so is setting a classified column where the database would answer a guess.
+ */
+export type Event = 'insert' | 'update' | 'delete'
+export interface Target { readonly relation: Relation; readonly item: Item; readonly span: Span | null }
+
+const noWrite = (relation: Relation, span: Span | null) => {
+  if (isSystem(relation.schema)) return unsupported('system_write', 'the system catalog cannot be written through the gate', span)
+  if (relation.kind === 'v' || relation.kind === 'm') return unsupported('view_write', `\`${relation.name}\` is a view; write to the table it reads`, span)
+  return relation.rules > 0 ? unsupported('rule_write', `\`${relation.name}\` has rules that rewrite what is written to it`, span) : null
+}
+
+export function writeTarget(a: Analysis, node: RangeVar | undefined, events: readonly Event[], level: Scope): Target {
+  if (!node) throw unsupported('unknown_syntax', 'this statement names no table', null)
+  const { found } = a
+  const { frame } = level
+  const span = frame.span(node.location)
+  const relation = lookup(found, node, level, events[0] ?? 'update')
+  for (const event of events) found.access(event, relation.schema, relation.name, frame, span, false)
+  const refused = noWrite(relation, span)
+  if (refused) throw refused
+  found.readOnly = false
+  found.reach(relation, true)
+  for (const fn of relation.policyFunctions) callById(found, frame, fn, span)
+  // a write alone reads nothing; the first column it mentions makes it a read as well
+  const handle: Handle = { read: (column) => { for (const one of [found.access('select', relation.schema, relation.name, frame, span, true), ...node.inh ? descend(found, relation, frame, span, 'select') : []]) one.read(column) } }
+  if (node.inh === true) for (const event of events) descend(found, relation, frame, span, event)
+  const alias = node.alias?.aliasname
+  const cols = columnsOf(a, relation, handle, null)
+  const system = ([['ctid', -1], ['tableoid', -6]] as const).map(([name, column]): Col => ({ name, tags: [], derived: [], type: -1, origin: { relation: relation.oid, column }, touch: () => handle.read(name) }))
+  return { relation, span, item: { alias: alias ?? relation.name, named: true, bare: true, handle, relation: alias === undefined ? relation : null, cols, system, reached: [] } }
+}
+
+export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly Col[] {
+  const level = withClause(a, node.withClause, { frame: parent.frame, parent, items: [], ctes: new Map() })
+  const conflict = node.onConflictClause?.action === 'ONCONFLICT_UPDATE' ? node.onConflictClause : null
+  const target = writeTarget(a, node.relation, conflict ? ['insert', 'update'] : ['insert'], level)
+  const named = (node.cols ?? []).map((col) => setName(a, col, target, level))
+  const columns = node.cols ? named : target.relation.columns
+  consequences(a.found, target.relation, 'insert', columns, level.frame, target.span)
+  if (node.selectStmt) {
+    const given = a.subquery(a, node.selectStmt, { ...level, items: [] })
+    for (const [i, col] of given.entries()) a.found.use(tagsOf([col]), `as a new value of ${columns[i]?.name ?? 'a column'}`, col.span ?? null)
+    for (const [i, column] of columns.slice(0, given.length).entries()) setColumn(a, target.relation, column, cellsOf(node.selectStmt, i), level, target.span)
+  }
+  if (node.onConflictClause) onConflict(a, node.onConflictClause, target, level)
+  return returning(a, node.returningClause, target, [target.item], level)
+}
+/** The values VALUES writes into one column, where the source is VALUES. */
+function cellsOf(source: Node, i: number): readonly Node[] | null {
+  if (!('SelectStmt' in source) || !source.SelectStmt.valuesLists) return null
+  return source.SelectStmt.valuesLists.flatMap((row) => ('List' in row ? row.List.items?.[i] ?? [] : []))
+}
+
+export function update(a: Analysis, node: UpdateStmt, parent: Scope): readonly Col[] {
+  const level = withClause(a, node.withClause, { frame: parent.frame, parent, items: [], ctes: new Map() })
+  const target = writeTarget(a, node.relation, ['update'], level)
+  const scope: Scope = { ...level, items: [target.item, ...fromClause(a, node.fromClause, level)] }
+  const set = assignments(a, node.targetList, target, scope)
+  consequences(a.found, target.relation, 'update', set, level.frame, target.span)
+  expression(a, node.whereClause, scope, 'in a where clause')
+  return returning(a, node.returningClause, target, scope.items, level)
+}
+
+export function remove(a: Analysis, node: DeleteStmt, parent: Scope): readonly Col[] {
+  const level = withClause(a, node.withClause, { frame: parent.frame, parent, items: [], ctes: new Map() })
+  const target = writeTarget(a, node.relation, ['delete'], level)
+  const scope: Scope = { ...level, items: [target.item, ...fromClause(a, node.usingClause, level)] }
+  consequences(a.found, target.relation, 'delete', target.relation.columns, level.frame, target.span)
+  expression(a, node.whereClause, scope, 'in a where clause')
+  return returning(a, node.returningClause, target, scope.items, level)
+}
+
+/** `a`, `a[1]` or `a.field` on the left of an assignment → the column; what is in the subscripts is read. */
+export function setName(a: Analysis, node: Node, target: Target, scope: Scope): Column {
+  if (!('ResTarget' in node)) throw unsupported('unknown_syntax', 'an assignment names a column', null)
+  const { name = '', indirection, location } = node.ResTarget
+  const span = scope.frame.span(location)
+  const column = target.relation.columns.find((c) => c.name === name)
+  if (!column) throw missing('42703', `there is no column \`${name}\` in \`${target.relation.schema}.${target.relation.name}\``, span)
+  for (const step of indirection ?? []) {
+    if (!('A_Indices' in step)) continue
+    expression(a, step.A_Indices.lidx, scope, 'in a new value')
+    expression(a, step.A_Indices.uidx, scope, 'in a new value')
+  }
+  makeType(a.found, scope.frame, column.type, span)
+  return column
+}
+export function assignments(a: Analysis, nodes: readonly Node[] | undefined, target: Target, scope: Scope): readonly Column[] {
+  return (nodes ?? []).map((node) => {
+    const column = setName(a, node, target, scope)
+    const val = 'ResTarget' in node ? node.ResTarget.val : undefined
+    expression(a, val, scope, `as a new value of ${column.name}`)
+    setColumn(a, target.relation, column, val ? [val] : null, scope, 'ResTarget' in node ? scope.frame.span(node.ResTarget.location) : null)
+    return column
+  })
+}
+
+const isNothing = (node: Node): boolean => 'SetToDefault' in node || ('A_Const' in node && node.A_Const.isnull === true)
+/**
+ * A caller who may not see a classified column may still set it, unless the write's success or failure would tell what is there: a unique or
+ * exclusion index, a check, a foreign key of either side, or a `hash` mask that shows equal values as equal. NULL and DEFAULT are no guess.
+ */
+export function setColumn({ found }: Analysis, relation: Relation, column: Column, values: readonly Node[] | null, scope: Scope, span: Span | null): void {
+  if (values && values.length > 0 && values.every(isNothing)) return
+  const family = [relation, ...relation.children, ...relation.parents].flatMap((r) => (typeof r === 'number' ? found.catalog.relations.get(r) ?? [] : [r]))
+  const tags = found.classes.of(relation, column).plain
+  const answered = family.some((r) => {
+    const own = r.columns.find((c) => c.name === column.name)
+    return own !== undefined && (r.covered.has(own.attnum) || r.columns.some((c) => c.from.includes(own.attnum) && r.covered.has(c.attnum)))
+  })
+  if (answered) found.use(tags, 'as a value a constraint would answer', span)
+  found.use(tags.filter((tag) => found.classes.hashed(tag.dataClass)), 'as a value a hash mask would answer', span)
+  for (const key of family.flatMap((r) => r.constraints.filter((k) => k.type === 'f' && r.columns.some((c) => c.name === column.name && k.columns.includes(c.attnum))))) {
+    const other = found.catalog.relations.get(key.references)
+    const referenced = other?.columns.filter((c) => key.referenced.includes(c.attnum)) ?? []
+    if (other) found.use(referenced.flatMap((c) => found.classes.of(other, c).plain), 'as a value a foreign key would answer', span)
+  }
+}
+
+function onConflict(a: Analysis, node: OnConflictClause, target: Target, level: Scope): void {
+  const own: Scope = { ...level, items: [target.item] }
+  const { indexElems, whereClause, conname, location } = node.infer ?? {}
+  for (const element of indexElems ?? []) {
+    if (!('IndexElem' in element)) throw unsupported('unknown_syntax', 'this conflict target is not supported', null)
+    const { name, expr } = element.IndexElem
+    expression(a, name === undefined ? expr : { ColumnRef: { fields: [{ String: { sval: name } }], ...(location === undefined ? {} : { location }) } }, own, 'in an on conflict clause')
+  }
+  expression(a, whereClause, own, 'in an on conflict clause')
+  if (conname !== undefined) {
+    const key = target.relation.constraints.find((k) => k.name === conname)
+    if (!key) throw missing('42704', `there is no constraint \`${conname}\``, level.frame.span(location))
+    for (const col of target.item.cols) if (key.columns.includes(col.origin?.column ?? 0)) { col.touch?.(); a.found.use(tagsOf([col]), 'in an on conflict clause', level.frame.span(location)) }
+  }
+  if (node.action !== 'ONCONFLICT_UPDATE') return
+  // `excluded` is the row this statement itself brings, already counted where its values came from; a trigger before it may have put others there
+  const trusted = !target.relation.triggers.some((t) => (t.type & 2) !== 0 && (t.type & 4) !== 0)
+  const excluded: Item = {
+    ...target.item, alias: 'excluded', named: true, relation: null, handle: null, system: [],
+    cols: target.item.cols.map((col) => ({ ...col, touch: null, ...(trusted ? { tags: [], derived: [] } : {}) })),
+  }
+  const scope: Scope = { ...level, items: [target.item, excluded] }
+  const set = assignments(a, node.targetList, target, scope)
+  consequences(a.found, target.relation, 'update', set, level.frame, target.span)
+  expression(a, node.whereClause, scope, 'in an on conflict clause')
+}
+
+/** From 18 on `old` and `new` name the row before and after, unless something else here has that name. */
+export function returning(a: Analysis, node: ReturningClause | undefined, target: Target, items: readonly Item[], level: Scope): readonly Col[] {
+  if (!node) return []
+  const named = new Map((node.options ?? []).flatMap((option): [string, string][] => ('ReturningOption' in option ? [[option.ReturningOption.option ?? '', option.ReturningOption.value ?? '']] : [])))
+  const modern = a.found.catalog.version >= 180000
+  if (named.size > 0 && !modern) throw unsupported('unknown_syntax', 'this server knows no `returning with`', null)
+  const rows = ([['RETURNING_OPTION_OLD', 'old'], ['RETURNING_OPTION_NEW', 'new']] as const).flatMap(([option, usual]): Item[] => {
+    const alias = named.get(option) ?? usual
+    if (!modern || (!named.has(option) && items.some((item) => item.named && item.alias === alias))) return []
+    return [{ ...target.item, alias, named: true, bare: false, relation: null }]
+  })
+  return targetList(a, node.exprs, { ...level, items: [...items, ...rows] }).map((t) => t.col)
+}

@@ -1,0 +1,73 @@
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { Catalog, Column, Relation } from './catalog.ts'
+
+/** One classified base column whose data is meant. */
+export interface Tag { readonly dataClass: string; readonly resource: string; readonly column: string }
+
+/**
+ * What `classify` says, spread to where the same data lies: down to inheritance children and partitions, up to the parents that show them, and along
+ * generated columns. Views follow by lineage (relation.ts).
+ */
+export interface Classes {
+  /** Every class the connection knows; what an opaque function may return. */
+  readonly all: readonly string[]
+  /** `plain`: the column holds the data itself. `derived`: something computed from it. `none`: the document says it carries nothing. */
+  of(relation: Relation, column: Column): { readonly plain: readonly Tag[]; readonly derived: readonly Tag[]; readonly none: boolean }
+  /** `schema.function.column: none` or a class, for what a function returns; undefined when the document is silent. */
+  returned(key: string): string | undefined
+  /** A classify entry names a column this table does not have: its data may be elsewhere in the table now, so nothing of it may be read. */
+  closed(relation: Relation): string | null
+  /** The class's mask is `hash`: whoever may write the column could compare. */
+  hashed(dataClass: string): boolean
+}
+
+export function createClasses(catalog: Catalog, connection: ConnectionDocument): Classes {
+  const entries = new Map(Object.entries(connection.classify ?? {}).map(([key, value]) => [key, typeof value === 'string' ? { class: value, optional: false } : value]))
+  const tables = new Map<string, string[]>()
+  for (const [key, entry] of entries) {
+    const [schema, table, column] = key.split('.')
+    if (column !== undefined && !entry.optional) tables.set(`${schema}.${table}`, [...tables.get(`${schema}.${table}`) ?? [], column])
+  }
+  const known = new Map<string, { plain: readonly Tag[]; derived: readonly Tag[]; none: boolean }>()
+
+  const own = (relation: Relation, name: string): string | undefined => entries.get(`${relation.schema}.${relation.name}.${name}`)?.class
+  function family(relation: Relation, next: (r: Relation) => readonly number[], seen = new Set<number>()): Relation[] {
+    return next(relation).flatMap((oid) => {
+      const other = catalog.relations.get(oid)
+      if (!other || seen.has(oid)) return []
+      seen.add(oid)
+      return [other, ...family(other, next, seen)]
+    })
+  }
+  function plainOf(relation: Relation, name: string): Tag[] {
+    const relatives = [relation, ...family(relation, (r) => r.parents), ...family(relation, (r) => r.children)]
+    const found = new Map<string, Tag>()
+    for (const relative of relatives) {
+      const dataClass = relative.columns.some((c) => c.name === name) ? own(relative, name) : undefined
+      if (dataClass !== undefined && dataClass !== 'none') found.set(dataClass, { dataClass, resource: `${relation.schema}.${relation.name}`, column: name })
+    }
+    return [...found.values()]
+  }
+  return {
+    all: [...new Set([...entries.values()].map((e) => e.class).filter((c) => c !== 'none'))].sort(),
+    of(relation, column) {
+      const key = `${relation.oid}.${column.attnum}`
+      const cached = known.get(key)
+      if (cached) return cached
+      const derived = own(relation, column.name) === 'none' ? [] : column.from.flatMap((attnum) => {
+        const source = relation.columns.find((c) => c.attnum === attnum)
+        return source ? plainOf(relation, source.name) : []
+      })
+      const answer = { plain: plainOf(relation, column.name), derived, none: own(relation, column.name) === 'none' }
+      known.set(key, answer)
+      return answer
+    },
+    returned: (key) => entries.get(key)?.class,
+    closed(relation) {
+      return tables.get(`${relation.schema}.${relation.name}`)?.find((name) => !relation.columns.some((c) => c.name === name)) ?? null
+    },
+    hashed(dataClass) {
+      return (connection.mask?.[dataClass] ?? connection.mask?.['*']) === 'hash'
+    },
+  }
+}

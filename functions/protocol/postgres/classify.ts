@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto'
+import type { Effects, Shown, Used } from '../../../schema/effects.ts'
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { Query, Statement } from '../../../schema/request.ts'
+import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
+import { Fault } from '../../ports.ts'
+import type { Plan } from '../protocol.ts'
+import { majors, readCatalog, type Catalog } from './catalog.ts'
+import { createClasses, type Classes } from './classes.ts'
+import { Findings, Refused, type Frame } from './effects.ts'
+import { joinReach, linesOf, makeGuard, reachOf, type Guard, type Reach } from './guard.ts'
+import { parse, type Parsed } from './parse.ts'
+import type { Output, PlannedStatement, PostgresPlan, Reached } from './plan.ts'
+import type { Scope } from './scope.ts'
+import { snapshotQuery } from './snapshot.ts'
+import { query as subquery, statement } from './statement.ts'
+
+/**
+ * Statement → effects, before anything runs. Receives the connection's document and the query; proves, against the target's catalog, every object the
+ * statement reaches and where each classified column goes; refuses what it cannot prove. Facts of a statement are kept by its exact bytes, the
+ * catalog's fingerprint and what the document says of classes, path and masks: parameters are values and change none of them.
+ */
+export interface Classifier {
+  classify(connection: ConnectionDocument, query: Query): Promise<Result<Plan & { readonly plan: PostgresPlan }>>
+  catalog(connection: ConnectionDocument): Promise<Catalog>
+  /** Drops what is known of a connection's target: it changed under a plan. */
+  forget(connection: string): void
+}
+export interface Reader {
+  /** Runs a catalog query as the connection's read role; rows as objects of text. Throws when the target cannot be reached. */
+  readonly read: (connection: ConnectionDocument, sql: string, params: readonly unknown[]) => Promise<readonly Readonly<Record<string, unknown>>[]>
+  readonly now: () => number
+}
+
+/** What is known of one target under one reading of its document. */
+interface Known {
+  readonly key: string
+  readonly catalog: Catalog
+  readonly classes: Classes
+  readonly views: ReadonlyMap<number, Parsed | null>
+  readonly readAt: number
+  readonly facts: Map<string, Facts>
+}
+/** One statement's, as statement 0. */
+interface Facts {
+  readonly accesses: Effects['accesses']; readonly shown: readonly Shown[]; readonly used: readonly Used[]
+  readonly readOnly: boolean; readonly parameters: number; readonly reached: readonly Reached[]; readonly reach: Reach; readonly guard: Guard; readonly lines: readonly string[]
+  readonly statement: Omit<PlannedStatement, 'params'>
+}
+const maxFacts = 2000
+/** A name that is missing may be newer than the catalog at hand; it is read again at most this often. */
+const missingRefreshMs = 1000
+
+export function createClassifier({ read, now }: Reader): Classifier {
+  const connections = new Map<string, Promise<Known>>()
+
+  async function load(connection: ConnectionDocument, key: string): Promise<Known> {
+    const readAt = now()
+    const rows = await read(connection, snapshotQuery, [])
+    const catalog = understood(rows)
+    const views = new Map<number, Parsed | null>()
+    for (const relation of catalog.relations.values()) {
+      if (relation.definition === null) continue
+      const parsed = await parse(relation.definition)
+      views.set(relation.oid, parsed.ok ? parsed.value : null)
+    }
+    return { key, catalog, classes: createClasses(catalog, connection), views, readAt, facts: new Map() }
+  }
+  function known(connection: ConnectionDocument): Promise<Known> {
+    const key = JSON.stringify([connection.classify, connection.searchPath, connection.mask, connection.secret, connection.secrets])
+    const there = connections.get(connection.name)
+    const current = there ? there.then((k) => (k.key === key ? k : renew(connection, key))) : renew(connection, key)
+    if (!there) return current
+    return current
+  }
+  function renew(connection: ConnectionDocument, key: string): Promise<Known> {
+    const loading = load(connection, key)
+    connections.set(connection.name, loading)
+    loading.catch(() => { if (connections.get(connection.name) === loading) connections.delete(connection.name) })   // a failure is not kept
+    return loading
+  }
+
+  async function factsOf(state: Known, connection: ConnectionDocument, sql: string): Promise<Result<Facts>> {
+    const cached = state.facts.get(sql)
+    if (cached) return ok(cached)
+    const parsed = await parse(sql)
+    if (!parsed.ok) return parsed
+    const facts = analyse(state, connection, parsed.value)
+    if (!facts.ok) return facts
+    if (!facts.value.statement.missing) {
+      if (state.facts.size >= maxFacts) state.facts.delete(state.facts.keys().next().value ?? '')
+      state.facts.set(sql, facts.value)
+    }
+    return facts
+  }
+
+  async function once(state: Known, connection: ConnectionDocument, query: Query): Promise<Result<Facts[]>> {
+    const all: Facts[] = []
+    for (const [i, one] of query.statements.entries()) {
+      const facts = await factsOf(state, connection, one.sql)
+      if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
+      const count = parameterRefusal(facts.value, one)
+      if (count) return refuse(query.batch ? { ...count, statement: i } : count)
+      all.push(facts.value)
+    }
+    if (all.length > 1 && all.some((facts) => facts.statement.kind === 'ddl')) {
+      return refuse({ slug: 'statement-unsupported', reason: 'ddl_in_batch', detail: 'a statement that changes names must be alone in its transaction', next: 'fix' })
+    }
+    return ok(all)
+  }
+
+  return {
+    async classify(connection, query) {
+      let state = await known(connection)
+      let all = await once(state, connection, query)
+      if (all.ok && all.value.some((facts) => facts.statement.missing) && now() - state.readAt > missingRefreshMs) {
+        state = await renew(connection, state.key)
+        all = await once(state, connection, query)
+      }
+      return all.ok ? ok(assemble(state, connection, query, all.value)) : all
+    },
+    catalog: async (connection) => (await known(connection)).catalog,
+    forget: (connection) => { connections.delete(connection) },
+  }
+}
+
+function understood(rows: Parameters<typeof readCatalog>[0]): Catalog {
+  let catalog: Catalog
+  try { catalog = readCatalog(rows) } catch (cause) { throw new Fault('target-unavailable', 'the target\'s catalog could not be understood', { cause }) }
+  const major = Math.floor(catalog.version / 10000)
+  if (!majors.includes(major)) throw new Fault('target-unavailable', `PostgreSQL ${major} is not one of the majors whose functions were judged: ${majors.join(', ')}`)
+  return catalog
+}
+
+function parameterRefusal(facts: Facts, { params }: Statement): Refusal | null {
+  if (params.length === facts.parameters || facts.statement.missing) return null
+  return { slug: 'invalid-request', reason: 'parameter_count', detail: `the statement has ${facts.parameters} parameters, the call gives ${params.length}`, next: 'fix' }
+}
+
+function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): Result<Facts> {
+  const found = new Findings(state.catalog, state.classes)
+  const frame: Frame = { via: [], path: connection.searchPath ?? ['public'], span: parsed.span, view: false }
+  const scope: Scope = { frame, parent: null, items: [], ctes: new Map() }
+  const base = { text: parsed.text, params: [] }
+  try {
+    const { kind, cols, wrappable } = statement({ found, subquery, view: (oid) => state.views.get(oid) ?? null }, parsed.node, scope)
+    const shown: Shown[] = []
+    const outputs = cols?.map((col, output): Output => ({
+      name: col.name, origin: col.origin,
+      shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
+    })) ?? null
+    return ok(factsFrom(found, shown, { ...base, kind, wrappable, outputs }))
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    if (!error.missing) return refuse(error.refusal)
+    return ok(factsFrom(found, [], { ...base, kind: 'select', wrappable: false, outputs: [], missing: error.refusal }))
+  }
+}
+function factsFrom(found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
+  const reach = reachOf(found)
+  const guard = makeGuard(found.catalog, reach)
+  return {
+    accesses: found.accesses, shown, used: found.used, readOnly: found.readOnly, parameters: found.parameters, reach, guard, lines: linesOf(found.catalog, reach), statement,
+    reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
+  }
+}
+
+/** Several statements' facts as one plan: indexes moved, what is reached joined. */
+function assemble(state: Known, connection: ConnectionDocument, query: Query, all: readonly Facts[]): Plan & { readonly plan: PostgresPlan } {
+  const numbered = <T extends { readonly statement: number }>(items: readonly T[], statement: number): readonly T[] => (statement === 0 ? items : items.map((item) => ({ ...item, statement })))
+  const effects: Effects = {
+    accesses: all.flatMap((facts, i) => numbered(facts.accesses, i)), shown: all.flatMap((facts, i) => numbered(facts.shown, i)), used: all.flatMap((facts, i) => numbered(facts.used, i)),
+    readOnly: all.every((facts) => facts.readOnly),
+    fingerprint: createHash('sha256').update(JSON.stringify(all.map((facts) => facts.lines))).digest('hex'),
+  }
+  const reached = new Map<number, Reached>()
+  for (const relation of all.flatMap((facts) => facts.reached)) reached.set(relation.oid, { ...relation, written: relation.written || reached.get(relation.oid)?.written === true })
+  let before = 0
+  const statements = all.map(({ statement, shown }, i): PlannedStatement => {
+    const offset = before
+    before += shown.length
+    const outputs = offset === 0 ? statement.outputs : statement.outputs?.map((output) => ({ ...output, shown: output.shown.map((n) => n + offset) })) ?? null
+    return { ...statement, outputs, params: query.statements[i]?.params ?? [] }
+  })
+  const [only] = all
+  return {
+    effects,
+    plan: {
+      connection: connection.name, statements, isolation: query.isolation, catalog: state.catalog,
+      relations: [...reached.values()].sort((a, b) => a.oid - b.oid),   // one order for all, so that two callers' locks cannot wait for each other
+      plain: effects.shown.length === 0 && effects.used.length === 0, readOnly: effects.readOnly,
+      guard: only && all.length === 1 ? only.guard : makeGuard(state.catalog, joinReach(all.map((facts) => facts.reach))),
+    },
+  }
+}

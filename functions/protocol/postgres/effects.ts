@@ -1,0 +1,93 @@
+import type { Access, Used } from '../../../schema/effects.ts'
+import type { ActionName } from '../../../schema/policy.ts'
+import type { Refusal, Span } from '../../../schema/refusal.ts'
+import type { Catalog, CatalogFunction, Relation } from './catalog.ts'
+import type { Classes, Tag } from './classes.ts'
+
+/**
+ * Thrown inside one statement's analysis and caught in classify.ts alone: the analysis is a recursive walk, and a refusal ends all of it at once.
+ * `missing`: the name does not exist here. The accesses found so far, the missing one among them, are decided first, so that who may not name it
+ * hears the same as for one that exists; only who may hears `target-error`.
+ */
+export class Refused extends Error {
+  readonly refusal: Refusal
+  readonly missing: boolean
+  constructor(refusal: Refusal, missing = false) {
+    super(refusal.detail)
+    this.refusal = refusal
+    this.missing = missing
+  }
+}
+const spanned = (span: Span | null): { span?: Span } => (span ? { span } : {})
+export const unsupported = (reason: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'statement-unsupported', reason, detail, next: 'fix', ...spanned(span) })
+export const missing = (sqlstate: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'target-error', reason: 'undefined_name', detail, next: 'fix', sqlstate, ...spanned(span) }, true)
+
+/** Whose text is being read: the caller's, or a view's on its way. Names resolve by its path, places are told by its span. */
+export interface Frame {
+  readonly via: readonly string[]
+  readonly path: readonly string[]
+  readonly span: (byte: number | undefined) => Span | null
+  readonly view: boolean
+}
+interface Reading { readonly action: ActionName; readonly resource: string; columns: Set<string> | null; readonly system: boolean; readonly via: readonly string[]; readonly part: boolean; readonly span: Span | null }
+export interface Handle { read(column: string): void }
+
+export const isSystem = (schema: string): boolean => schema === 'information_schema' || /^pg_/.test(schema)
+
+/** Everything one statement was found to do. */
+export class Findings {
+  readonly catalog: Catalog
+  readonly classes: Classes
+  readOnly = true
+  readonly #accesses = new Map<string, Reading>()
+  readonly #used = new Map<string, Used>()
+  readonly relations = new Map<number, { readonly relation: Relation; written: boolean }>()
+  /** For the guard: names looked up on the path, and objects reached without one. */
+  readonly names = { schemas: new Set<string>(), relations: new Set<string>(), functions: new Set<string>(), operators: new Set<string>(), types: new Set<string>() }
+  readonly functions = new Set<number>()
+  readonly types = new Set<number>()
+  /** Relations in the order FROM reached them, for row locks. */
+  readonly log: { readonly relation: Relation; readonly frame: Frame }[] = []
+  /** While a view's select list is read: what an expression is computed from belongs to that output, not to the statement. */
+  sink: Tag[] | null = null
+  /** Highest parameter number. */
+  parameters = 0
+
+  constructor(catalog: Catalog, classes: Classes) {
+    this.catalog = catalog
+    this.classes = classes
+  }
+
+  access(action: ActionName, schema: string, name: string, frame: Frame, span: Span | null, columns: boolean, part = false): Handle {
+    if (schema.includes('.') || name.includes('.')) throw unsupported('ambiguous_name', 'a name with a dot in it cannot be told apart in a policy', span)
+    const resource = `${schema}.${name}`
+    const key = JSON.stringify([action, resource, frame.via, part])
+    let reading = this.#accesses.get(key)
+    if (!reading) this.#accesses.set(key, reading = { action, resource, columns: columns ? new Set() : null, system: isSystem(schema), via: frame.via, part, span })
+    const { columns: read } = reading
+    return { read: (column) => { read?.add(column) } }
+  }
+  reach(relation: Relation, written: boolean): void {
+    const there = this.relations.get(relation.oid)
+    if (there) there.written ||= written
+    else this.relations.set(relation.oid, { relation, written })
+  }
+  /** A call of a function that nobody has judged harmless. What it does is what its `call` rule vouches for. */
+  call(fn: CatalogFunction, frame: Frame, span: Span | null): void {
+    if (isSystem(fn.schema)) throw unsupported('unknown_function', `function \`${fn.name}\` is not one the gate knows to be harmless`, span)
+    this.functions.add(fn.oid)
+    this.access('call', fn.schema, fn.name, frame, span, false)
+    if (fn.volatility === 'v') this.readOnly = false
+  }
+  use(tags: readonly Tag[], how: string, span: Span | null): void {
+    if (this.sink) { this.sink.push(...tags); return }
+    for (const tag of tags) {
+      const key = JSON.stringify([tag.dataClass, tag.resource, tag.column, how, span?.start])
+      if (!this.#used.has(key)) this.#used.set(key, { ...tag, statement: 0, how, span })
+    }
+  }
+  get accesses(): Access[] {
+    return [...this.#accesses.values()].map(({ columns, part, ...rest }) => ({ ...rest, columns: columns ? [...columns].sort() : null, statement: 0, ...(part ? { part: true as const } : {}) }))
+  }
+  get used(): Used[] { return [...this.#used.values()] }
+}

@@ -1,0 +1,134 @@
+import type { Node, TypeName } from 'libpg-query'
+import type { Span } from '../../../schema/refusal.ts'
+import { functionNames, isTrusted, typeNames } from './builtins.ts'
+import type { CatalogFunction, CatalogType, Relation } from './catalog.ts'
+import { isSystem, missing, unsupported, type Findings, type Frame } from './effects.ts'
+
+/**
+ * Names → objects, as the server looks them up with `search_path` pinned to the frame's path: pg_catalog first, then the path in order, never the
+ * temporary schema. Every lookup is noted for the guard, so that an object which shadows another before the statement runs is noticed.
+ */
+export const strings = (nodes: readonly Node[] | undefined): string[] => (nodes ?? []).map((node) => ('String' in node ? node.String.sval ?? '' : ''))
+
+function schemasOf(found: Findings, frame: Frame, schema: string | undefined): readonly string[] {
+  const schemas = schema === undefined ? frame.path : [schema]
+  for (const name of schemas) found.names.schemas.add(name)
+  return schemas
+}
+
+/** Nothing but r, p, v, m, f can be read; another kind of that name hides what comes later in the path, so it counts as missing. */
+export function findRelation(found: Findings, frame: Frame, schema: string | undefined, name: string): Relation | null {
+  found.names.relations.add(name)
+  for (const place of schema === undefined ? ['pg_catalog', ...schemasOf(found, frame, undefined)] : schemasOf(found, frame, schema)) {
+    const relation = found.catalog.schemas.get(place)?.relations.get(name)
+    if (relation) return 'rpvmf'.includes(relation.kind) ? relation : null
+  }
+  return null
+}
+/** Where a name that is nowhere would be: what a rule must cover for its absence to be told. */
+export const homeOf = (frame: Frame, schema: string | undefined): string => schema ?? frame.path[0] ?? 'public'
+
+interface Candidates { readonly builtin: boolean; readonly user: readonly CatalogFunction[] }
+/** Every function that could be meant by the name and the number of arguments; the types are the server's to compare. */
+export function findFunctions(found: Findings, frame: Frame, names: readonly string[], args: number, span: Span | null): Candidates {
+  const name = names.at(-1) ?? ''
+  const schema = names.length > 1 ? names.at(-2) : undefined
+  if (names.length > 2) throw unsupported('unknown_function', 'a function name has at most a schema before it', span)
+  found.names.functions.add(name)
+  const user = schemasOf(found, frame, schema).concat(schema === undefined ? ['pg_catalog'] : []).flatMap((place) => found.catalog.schemas.get(place)?.functions.get(name) ?? [])
+    .filter((fn) => fn.oid >= 16384 && args <= (fn.variadic ? Infinity : fn.args) && args >= fn.args - fn.defaults - (fn.variadic ? 1 : 0))
+  const builtin = (schema === undefined || schema === 'pg_catalog') && found.catalog.builtinFunctions.has(name)
+  if (builtin && !functionNames.has(name)) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, span)
+  if (schema !== undefined && isSystem(schema) && !builtin) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, span)
+  if (args === 1 && castByName(found, frame, schema, name, span)) return { builtin: true, user }
+  if (!builtin && user.length === 0) {
+    found.access('call', homeOf(frame, schema), name, frame, span, false)
+    throw missing('42883', `there is no function \`${name}\` with ${args} ${args === 1 ? 'argument' : 'arguments'}`, span)
+  }
+  for (const fn of user) found.functions.add(fn.oid)
+  return { builtin, user }
+}
+/** `t(x)` with a type's name is a cast where no function fits exactly. */
+function castByName(found: Findings, frame: Frame, schema: string | undefined, name: string, span: Span | null): boolean {
+  if (schema === undefined && found.catalog.builtinTypes.has(name)) {
+    if (typeNames.has(name)) return true
+    throw unsupported('unknown_type', `type \`${name}\` is not one the gate knows to be harmless`, span)
+  }
+  found.names.types.add(name)
+  const types = schemasOf(found, frame, schema).flatMap((place) => found.catalog.schemas.get(place)?.types.get(name) ?? []).filter((type) => type.schema !== 'pg_catalog')
+  for (const type of types) makeType(found, frame, type.oid, span)
+  return types.length > 0
+}
+export const isFunctionName = (found: Findings, frame: Frame, name: string): boolean =>
+  found.catalog.builtinFunctions.has(name) || frame.path.some((place) => found.catalog.schemas.get(place)?.functions.has(name) === true)
+
+/** All of pg_catalog's operators are harmless; one of the same name on the path may be chosen instead, so its function counts as called. */
+export function useOperator(found: Findings, frame: Frame, names: readonly string[], span: Span | null): void {
+  const name = names.at(-1) ?? ''
+  const schema = names.length > 1 ? names.at(-2) : undefined
+  found.names.operators.add(name)
+  for (const place of schemasOf(found, frame, schema)) {
+    for (const operator of found.catalog.schemas.get(place)?.operators.get(name) ?? []) callById(found, frame, operator.function, span)
+  }
+}
+/** A function reached by its oid: of an operator, a cast, a check, a trigger. Built-in ones are not in the catalog and are harmless in these places. */
+export function callById(found: Findings, frame: Frame, oid: number, span: Span | null): CatalogFunction | null {
+  if (oid < 16384) return null
+  const fn = found.catalog.functions.get(oid)
+  if (!fn) throw unsupported('unknown_function', 'the statement reaches a function the catalog does not have', span)
+  found.functions.add(oid)
+  if (isTrusted(fn)) return null
+  found.call(fn, frame, span)
+  return fn
+}
+
+/** A type by name → its oid, or 0 for a built-in one that is no row. Refuses types whose input or output does more than convert. */
+export function findType(found: Findings, frame: Frame, type: TypeName | undefined, span: Span | null): number {
+  const names = strings(type?.names)
+  const name = names.at(-1) ?? ''
+  const schema = names.length > 1 ? names.at(-2) : undefined
+  const refused = unsupported('unknown_type', `type \`${name}\` is not one the gate knows to be harmless`, span)
+  if (names.length > 2) throw refused
+  if (schema === undefined || schema === 'pg_catalog') {
+    if (typeNames.has(name)) return 0
+    if (schema === 'pg_catalog' || found.catalog.builtinTypes.has(name)) throw refused
+  }
+  found.names.types.add(name)
+  for (const place of schemasOf(found, frame, schema)) {
+    const known = found.catalog.schemas.get(place)?.types.get(name)
+    if (known && known.schema !== 'pg_catalog' && known.kind !== 'p') { makeType(found, frame, known.oid, span); return known.oid }
+    if (known) throw refused
+  }
+  throw refused
+}
+
+/** A value of the type is made or shown: its own casts, and a domain's checks where one is made, may run. `seen` ends circles of rows. */
+export function makeType(found: Findings, frame: Frame, oid: number, span: Span | null, made = true, seen = new Set<number>()): void {
+  if (oid < 16384 || seen.has(oid)) return
+  seen.add(oid)
+  const type: CatalogType | undefined = found.catalog.types.get(oid)
+  if (!type) throw unsupported('unknown_type', 'the statement reaches a type the catalog does not have', span)
+  found.types.add(oid)
+  if (made || type.kind === 'r') for (const fn of type.functions) callById(found, frame, fn, span)
+  for (const cast of found.catalog.casts) if (cast.source === oid || cast.target === oid) callById(found, frame, cast.function, span)
+  for (const inner of [type.base, type.element, type.subtype]) makeType(found, frame, inner, span, made, seen)
+  if (type.kind === 'c') for (const column of found.catalog.relations.get(type.relation)?.columns ?? []) makeType(found, frame, column.type, span, made, seen)
+}
+
+const rowTypes: ReadonlySet<number> = new Set([71, 75, 81, 83, 210, 270, 272, 273, 2249, 2287])
+/** True when no value of the type can be a row or hold rows: then what it gives is one column, whatever function unpacks it. */
+export function isScalar(found: Findings, oid: number, seen = new Set<number>()): boolean {
+  if (oid === scalar) return true
+  if (oid === unknown || seen.has(oid)) return false
+  if (oid < 10000) return !rowTypes.has(oid)
+  const type = found.catalog.types.get(oid)
+  seen.add(oid)
+  if (!type) return false
+  if (type.kind === 'e') return true
+  if (type.kind === 'd') return isScalar(found, type.base, seen)
+  if (type.kind === 'b') return type.element === 0 || isScalar(found, type.element, seen)
+  return false
+}
+/** Types of expressions, as far as the analysis follows them: an oid, or one of these two. */
+export const scalar = -1
+export const unknown = 0

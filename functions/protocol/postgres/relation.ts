@@ -1,0 +1,99 @@
+import type { RangeVar } from 'libpg-query'
+import type { Span } from '../../../schema/refusal.ts'
+import { sampled } from './builtins.ts'
+import type { Relation } from './catalog.ts'
+import { Findings, isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
+import type { Analysis } from './expression.ts'
+import { callById, findRelation, homeOf, scalar, strings } from './names.ts'
+import { renamed, type Col, type Item, type Scope } from './scope.ts'
+
+/**
+ * A relation in FROM: the access, its columns with the classes that are in them, and what it brings along: a view's own reads, partitions and
+ * children, row security's functions.
+ */
+const spanOf = (node: RangeVar, scope: Scope): Span | null => scope.frame.span(node.location)
+
+/** The relation a name means for reading or writing; a missing one counts as an access first, so that who may not name it learns nothing. */
+export function lookup(found: Findings, node: RangeVar, scope: Scope, action: 'select' | 'insert' | 'update' | 'delete' | 'truncate' | 'drop'): Relation {
+  const span = spanOf(node, scope)
+  const name = node.relname ?? ''
+  const relation = findRelation(found, scope.frame, node.schemaname, name)
+  if (!relation) {
+    const home = homeOf(scope.frame, node.schemaname)
+    found.access(action, home, name, scope.frame, span, action === 'select')
+    throw missing('42P01', `there is no table \`${home}.${name}\``, span)
+  }
+  const gone = found.classes.closed(relation)
+  if (gone !== null) {
+    found.access(action, relation.schema, relation.name, scope.frame, span, action === 'select')
+    throw unsupported('classification_stale', `\`${relation.schema}.${relation.name}\` is closed: the connection classifies a column \`${gone}\` it does not have`, span)
+  }
+  return relation
+}
+
+export function relationItem(a: Analysis, node: RangeVar, scope: Scope): Item {
+  const relation = lookup(a.found, node, scope, 'select')
+  const mark = a.found.log.length
+  const { cols, handle } = readRelation(a, relation, scope.frame, spanOf(node, scope), node.inh === true)
+  const alias = node.alias?.aliasname
+  return {
+    alias: alias ?? relation.name, named: true, bare: true, handle, relation: alias === undefined ? relation : null,
+    cols: renamed(cols, strings(node.alias?.colnames), spanOf(node, scope)),
+    system: relation.kind === 'v' ? [] : systemColumns(relation, handle), reached: a.found.log.slice(mark),
+  }
+}
+/** Where a row lies, and in which table: nothing of its data. The other system columns tell of transactions. */
+function systemColumns(relation: Relation, handle: Handle): Col[] {
+  return ([['ctid', -1], ['tableoid', -6]] as const).map(([name, column]) => ({ name, tags: [], derived: [], type: scalar, origin: { relation: relation.oid, column }, touch: () => handle.read(name) }))
+}
+
+export function readRelation(a: Analysis, relation: Relation, frame: Frame, span: Span | null, children: boolean): { cols: Col[]; handle: Handle } {
+  const { found } = a
+  const handles = [found.access('select', relation.schema, relation.name, frame, span, true)]
+  found.reach(relation, false)
+  found.log.push({ relation, frame })
+  for (const fn of relation.policyFunctions) callById(found, frame, fn, span)
+  if (children) handles.push(...descend(found, relation, frame, span, 'select'))
+  const handle: Handle = { read: (column) => { for (const one of handles) one.read(column) } }
+  return { cols: columnsOf(a, relation, handle, insideOf(a, relation, frame, span)), handle }
+}
+/** Columns with the classes `classify` says are in them, and those a view's query brings. */
+export function columnsOf({ found }: Analysis, relation: Relation, handle: Handle, inside: readonly Col[] | null): Col[] {
+  const opaque = isSystem(relation.schema) && sampled.has(relation.name) ? found.classes.all.map((dataClass) => ({ dataClass, resource: `${relation.schema}.${relation.name}`, column: '*' })) : []
+  return relation.columns.map((column, i): Col => {
+    const classes = found.classes.of(relation, column)
+    return {
+      name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: () => handle.read(column.name),
+      tags: distinct([...classes.plain, ...inside?.[i]?.tags ?? []]),
+      derived: classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? [], ...opaque]),
+    }
+  })
+}
+const distinct = <T>(items: readonly T[]): T[] => [...new Map(items.map((item) => [JSON.stringify(item), item])).values()]
+
+/** Partitions and inheritance children, however deep: read or written with the parent, each an access of its own through it. */
+export function descend(found: Findings, relation: Relation, frame: Frame, span: Span | null, action: 'select' | 'update' | 'delete' | 'insert' | 'truncate'): Handle[] {
+  const through = { ...frame, via: [...frame.via, `${relation.schema}.${relation.name}`] }
+  return relation.children.flatMap((oid) => {
+    const child = found.catalog.relations.get(oid)
+    if (!child || !'rpf'.includes(child.kind)) return []   // children of an index are indexes
+    found.reach(child, action !== 'select')
+    found.log.push({ relation: child, frame: through })
+    return [found.access(action, child.schema, child.name, through, span, action === 'select', true), ...descend(found, child, through, span, action)]
+  })
+}
+
+/** What a view computes each of its columns from. A materialized view is a table of its own: its query says what lies in it, and reads nothing now. */
+function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | null): readonly Col[] | null {
+  if (isSystem(relation.schema) || (relation.kind !== 'v' && relation.kind !== 'm')) return null
+  const name = `${relation.schema}.${relation.name}`
+  const parsed = a.view(relation.oid)
+  if (!parsed) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands`, span)
+  const inner: Frame = { via: [...frame.via, name], path: [], span: () => span, view: true }
+  const scratch = relation.kind === 'm' ? new Findings(a.found.catalog, a.found.classes) : null
+  const analysis = scratch ? { ...a, found: scratch } : a
+  const cols = a.subquery(analysis, parsed.node, { frame: inner, parent: null, items: [], ctes: new Map() })
+  if (scratch) a.found.use(scratch.used, `in the query of \`${name}\``, span)
+  if (cols.length !== relation.columns.length) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands`, span)
+  return cols
+}

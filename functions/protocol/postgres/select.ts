@@ -1,0 +1,182 @@
+import type { LockingClause, Node, SelectStmt } from 'libpg-query'
+import type { Span } from '../../../schema/refusal.ts'
+import { missing, unsupported } from './effects.ts'
+import { expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
+import { fromClause } from './from.ts'
+import { isScalar, makeType, scalar, strings, unknown } from './names.ts'
+import { nameOf } from './naming.ts'
+import { hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
+import { withClause } from './with.ts'
+
+/**
+ * A SELECT, VALUES or set operation → its output columns. A select-list entry that is nothing but a column keeps that column's classes; every other
+ * mention of a classified column is a use. `parent` is the level around it, with the CTEs it may name.
+ */
+export function select(a: Analysis, node: SelectStmt, parent: Scope): readonly Col[] {
+  const level = withClause(a, node.withClause, { frame: parent.frame, parent, items: [], ctes: new Map() })
+  if (node.op !== undefined && node.op !== 'SETOP_NONE') return setOperation(a, node, level)
+  if (node.valuesLists) return values(a, node, level)
+  const mark = a.found.log.length
+  const scope: Scope = { ...level, items: fromClause(a, node.fromClause, level) }
+  const reached = a.found.log.slice(mark)
+  const targets = targetList(a, node.targetList, scope)
+  expression(a, node.whereClause, scope, 'in a where clause')
+  for (const item of node.groupClause ?? []) groupItem(a, item, targets, scope)
+  expression(a, node.havingClause, scope, 'in a having clause')
+  for (const definition of node.windowClause ?? []) if ('WindowDef' in definition) window(a, definition.WindowDef, scope)
+  distinct(a, node.distinctClause, targets, scope)
+  order(a, node, targets, scope)
+  for (const lock of node.lockingClause ?? []) if ('LockingClause' in lock) lockRows(a, lock.LockingClause, scope, reached)
+  return targets.map((target) => target.col)
+}
+export interface Target { readonly col: Col; readonly span: Span | null; /** How often it is written under its name in a sort or group is the server's to check. */ readonly expression: boolean }
+
+/** Columns read as themselves, classes and origin kept; expressions, whose classes are uses of the statement or, in a view, belong to the output. */
+export function targetList(a: Analysis, nodes: readonly Node[] | undefined, scope: Scope): Target[] {
+  return (nodes ?? []).flatMap((node): Target[] => {
+    if (!('ResTarget' in node)) throw unsupported('unknown_syntax', 'a select list has expressions in it', null)
+    const { name, val, location } = node.ResTarget
+    const span = scope.frame.span(location)
+    const rows = starOf(a, val, scope, span)
+    if (rows) return rows.map((col) => ({ col: plain(a, col, col.name, span, scope), span, expression: false }))
+    const col = plainColumn(a, val, scope)
+    const label = name ?? nameOf(val)
+    if (col) return [{ col: plain(a, col, label, span, scope), span, expression: false }]
+    return [{ col: computed(a, val, label, scope), span, expression: true }]
+  })
+}
+function plain(a: Analysis, col: Col, name: string, span: Span | null, scope: Scope): Col {
+  touch([col])
+  if (col.type > 0) makeType(a.found, scope.frame, col.type, span, false)
+  if (!scope.frame.view) a.found.use(col.derived, 'as computed in a view', span)
+  return { ...col, name, derived: scope.frame.view ? col.derived : [], touch: null, span }
+}
+function computed(a: Analysis, val: Node | undefined, name: string, scope: Scope): Col {
+  const { found } = a
+  const outer = found.sink
+  if (scope.frame.view) found.sink = []
+  const type = expression(a, val, scope, null)
+  const derived = scope.frame.view ? found.sink ?? [] : []
+  found.sink = outer
+  return { name, tags: [], derived, type, origin: null, touch: null }
+}
+function starOf(a: Analysis, val: Node | undefined, scope: Scope, span: Span | null): readonly Col[] | null {
+  if (val && 'ColumnRef' in val) {
+    const fields = val.ColumnRef.fields ?? []
+    const last = fields.at(-1)
+    if (last && 'A_Star' in last) return starred(scope, strings(fields.slice(0, -1)), span).flatMap((item) => item.cols)
+  }
+  if (!val || !('A_Indirection' in val)) return null
+  const { arg, indirection = [] } = val.A_Indirection
+  const last = indirection.at(-1)
+  if (!last || !('A_Star' in last)) return null
+  // `(u).*` of a whole row is its columns; of another row value the number of columns must be known
+  if (indirection.length === 1 && arg && 'ColumnRef' in arg) {
+    const target = resolve(a.found, scope, strings(arg.ColumnRef.fields), span)
+    if (target.kind === 'row') return target.item.cols
+    const type = target.kind === 'column' ? a.found.catalog.types.get(target.col.type) : undefined
+    if (target.kind === 'column' && type?.kind === 'c') {
+      useColumn(a, target.col, 'in a row expansion', span, scope)
+      return (a.found.catalog.relations.get(type.relation)?.columns ?? []).map((column) => ({ name: column.name, tags: [], derived: [], type: column.type, origin: null, touch: null }))
+    }
+  }
+  throw unsupported('row_expansion', '`(…).*` is supported on a table, an alias or a column of a row type; name the fields', span)
+}
+/** The one column an expression is nothing but, or null. */
+function plainColumn(a: Analysis, val: Node | undefined, scope: Scope): Col | null {
+  if (!val) return null
+  if ('ColumnRef' in val) {
+    const target = resolve(a.found, scope, strings(val.ColumnRef.fields), scope.frame.span(val.ColumnRef.location))
+    return target.kind === 'column' ? target.col : null
+  }
+  return 'A_Indirection' in val ? rowField(a, val.A_Indirection, scope)?.col ?? null : null
+}
+
+// ---- group, distinct, order, limit: a name or a number may stand for an output column ----
+
+function outputOf(a: Analysis, node: Node | undefined, targets: readonly Target[], scope: Scope, inputFirst: boolean): readonly Target[] | null {
+  if (node && 'A_Const' in node && node.A_Const.ival) {
+    const target = targets[(node.A_Const.ival.ival ?? 0) - 1]
+    if (!target) throw missing('42P10', 'a position is not in the select list', scope.frame.span(node.A_Const.location))
+    return [target]
+  }
+  if (!node || !('ColumnRef' in node)) return null
+  const fields = strings(node.ColumnRef.fields)
+  const [name = '', more] = fields
+  if (more !== undefined || (inputFirst && hasBareColumn({ ...scope, parent: null }, name, null))) return null
+  const found = targets.filter((target) => target.col.name === name)
+  return found.length > 0 ? found : null
+}
+function sortBy(a: Analysis, node: Node | undefined, targets: readonly Target[], scope: Scope, how: string, inputFirst: boolean): void {
+  const outputs = outputOf(a, node, targets, scope, inputFirst)
+  if (outputs) for (const output of outputs) a.found.use(tagsOf([output.col]), how, output.span)
+  else expression(a, node, scope, how)
+}
+function groupItem(a: Analysis, node: Node, targets: readonly Target[], scope: Scope): void {
+  if ('GroupingSet' in node) for (const inner of node.GroupingSet.content ?? []) groupItem(a, inner, targets, scope)
+  else if ('RowExpr' in node && node.RowExpr.row_format === 'COERCE_IMPLICIT_CAST') for (const inner of node.RowExpr.args ?? []) groupItem(a, inner, targets, scope)
+  else if ('List' in node) for (const inner of node.List.items ?? []) groupItem(a, inner, targets, scope)
+  else sortBy(a, node, targets, scope, 'in a group by', true)
+}
+function distinct(a: Analysis, clause: readonly Node[] | undefined, targets: readonly Target[], scope: Scope): void {
+  if (!clause) return
+  const on = clause.filter((node) => Object.keys(node).length > 0)
+  if (on.length === 0) for (const target of targets) a.found.use(tagsOf([target.col]), 'under `distinct`', target.span)
+  for (const node of on) sortBy(a, node, targets, scope, 'in a distinct on', false)
+}
+function order(a: Analysis, node: SelectStmt, targets: readonly Target[], scope: Scope): void {
+  for (const item of node.sortClause ?? []) {
+    if (!('SortBy' in item)) throw unsupported('unknown_syntax', 'this order is not supported through the gate', null)
+    const { node: key, ...rest } = item.SortBy
+    expression(a, { SortBy: rest }, scope, 'in an order by')   // USING an operator
+    sortBy(a, key, targets, scope, 'in an order by', false)
+  }
+  expression(a, node.limitCount, scope, 'in a limit')
+  expression(a, node.limitOffset, scope, 'in a limit')
+}
+
+// ---- VALUES and set operations ----
+
+function values(a: Analysis, node: SelectStmt, level: Scope): Col[] {
+  const types: number[] = []
+  for (const row of node.valuesLists ?? []) {
+    if (!('List' in row)) throw unsupported('unknown_syntax', 'VALUES has rows in it', null)
+    for (const [i, item] of (row.List.items ?? []).entries()) {
+      const type = expression(a, item, level, 'in a values list')
+      types[i] = isScalar(a.found, type) && isScalar(a.found, types[i] ?? scalar) ? scalar : unknown
+    }
+  }
+  const targets = types.map((type, i): Target => ({ col: { name: `column${i + 1}`, tags: [], derived: [], type, origin: null, touch: null }, span: null, expression: true }))
+  order(a, node, targets, level)
+  return targets.map((target) => target.col)
+}
+
+function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
+  const inner: Scope = { ...level, items: [] }
+  const left = node.larg ? a.subquery(a, { SelectStmt: node.larg }, inner) : []
+  const right = node.rarg ? a.subquery(a, { SelectStmt: node.rarg }, inner) : []
+  if (left.length !== right.length) throw missing('42601', 'each side of a set operation must have the same number of columns', null)
+  const compares = !(node.op === 'SETOP_UNION' && node.all === true)
+  const cols = left.map((col, i): Col => {
+    const other = right[i]
+    const tags = [...new Map([...col.tags, ...other?.tags ?? []].map((tag) => [JSON.stringify(tag), tag])).values()]
+    if (compares) a.found.use(tagsOf(other ? [col, other] : [col]), 'in a set operation that compares rows', null)
+    const type = isScalar(a.found, col.type) && isScalar(a.found, other?.type ?? unknown) ? scalar : unknown
+    return { name: col.name, tags, derived: [...col.derived, ...other?.derived ?? []], type, origin: null, touch: null }
+  })
+  order(a, node, cols.map((col) => ({ col, span: null, expression: false })), level)
+  if (node.lockingClause) throw unsupported('unknown_syntax', 'rows of a set operation cannot be locked', null)
+  return cols
+}
+
+/** FOR UPDATE and the like: locks what FROM reached, inside views and subqueries too, or the named items. */
+function lockRows(a: Analysis, node: LockingClause, scope: Scope, reached: readonly { relation: Parameters<typeof a.found.reach>[0]; frame: Scope['frame'] }[]): void {
+  a.found.readOnly = false
+  const named = (node.lockedRels ?? []).flatMap((rel) => ('RangeVar' in rel ? [rel.RangeVar] : []))
+  const locked = named.length === 0 ? reached : named.flatMap((rel) => {
+    const item = scope.items.find((entry) => entry.named && entry.alias === rel.relname)
+    if (!item) throw missing('42P01', `there is no table \`${rel.relname ?? ''}\` to lock in this query`, scope.frame.span(rel.location))
+    return item.reached
+  })
+  for (const { relation, frame } of locked) a.found.access('lock', relation.schema, relation.name, frame, frame.span(undefined), false)
+}

@@ -1,0 +1,96 @@
+/**
+ * The queries behind the catalog. Every name in them is qualified, so no `search_path` of the reading session changes what they mean; they read only
+ * what every role may read (pg_catalog without pg_authid, pg_statistic and the like).
+ *
+ * A row of pg_catalog has a new xmin whenever it changes, so a fingerprint over the xmins of all rows that describe an object changes with each of its
+ * definition's parts: columns, defaults, rules (a view's text), triggers, policies, constraints, indexes, children. VACUUM and ANALYZE leave them alone.
+ */
+const parts = (oids: string): string => `
+  select c.oid as relation, 'c'::text as part, c.oid as id, c.xmin::text as version from pg_catalog.pg_class c where ${oids.replaceAll('@', 'c.oid')}
+  union all select a.attrelid, 'a', a.attnum::int4::oid, a.xmin::text from pg_catalog.pg_attribute a where a.attnum > 0 and ${oids.replaceAll('@', 'a.attrelid')}
+  union all select d.adrelid, 'd', d.oid, d.xmin::text from pg_catalog.pg_attrdef d where ${oids.replaceAll('@', 'd.adrelid')}
+  union all select r.ev_class, 'r', r.oid, r.xmin::text from pg_catalog.pg_rewrite r where ${oids.replaceAll('@', 'r.ev_class')}
+  union all select t.tgrelid, 't', t.oid, t.xmin::text from pg_catalog.pg_trigger t where ${oids.replaceAll('@', 't.tgrelid')}
+  union all select p.polrelid, 'p', p.oid, p.xmin::text from pg_catalog.pg_policy p where ${oids.replaceAll('@', 'p.polrelid')}
+  union all select k.conrelid, 'k', k.oid, k.xmin::text from pg_catalog.pg_constraint k where k.conrelid <> 0 and ${oids.replaceAll('@', 'k.conrelid')}
+  union all select k.confrelid, 'f', k.oid, k.xmin::text from pg_catalog.pg_constraint k where k.confrelid <> 0 and ${oids.replaceAll('@', 'k.confrelid')}
+  union all select i.indrelid, 'i', i.indexrelid, i.xmin::text from pg_catalog.pg_index i where ${oids.replaceAll('@', 'i.indrelid')}
+  union all select h.inhparent, 'h', h.inhrelid, h.xmin::text from pg_catalog.pg_inherits h where ${oids.replaceAll('@', 'h.inhparent')}`
+const print = `pg_catalog.md5(pg_catalog.string_agg(part || id::text || ':' || version, ',' order by part, id))`
+
+const user = `n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast\\_temp\\_%'`
+const extension = (catalog: string, oid: string): string =>
+  `(select e.extname from pg_catalog.pg_depend x join pg_catalog.pg_extension e on e.oid = x.refobjid where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and x.deptype = 'e' limit 1)`
+/** Functions outside pg_catalog that an object's expressions call, by pg_depend. */
+const functionsOf = (catalog: string, oid: string): string =>
+  `(select pg_catalog.array_agg(x.refobjid) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass)`
+const columnsOf = (catalog: string, oid: string, relation: string): string =>
+  `(select pg_catalog.array_agg(x.refobjsubid) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.refobjid = ${relation} and x.refobjsubid > 0)`
+
+/** Rows {kind, data}: one a described object, `data` a JSON array in the order catalog.ts reads it. One query, so one snapshot. */
+export const snapshotQuery = `
+with pin as materialized (select pg_catalog.set_config('search_path', '', true) as path),   -- so that view texts name every object with its schema
+prints as materialized (select relation, ${print} as print from (${parts('true')}) every group by relation)
+select 'server' as kind, pg_catalog.json_build_array(pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding'), (select path from pin))::text as data
+union all
+select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname, c.relkind, c.relispartition, c.reltype::int8, c.relrowsecurity,
+    (select print from prints where relation = c.oid),
+    case when c.relkind in ('v', 'm') and ${user} then pg_catalog.pg_get_viewdef(c.oid) end,
+    (select pg_catalog.json_agg(pg_catalog.json_build_array(a.attnum, a.attname, a.atttypid::int8, a.attnotnull, a.attgenerated, a.attidentity,
+        case when a.attgenerated <> '' then ${columnsOf('pg_attrdef', `(select d.oid from pg_catalog.pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum)`, 'a.attrelid')} end,
+        case when ${user} then pg_catalog.format_type(a.atttypid, a.atttypmod) end) order by a.attnum)
+      from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+    (select pg_catalog.count(*) from pg_catalog.pg_rewrite r where r.ev_class = c.oid and r.ev_type <> '1'),
+    case when c.relrowsecurity then (select pg_catalog.json_agg(${functionsOf('pg_policy', 'p.oid')}) from pg_catalog.pg_policy p where p.polrelid = c.oid) end)::text
+  from pin, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where path is not null and ((${user}) or (n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')))
+union all
+select 'builtin', pg_catalog.json_build_array((select pg_catalog.json_agg(distinct p.proname) from pg_catalog.pg_proc p where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace and p.oid < 16384),
+    (select pg_catalog.json_agg(t.typname) from pg_catalog.pg_type t where t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace))::text
+union all
+select 'schema', pg_catalog.json_build_array(n.oid::int8, n.nspname, n.xmin::text)::text from pg_catalog.pg_namespace n where ${user}
+union all
+select 'inherit', pg_catalog.json_build_array(h.inhparent::int8, h.inhrelid::int8)::text from pg_catalog.pg_inherits h
+union all
+select 'trigger', pg_catalog.json_build_array(t.tgrelid::int8, t.tgfoid::int8, t.tgtype)::text from pg_catalog.pg_trigger t where not t.tgisinternal and t.tgenabled <> 'D'
+union all
+select 'constraint', pg_catalog.json_build_array(k.conrelid::int8, k.contype, k.conkey, k.confrelid::int8, k.confkey, k.confdeltype, k.confupdtype, k.conname)::text
+  from pg_catalog.pg_constraint k where k.conrelid <> 0 and k.contype in ('c', 'f', 'p', 'u', 'x')
+union all
+select 'index', pg_catalog.json_build_array(i.indrelid::int8, i.indkey::int2[], ${columnsOf('pg_class', 'i.indexrelid', 'i.indrelid')})::text
+  from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where ${user} and (i.indisunique or i.indisexclusion or i.indexprs is not null or i.indpred is not null)
+union all
+select 'function', pg_catalog.json_build_array(p.oid::int8, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic <> 0, p.prokind, p.proretset, p.prorettype::int8,
+    p.provolatile, l.lanname, ${extension('pg_proc', 'p.oid')}, p.proargmodes, p.proargnames, p.proallargtypes::int8[], p.xmin::text)::text
+  from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace join pg_catalog.pg_language l on l.oid = p.prolang
+  where n.nspname <> 'information_schema' and (n.nspname <> 'pg_catalog' or p.oid >= 16384 or p.proallargtypes is not null)
+union all
+select 'operator', pg_catalog.json_build_array(o.oid::int8, n.nspname, o.oprname, o.oprcode::oid::int8, o.xmin::text)::text
+  from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace where o.oid >= 16384
+union all
+select 'cast', pg_catalog.json_build_array(k.castsource::int8, k.casttarget::int8, k.castfunc::int8)::text from pg_catalog.pg_cast k where k.oid >= 16384
+union all
+select 'type', pg_catalog.json_build_array(t.oid::int8, n.nspname, t.typname, t.typtype, t.typrelid::int8, t.typbasetype::int8, case when t.typcategory = 'A' then t.typelem::int8 else 0 end,
+    case t.typtype when 'd' then (select pg_catalog.json_agg(${functionsOf('pg_constraint', 'k.oid')}) from pg_catalog.pg_constraint k where k.contypid = t.oid)
+      when 'r' then (select pg_catalog.json_build_array(pg_catalog.json_build_array(r.rngcanonical::oid::int8, r.rngsubdiff::oid::int8)) from pg_catalog.pg_range r where r.rngtypid = t.oid) end,
+    (select r.rngsubtype::int8 from pg_catalog.pg_range r where r.rngtypid = t.oid), t.xmin::text)::text
+  from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid >= 16384 and n.nspname <> 'pg_toast'`
+
+/**
+ * The same fingerprints as the snapshot's for what one plan reaches, to be compared in the transaction that runs it. $1 oids of relations; $2 schemas names are
+ * looked up in; $3 $4 $5 $6 names looked up there: relations, functions, operators, types (an object that newly shadows one is a difference too); $7 oids of
+ * functions, $8 of types reached without a name. One row, one column `fingerprint`. Takes no lock on what it describes.
+ */
+export const guardText = `
+select pg_catalog.md5(pg_catalog.string_agg(line, ';' order by line collate pg_catalog."C")) as fingerprint from (
+  select 'start' as line
+  union all select 'g' || relation::text || '=' || print from (select relation, ${print} as print from (${parts('@ = any($1::pg_catalog.oid[])')}) every group by relation) grouped
+  union all select 'n' || n.oid::text || '=' || n.nspname::text || n.xmin::text from pg_catalog.pg_namespace n where n.nspname = any($2::pg_catalog.name[])
+  union all select 'r' || c.oid::text || '=' || c.relname::text || '@' || n.nspname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relname = any($3::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])
+  union all select 'p' || p.oid::text || '=' || p.xmin::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where (p.proname = any($4::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])) or p.oid = any($7::pg_catalog.oid[])
+  union all select 'o' || o.oid::text || '=' || o.xmin::text from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace where o.oprname = any($5::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])
+  union all select 't' || t.oid::text || '=' || t.xmin::text from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+    where (t.typname = any($6::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])) or t.oid = any($8::pg_catalog.oid[])
+) lines`

@@ -1,0 +1,114 @@
+import type { CallStmt, DefElem, DropStmt, ExplainStmt, Node, TruncateStmt } from 'libpg-query'
+import { shownSettings } from './builtins.ts'
+import { consequences } from './consequence.ts'
+import { missing, unsupported } from './effects.ts'
+import { expression, type Analysis } from './expression.ts'
+import { findFunctions, strings } from './names.ts'
+import { merge } from './merge.ts'
+import type { PlannedStatement } from './plan.ts'
+import { descend, lookup } from './relation.ts'
+import type { Col, Scope } from './scope.ts'
+import { select } from './select.ts'
+import { insert, remove, update } from './change.ts'
+
+/** One statement by its kind. The allow-list of kinds ends here: what no line takes is refused. `cols`: what it returns, null when no rows. */
+export interface Analysed { readonly kind: PlannedStatement['kind']; readonly cols: readonly Col[] | null; readonly wrappable: boolean }
+
+export function query(a: Analysis, node: Node, parent: Scope): readonly Col[] {
+  if ('SelectStmt' in node) return select(a, node.SelectStmt, parent)
+  if ('InsertStmt' in node) return insert(a, node.InsertStmt, parent)
+  if ('UpdateStmt' in node) return update(a, node.UpdateStmt, parent)
+  if ('DeleteStmt' in node) return remove(a, node.DeleteStmt, parent)
+  if ('MergeStmt' in node) return merge(a, node.MergeStmt, parent)
+  throw unsupported('unknown_syntax', `\`${Object.keys(node)[0] ?? ''}\` is not supported inside a statement`, null)
+}
+
+export function statement(a: Analysis, node: Node, scope: Scope): Analysed {
+  const written = (kind: PlannedStatement['kind'], returning: object | undefined): Analysed => {
+    const cols = query(a, node, scope)
+    return { kind, cols: returning ? cols : null, wrappable: false }
+  }
+  if ('SelectStmt' in node) {
+    const cols = select(a, node.SelectStmt, scope)
+    return { kind: 'select', cols, wrappable: a.found.readOnly && !node.SelectStmt.lockingClause }
+  }
+  if ('InsertStmt' in node) return written('insert', node.InsertStmt.returningClause)
+  if ('UpdateStmt' in node) return written('update', node.UpdateStmt.returningClause)
+  if ('DeleteStmt' in node) return written('delete', node.DeleteStmt.returningClause)
+  if ('MergeStmt' in node) return written('merge', node.MergeStmt.returningClause)
+  if ('ExplainStmt' in node) return explain(a, node.ExplainStmt, scope)
+  if ('VariableShowStmt' in node) return show(node.VariableShowStmt.name ?? '')
+  if ('TruncateStmt' in node) return truncate(a, node.TruncateStmt, scope)
+  if ('DropStmt' in node) return drop(a, node.DropStmt, scope)
+  if ('CallStmt' in node) return call(a, node.CallStmt, scope)
+  throw unsupported('unknown_syntax', `\`${Object.keys(node)[0] ?? ''}\` is not supported through the gate`, null)
+}
+const column = (name: string): Col => ({ name, tags: [], derived: [], type: 0, origin: null, touch: null })
+
+/** Plans only, of reads only: ANALYZE runs what it explains. Row counts and widths come from samples of the values, so a plan with costs uses what it reads. */
+function explain(a: Analysis, node: ExplainStmt, scope: Scope): Analysed {
+  let costs = true
+  for (const entry of node.options ?? []) {
+    const option: DefElem = 'DefElem' in entry ? entry.DefElem : {}
+    if (!['costs', 'format', 'verbose'].includes(option.defname ?? '')) throw unsupported('explain_option', `\`explain (${option.defname ?? ''})\` is not supported; costs, format and verbose are`, scope.frame.span(option.location))
+    if (option.defname === 'costs' && option.arg) costs = !isOff(option.arg)
+  }
+  if (!node.query || !('SelectStmt' in node.query)) throw unsupported('explain_write', 'only a select can be explained', null)
+  const cols = select(a, node.query.SelectStmt, scope)
+  if (costs) for (const col of cols) a.found.use(col.tags, 'in a plan with costs, which tells how wide its values are; `explain (costs off)` does not', col.span ?? null)
+  return { kind: 'explain', cols: [column('QUERY PLAN')], wrappable: false }
+}
+const isOff = (arg: Node): boolean => ('String' in arg && ['off', 'false', '0'].includes((arg.String.sval ?? '').toLowerCase())) || ('Integer' in arg && (arg.Integer.ival ?? 0) === 0)
+
+const spelled: ReadonlyMap<string, string> = new Map([['timezone', 'TimeZone'], ['datestyle', 'DateStyle'], ['intervalstyle', 'IntervalStyle']])
+function show(name: string): Analysed {
+  const setting = name.toLowerCase()
+  if (!shownSettings.has(setting)) throw unsupported('unknown_setting', `\`show ${name}\` is not supported; the gate tells ${[...shownSettings].join(', ')}`, null)
+  return { kind: 'show', cols: [column(spelled.get(setting) ?? setting)], wrappable: false }
+}
+
+function truncate(a: Analysis, node: TruncateStmt, scope: Scope): Analysed {
+  if (node.behavior === 'DROP_CASCADE') throw unsupported('cascade', '`truncate … cascade` is not supported; name every table', null)
+  for (const entry of node.relations ?? []) {
+    if (!('RangeVar' in entry)) throw unsupported('unknown_syntax', 'truncate names tables', null)
+    const relation = lookup(a.found, entry.RangeVar, scope, 'truncate')
+    const span = scope.frame.span(entry.RangeVar.location)
+    a.found.access('truncate', relation.schema, relation.name, scope.frame, span, false)
+    if (relation.kind !== 'r' && relation.kind !== 'p') throw unsupported('unknown_syntax', `\`${relation.name}\` is not a table`, span)
+    a.found.reach(relation, true)
+    if (entry.RangeVar.inh) descend(a.found, relation, scope.frame, span, 'truncate')
+    consequences(a.found, relation, 'truncate', [], scope.frame, span)
+  }
+  a.found.readOnly = false
+  return { kind: 'truncate', cols: null, wrappable: false }
+}
+
+const dropped: ReadonlyMap<string, string> = new Map([['OBJECT_TABLE', 'rp'], ['OBJECT_VIEW', 'v'], ['OBJECT_MATVIEW', 'm']])
+function drop(a: Analysis, node: DropStmt, scope: Scope): Analysed {
+  const kinds = dropped.get(node.removeType ?? '')
+  if (!kinds) throw unsupported('unknown_syntax', 'of drops, only those of tables and views are supported through the gate', null)
+  if (node.behavior === 'DROP_CASCADE') throw unsupported('cascade', '`drop … cascade` is not supported; name every object', null)
+  for (const entry of node.objects ?? []) {
+    const names = 'List' in entry ? strings(entry.List.items) : []
+    const [name, schema, more] = [...names].reverse()
+    if (name === undefined || more !== undefined) throw unsupported('unknown_syntax', 'a table has at most a schema before its name', null)
+    const relation = lookup(a.found, { relname: name, ...(schema === undefined ? {} : { schemaname: schema }) }, scope, 'drop')
+    a.found.access('drop', relation.schema, relation.name, scope.frame, null, false)
+    if (!kinds.includes(relation.kind)) throw missing('42809', `\`${name}\` is of another kind`, null)
+    a.found.reach(relation, true)
+  }
+  a.found.readOnly = false
+  return { kind: 'ddl', cols: null, wrappable: false }
+}
+
+function call(a: Analysis, node: CallStmt, scope: Scope): Analysed {
+  const { funcname, args, location } = node.funccall ?? {}
+  const span = scope.frame.span(location)
+  for (const arg of args ?? []) expression(a, arg, scope, 'as an argument of a procedure')
+  const { user } = findFunctions(a.found, scope.frame, strings(funcname), (args ?? []).length, span)
+  if (user.some((fn) => fn.outs.length > 0)) throw unsupported('row_shape', 'a procedure that gives values back is not supported through the gate', span)
+  for (const fn of user) a.found.call(fn, scope.frame, span)
+  if (user.length === 0) throw unsupported('unknown_function', 'there is no such procedure', span)
+  a.found.readOnly = false
+  return { kind: 'call', cols: null, wrappable: false }
+}
