@@ -9,8 +9,6 @@ import { authorization, readResource, readServer, redeem } from './signin.ts'
 import { exit, Stop } from './terminal.ts'
 import { visible } from './visible.ts'
 
-export { storedToken } from './kept.ts'
-
 const usage = 'sluice login [--open] [--issuer URL] [--client ID] [--scope TEXT]'
 const waitMs = 5 * 60_000
 

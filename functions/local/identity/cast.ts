@@ -4,5 +4,5 @@ export const cast: readonly { readonly subject: string; readonly groups: readonl
   { subject: 'user:omar@acme.dev', groups: ['support-leads'], about: 'leads support' },
   { subject: 'user:nora@acme.dev', groups: ['analysts'], about: 'reads all but payroll, masked' },
   { subject: 'user:pia@acme.dev', groups: ['platform'], about: 'applies policy and sets locks' },
-  { subject: 'user:aki@acme.dev', groups: ['auditors'], about: 'reads the audit' },
+  { subject: 'user:ada@acme.dev', groups: ['auditors'], about: 'reads the audit' },
 ]
