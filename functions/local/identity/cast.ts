@@ -3,6 +3,6 @@ export const cast: readonly { readonly subject: string; readonly groups: readonl
   { subject: 'user:lena@acme.dev', groups: ['support-leads'], about: 'leads support and owns the support bot, so she never decides what it asks' },
   { subject: 'user:omar@acme.dev', groups: ['support-leads'], about: 'leads support' },
   { subject: 'user:nora@acme.dev', groups: ['analysts'], about: 'reads all but payroll, masked' },
-  { subject: 'user:pia@acme.dev', groups: ['platform'], about: 'applies policy and sets locks' },
-  { subject: 'user:ada@acme.dev', groups: ['auditors'], about: 'reads the audit' },
+  { subject: 'user:petra@acme.dev', groups: ['platform'], about: 'applies policy and sets locks' },
+  { subject: 'user:audrey@acme.dev', groups: ['auditors'], about: 'reads the audit' },
 ]
