@@ -6,14 +6,14 @@
 const mark = (what: string): string => `[redacted: ${what}]`
 
 /** Cheap and wide: most statements hold none of it and are done. */
-const suspicious = /eyJ|-----BEGIN|:\/\/|bearer|basic|authorization|passw|pwd|identified|AKIA|ASIA|ABIA|ACCA|gh[opusr]_|github_pat_|xox|[sr]k_|sk-|AIza|glpat-|npm_|[A-Za-z0-9/+]{40}/i
+const suspicious = /eyJ|-----BEGIN|:\/\/|bearer|basic|authorization|passw|pwd|identified|AKIA|ASIA|ABIA|ACCA|gh[opusr]_|github_pat_|xox|[sr]k_|sk-|AIza|glpat-|npm_/i
 
 const prefixed = new RegExp(`(?<![A-Za-z0-9])(?:${[
   '(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])', 'gh[opusr]_[A-Za-z0-9]{36,255}', 'github_pat_[A-Za-z0-9_]{22,255}', 'xox[abeoprs]-[A-Za-z0-9-]{10,255}',
   '[sr]k_(?:live|test)_[A-Za-z0-9]{16,255}', 'sk-[A-Za-z0-9_-]{20,255}', 'AIza[A-Za-z0-9_-]{35}', 'glpat-[A-Za-z0-9_-]{20,255}', 'npm_[A-Za-z0-9]{36}',
 ].join('|')})`, 'g')
 const forty = /(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/g
-const authorization = /\b(authorization["']?\s{0,8}[:=]\s{0,8}["']?)(?:[A-Za-z][A-Za-z0-9-]{0,20} {1,4})?[^\s"',;]{1,8192}/gi
+const authorization = /\b(authorization["']?\s{0,8}[:=]\s{0,8}["']?)(?!\[redacted: )(?:[A-Za-z][A-Za-z0-9-]{0,20} {1,4})?[^\s"',;]{1,8192}/gi
 const bearer = /\b(bearer\s{1,8})([A-Za-z0-9._~+/-]{16,8192}={0,2})/gi
 const basic = /\b(basic\s{1,8})([A-Za-z0-9+/]{6,8192}={0,2})/gi
 const password = /(?<![A-Za-z0-9])((?:password|passwd|pwd|identified\s{1,8}by)["']?\s{0,8}[:=]?\s{0,8})(?:E?'(?:[^']|'')*'|"[^"]*")/gi
@@ -21,7 +21,7 @@ const bare = /(?<![A-Za-z0-9])((?:password|passwd|pwd)=)[^\s'"&;[]{1,1024}/gi
 const secretName = /^(?:pass(?:word|wd|phrase)?|pwd|(?:client|shared)?[_-]?secret|(?:access|refresh|id|auth|session)?[_-]?token|(?:api|access|private|secret|signing)[_-]?key|authorization)$/i
 
 export function redactText(text: string): string {
-  if (!suspicious.test(text)) return text
+  if (!suspicious.test(text) && !hasForty(text)) return text
   return tokens(urls(keys(text)))
     .replace(authorization, (_, lead: string) => lead + mark('authorization'))
     .replace(bearer, (whole: string, lead: string, token: string) => /\d/.test(token) ? lead + mark('token') : whole)
@@ -31,6 +31,19 @@ export function redactText(text: string): string {
     .replace(prefixed, mark('token'))
     .replace(forty, (run) => /[a-z]/.test(run) && /[A-Z]/.test(run) && /\d/.test(run) ? mark('key') : run)
 }
+
+/** Whether forty of base64's characters stand together: such a run covers a multiple of forty, so only those places are looked at. */
+function hasForty(text: string): boolean {
+  for (let at = 39; at < text.length; at += 40) {
+    if (!base64(text.charCodeAt(at))) continue
+    let [start, end] = [at, at + 1]
+    while (start > at - 39 && base64(text.charCodeAt(start - 1))) start--
+    while (end < text.length && end - start < 40 && base64(text.charCodeAt(end))) end++
+    if (end - start >= 40) return true
+  }
+  return false
+}
+const base64 = (code: number): boolean => (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 47 && code <= 57) || code === 43
 
 /** A JSON value, strings redacted wherever they stand, and whole where their member's name says what they are. Other values stay. */
 export function redactValue(value: unknown, depth = 0): unknown {
@@ -75,7 +88,8 @@ function urls(text: string): string {
 
 /** JSON Web Tokens, signed or encrypted: a part that decodes to a JSON object with `alg`, and the two or four parts after it. */
 function tokens(text: string): string {
-  return text.includes('eyJ') ? text.replace(/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)+/g, (run) => {
+  return text.includes('eyJ') ? text.replace(/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*/g, (run) => {    // cannot fail once begun, so no run is walked twice
+    if (!run.includes('eyJ')) return run
     const parts = run.split('.')
     const out: string[] = []
     for (let i = 0; i < parts.length; i++) {
@@ -89,12 +103,9 @@ function tokens(text: string): string {
   }) : text
 }
 
+/** Looked at as text, never parsed: a thrown error a part would be a lever. */
 function headerOf(part: string): 'jws' | 'jwe' | null {
-  try {
-    const header: unknown = JSON.parse(Buffer.from(part, 'base64url').toString())
-    if (typeof header !== 'object' || header === null || !('alg' in header || 'typ' in header)) return null
-    return 'enc' in header ? 'jwe' : 'jws'
-  } catch {
-    return null
-  }
+  const header = Buffer.from(part, 'base64url').toString('latin1')
+  if (!header.endsWith('}') || !(header.includes('"alg"') || header.includes('"typ"'))) return null
+  return header.includes('"enc"') ? 'jwe' : 'jws'
 }

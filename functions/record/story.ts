@@ -44,7 +44,9 @@ export interface Story {
   unrecorded(): Story
 }
 
-export function createRecorder(ports: Ports) {
+type Desk = Pick<Ports, 'now' | 'id' | 'ledger' | 'alarm'>
+
+export function createRecorder(ports: Desk) {
   return {
     begin: (evaluation: Id<'eval'>, admitted: Admitted, connection: string): Story => createStory(ports, evaluation, admitted, connection),
     /** What the process itself has to say, before anyone called. Throws Fault store-unavailable. */
@@ -56,7 +58,7 @@ export function createRecorder(ports: Ports) {
   }
 }
 
-function createStory(ports: Ports, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string): Story {
+function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string): Story {
   let query: Query | null = null
   let effects: Effects | null = null
   let limitMs: number | null = null
