@@ -47,6 +47,6 @@ export function createClient({ url, token, fetch }: { readonly url: string; read
 
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : null
-  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code
+  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
   return error instanceof Error ? error.message : 'unknown'
 }

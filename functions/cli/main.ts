@@ -1,6 +1,4 @@
 import { userInfo } from 'node:os'
-import { placeOf } from '../aws/dynamo.ts'
-import { createStores } from '../aws/ports.ts'
 import type { Bootstrap } from './policy.ts'
 import { run } from './run.ts'
 import type { Terminal } from './terminal.ts'
@@ -14,8 +12,9 @@ const terminal: Terminal = {
   env, columns: stdout.isTTY ? Math.max(40, stdout.columns || 80) : null, color: stderr.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
 }
 
-/** The one write past the gate: the store itself refuses it when any policy is in force. */
+/** The one write past the gate: the store itself refuses it when any policy is in force. Loaded only here, because the AWS SDK costs every other command half a second. */
 const bootstrap: Bootstrap = async (bundle, { commit }) => {
+  const [{ placeOf }, { createStores }] = await Promise.all([import('../aws/dynamo.ts'), import('../aws/ports.ts')])
   const stores = createStores(placeOf(env))
   try {
     return await stores.policies.apply(bundle, { from: null, by: `bootstrap:${userInfo().username}`, at: new Date().toISOString(), commit })

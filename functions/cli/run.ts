@@ -1,14 +1,7 @@
-import { audit } from './audit.ts'
 import { createClient, gateUrl, type Fetch } from './client.ts'
 import type { Command, World } from './command.ts'
-import { storedToken } from './kept.ts'
-import { lock, unlock } from './lock.ts'
-import { login } from './login.ts'
-import { connections, me, schema } from './look.ts'
-import { policyCommand, type Bootstrap } from './policy.ts'
-import { explain, query } from './query.ts'
+import type { Bootstrap } from './policy.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
-import { token } from './token.ts'
 import { visibleLines } from './visible.ts'
 
 export interface Outside {
@@ -23,13 +16,18 @@ export async function run(args: readonly string[], outside: Outside): Promise<Ex
   const { terminal } = outside
   const [name, ...rest] = args
   const commands = commandsOf(outside)
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    const asked = name === 'help' && rest[0] !== undefined ? commands[rest[0]] : undefined
-    terminal.out(`${asked?.help ?? overview(commands)}\n`)
-    return name === undefined ? exit.invalid : exit.done
+  const find = async (name: string): Promise<Command | undefined> => Object.hasOwn(commands, name) ? commands[name]?.() : undefined
+  if (name === undefined) {
+    terminal.err(`${await overview(commands)}\n`)
+    return exit.invalid
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (name === 'help' || name === '--help' || name === '-h') {
+    const asked = rest[0] === undefined ? undefined : await find(rest[0])
+    terminal.out(`${asked?.help ?? await overview(commands)}\n`)
+    return exit.done
+  }
   try {
+    const command = await find(name)
     if (!command) throw new Stop(exit.invalid, `there is no command \`${name.slice(0, 64)}\`; \`sluice --help\` lists those there are`)
     if (beforeDashes(rest).some((arg) => arg === '--help' || arg === '-h')) {
       terminal.out(`${command.help}\n`)
@@ -53,7 +51,7 @@ function worldOf({ terminal, fetch }: Outside): World {
     terminal,
     gate: async () => {
       const url = gateUrl(terminal.env)
-      const token = terminal.env['SLUICE_TOKEN'] || await storedToken(url, terminal.env)
+      const token = terminal.env['SLUICE_TOKEN'] || await (await import('./kept.ts')).storedToken(url, terminal.env)
       if (!token) throw new Stop(exit.denied, `no token for ${url}: set SLUICE_TOKEN, or sign in with \`sluice login\`; on this machine \`export SLUICE_TOKEN=$(sluice token --subject agent:me --group support-agents)\``)
       if (!/^[\x21-\x7e]+$/.test(token)) throw new Stop(exit.invalid, 'SLUICE_TOKEN holds something that is no token: spaces, line ends or controls')
       return createClient({ url, token, fetch })
@@ -61,12 +59,23 @@ function worldOf({ terminal, fetch }: Outside): World {
   }
 }
 
-const commandsOf = (outside: Outside): Readonly<Record<string, Command>> => ({
-  login, token, me, connections, schema, query, explain, policy: policyCommand(outside.bootstrap), audit, lock, unlock,
+/** Loaded one at a time: the policy's grammar and the sign-in are most of what there is to load, and a query needs neither. */
+const commandsOf = ({ bootstrap }: Outside): Readonly<Record<string, () => Promise<Command>>> => ({
+  login: async () => (await import('./login.ts')).login,
+  token: async () => (await import('./token.ts')).token,
+  me: async () => (await import('./look.ts')).me,
+  connections: async () => (await import('./look.ts')).connections,
+  schema: async () => (await import('./look.ts')).schema,
+  query: async () => (await import('./query.ts')).query,
+  explain: async () => (await import('./query.ts')).explain,
+  policy: async () => (await import('./policy.ts')).policyCommand(bootstrap),
+  audit: async () => (await import('./audit.ts')).audit,
+  lock: async () => (await import('./lock.ts')).lock,
+  unlock: async () => (await import('./lock.ts')).unlock,
 })
 
-function overview(commands: Readonly<Record<string, Command>>): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`)
+async function overview(commands: ReturnType<typeof commandsOf>): Promise<string> {
+  const lines = await Promise.all(Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(13)}${(await load()).summary}`))
   return `sluice: the command line of the gate
 
 usage: sluice COMMAND [arguments]
