@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createStores, type Stores } from '../aws/ports.ts'
+import { isPermit } from '../decide/permit.ts'
 import type { Ports, Self } from '../ports.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
 import { fetchJson } from './fetch.ts'
@@ -21,6 +22,6 @@ export const newCredentials = (): LocalCredentials => ({ accessKeyId: `local${ra
 export function createLocalPorts({ dynamo, neon, secrets, self, alarm }: LocalParts): Ports & Pick<ReturnType<typeof createStores>, 'createTables' | 'close'> {
   const stores: Stores & Pick<ReturnType<typeof createStores>, 'createTables' | 'close'> = createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials })
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
-  const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm })
+  const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
   return { ...stores, secrets, fetchJson, engines: { postgres }, alarm, self }
 }

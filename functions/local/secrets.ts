@@ -12,10 +12,10 @@ export interface LocalSecrets extends Secrets {
 }
 
 /**
- * `SLUICE_SECRET_SHOP_WRITE`, then `shop-write` in the file, then the demo's own. The file is read again when it changed, so a rotated value
+ * `SLUICE_SECRET_SHOP_WRITE`, then `shop-write` in the file, then what the stack made itself. The file is read again when it changed, so a rotated value
  * needs no restart; it is closed to others at the first look. A file that is not a JSON object of strings throws one line naming it.
  */
-export function createSecrets({ file, env, demo, now }: { file: string; env: Readonly<Record<string, string | undefined>>; demo: Values; now: () => number }): LocalSecrets {
+export function createSecrets({ file, env, made, now }: { file: string; env: Readonly<Record<string, string | undefined>>; made: Values; now: () => number }): LocalSecrets {
   let kept: { at: number; values: Values } | null = null
 
   async function fromFile(): Promise<Values> {
@@ -24,15 +24,16 @@ export function createSecrets({ file, env, demo, now }: { file: string; env: Rea
     kept = { at: now(), values }
     return values
   }
-  const given = () => Object.entries(env).flatMap(([name, value]) => name.startsWith('SLUICE_SECRET_') && value ? [value] : [])
+  // The gate's own keys (`sluice-…`) lead to no data.
+  const given = () => Object.entries(env).flatMap(([name, value]) => name.startsWith('SLUICE_SECRET_') && !name.startsWith('SLUICE_SECRET_SLUICE_') && value ? [value] : [])
   return {
     async get(name) {
-      const value = env[variable(name)] || own(await fromFile(), name) || own(demo, name)
+      const value = env[variable(name)] || own(await fromFile(), name) || own(made, name)
       if (!value) throw new Fault('secret-missing', `no secret \`${name}\`: set ${variable(name)} or add it to ${file}`)
       return value
     },
-    foreign: async () => given().length > 0 || Object.keys(await fromFile()).length > 0,
-    values: async () => [...given(), ...Object.values(await fromFile()), ...Object.values(demo)],
+    foreign: async () => given().length > 0 || Object.keys(await fromFile()).some((name) => !name.startsWith('sluice-')),
+    values: async () => [...given(), ...Object.values(await fromFile()), ...Object.values(made)],
   }
 }
 
@@ -41,7 +42,8 @@ export const variable = (name: string) => `SLUICE_SECRET_${name.toUpperCase().re
 
 const own = (values: Values, name: string) => Object.hasOwn(values, name) ? values[name] : undefined
 
-async function readSecrets(file: string): Promise<Values> {
+/** A JSON object of strings; nothing there is none. Closes the file to others. */
+export async function readSecrets(file: string): Promise<Values> {
   const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw new Fault('secret-missing', `\`${file}\` cannot be read`, { cause: error })

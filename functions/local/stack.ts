@@ -10,6 +10,7 @@ import { bootstrap, readBundle } from './bootstrap.ts'
 import { startDynamo } from './dynamodb.ts'
 import { openFront, type Front } from './front.ts'
 import { createIdentity } from './identity.ts'
+import { keepKeys } from './keys.ts'
 import { startNeon } from './neon.ts'
 import { readTarget } from './neon/target.ts'
 import { createLocalPorts, newCredentials } from './ports.ts'
@@ -69,16 +70,17 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(front.close)
   await state.announce(front.url)
   const secretsFile = join(options.state ?? join(root, '.sluice'), 'secrets.json')
-  const given = createSecrets({ file: secretsFile, env: options.env, demo: {}, now: Date.now })
+  const given = createSecrets({ file: secretsFile, env: options.env, made: {}, now: Date.now })
   const local = await mayUseLocalIdentity(options, given)
   const credentials = newCredentials()
   const store = join(state.directory, storeOf(options.policy))
   await mkdir(store, { recursive: true, mode: 0o700 })           // the record holds statements and parameters; the folder above lets others pass
+  const keys = await keepKeys(state.directory)
   const [target, dynamo] = await both(
     startTarget(state.directory, progress, signal).then((it) => { onStop(it.stop); return it }),
     startDynamo({ directory: store, credentials }).then((it) => { onStop(it.close); return it }),
   )
-  const secrets = createSecrets({ file: secretsFile, env: options.env, demo: target.secrets, now: Date.now })
+  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...keys }, now: Date.now })
   const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
   onStop(neon.close)
   const identity = local ? await createIdentity({ directory: options.state === null ? null : state.directory, url: front.url, audience: front.url, now: Date.now }) : null

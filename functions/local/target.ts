@@ -21,7 +21,11 @@ export async function startTarget(state: string, progress: Progress, signal: Abo
     throw error
   })
   const { superuserUrl, stop, ended } = server ?? await startFallback(state, progress)
+  // Loading takes seconds, and whoever stops a start wants it stopped now: the transaction goes with its server.
+  const abort = () => { void stop().catch(() => {}) }
+  signal.addEventListener('abort', abort)
   try {
+    signal.throwIfAborted()
     const onLoad = () => progress.say('making the demo shop (once): 12 000 customers, 120 000 orders')
     const { secrets } = await progress.step('demo shop', () => loadDemo(superuserUrl, { oneDatabase: server === null, onLoad }))
     return { secrets, single: server === null, ended, stop }
@@ -29,6 +33,8 @@ export async function startTarget(state: string, progress: Progress, signal: Abo
     await stop()
     signal.throwIfAborted()
     throw error
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

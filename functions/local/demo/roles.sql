@@ -45,7 +45,7 @@ GRANT EXECUTE ON FUNCTION public.order_total(integer) TO shop_write, shop_read, 
 GRANT USAGE ON SCHEMA public, audit TO shop_plain;
 GRANT SELECT ON public.products, public.orders, public.order_items, public.refunds, public.events, audit.logins TO shop_plain;
 GRANT SELECT (id, name, country, tier, tags, preferences, credit_limit, marketing, notes, created_at, deleted_at) ON public.customers TO shop_plain;
-GRANT SELECT (id, order_id, method, card_expiry, amount, status, processed_at) ON public.payments TO shop_plain;
+GRANT SELECT (id, order_id, method, amount, status, processed_at) ON public.payments TO shop_plain;
 GRANT SELECT (id, name, country) ON public.customer_contacts TO shop_plain;
 GRANT SELECT (id, at, actor, relation, row_id) ON audit.changes TO shop_plain;
 

@@ -1,4 +1,4 @@
--- The demo's shop. What holds a person's or a card's data: customers.email, ssn, phone, birth_date; payments.card_number;
+-- The demo's shop. What holds a person's or a card's data: customers.email, ssn, phone, birth_date; payments.card_number, card_expiry;
 -- payroll.salaries.ssn, iban, amount; audit.changes.change (rows of customers as they were). Free text (customers.notes, orders.note,
 -- refunds.reason) hides some more, as it does everywhere. Owned by shop_owner, as whom nobody can log in.
 CREATE SCHEMA audit;
