@@ -5,7 +5,6 @@ import { isPermit, makePermit } from '../../functions/decide/permit.ts'
 import type { Executed, Masked, Plan, Run } from '../../functions/protocol/protocol.ts'
 import type { Catalog } from '../../functions/protocol/postgres/catalog.ts'
 import { createExecute } from '../../functions/protocol/postgres/execute.ts'
-import type { Guard } from '../../functions/protocol/postgres/frame.ts'
 import { createMask } from '../../functions/protocol/postgres/mask.ts'
 import type { Output, PlannedStatement, PostgresPlan, Reached } from '../../functions/protocol/postgres/plan.ts'
 import { createRoleCheck } from '../../functions/protocol/postgres/role.ts'
@@ -39,13 +38,12 @@ export function openTarget({ url, admin, endpoint, connection, now = Date.now }:
   const secrets = { get: async (name: string) => (name === 'sluice-mask-key' ? 'k'.repeat(32) : url) }
   const sessions = createSessions({ now, endpointOf: () => endpoint })
   const known = new Map<object, { connection: ConnectionDocument; plan: PostgresPlan; originals: readonly string[] }>()
-  const guards = new Map<PostgresPlan, Guard>()
   const understood = (plan: Plan) => known.get(plan.plan)!
   const checkRole = createRoleCheck({
     now, alarm, ask: async (_, sql) => (await postBatch({ url, endpoint, statements: [sql], maxBytes: 1e6, timeoutMs: 5000 })).results[0]!.rows[0]!,
   })
   const forgotten: string[] = []
-  const execute = createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf: () => endpoint, guard: (plan) => guards.get(plan)!, checkRole, forget: ({ name }) => { forgotten.push(name) } })
+  const execute = createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf: () => endpoint, checkRole, forget: ({ name }) => { forgotten.push(name) } })
   const mask = createMask({ isPermit, understood })
 
   async function draw(statements: readonly Written[], drawn: Drawn = {}): Promise<Plan> {
@@ -60,10 +58,12 @@ export function openTarget({ url, admin, endpoint, connection, now = Date.now }:
       const { rows } = await client.query('SELECT c.oid::int8::int4 AS oid, nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname || \'.\' || relname = ANY ($1)', [names])
       const relations = (rows as { oid: number; nspname: string; relname: string }[]).map(({ oid, nspname, relname }): Reached => ({ oid, schema: nspname, name: relname, written: (drawn.written ?? []).includes(`${nspname}.${relname}`) }))
       const readOnly = drawn.readOnly ?? planned.every(({ kind }) => kind === 'select' || kind === 'show')
-      const plan: PostgresPlan = { connection: 'shop', statements: planned, isolation: drawn.isolation ?? 'read committed', catalog: { relations: new Map(), types: new Map() } as unknown as Catalog, relations, plain: drawn.plain ?? true, readOnly }
-      const oids = `{${relations.map(({ oid }) => oid).join(',')}}`
-      const params = [oids, '{public}', `{${relations.map(({ name }) => name).join(',')}}`, '{}', '{}', '{}', '{}', '{}']
-      guards.set(plan, { sql: guardText, params, expected: (await client.query(guardText, params)).rows[0].fingerprint as string })
+      const params = [relations.map(({ oid }) => String(oid)), ['public'], relations.map(({ name }) => name), [], [], [], [], []]
+      const { fingerprint } = (await client.query(guardText, params)).rows[0] as { fingerprint: string }
+      const plan: PostgresPlan = {
+        connection: 'shop', statements: planned, isolation: drawn.isolation ?? 'read committed', catalog: { relations: new Map(), types: new Map() } as unknown as Catalog, relations, plain: drawn.plain ?? true, readOnly,
+        guard: { sql: guardText, params, expected: fingerprint },
+      }
       const effects: Effects = {
         accesses: relations.map(({ schema, name }) => ({ action: 'select', resource: `${schema}.${name}`, columns: [], system: false, via: [], statement: 0, span: null })), shown: drawn.shown ?? [], used: [], readOnly, fingerprint: '',
       }

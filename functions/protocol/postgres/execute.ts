@@ -3,7 +3,7 @@ import type { Permit } from '../../permit.ts'
 import type { Secrets } from '../../ports.ts'
 import type { Executed, Plan, Run } from '../protocol.ts'
 import { unavailable } from './diagnose.ts'
-import { late, newNonce, type Guard, type Job } from './frame.ts'
+import { late, newNonce, type Job } from './frame.ts'
 import { failed, outcomeOf, rawOf, type Ran } from './outcome.ts'
 import type { PostgresPlan } from './plan.ts'
 import { runRead } from './read.ts'
@@ -22,7 +22,6 @@ export interface ExecuteOptions {
   readonly understood: (plan: Plan) => Understood
   readonly sessions: Pick<ReturnType<typeof createSessions>, 'take'>
   readonly endpointOf: (url: string) => Endpoint | null
-  readonly guard: (plan: PostgresPlan) => Guard
   readonly checkRole: ReturnType<typeof createRoleCheck>
   readonly forget: (connection: ConnectionDocument) => void
 }
@@ -32,17 +31,19 @@ export const maskKeySecret = 'sluice-mask-key'
  * Permit and plan → what the target did. Receives what was decided; proves that the permit is one and is for this very plan, that the time has not
  * passed, that the role is no more than it should be; then runs, once. Refuses by throwing only where the code around it is wrong.
  */
-export function createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf, guard, checkRole, forget }: ExecuteOptions) {
+export function createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf, checkRole, forget }: ExecuteOptions) {
   return async function execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
     if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
     const { connection, plan: inner, originals } = understood(plan)
+    const absent = missingName(inner)
+    if (absent) return absent                                        // only who may name it is told that it is not there
     const { limits, masks } = permit.obligations
     const credentials = await secretsFor(connection, inner, masks.includes('hash'))
     if (!credentials.ok) return credentials.executed
     const { url, secret, maskKey } = credentials
     const job: Job = {
-      connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, guard: guard(inner), nonce: newNonce(), maxRows: Math.min(limits.rows, run.maxRows ?? Infinity),
+      connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, nonce: newNonce(), maxRows: Math.min(limits.rows, run.maxRows ?? Infinity),
     }
     const ran = await roleThenRun(job, secret)
     if (ran.ok) {
@@ -75,6 +76,13 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
       return { ok: false, executed: { status: 'failed', refusal: unavailable('secret_missing', 'the gate has no credential for this', (error as Error).name) } as const } as const
     }
   }
+}
+
+function missingName({ statements }: PostgresPlan): Executed | null {
+  for (const [index, { missing }] of statements.entries()) {
+    if (missing) return { status: 'failed', refusal: statements.length > 1 ? { ...missing, statement: index } : missing }
+  }
+  return null
 }
 
 /** The least that can do it. null: the connection has none that may write. */

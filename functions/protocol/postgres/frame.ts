@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { Effects, Limits } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
-import type { Param } from '../../../schema/request.ts'
 import { bindText } from './bind.ts'
+import { guardQuery } from './guard.ts'
 import { parse } from './parse.ts'
 import { holdStatement, pinStatement } from './pins.ts'
 import type { PlannedStatement, PostgresPlan } from './plan.ts'
@@ -23,19 +23,17 @@ export interface Job {
   readonly deadline: number
   /** The target role's connection string. Never in a message. */
   readonly url: string
-  /** Compares the objects reached with those classify saw: one row, one text, equal to `expected` when none changed. */
-  readonly guard: Guard
   /** In each error that we raise in the target ourselves. */
   readonly nonce: string
 }
-export interface Guard { readonly sql: string; readonly params: readonly Param[]; readonly expected: string }
 export const newNonce = () => randomBytes(12).toString('hex')
 
 export const pinsOf = ({ connection, limits, deadline, nonce, plan }: Job): Sql =>
   pinStatement({ searchPath: connection.searchPath ?? ['public'], limits, deadline, readOnly: plan.readOnly, nonce })
 
 /** The objects the plan was made for against those that are there, after they are held: an error of ours when they differ, before the statement. */
-export function guardOf({ guard: { sql, params, expected }, nonce }: Job): Sql {
+export function guardOf({ plan, nonce }: Job): Sql {
+  const { sql, params, expected } = guardQuery(plan)
   const values = params.map(bindText)
   const [want, word] = [values.push(expected), values.push(`sluice:stale:${nonce}`)]
   // The clock keeps the planner from computing the cast, which fails, in the branch that is not taken.
@@ -53,7 +51,9 @@ export function holdOf({ plan, effects }: Job): Sql | null {
 }
 
 export const wrapPrefix = 'SELECT * FROM ('
-const checked = new WeakMap<PlannedStatement, boolean>()
+/** Texts that were found to be one SELECT when wrapped. Bounded: when full it starts anew. */
+const checked = new Set<string>()
+const maxChecked = 2000
 /**
  * The statement as it is sent, and what stands before the caller's words in it. The row cap is part of what runs wherever the statement may be a
  * subquery: one row more than the cap tells that there were more. The text was parsed as one SELECT; wrapped it must still be one, or it is not
@@ -62,11 +62,12 @@ const checked = new WeakMap<PlannedStatement, boolean>()
 export async function cappedText(statement: PlannedStatement, cap: number): Promise<{ readonly text: string; readonly prefix: string }> {
   if (!statement.wrappable) return { text: statement.text, prefix: '' }
   const text = `${wrapPrefix}${statement.text}\n) AS s LIMIT ${cap + 1}`
-  if (checked.get(statement) === undefined) {
+  if (!checked.has(statement.text)) {
     const parsed = await parse(text)
-    checked.set(statement, parsed.ok && 'SelectStmt' in parsed.value.node)
+    if (!parsed.ok || !('SelectStmt' in parsed.value.node)) throw new Error('invariant: a statement that cannot be wrapped was called wrappable')
+    if (checked.size >= maxChecked) checked.clear()
+    checked.add(statement.text)
   }
-  if (checked.get(statement) !== true) throw new Error('a statement that cannot be wrapped was called wrappable')
   return { text, prefix: wrapPrefix }
 }
 

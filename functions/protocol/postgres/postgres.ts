@@ -5,11 +5,9 @@ import { createClassifier } from './classify.ts'
 import { describe } from './describe.ts'
 import { serverError } from './diagnose.ts'
 import { createExecute, secretName, type Understood } from './execute.ts'
-import { guardQuery } from './guard.ts'
 import { inspect } from './inspect.ts'
 import { createMask } from './mask.ts'
 import { pathOf } from './pins.ts'
-import type { PostgresPlan } from './plan.ts'
 import { createRoleCheck } from './role.ts'
 import { createSessions } from './session.ts'
 import { postBatch, TransportError, type Endpoint, type RawResult, type Sql } from './transport.ts'
@@ -59,11 +57,11 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
     return inner
   }
   const checkRole = createRoleCheck({ ask: async (secret, sql) => (await ask(secret, [sql])).rows[0] ?? [], now, alarm })
-  const execute = createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf, guard: guardQuery, checkRole, forget: ({ name }) => classifier.forget(name) })
+  const execute = createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf, checkRole, forget: ({ name }) => classifier.forget(name) })
   return {
     async classify(connection, query) {
       const plan = await classifier.classify(connection, query)
-      if (plan.ok) known.set(plan.value.plan, { connection, plan: plan.value.plan as PostgresPlan, originals: query.statements.map(({ sql }) => sql) })
+      if (plan.ok) known.set(plan.value.plan, { connection, plan: plan.value.plan, originals: query.statements.map(({ sql }) => sql) })
       return plan
     },
     execute,
