@@ -20,7 +20,7 @@ const blocks = {
   range: 'daterange datemultirange int4multirange int4range int8multirange int8range isempty lower_inc lower_inf multirange nummultirange numrange range_merge tsmultirange tsrange tstzmultirange tstzrange upper_inc upper_inf',
   geometry: 'area bound_box box center circle diagonal diameter height isclosed ishorizontal isopen isparallel isperp isvertical line lseg npoints path pclose point polygon popen radius slope width',
   convert: 'bool bpchar bytea cidr date float4 float8 int2 int4 int8 interval money name numeric text time timestamp timestamptz timetz varchar varbit bit char xml macaddr macaddr8',
-  misc: 'current_schema current_schemas enum_first enum_last enum_range gen_random_uuid pg_column_size pg_size_bytes pg_size_pretty pg_typeof uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7 xml_is_well_formed xml_is_well_formed_content xml_is_well_formed_document xmlcomment xmlexists xmltext xpath xpath_exists',
+  misc: 'current_schema current_schemas enum_first enum_last enum_range gen_random_uuid pg_column_size pg_size_bytes pg_size_pretty pg_typeof uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7 xml_is_well_formed xml_is_well_formed_content xml_is_well_formed_document xmlcomment xmlexists xmltext xpath xpath_exists int8inc',
 }
 export const functionNames: ReadonlySet<string> = new Set(Object.values(blocks).join(' ').split(' '))
 

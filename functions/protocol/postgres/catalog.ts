@@ -16,7 +16,7 @@ export interface Catalog {
   readonly schemas: ReadonlyMap<string, SchemaEntry>
   /** Every name in pg_catalog, judged or not: what an unqualified name means before any schema of the path is looked at. */
   readonly builtinFunctions: ReadonlySet<string>
-  readonly builtinTypes: ReadonlySet<string>
+  readonly builtinTypes: ReadonlyMap<string, number>
 }
 export interface SchemaEntry {
   readonly oid: number
@@ -159,7 +159,7 @@ export function readCatalog(rows: readonly Readonly<Record<string, unknown>>[]):
     })
   }
   return {
-    fingerprint: hash.digest('hex'), version: Number(server[0]), schemas, operators, builtinFunctions: strings(builtin?.[0]), builtinTypes: strings(builtin?.[1]),
+    fingerprint: hash.digest('hex'), version: Number(server[0]), schemas, operators, builtinFunctions: strings(builtin?.[0]), builtinTypes: new Map(Object.entries(builtin?.[1] ?? {}).map(([name, oid]) => [name, num(oid)])),
     relations: new Map(relations.map((r) => [r.oid, r])), functions: new Map(functions.map((f) => [f.oid, f])), types: new Map(types.map((t) => [t.oid, t])),
     casts: of('cast').map(([source, target, fn]) => ({ source: num(source), target: num(target), function: num(fn) })),
   }

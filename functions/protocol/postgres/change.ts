@@ -42,7 +42,7 @@ export function writeTarget(a: Analysis, node: RangeVar | undefined, events: rea
   const alias = node.alias?.aliasname
   const cols = columnsOf(a, relation, handle, null)
   const system = ([['ctid', -1], ['tableoid', -6]] as const).map(([name, column]): Col => ({ name, tags: [], derived: [], type: -1, origin: { relation: relation.oid, column }, touch: () => handle.read(name) }))
-  return { relation, span, item: { alias: alias ?? relation.name, named: true, bare: true, handle, relation: alias === undefined ? relation : null, cols, system, reached: [] } }
+  return { relation, span, item: { alias: alias ?? relation.name, named: true, bare: true, oid: relation.oid, handle, relation: alias === undefined ? relation : null, cols, system, reached: [] } }
 }
 
 export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly Col[] {
@@ -147,11 +147,12 @@ function onConflict(a: Analysis, node: OnConflictClause, target: Target, level: 
     for (const col of target.item.cols) if (key.columns.includes(col.origin?.column ?? 0)) { col.touch?.(); a.found.use(tagsOf([col]), 'in an on conflict clause', level.frame.span(location)) }
   }
   if (node.action !== 'ONCONFLICT_UPDATE') return
-  // `excluded` is the row this statement itself brings, already counted where its values came from; a trigger before it may have put others there
+  // `excluded` is the row this statement itself brings, already counted where its values came from; a trigger before it may have put others there.
+  // The server wants the right to read the table's columns for it all the same
   const trusted = !target.relation.triggers.some((t) => (t.type & 2) !== 0 && (t.type & 4) !== 0)
   const excluded: Item = {
-    ...target.item, alias: 'excluded', named: true, relation: null, handle: null, system: [],
-    cols: target.item.cols.map((col) => ({ ...col, touch: null, ...(trusted ? { tags: [], derived: [] } : {}) })),
+    ...target.item, alias: 'excluded', named: true, oid: null, relation: null, system: [],
+    cols: target.item.cols.map((col) => ({ ...col, origin: null, ...(trusted ? { tags: [], derived: [] } : {}) })),
   }
   const scope: Scope = { ...level, items: [target.item, excluded] }
   const set = assignments(a, node.targetList, target, scope)

@@ -3,7 +3,7 @@ import type { Span } from '../../../schema/refusal.ts'
 import { functionNames, valueFunctions } from './builtins.ts'
 import { apply } from './call.ts'
 import { missing, unsupported, type Findings } from './effects.ts'
-import { findType, isFunctionName, isScalar, makeType, scalar, strings, unknown, useOperator } from './names.ts'
+import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, unknown, useOperator } from './names.ts'
 import type { Parsed } from './parse.ts'
 import { columnAt, itemNamed, resolve, tagsOf, touch, type Col, type Item, type Scope } from './scope.ts'
 
@@ -47,7 +47,7 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
   if ('CaseWhen' in node) return each([node.CaseWhen.expr, node.CaseWhen.result], 'in a `case`')
   if ('CoalesceExpr' in node) return each(node.CoalesceExpr.args, 'as an argument of coalesce()')
   if ('MinMaxExpr' in node) return each(node.MinMaxExpr.args, 'as an argument of greatest() or least()')
-  if ('A_ArrayExpr' in node) return each(node.A_ArrayExpr.elements, 'in an array')
+  if ('A_ArrayExpr' in node) return asArray(each(node.A_ArrayExpr.elements, 'in an array'))
   if ('RowExpr' in node) { each(node.RowExpr.args, 'in a row'); return unknown }
   if ('CollateClause' in node) return each([node.CollateClause.arg], 'under `collate`')
   if ('GroupingFunc' in node) { each(node.GroupingFunc.args, 'as an argument of grouping()'); return scalar }
@@ -70,6 +70,7 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
   if ('ResTarget' in node) return each([node.ResTarget.val], 'in an expression')
   return json(a, node, scope, clause)
 }
+const asArray = (element: number): number => (element === unknown ? unknown : array)
 const all = (found: Findings, types: readonly number[]): number => (types.every((type) => isScalar(found, type)) ? scalar : unknown)
 
 /** Operators the server looks up by name for one expression node. */
@@ -165,8 +166,10 @@ function call(a: Analysis, node: FuncCall, scope: Scope, clause: string | null):
   expression(a, node.agg_filter, scope, clause ?? 'in a filter')
   if (node.over) window(a, node.over, scope)
   const [only] = node.args ?? []
-  // `c(u)`: no such function, and u is a row with such a column; the row was counted as used above
-  if (names.length === 1 && args.length === 1 && only && !isFunctionName(a.found, frame, name) && rowField(a, { arg: only, indirection: [{ String: { sval: name } }] }, scope)) return unknown
+  if (names.length === 1 && args.length === 1 && only && rowField(a, { arg: only, indirection: [{ String: { sval: name } }] }, scope)) {
+    if (!isFunctionName(a.found, frame, name)) return unknown   // `c(u)` is the column c of the row u, and the row was counted as used above
+    throw unsupported('ambiguous_notation', `\`${name}(…)\` may mean a function or a column of the row; write the column as \`….${name}\``, span)
+  }
   // in 15, json_object( … ) is an ordinary name that the path may answer
   const written = names.length === 2 && names[0] === 'pg_catalog' && name === 'json_object' && a.found.catalog.version < 160000 ? [name] : names
   return apply(a.found, frame, written, args.length + (node.agg_within_group ? ordered.length : 0), span, all(a.found, [...args, ...ordered]))
@@ -182,13 +185,14 @@ function sublink(a: Analysis, node: SubLink, scope: Scope, clause: string | null
   expression(a, node.testexpr, scope, clause ?? 'in a comparison')
   if (node.testexpr) useOperator(a.found, scope.frame, node.operName ? strings(node.operName) : ['='], span)
   a.found.use(tagsOf(cols), clause ?? 'in a subquery that stands for a value', span)
-  return all(a.found, cols.map((col) => col.type))
+  const type = all(a.found, cols.map((col) => col.type))
+  return node.subLinkType === 'ARRAY_SUBLINK' ? asArray(type) : type
 }
 
 export function cast(a: Analysis, type: TypeName | undefined, scope: Scope): number {
   const oid = findType(a.found, scope.frame, type, scope.frame.span(type?.location))
-  if (!type?.arrayBounds?.length) return oid === 0 ? scalar : oid
-  return oid === 0 || isScalar(a.found, oid) ? scalar : unknown
+  if (!type?.arrayBounds?.length) return oid
+  return a.found.catalog.builtinTypes.get(`_${strings(type.names).at(-1) ?? ''}`) ?? (isScalar(a.found, oid) ? array : unknown)
 }
 
 /** SQL/JSON and XML constructors, with the first major whose grammar has them: before it the same text is an ordinary function call. */

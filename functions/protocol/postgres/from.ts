@@ -34,7 +34,7 @@ export function fromItem(a: Analysis, node: Node, level: Scope, lateral: readonl
 }
 
 export function derivedItem(cols: readonly Col[], alias: string | undefined, reached: Item['reached']): Item {
-  return { alias: alias ?? '', named: alias !== undefined, bare: true, cols: cols.map((col) => ({ ...col, touch: null })), relation: null, handle: null, system: [], reached }
+  return { alias: alias ?? '', named: alias !== undefined, bare: true, cols: cols.map((col) => ({ ...col, touch: null })), oid: null, relation: null, handle: null, system: [], reached }
 }
 function subselect(a: Analysis, node: RangeSubselect, level: Scope, lateral: readonly Item[]): Item {
   const mark = a.found.log.length
@@ -86,7 +86,7 @@ function join(a: Analysis, node: JoinExpr, level: Scope, lateral: readonly Item[
   const cols = [...merged, ...rest(left), ...rest(right)]
   const alias = node.alias?.aliasname
   const whole: Item = {
-    alias: alias ?? '', named: alias !== undefined, bare: true, cols: renamed(cols, strings(node.alias?.colnames), null), relation: null, handle: null, system: [],
+    alias: alias ?? '', named: alias !== undefined, bare: true, cols: renamed(cols, strings(node.alias?.colnames), null), oid: null, relation: null, handle: null, system: [],
     reached: [...left.item.reached, ...right.item.reached],
   }
   const using = node.join_using_alias?.aliasname

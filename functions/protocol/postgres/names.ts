@@ -82,7 +82,7 @@ export function callById(found: Findings, frame: Frame, oid: number, span: Span 
   return fn
 }
 
-/** A type by name → its oid, or 0 for a built-in one that is no row. Refuses types whose input or output does more than convert. */
+/** A type by name → its oid. Refuses types whose input or output does more than convert. */
 export function findType(found: Findings, frame: Frame, type: TypeName | undefined, span: Span | null): number {
   const names = strings(type?.names)
   const name = names.at(-1) ?? ''
@@ -90,7 +90,7 @@ export function findType(found: Findings, frame: Frame, type: TypeName | undefin
   const refused = unsupported('unknown_type', `type \`${name}\` is not one the gate knows to be harmless`, span)
   if (names.length > 2) throw refused
   if (schema === undefined || schema === 'pg_catalog') {
-    if (typeNames.has(name)) return 0
+    if (typeNames.has(name)) return found.catalog.builtinTypes.get(name) ?? scalar
     if (schema === 'pg_catalog' || found.catalog.builtinTypes.has(name)) throw refused
   }
   found.names.types.add(name)
@@ -118,7 +118,7 @@ export function makeType(found: Findings, frame: Frame, oid: number, span: Span 
 const rowTypes: ReadonlySet<number> = new Set([71, 75, 81, 83, 210, 270, 272, 273, 2249, 2287])
 /** True when no value of the type can be a row or hold rows: then what it gives is one column, whatever function unpacks it. */
 export function isScalar(found: Findings, oid: number, seen = new Set<number>()): boolean {
-  if (oid === scalar) return true
+  if (oid === scalar || oid === array) return true
   if (oid === unknown || seen.has(oid)) return false
   if (oid < 10000) return !rowTypes.has(oid)
   const type = found.catalog.types.get(oid)
@@ -129,6 +129,8 @@ export function isScalar(found: Findings, oid: number, seen = new Set<number>())
   if (type.kind === 'b') return type.element === 0 || isScalar(found, type.element, seen)
   return false
 }
-/** Types of expressions, as far as the analysis follows them: an oid, or one of these two. */
+/** Types of expressions, as far as the analysis follows them: an oid, or one of these. */
 export const scalar = -1
+/** An array of scalars. */
+export const array = -2
 export const unknown = 0

@@ -37,7 +37,7 @@ export function relationItem(a: Analysis, node: RangeVar, scope: Scope): Item {
   const { cols, handle } = readRelation(a, relation, scope.frame, spanOf(node, scope), node.inh === true)
   const alias = node.alias?.aliasname
   return {
-    alias: alias ?? relation.name, named: true, bare: true, handle, relation: alias === undefined ? relation : null,
+    alias: alias ?? relation.name, named: true, bare: true, oid: relation.oid, handle, relation: alias === undefined ? relation : null,
     cols: renamed(cols, strings(node.alias?.colnames), spanOf(node, scope)),
     system: relation.kind === 'v' ? [] : systemColumns(relation, handle), reached: a.found.log.slice(mark),
   }

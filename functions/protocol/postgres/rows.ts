@@ -4,7 +4,7 @@ import { populating } from './builtins.ts'
 import type { CatalogFunction } from './catalog.ts'
 import { unsupported } from './effects.ts'
 import { cast, expression, type Analysis } from './expression.ts'
-import { findFunctions, findType, isScalar, scalar, strings, unknown } from './names.ts'
+import { array, findFunctions, findType, isScalar, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { renamed, type Col, type Item, type Scope } from './scope.ts'
 
@@ -27,7 +27,7 @@ export function functionItem(a: Analysis, node: RangeFunction, scope: Scope): It
   const cols = columns.map((column): Col => ({ ...column, tags: [], derived: [], origin: null, touch: null }))
   const [first] = columns
   return {
-    alias: alias ?? first?.name ?? '', named: true, bare: true, cols: renamed(cols, strings(node.alias?.colnames), null), relation: null, handle: null, system: [], reached: [],
+    alias: alias ?? first?.name ?? '', named: true, bare: true, cols: renamed(cols, strings(node.alias?.colnames), null), oid: null, relation: null, handle: null, system: [], reached: [],
     ...(alias === undefined ? { alias: functionName(node) } : {}),
   }
 }
@@ -53,8 +53,9 @@ function shapesOf(a: Analysis, call: Node, definitions: readonly Node[] | undefi
   const { builtin, user } = findFunctions(a.found, scope.frame, names, args.length, span)
   const shapes = [...user.map((fn) => declared(a, fn, span)), ...(builtin ? [ofBuiltin(a, call.FuncCall, name, type, scope, span)] : [])]
   const [shape, ...others] = shapes
-  if (!shape || others.some((other) => JSON.stringify(other) !== JSON.stringify(shape))) throw unsupported('row_shape', `which columns \`${name}\` gives is not certain; call it in the select list`, span)
-  return [shape]
+  const form = (s: Shape) => JSON.stringify([s.single, s.columns.map((c) => c.name)])
+  if (!shape || others.some((other) => form(other) !== form(shape))) throw unsupported('row_shape', `which columns \`${name}\` gives is not certain; call it in the select list`, span)
+  return [others.length === 0 ? shape : { ...shape, columns: shape.columns.map((c) => ({ ...c, type: [shape, ...others].every((s) => s.columns.every((one) => isScalar(a.found, one.type))) ? scalar : unknown })) }]
 }
 function scalarOr(a: Analysis, type: number, span: Span | null): number {
   if (!isScalar(a.found, type)) throw unsupported('row_shape', 'which columns this function gives is not certain; cast its argument to an array of a plain type', span)
@@ -84,6 +85,7 @@ function ofBuiltin(a: Analysis, call: FuncCall, name: string, type: number, scop
     if (relation?.kind !== 'c') throw unsupported('row_shape', `the first argument of \`${name}\` must be \`null::\` and a table's or row type's name`, span)
     return { columns: rowColumns(a, relation.relation), single: false }
   }
+  if (name === 'unnest') return { columns: [{ name, type: unnested(a, call, scope, type, span) }], single: true }
   const overloads = (a.found.catalog.schemas.get('pg_catalog')?.functions.get(name) ?? []).filter((fn) => fn.oid < 16384 && fn.outs.length > 0)
   const [first] = overloads
   if (first) {
@@ -93,4 +95,16 @@ function ofBuiltin(a: Analysis, call: FuncCall, name: string, type: number, scop
   }
   if (/_to_record(set)?$/.test(name)) throw unsupported('row_shape', `\`${name}\` in FROM needs a column definition list`, span)
   return { columns: [{ name, type: type === unknown ? scalarOr(a, type, span) : type }], single: true }
+}
+
+/** `unnest(tsvector)` gives three columns and an array of rows as many as the row has; an array of scalars gives one. */
+const arrayMakers: ReadonlySet<string> = new Set(['string_to_array', 'regexp_split_to_array', 'regexp_match', 'array_agg', 'array_remove', 'array_append', 'array_prepend', 'array_cat', 'array_replace', 'array_fill',
+  'array_positions', 'tsvector_to_array', 'parse_ident', 'xpath', 'trim_array', 'enum_range', 'current_schemas'])
+function unnested(a: Analysis, call: FuncCall, scope: Scope, type: number, span: Span | null): number {
+  const [arg] = call.args ?? []
+  const made = arg && 'FuncCall' in arg && arrayMakers.has(strings(arg.FuncCall.funcname).at(-1) ?? '')
+  const given = arg ? expression(a, arg, scope, 'as an argument of unnest()') : unknown
+  if (given !== array && given <= 0 && !made) throw unsupported('row_shape', 'which columns `unnest` gives is not certain; cast its argument to an array of a plain type', span)
+  if (given === 3614) throw unsupported('row_shape', '`unnest` of a tsvector is not supported in FROM', span)
+  return scalarOr(a, type, span)
 }

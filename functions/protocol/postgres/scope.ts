@@ -29,6 +29,8 @@ export interface Item {
   /** Its columns answer to a bare name. */
   readonly bare: boolean
   readonly cols: readonly Col[]
+  /** The relation's oid, under whatever alias; null for anything else. */
+  readonly oid: number | null
   /** The relation's access, where it is one. */
   readonly handle: Handle | null
   /** Set while it has no alias of its own: then `schema.table.column` finds it. */

@@ -1,9 +1,9 @@
 import type { LockingClause, Node, SelectStmt } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import { missing, unsupported } from './effects.ts'
-import { expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
+import { cast, expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
-import { isScalar, makeType, scalar, strings, unknown } from './names.ts'
+import { isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { withClause } from './with.ts'
@@ -58,7 +58,32 @@ function computed(a: Analysis, val: Node | undefined, name: string, scope: Scope
   const type = expression(a, val, scope, null)
   const derived = scope.frame.view ? found.sink ?? [] : []
   found.sink = outer
-  return { name, tags: [], derived, type, origin: null, touch: null }
+  return { name, tags: [], derived, type, origin: originOf(a, val, scope), touch: null }
+}
+/** What the server tells as the origin of an expression: of a whole row its relation, of a cast to the very type a column has the column; else nothing. */
+function originOf(a: Analysis, val: Node | undefined, scope: Scope): Col['origin'] {
+  if (!val) return null
+  if ('ColumnRef' in val) {
+    const target = resolve(a.found, scope, strings(val.ColumnRef.fields), null)
+    return target.kind === 'row' && target.item.oid !== null ? { relation: target.item.oid, column: 0 } : null
+  }
+  if ('FuncCall' in val) {   // `int4(c)`, a cast in a function's clothes
+    const [name = ''] = strings(val.FuncCall.funcname)
+    const [only, another] = val.FuncCall.args ?? []
+    const col = another ? null : plainColumn(a, only, scope)
+    return col && col.type > 0 && a.found.catalog.builtinTypes.get(name) === col.type ? col.origin : null
+  }
+  if (!('TypeCast' in val)) return null
+  const { arg, typeName } = val.TypeCast
+  const col = plainColumn(a, arg, scope)
+  if (!col?.origin) return arg && 'TypeCast' in arg && cast(a, typeName, scope) === cast(a, arg.TypeCast.typeName, scope) ? originOf(a, arg, scope) : null
+  return cast(a, typeName, scope) === col.type && modifiers(a, col) === written(typeName?.typmods) ? col.origin : null
+}
+const written = (typmods: readonly Node[] | undefined): string => (typmods ?? []).map((node) => ('A_Const' in node ? String(node.A_Const.ival?.ival ?? 0) : '?')).join(',')
+/** The length or precision in the type of a column's origin, as `format_type` prints it. */
+function modifiers(a: Analysis, col: Col): string {
+  const column = col.origin ? a.found.catalog.relations.get(col.origin.relation)?.columns.find((c) => c.attnum === col.origin?.column) : undefined
+  return /\(([\d,]+)\)/.exec(column?.typeName ?? '')?.[1] ?? (/^character(\[\])?$/.test(column?.typeName ?? '') ? '1' : '')
 }
 function starOf(a: Analysis, val: Node | undefined, scope: Scope, span: Span | null): readonly Col[] | null {
   if (val && 'ColumnRef' in val) {
@@ -88,6 +113,12 @@ function plainColumn(a: Analysis, val: Node | undefined, scope: Scope): Col | nu
   if ('ColumnRef' in val) {
     const target = resolve(a.found, scope, strings(val.ColumnRef.fields), scope.frame.span(val.ColumnRef.location))
     return target.kind === 'column' ? target.col : null
+  }
+  if ('FuncCall' in val) {   // `c(u)`, where no function has that name
+    const [name = '', more] = strings(val.FuncCall.funcname)
+    const [arg, another] = val.FuncCall.args ?? []
+    if (more !== undefined || !arg || another || isFunctionName(a.found, scope.frame, name)) return null
+    return rowField(a, { arg, indirection: [{ String: { sval: name } }] }, scope)?.col ?? null
   }
   return 'A_Indirection' in val ? rowField(a, val.A_Indirection, scope)?.col ?? null : null
 }

@@ -46,7 +46,7 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
   where path is not null and ((${user}) or (n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')))
 union all
 select 'builtin', pg_catalog.json_build_array((select pg_catalog.json_agg(distinct p.proname) from pg_catalog.pg_proc p where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace and p.oid < 16384),
-    (select pg_catalog.json_agg(t.typname) from pg_catalog.pg_type t where t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace))::text
+    (select pg_catalog.json_object_agg(t.typname, t.oid::int8) from pg_catalog.pg_type t where t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace))::text
 union all
 select 'schema', pg_catalog.json_build_array(n.oid::int8, n.nspname, n.xmin::text)::text from pg_catalog.pg_namespace n where ${user}
 union all
