@@ -66,7 +66,7 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
     },
     execute,
     mask: createMask({ isPermit, understood }),
-    describe: async (connection) => describe(connection, await classifier.catalog(connection)),
+    describe: (connection) => describe(connection, classifier),
     inspect: async (connection, names) => inspect(await classifier.catalog(connection), names),
     close: sessions.close,
   }
