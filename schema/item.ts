@@ -42,14 +42,23 @@ export function eventKey(id: string): { readonly pk: string; readonly sk: string
   return { pk: `${dayOf(id)}#${shards.charAt(symbols.indexOf(id.charAt(28)) % shards.length)}`, sk: id }
 }
 
-/** Epoch ms an event id carries. An outcome carries its intent's. */
-export function timeOf(id: string): number {
+/** Epoch ms an event id carries. An outcome carries its intent's. Throws RangeError for what is not one of our ids. */
+export const timeOf = (id: string): number => momentOf(id).at
+export const dayOf = (id: string): string => momentOf(id).day
+
+/** The last one read: the ids of one request, and of one millisecond, share their time. */
+let moment = { text: '', at: 0, day: '' }
+function momentOf(id: string): typeof moment {
   if (!isEventId(id)) throw new RangeError('not an event id of ours')
+  const text = id.slice(4, 14)
+  if (text === moment.text) return moment
   let at = 0
-  for (let i = 4; i < 14; i++) at = at * 32 + symbols.indexOf(id.charAt(i))
-  return at
+  for (const symbol of text) at = at * 32 + symbols.indexOf(symbol)
+  const start = at - at % 86_400_000
+  const day = start === moment.at - moment.at % 86_400_000 && moment.text !== '' ? moment.day : new Date(at).toISOString().slice(0, 10)
+  moment = { text, at, day }
+  return moment
 }
-export const dayOf = (id: string): string => new Date(timeOf(id)).toISOString().slice(0, 10)
 
 /** The smallest event id of a millisecond: everything with an earlier time sorts before it, everything later after. */
 export function firstIdAt(at: number): Id<'evt'> {

@@ -22,7 +22,7 @@ export function createLedger(parts: { readonly hot: Dynamo; readonly cold: Dynam
     if (event.kind === 'outcome' && event.id !== outcomeId(event.intent)) throw new Fault('internal', 'an outcome has the id its intent gives it')
     if (event.kind === 'intent' && now() - timeOf(event.id) > staleMs) throw new Fault('store-unavailable', 'the intent is too old to be written now')
     const json = JSON.stringify(event)
-    if (Buffer.byteLength(json) > maxEventBytes + 4096) throw new Fault('internal', 'an event over 300 KB')
+    if (json.length > maxEventBytes / 3 && Buffer.byteLength(json) > maxEventBytes) throw new Fault('internal', 'an event over 300 KB')
     await mark(dayOf(event.id))
     try {
       await hot('PutItem', { TableName, Item: itemOf(event, json), ConditionExpression: 'attribute_not_exists(pk)', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' })

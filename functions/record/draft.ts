@@ -36,7 +36,7 @@ export function refusalOf(common: Common, query: Query | null, effects: Effects 
     ...common, kind: 'refusal', statements: query ? statementsOf(query) : [], purpose: query && purposeOf(query),
     accesses: effects ? accessesOf(effects) : [], refusal: recordOf(refusal),
   }
-  if (bytesOf(event) <= maxEventBytes) return event
+  if (fits(event)) return event
   const statements = event.statements.slice(0, 50).map(({ sql, params }) => ({ sql: cut(sql, 2000), params: params.length === 0 ? [] : [`[cut: ${params.length} parameters]`] }))
   return { ...event, statements, accesses: event.accesses.slice(0, 100).map(({ action, resource }) => ({ action, resource: cut(resource, 200) })) }
 }
@@ -50,7 +50,18 @@ export function outcomeOf(common: Common, intent: Id<'evt'>, executed: Executed,
   }
 }
 
-export const bytesOf = (event: Event): number => Buffer.byteLength(JSON.stringify(event))
+/**
+ * Whether the event fits into one item. JSON writes at most six bytes for a UTF-16 unit, so most need no second serialisation to know it.
+ */
+export function fits(event: IntentEvent | RefusalEvent): boolean {
+  let units = 16_000 + 200 * event.accesses.length + (event.kind === 'intent' ? 80 * event.rules.length + 200 * Object.keys(event.masks).length : 0)
+  for (const { sql, params } of event.statements) {
+    units += sql.length
+    for (const param of params) units += typeof param === 'string' ? param.length + 4 : typeof param === 'object' && param !== null ? Infinity : 30
+  }
+  for (const { columns, resource } of event.accesses) units += resource.length + (columns?.length ?? 0) * 70
+  return units * 6 < maxEventBytes || Buffer.byteLength(JSON.stringify(event)) <= maxEventBytes
+}
 
 function recordOf(refusal: Refusal): RefusalRecord {
   const { slug, reason, detail, next, inner, rule, action, resource, span, sqlstate } = refusal

@@ -1,14 +1,14 @@
 import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Effects } from '../../schema/effects.ts'
 import type { ChangeEvent, Event, Id, NoticeEvent } from '../../schema/event.ts'
-import { correctionId, maxEventBytes, outcomeId } from '../../schema/item.ts'
+import { correctionId, outcomeId } from '../../schema/item.ts'
 import type { ConnectionDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
 import type { Ports } from '../ports.ts'
 import type { Executed } from '../protocol/protocol.ts'
-import { bytesOf, type Common, intentOf, iso, outcomeOf, type Permitted, refusalOf, whoOf } from './draft.ts'
+import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, refusalOf, whoOf } from './draft.ts'
 import { redactValue } from './redact.ts'
 
 /** Milliseconds. Execution never begins later than `beginMs` after the intent; `skewMs` is how far two clocks may be apart. */
@@ -90,7 +90,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     const at = ports.now()
     const deadline = at + beginMs
     const event = intentOf(common(ports.id('evt')), query, effects, decision, { deadline, settleBy: deadline + skewMs + targetMs(decision.permit.obligations.limits.timeoutMs, query) })
-    if (bytesOf(event) > maxEventBytes) return refused(tooLarge)
+    if (!fits(event)) return refused(tooLarge)
     const stored = await store(event, unavailable('intent'))
     if (!stored.ok) {
       void abandon(event.id, at)
