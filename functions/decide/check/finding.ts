@@ -21,7 +21,7 @@ export interface Entry { readonly path: string; readonly document: PolicyDocumen
 /** ` (did you mean …?)` when one of the known words is near, else what there is. */
 export function suggest(word: string, known: readonly string[]): string {
   const near = known.map((other) => ({ other, far: distance(word.slice(0, 64), other) })).sort((a, b) => a.far - b.far)[0]
-  if (near && near.far <= Math.max(1, Math.floor(word.length / 3))) return `; did you mean \`${near.other}\`?`
+  if (near && near.far <= Math.floor(word.length / 3)) return `; did you mean \`${near.other}\`?`
   return known.length === 0 ? '' : `; there ${known.length === 1 ? 'is' : 'are'} ${known.slice(0, 16).map((other) => `\`${other}\``).join(', ')}${known.length > 16 ? ', …' : ''}`
 }
 

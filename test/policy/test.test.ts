@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { outcomeLines, testSource } from '../../functions/cli/policy/test.ts'
+import { readYaml } from '../../functions/cli/policy/yaml.ts'
+import type { Protocol } from '../../functions/protocol/protocol.ts'
+import { access, effects, policyOf, role, shop } from '../decide/world.ts'
+
+const policy = policyOf(shop(), role('r', [{ allow: ['select'], on: ['public.customers'] }, { allow: ['insert'], on: ['public.a'], approval: { by: ['leads'] } }]))
+const run = async (cases: string, classify: Protocol['classify'] | null = null) => {
+  const outcomes = await testSource(policy, readYaml('x.test.yaml', `version: 1\nkind: test\nconnection: shop\ncases:\n${cases}`), classify)
+  return { statuses: outcomes.map((outcome) => outcome.status), lines: outcomeLines(outcomes).join('\n') }
+}
+const one = (rest: string, who = '{ subject: agent:x, groups: [r] }') => `  - name: t\n    who: ${who}\n    ${rest.replaceAll('\n', '\n    ')}\n`
+const read = 'accesses: [{ action: select, on: public.customers, columns: [id, email] }]'
+
+test('a case that comes out as it says passes', async () => {
+  expect(await run(one(`${read}\nexpect: permit\nrule: r.rules[0]\nmasks: { public.customers.email: email }`))).toEqual({ statuses: ['passed'], lines: '1 passed, 0 failed, 0 skipped' })
+  expect((await run(one('accesses: [{ action: insert, on: public.a }]\nexpect: ask\napprovers: [leads]'))).statuses).toEqual(['passed'])
+  expect((await run(one('accesses: [{ action: select, on: public.b }]\nexpect: deny\nreason: no_rule'))).statuses).toEqual(['passed'])
+})
+test.each([
+  [`${read}\nexpect: deny`, 'expected deny, got permit'],
+  [`${read}\nexpect: permit\nmasks: { public.customers.email: clear }`, 'expected `public.customers.email` to come out clear, got email'],
+  [`${read}\nexpect: permit\nmasks: { public.customers.phone: email }`, 'expected `public.customers.phone` to come out (email); it does not'],
+  [`${read}\nexpect: permit\nrule: r.rules[1]`, 'expected r.rules[1] to take part; it was r.rules[0]'],
+  ['accesses: [{ action: insert, on: public.a }]\nexpect: ask\napprovers: [dba]', 'expected the approvers dba, got leads'],
+  ['accesses: [{ action: select, on: public.b }]\nexpect: permit', 'agent:x: select on public.b: no rule'],
+  ['accesses: [{ action: select, on: public.customers, uses: [email] }]\nexpect: deny\nreason: no_rule', 'expected the reason no_rule, got classified_use'],
+  ['accesses: [{ action: select, on: public.a }]\nconnection: shp\nexpect: deny', 'the policy has no connection `shp`'],
+  ['expect: deny', 'a case needs `sql` or `accesses`'],
+  [`${read}\nexpect: yes`, '`cases.0.expect`'],
+  [`${read}\nexpect: permit\nmask: {}`, 'Unrecognized key'],
+])('a case that does not says what came instead: %s', async (rest, expected) => {
+  const { statuses, lines } = await run(one(rest))
+  expect(statuses).not.toContain('passed')
+  expect(lines).toContain(expected)
+  expect(lines).toMatch(/^x\.test\.yaml:\d+: failed: /)
+})
+test('an actor is judged too', async () => {
+  expect((await run(one(`${read}\nexpect: deny`, '{ subject: "user:l", groups: [r], actors: [{ subject: agent:y }] }'))).statuses).toEqual(['passed'])
+})
+test('`sql` is classified by whatever is at hand, and skipped, never passed, where nothing is', async () => {
+  const sql = one('sql: select id from customers\nexpect: permit')
+  expect(await run(sql)).toMatchObject({ statuses: ['skipped'] })
+  const known: Protocol['classify'] = async () => ({ ok: true, value: { effects: effects([access('select', 'public.customers')]), plan: {} } })
+  expect(await run(sql, known)).toMatchObject({ statuses: ['passed'] })
+  const unknown: Protocol['classify'] = async () => ({ ok: false, refusal: { slug: 'statement-unsupported', reason: 'unknown_function', detail: 'no', next: 'fix' } })
+  expect((await run(sql, unknown)).lines).toContain('the statement is refused before any rule: no (unknown_function)')
+  expect(await run(one('sql: x\nexpect: deny\nreason: unknown_function'), unknown)).toMatchObject({ statuses: ['passed'] })
+})
