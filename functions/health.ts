@@ -31,7 +31,9 @@ export function createHealth(ports: Ports, gate: Gate) {
   }
 
   async function reaches(connection: ConnectionDocument): Promise<boolean> {
-    return await within(ports.engines[connection.engine].inspect(connection, []).then(() => true)) !== null
+    const engine = ports.engines[connection.engine]
+    const asked = engine.ping ? engine.ping(connection) : engine.inspect(connection, []).then(() => {})
+    return await within(asked.then(() => true)) !== null
   }
 
   function unready(what: string, detail: Readonly<Record<string, unknown>>): false {

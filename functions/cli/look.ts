@@ -2,6 +2,7 @@ import { encode, parse, search, type Command, type World } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
 import { table } from './table.ts'
 import { exit, type Exit } from './terminal.ts'
+import { visible } from './visible.ts'
 
 /** `me`, `connections`, `schema`: what an agent or a person asks before the first statement. */
 async function look(world: World, path: string, json: boolean, show: (answer: Readonly<Record<string, unknown>>) => void): Promise<Exit> {
@@ -26,9 +27,27 @@ Shows subject, actors, groups and roles as the gate reads them from the token, a
         ['acting', list(answer['actors']).map((actor) => text(object(actor)['id'])).join(', ')], ['issuer', answer['issuer']], ['until', answer['expiresAt']], ['policy', text(answer['policy']).slice(0, 12)],
       ].filter(([, value]) => value !== '' && value !== undefined)
       world.terminal.out(`${table(['fact', 'value'], facts, world.terminal.columns)}\n`)
-      printJson(world.terminal, answer['abilities'])
+      for (const line of list(answer['abilities']).map(object).flatMap(abilityLines)) world.terminal.out(`${visible(line)}\n`)
     })
   },
+}
+
+/** One line a rule: what may be done, at what price, and by which rule, so that a refusal that names the rule can be looked up. */
+function abilityLines(connection: Readonly<Record<string, unknown>>): readonly string[] {
+  const principals = list(connection['principals']).map(object)
+  const words = { may: 'may', reveals: 'may see in clear', asks: 'must ask for', never: 'never' } as const
+  return ['', `${text(connection['connection'])} (${text(connection['engine'])})`, ...principals.flatMap((principal) => {
+    const lines = (['may', 'reveals', 'asks', 'never'] as const).flatMap((verb) => list(principal[verb]).map(object).map((rule) => `  ${words[verb]} ${ruleWords(rule)}`))
+    return principals.length > 1 ? [` as ${text(principal['id'])}`, ...lines] : lines
+  })]
+}
+function ruleWords(rule: Readonly<Record<string, unknown>>): string {
+  const approval = object(rule['approval'])
+  const parts = [
+    list(rule['actions']).join(', '), rule['on'] === undefined ? 'on everything' : `on ${list(rule['on']).join(', ')}`, rule['columns'] === undefined ? '' : `(only ${list(rule['columns']).join(', ')})`,
+    approval['by'] === undefined ? '' : `after ${text(approval['quorum'])} of ${list(approval['by']).join(', ')} said yes`, rule['when'] === undefined ? '' : `when ${text(rule['when'])}`, `[${text(rule['rule'])}]`,
+  ]
+  return parts.filter(Boolean).join(' ')
 }
 
 export const connections: Command = {

@@ -1,4 +1,4 @@
-import type { Reply } from './client.ts'
+import { gateUrl, type Reply } from './client.ts'
 import { exit, type Exit, type Terminal } from './terminal.ts'
 import { visible, visibleJson } from './visible.ts'
 
@@ -20,7 +20,7 @@ export function refused(terminal: Terminal, reply: Reply, json: boolean): Exit {
   if (problem['detail']) terminal.err(`${visible(text(problem['detail']))}\n`)
   const advice = next[text(problem['next'])]
   if (advice) terminal.err(`${advice}\n`)
-  const facts = [['rule', problem['rule']], ['sqlstate', problem['sqlstate']], ['evaluation', problem['evaluation']], ['more', problem['type']]] as const
+  const facts = [['rule', problem['rule']], ['sqlstate', problem['sqlstate']], ['evaluation', problem['evaluation']], ['see', problem['type'] === undefined ? undefined : `${gateUrl(terminal.env)}${text(problem['type'])}`]] as const
   terminal.err(`${facts.filter(([, value]) => value !== undefined).map(([name, value]) => `${name} ${visible(text(value))}`).join(' · ')}\n`)
   return exitOf(reply)
 }

@@ -75,7 +75,10 @@ async function plan(world: World, directory: string, { json }: Values): Promise<
   const reply = await (await world.gate()).call('POST', '/v1/policy/plan', { body: { documents } })
   if (reply.status >= 300) return refused(world.terminal, reply, json === true)
   if (json) printJson(world.terminal, reply.body)
-  else showPlan(world.terminal, object(reply.body))
+  else {
+    showPlan(world.terminal, object(reply.body))
+    world.terminal.err(`to apply exactly this: --from ${visible(text(object(reply.body)['from']))}\n`)
+  }
   return list(object(reply.body)['findings']).some((finding) => object(finding)['level'] === 'error') ? exit.invalid : exit.done
 }
 
@@ -87,7 +90,6 @@ function showPlan(terminal: Terminal, answer: Readonly<Record<string, unknown>>)
   for (const line of planLines(changes)) terminal.out(`${visible(line)}\n`)
   for (const finding of list(answer['findings']).map(object)) terminal.err(`${visible(`${text(finding['level'])}: ${text(finding['path'] ?? finding['connection'])}: ${text(finding['message'])}`)}\n`)
   if (answer['keepsApply'] === false) terminal.err('under this policy you could not apply another one; apply would want --lockout\n')
-  terminal.err(`apply it with --from ${visible(text(answer['from']))}\n`)
 }
 
 async function apply(world: World, directory: string, values: Values): Promise<Exit> {

@@ -3,7 +3,7 @@
  * that is not a mark on paper is shown as an escape: controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, zero-width
  * and other format characters, fillers that look like nothing, tags, private use, lone surrogates.
  */
-const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\u115f\u1160\u3164\uffa0\u2800\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/gu
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\u{115f}\u{1160}\u{3164}\u{ffa0}\u{2800}]|\p{Variation_Selector}/gu
 const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 export const visible = (text: string): string =>

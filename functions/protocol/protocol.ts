@@ -26,6 +26,8 @@ export interface Protocol {
   describe(connection: ConnectionDocument): Promise<Description>
   /** Resolves the names of a connection's policy on the live target. Empty when all is well. Used by `policy apply` and at start. */
   inspect(connection: ConnectionDocument, names: readonly PolicyName[]): Promise<readonly Finding[]>
+  /** Reaches the target once, cheaply and uncached, as the role that reads; throws Fault target-unavailable or secret-missing. For readiness. */
+  ping?(connection: ConnectionDocument): Promise<void>
   /** Ends pools. */
   close(): Promise<void>
 }

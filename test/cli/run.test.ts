@@ -188,4 +188,9 @@ test('schema and connections show what the caller may see', async () => {
   expect(out).toMatch(/public\.refunds\s+select, insert \(asks\), update \(asks\)/)
   expect(out).toMatch(/email\s+text\s+pii\.email, masked: email/)
   expect(out).not.toContain('salaries')
+  const me = await console.sluice(['me'], { as: { ...support, actor: 'agent:support-bot' } })
+  expect(me.code).toBe(0)
+  const mine = (await console.sluice(['me'], { as: support })).out
+  expect(mine).toMatch(/shop \(postgres\)\n  may select on public\.orders/)
+  expect(mine).toMatch(/insert, update on public\.refunds after 1 of support-leads said yes \[support-agent\.rules\[1\]\]/)
 })
