@@ -3,7 +3,7 @@
  * harmless: no side effect, no text run as SQL, no file, network, session, large object, sequence, lock or setting, and nothing told about the server, its
  * users or objects. test/protocol/postgres/builtins.test.ts holds the list of signatures it was judged on and fails when a server has another.
  *
- * Left out on purpose, beside the obvious: `version`, `current_user`, `current_database`, `inet_*`, `pg_*` (info) · `current_setting`, `set_config` · `nextval`, `currval`,
+ * Left out on purpose, beside the obvious: `version`, `current_user`, `current_database` and what else tells of the server (`introspection` below, or nowhere) · `current_setting`, `set_config` · `nextval`, `currval`,
  * `lastval` · `txid_current` (moves a counter) · `setseed` · `query_to_xml` and its kin, `ts_stat`, `ts_rewrite`, `ts_debug` (run SQL or read the
  * catalog) · `has_*_privilege`, `to_reg*`, `obj_description` (tell what exists) · `ts_lexize`, `pg_input_is_valid` (take names as text) · every function that only serves the server itself.
  */
@@ -24,6 +24,19 @@ const blocks = {
 }
 export const functionNames: ReadonlySet<string> = new Set(Object.values(blocks).join(' ').split(' '))
 
+/**
+ * Functions and name types that only tell about the server's objects, as drivers and ORMs ask. Each is a `call` of `pg_catalog.NAME`, which a rule must name: a `*` in
+ * the schema part never does. What they tell is what the rule's author lets the caller know.
+ */
+export const introspection: ReadonlySet<string> = new Set(('version current_database current_user session_user user current_role current_catalog pg_get_constraintdef pg_get_indexdef pg_get_viewdef pg_get_expr pg_get_triggerdef pg_get_functiondef '
+  + 'pg_get_function_arguments pg_get_function_identity_arguments pg_get_function_result pg_get_function_arg_default pg_get_ruledef pg_get_partkeydef pg_get_partition_constraintdef pg_get_statisticsobjdef '
+  + 'pg_get_statisticsobjdef_columns pg_get_userbyid pg_get_serial_sequence pg_get_keywords pg_table_is_visible pg_type_is_visible pg_function_is_visible pg_operator_is_visible pg_opclass_is_visible '
+  + 'pg_collation_is_visible pg_conversion_is_visible pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible format_type obj_description col_description shobj_description pg_encoding_to_char '
+  + 'has_table_privilege has_schema_privilege has_column_privilege has_any_column_privilege has_database_privilege has_function_privilege has_sequence_privilege pg_has_role pg_relation_is_publishable pg_partition_ancestors '
+  + 'pg_partition_root pg_partition_tree pg_relation_is_updatable pg_column_is_updatable pg_is_in_recovery pg_postmaster_start_time pg_my_temp_schema pg_is_other_temp_schema pg_options_to_table pg_index_column_has_property '
+  + 'pg_index_has_property pg_indexam_has_property pg_tablespace_location pg_backend_pid pg_relation_size pg_total_relation_size pg_table_size pg_indexes_size pg_database_size aclexplode acldefault '
+  + 'to_regclass to_regtype to_regproc to_regprocedure to_regnamespace to_regrole to_regoper to_regoperator to_regcollation regclass regtype regproc regprocedure regnamespace regrole regoper regoperator regcollation').split(' '))
+
 /** Functions whose result has the type of an argument, so it is a row when the argument is. */
 export const polymorphic: ReadonlySet<string> = new Set(('any_value max min mode percentile_disc array_agg first_value last_value nth_value lag lead lower upper range_merge unnest array_append array_cat array_fill array_prepend '
   + 'array_remove array_replace array_reverse array_sample array_shuffle array_sort trim_array json_populate_record json_populate_recordset jsonb_populate_record jsonb_populate_recordset '
@@ -33,7 +46,7 @@ export const populating: ReadonlySet<string> = new Set(['json_populate_record', 
 
 /** Not here: `reg*` types (a cast looks names up, its error tells the value), `record`, pseudo-types, types of the catalog itself. `regconfig` names a text search configuration and no more. */
 export const typeNames: ReadonlySet<string> = new Set(('bool bytea char name int8 int2 int4 text json xml float4 float8 money macaddr macaddr8 inet cidr bpchar varchar date time timestamp timestamptz interval timetz bit varbit numeric uuid tsvector tsquery '
-  + 'jsonb jsonpath point lseg path box polygon line circle oid tid regconfig int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange').split(' '))
+  + 'jsonb jsonpath point lseg path box polygon line circle oid oidvector int2vector tid regconfig int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange').split(' '))
 
 /**
  * Extensions whose C functions are as harmless as the built-in ones, when not volatile: values in, value out. null: volatile ones too (they draw random
@@ -53,7 +66,7 @@ export function isTrusted(fn: { readonly extension: string | null; readonly vola
 /** Settings `show` may tell: those the gate pins or a client needs to read values. */
 export const shownSettings: ReadonlySet<string> = new Set(['timezone', 'datestyle', 'intervalstyle', 'client_encoding', 'standard_conforming_strings', 'integer_datetimes',
   'transaction_isolation', 'transaction_read_only', 'search_path', 'statement_timeout', 'bytea_output', 'extra_float_digits'])
-/** CURRENT_USER and its kin name the target's role, which the caller may not know. */
+/** CURRENT_USER and its kin name the target's role: `introspection`. */
 export const valueFunctions: ReadonlySet<string> = new Set(['SVFOP_CURRENT_DATE', 'SVFOP_CURRENT_TIME', 'SVFOP_CURRENT_TIME_N', 'SVFOP_CURRENT_TIMESTAMP', 'SVFOP_CURRENT_TIMESTAMP_N',
   'SVFOP_LOCALTIME', 'SVFOP_LOCALTIME_N', 'SVFOP_LOCALTIMESTAMP', 'SVFOP_LOCALTIMESTAMP_N', 'SVFOP_CURRENT_SCHEMA'])
 

@@ -1,9 +1,9 @@
 import type { ColumnRef, FuncCall, Node, SubLink, TypeName, WindowDef } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
-import { functionNames, valueFunctions } from './builtins.ts'
+import { functionNames, introspection, valueFunctions } from './builtins.ts'
 import { apply } from './call.ts'
 import { missing, unsupported, type Findings } from './effects.ts'
-import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, unknown, useOperator } from './names.ts'
+import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, tell, unknown, useOperator } from './names.ts'
 import type { Parsed } from './parse.ts'
 import { columnAt, itemNamed, resolve, tagsOf, touch, type Col, type Item, type Scope } from './scope.ts'
 
@@ -57,7 +57,8 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
   }
   if ('SubLink' in node) return sublink(a, node.SubLink, scope, clause)
   if ('SQLValueFunction' in node) {
-    if (!valueFunctions.has(node.SQLValueFunction.op ?? '')) throw unsupported('unknown_function', 'the target\'s role names are not told', frame.span(node.SQLValueFunction.location))
+    const { op = '', location } = node.SQLValueFunction
+    if (!valueFunctions.has(op)) tell(found, frame, op.replace(/^SVFOP_/, '').toLowerCase(), frame.span(location))
     return scalar
   }
   if ('SetToDefault' in node) return scalar
@@ -135,7 +136,7 @@ function fieldType(a: Analysis, type: number, name: string): number | null {
   const field = known?.kind === 'c' ? a.found.catalog.relations.get(known.relation)?.columns.find((c) => c.name === name) : undefined
   if (field) return field.type
   const { builtinFunctions, functions } = a.found.catalog
-  if (builtinFunctions.has(name) && !functionNames.has(name)) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, null)
+  if (builtinFunctions.has(name) && !functionNames.has(name) && !introspection.has(name)) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, null)
   const called = builtinFunctions.has(name) || [...functions.values()].some((fn) => fn.name === name)
   return called ? null : unknown
 }

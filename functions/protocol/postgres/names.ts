@@ -1,6 +1,6 @@
 import type { Node, TypeName } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
-import { functionNames, isTrusted, typeNames } from './builtins.ts'
+import { functionNames, introspection, isTrusted, typeNames } from './builtins.ts'
 import type { CatalogFunction, CatalogType, Relation } from './catalog.ts'
 import { isSystem, missing, unsupported, type Findings, type Frame } from './effects.ts'
 
@@ -28,6 +28,10 @@ export function findRelation(found: Findings, frame: Frame, schema: string | und
 /** Where a name that is nowhere would be: what a rule must cover for its absence to be told. */
 export const homeOf = (frame: Frame, schema: string | undefined): string => schema ?? frame.path[0] ?? 'public'
 
+/** A built-in function or type that tells of the server's objects: a call that a rule must name. */
+export function tell(found: Findings, frame: Frame, name: string, span: Span | null): void {
+  found.access('call', 'pg_catalog', name, frame, span, false)
+}
 interface Candidates { readonly builtin: boolean; readonly user: readonly CatalogFunction[] }
 /** Every function that could be meant by the name and the number of arguments; the types are the server's to compare. */
 export function findFunctions(found: Findings, frame: Frame, names: readonly string[], args: number, span: Span | null): Candidates {
@@ -38,7 +42,12 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
   const user = schemasOf(found, frame, schema).concat(schema === undefined ? ['pg_catalog'] : []).flatMap((place) => found.catalog.schemas.get(place)?.functions.get(name) ?? [])
     .filter((fn) => fn.oid >= 16384 && args <= (fn.variadic ? Infinity : fn.args) && args >= fn.args - fn.defaults - (fn.variadic ? 1 : 0))
   const builtin = (schema === undefined || schema === 'pg_catalog') && found.catalog.builtinFunctions.has(name)
-  if (builtin && !functionNames.has(name)) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, span)
+  if (builtin && introspection.has(name)) tell(found, frame, name, span)
+  else if (builtin && !functionNames.has(name)) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, span)
+  if (schema === 'information_schema' && name === '_pg_expandarray') {
+    found.access('call', schema, name, frame, span, false)
+    return { builtin: true, user }
+  }
   if (schema !== undefined && isSystem(schema) && !builtin) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, span)
   if (args === 1 && castByName(found, frame, schema, name, span)) return { builtin: true, user }
   if (!builtin && user.length === 0) {
@@ -52,6 +61,7 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
 function castByName(found: Findings, frame: Frame, schema: string | undefined, name: string, span: Span | null): boolean {
   if (schema === undefined && found.catalog.builtinTypes.has(name)) {
     if (typeNames.has(name)) return true
+    if (introspection.has(name)) { tell(found, frame, name, span); return true }
     throw unsupported('unknown_type', `type \`${name}\` is not one the gate knows to be harmless`, span)
   }
   found.names.types.add(name)
@@ -91,7 +101,9 @@ export function findType(found: Findings, frame: Frame, type: TypeName | undefin
   if (names.length > 2) throw refused
   if (schema === undefined || schema === 'pg_catalog') {
     if (typeNames.has(name)) return found.catalog.builtinTypes.get(name) ?? scalar
-    if (schema === 'pg_catalog' || found.catalog.builtinTypes.has(name)) throw refused
+    const own = found.catalog.builtinTypes.get(name)
+    if (own !== undefined && introspection.has(name)) { tell(found, frame, name, span); return own }
+    if (schema === 'pg_catalog' || own !== undefined) throw refused
   }
   found.names.types.add(name)
   for (const place of schemasOf(found, frame, schema)) {
