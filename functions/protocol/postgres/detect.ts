@@ -2,6 +2,7 @@ import type { DetectorName } from '../../../schema/policy.ts'
 import { detectors, type Hit } from './detectors.ts'
 import { fold } from './fold.ts'
 import type { Json } from './render.ts'
+import { traitsOf } from './traits.ts'
 
 /** Counts of what was replaced, for one answer. */
 export type Counts = Partial<Record<DetectorName, number>>
@@ -9,8 +10,6 @@ export type Counts = Partial<Record<DetectorName, number>>
 export const maxValueLength = 1024 * 1024
 export const withheld = '[withheld: too large to inspect]'
 const maxDepth = 200
-/** A value that holds neither a digit nor `@`, `-----` or a secret's letters cannot hold anything we look for. */
-const worthALook = /[^\x00-\x7f]|[0-9@]|-----|:\/\//
 
 /**
  * The second net: data that no policy classified but whose form gives it away is replaced inside the text by `[redacted: <detector>]`. Keys of
@@ -18,7 +17,6 @@ const worthALook = /[^\x00-\x7f]|[0-9@]|-----|:\/\//
  */
 export function createDetect(names: readonly DetectorName[], counts: Counts) {
   function text(value: string): string {
-    if (!worthALook.test(value)) return value
     if (value.length > maxValueLength) return withheld
     try {
       return replaced(value, names, counts)
@@ -29,6 +27,7 @@ export function createDetect(names: readonly DetectorName[], counts: Counts) {
   function json(value: Json, depth = 0): Json {
     if (typeof value === 'string') return text(value)
     if (typeof value === 'number') {
+      if (Math.abs(value) < 1e12) return value                      // too short for a card
       const found = text(String(value))
       return found === String(value) ? value : found
     }
@@ -58,9 +57,14 @@ function distinct<T>(members: readonly (readonly [string, T])[]): (readonly [str
 }
 
 function replaced(value: string, names: readonly DetectorName[], counts: Counts): string {
-  const { text, at } = fold(value)
+  const raw = traitsOf(value)
+  const { text, at } = raw.ascii ? { text: value, at: null } : fold(value)
+  const traits = raw.ascii ? raw : traitsOf(text)
   const hits: (Hit & { name: DetectorName })[] = []
-  for (const name of names) for (const hit of detectors[name](text)) hits.push({ ...hit, name })
+  for (const name of names) {
+    const { may, find } = detectors[name]
+    if (may(traits)) for (const hit of find(text, traits)) hits.push({ ...hit, name })
+  }
   if (hits.length === 0) return value
   const place = (index: number) => (at === null ? index : at[index] ?? value.length)
   hits.sort((a, b) => a.start - b.start || b.end - a.end)

@@ -1,13 +1,23 @@
 import type { DetectorName } from '../../../schema/policy.ts'
+import type { Traits } from './traits.ts'
 
 /** Half-open, in the folded text. */
 export interface Hit { readonly start: number; readonly end: number }
+interface Detector {
+  /** false: nothing can be there, by what every hit has in it. */
+  readonly may: (traits: Traits) => boolean
+  readonly find: (text: string, traits: Traits) => readonly Hit[]
+}
 /**
  * Where a kind of datum stands in a folded text. Each is linear in the text: a pattern either cannot match in two ways or is anchored on a rare
  * sign and looks a bounded way around it.
  */
-export const detectors: Readonly<Record<DetectorName, (text: string) => readonly Hit[]>> = {
-  'credit-card': cards, 'us-ssn': socials, email: emails, iban: ibans, secret: secrets,
+export const detectors: Readonly<Record<DetectorName, Detector>> = {
+  'credit-card': { may: ({ digits }) => digits >= 13, find: cards },
+  'us-ssn': { may: ({ digits }) => digits >= 9, find: socials },
+  email: { may: ({ at }) => at, find: emails },
+  iban: { may: ({ digits }) => digits >= 8, find: ibans },
+  secret: { may: ({ dashes, word }) => dashes || word >= 8, find: secrets },
 }
 
 const groups = /\d+/g
@@ -113,10 +123,14 @@ const tokens: readonly RegExp[] = [
   /(?<![\w-])pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.-]{32,64}/g, /\bnapi_[a-z0-9]{40,80}/g, /\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}/g, /(?<![\w-])hv[sb]\.[A-Za-z0-9_-]{20,255}/g, /\bAGE-SECRET-KEY-1[A-Z0-9]{58}/g,
   /(?<![\w-])eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{8,65536}\.[A-Za-z0-9_-]{0,8192}/g, /\bhttps:\/\/hooks\.slack\.com\/[A-Za-z0-9/_-]{20,255}/g,
 ]
-function secrets(text: string): Hit[] {
-  const hits = tokens.flatMap((token) => all(token, text))
-  return [...hits, ...privateKeys(text), ...passwordsInUrls(text), ...assignments(text)]
+function secrets(text: string, { dashes, colon, word, digits }: Traits): Hit[] {
+  const hits = word >= 16 ? tokens.flatMap((token) => all(token, text)) : []
+  if (dashes) hits.push(...privateKeys(text))
+  if (colon) hits.push(...passwordsInUrls(text))
+  if (digits > 0 && naming.test(text)) hits.push(...assignments(text))
+  return hits
 }
+const naming = /pass|pwd|secret|token|key|credential|authorization|bearer/i
 /** From the armour's first line to its last, or to the end of the text when that is missing. */
 function privateKeys(text: string): Hit[] {
   const hits: Hit[] = []

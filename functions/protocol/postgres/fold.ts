@@ -1,7 +1,6 @@
-/** Text as the detectors read it. `at[i]` is where `text[i]` began in what was folded; null when nothing moved. */
-export interface Folded { readonly text: string; readonly at: readonly number[] | null }
+/** Text as the detectors read it. `at[i]` is where `text[i]` began in what was folded. */
+export interface Folded { readonly text: string; readonly at: readonly number[] }
 
-const ascii = /^[\x00-\x7f]*$/
 /** Written for no eye: joiners, marks of direction, soft hyphens, variation selectors, tags. Between two digits they hide a number. */
 const invisible = /[\p{Cf}\p{Mn}\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]/u
 const digit = /\p{Nd}/u
@@ -13,9 +12,8 @@ for (const [latin, others] of Object.entries({
   '@': '﹫', '.': '。․·‧∙⋅', '-': '‐‑‒–—―−﹘﹣ー', ' ': '\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\t\n\r\v\f\u2028\u2029', ':': '։∶', _: '＿',
 })) for (const other of others) lookalikes.set(other, latin)
 
-/** Digits of every script, full-width forms and look-alikes become ASCII, what cannot be seen goes. Linear; plain ASCII is given back as it is. */
+/** Digits of every script, full-width forms and look-alikes become ASCII, what cannot be seen goes. Linear. */
 export function fold(text: string): Folded {
-  if (ascii.test(text)) return { text, at: null }
   const out: string[] = []
   const at: number[] = []
   for (let index = 0; index < text.length;) {
