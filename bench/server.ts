@@ -1,0 +1,60 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { neon } from '@neondatabase/serverless'
+import { Hono } from 'hono'
+import { createApp } from '../functions/app.ts'
+import { signedDynamo } from '../functions/aws/signed.ts'
+import { openPorts, type Place } from '../test/support/local.ts'
+
+/** One server under measurement: `node bench/server.ts <kind> <place>`. Says its port, then answers each message with its CPU use in µs so far. */
+const [kind, placeText] = [process.argv[2] ?? '', process.argv[3] ?? '{}']
+const place = JSON.parse(placeText) as Place
+
+/** Reads a JSON body and answers JSON, as little as node:http can. */
+const bare = (answer: (body: { sql: string; params?: unknown[] }) => Promise<unknown>): RequestListener => (request, response) => {
+  let text = ''
+  request.setEncoding('utf8')
+  request.on('data', (chunk: string) => { text += chunk })
+  request.on('end', () => {
+    void answer(JSON.parse(text) as { sql: string; params?: unknown[] }).then((value) => {
+      const body = JSON.stringify(value)
+      response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }).end(body)
+    })
+  })
+}
+
+function listener(): RequestListener {
+  switch (kind) {
+    case 'bare': {
+      // The same driver on the same transport (importing the engine set the driver's fetchFunction): one statement, no transaction, no checks.
+      const sql = neon(place.secrets['shop-read'] ?? '', { disableWarningInBrowsers: true })
+      const orders = { sluice: { url: `${place.neon}/sql`, maxBytes: 1 << 24, timeoutMs: 10_000, cut: false, bytes: 0 } }
+      return bare(async ({ sql: text, params }) => sql.query(text, params ?? [], { fullResults: true, fetchOptions: { ...orders, sluice: { ...orders.sluice } } }))
+    }
+    case 'gate': return getRequestListener(createApp(openPorts(place)).fetch)
+    case 'gate-no-audit': return getRequestListener(createApp({ ...openPorts(place), ledger: { ...openPorts(place).ledger, append: async () => 'stored' } }).fetch)
+    case 'put2': {
+      const dynamo = signedDynamo({ region: 'local', endpoint: place.dynamo.url, credentials: place.dynamo.credentials, now: Date.now })
+      let n = 0
+      return bare(async () => {
+        for (let i = 0; i < 2; i++) {
+          await dynamo('PutItem', {
+            TableName: 'sluice-state', ConditionExpression: 'attribute_not_exists(pk)',
+            Item: { pk: { S: `bench#${process.pid}#${++n}` }, body: { S: 'x'.repeat(500) } },
+          })
+        }
+        return { ok: true }
+      })
+    }
+    case 'nothing': return bare(async () => ({ ok: true }))
+    case 'echo': return getRequestListener(new Hono().post('/v1/connections/:connection/query', async (c) => c.json(await c.req.json())).fetch)
+    default: throw new Error(`no server ${kind}`)
+  }
+}
+
+const server = createServer(listener())
+server.keepAliveTimeout = 60_000
+server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))
+process.on('message', () => { const { user, system } = process.cpuUsage(); process.send?.({ cpu: user + system }) })
+process.on('disconnect', () => process.exit(0))
