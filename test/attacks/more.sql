@@ -1,4 +1,4 @@
--- Attacks no list has: one statement a line.
+-- Attacks no list has: one statement a line. `+`: it may come out masked; every other one is refused, or names what is not there.
 SELECT s FROM (SELECT * FROM rows_of r, unnest(r.us)) q(a, b, c, d, e, f, s)
 SELECT q.d FROM (SELECT * FROM unnest((SELECT array_agg(u) FROM users u))) q(a, b, c, d, e)
 SELECT (r.u).ssn FROM rows_of r
@@ -15,7 +15,7 @@ SELECT 'x'::spy
 SELECT spy('x')
 SELECT 'ok'::mood || ''
 SELECT mood('ok')::text
-SELECT public.users.* FROM public.users
++ SELECT public.users.* FROM public.users
 SELECT u FROM (SELECT * FROM users) u
 SELECT row_number() OVER w, id FROM users WINDOW w AS (ORDER BY salary)
 SELECT id FROM users ORDER BY 1, (SELECT ssn)
@@ -37,14 +37,14 @@ SELECT count(DISTINCT u) FROM users u
 SELECT a.id FROM users a NATURAL JOIN users b
 SELECT x FROM users u, LATERAL (SELECT u.ssn || '' AS x) l
 SELECT x.y FROM (VALUES ((SELECT ssn FROM users LIMIT 1))) x(y)
-WITH RECURSIVE t(a, b) AS (SELECT name, ssn FROM users UNION ALL SELECT b, a FROM t WHERE false) SELECT a FROM t
++ WITH RECURSIVE t(a, b) AS (SELECT name, ssn FROM users UNION ALL SELECT b, a FROM t WHERE false) SELECT a FROM t
 WITH RECURSIVE t(a, b, c) AS (SELECT 'x', 'y', ssn FROM users UNION ALL SELECT b, c, a FROM t WHERE a = 'x') SELECT a FROM t
-WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT ssn AS name FROM users) SELECT name FROM a
-WITH orders AS (SELECT ssn AS note FROM users) SELECT note FROM orders
-WITH c AS (SELECT id FROM users), users AS (SELECT 1 AS ssn) SELECT ssn FROM public.users
-SELECT note FROM (SELECT id, name, email, ssn, salary FROM users) orders(id, user_id, amount, note)
-SELECT * FROM (users JOIN orders USING (id)) AS j(a, b, c, d)
-SELECT j.d FROM (users u CROSS JOIN (SELECT 1 AS one) o) AS j(a, b, c, d)
++ WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT ssn AS name FROM users) SELECT name FROM a
++ WITH orders AS (SELECT ssn AS note FROM users) SELECT note FROM orders
++ WITH c AS (SELECT id FROM users), users AS (SELECT 1 AS ssn) SELECT ssn FROM public.users
++ SELECT note FROM (SELECT id, name, email, ssn, salary FROM users) orders(id, user_id, amount, note)
++ SELECT * FROM (users JOIN orders USING (id)) AS j(a, b, c, d)
++ SELECT j.d FROM (users u CROSS JOIN (SELECT 1 AS one) o) AS j(a, b, c, d)
 SELECT (SELECT note FROM (SELECT u.ssn AS note) q) FROM users u
 SELECT ARRAY(SELECT ssn FROM users)
 SELECT ARRAY[u] FROM users u
@@ -56,7 +56,7 @@ SELECT JSON_ARRAYAGG(ssn) FROM users
 SELECT xmlforest(ssn AS x) FROM users
 SELECT CASE id WHEN length(ssn) THEN 1 END FROM users
 SELECT coalesce(ssn, name) FROM users
-SELECT name FROM users UNION ALL SELECT ssn FROM users
++ SELECT name FROM users UNION ALL SELECT ssn FROM users
 SELECT ssn FROM users INTERSECT ALL SELECT '123-45-6789'
 SELECT name FROM users UNION ALL SELECT email FROM users ORDER BY 1
 SELECT grouping(ssn), count(*) FROM users GROUP BY ROLLUP (ssn)
@@ -76,7 +76,7 @@ SELECT users.users FROM users
 SELECT hr.payroll.ssn FROM hr.payroll
 SELECT u.* FROM ONLY users AS u ORDER BY u
 SELECT dept, ssn FROM staff
-SELECT people.*, tableoid FROM people
++ SELECT people.*, tableoid FROM people
 SELECT ssn::text FROM people
 SELECT p.ssn FROM pusers p WHERE p.ssn IS NOT NULL
 SELECT min(ssn) FROM pusers

@@ -14,7 +14,7 @@ interface Attack { readonly id: string; readonly effect: string; readonly statem
 const here = import.meta.dirname
 const lines = (file: string) => readFileSync(join(here, file), 'utf8').trim().split('\n')
 const known = lines('postgres.jsonl').map((line) => JSON.parse(line) as Attack)
-const own = lines('more.sql').filter((line) => line !== '' && !line.startsWith('--')).map((sql, i): Attack => ({ id: `own-${i + 1}`, effect: 'leak', statements: [sql] }))
+const own = lines('more.sql').filter((line) => line !== '' && !line.startsWith('--')).map((line, i): Attack => ({ id: `own-${i + 1}`, effect: line.startsWith('+ ') ? 'leak' : 'refused', statements: [line.replace(/^\+ /, '')] }))
 const canaries = ['123-45-6789', '987-65-4321', 'alice@example.com', 'bob@example.com', '91234', '45678']
 
 describe.each(majors)('on PostgreSQL %i', (major) => {
@@ -36,9 +36,10 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     if (!result.ok || refusedBy(result.value.effects) !== null) return
     const [statement] = result.value.plan.statements
     expect(statements).toHaveLength(1)
+    if (statement?.missing) return
     expect(['leak', 'dos']).toContain(effect)       // an oracle, a write or an escape is never permitted with masks
     expect(result.value.effects.readOnly).toBe(true)
-    if (effect === 'dos' || statement?.missing) return
+    if (effect === 'dos') return
     const client = new pg.Client(database.url)
     await client.connect()
     try {

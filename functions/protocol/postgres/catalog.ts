@@ -91,9 +91,13 @@ export interface CatalogType {
 export const majors: readonly number[] = [15, 16, 17, 18]
 
 type Cells = readonly unknown[]
-const num = (value: unknown): number => (typeof value === 'number' ? value : 0)
+/** JSON prints a bare `oid` as a string: a number that came as one is a query of ours gone wrong, and must not pass for none. */
+const num = (value: unknown): number => {
+  if (typeof value === 'string' && /^\d+$/.test(value)) throw new Error('a catalog number came as text')
+  return typeof value === 'number' ? value : 0
+}
 const str = (value: unknown): string => (typeof value === 'string' ? value : '')
-const nums = (value: unknown): readonly number[] => (Array.isArray(value) ? value.filter((v): v is number => typeof v === 'number') : [])
+const nums = (value: unknown): readonly number[] => (Array.isArray(value) ? value.map(num).filter((v) => v !== 0) : [])
 const flat = (value: unknown): readonly number[] => (Array.isArray(value) ? value.flatMap((v: unknown) => (Array.isArray(v) ? flat(v) : nums([v]))) : [])
 const list = (value: unknown): readonly Cells[] => (Array.isArray(value) ? value.filter((v): v is unknown[] => Array.isArray(v)) : [])
 

@@ -64,6 +64,7 @@ function computed(a: Analysis, val: Node | undefined, name: string, scope: Scope
 function originOf(a: Analysis, val: Node | undefined, scope: Scope): Col['origin'] {
   if (!val) return null
   if ('ColumnRef' in val) {
+    if (isStar(val)) return null
     const target = resolve(a.found, scope, strings(val.ColumnRef.fields), null)
     return target.kind === 'row' && target.item.oid !== null ? { relation: target.item.oid, column: 0 } : null
   }
@@ -107,10 +108,12 @@ function starOf(a: Analysis, val: Node | undefined, scope: Scope, span: Span | n
   }
   throw unsupported('row_expansion', '`(…).*` is supported on a table, an alias or a column of a row type; name the fields', span)
 }
+const isStar = (val: Node): boolean => 'ColumnRef' in val && (val.ColumnRef.fields ?? []).some((field) => 'A_Star' in field)
 /** The one column an expression is nothing but, or null. */
 function plainColumn(a: Analysis, val: Node | undefined, scope: Scope): Col | null {
   if (!val) return null
   if ('ColumnRef' in val) {
+    if (isStar(val)) return null
     const target = resolve(a.found, scope, strings(val.ColumnRef.fields), scope.frame.span(val.ColumnRef.location))
     return target.kind === 'column' ? target.col : null
   }

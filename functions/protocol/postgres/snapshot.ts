@@ -23,7 +23,7 @@ const extension = (catalog: string, oid: string): string =>
   `(select e.extname from pg_catalog.pg_depend x join pg_catalog.pg_extension e on e.oid = x.refobjid where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and x.deptype = 'e' limit 1)`
 /** Functions outside pg_catalog that an object's expressions call, by pg_depend. */
 const functionsOf = (catalog: string, oid: string): string =>
-  `(select pg_catalog.array_agg(x.refobjid) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass)`
+  `(select pg_catalog.array_agg(x.refobjid::int8) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass)`
 const columnsOf = (catalog: string, oid: string, relation: string): string =>
   `(select pg_catalog.array_agg(x.refobjsubid) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.refobjid = ${relation} and x.refobjsubid > 0)`
 
