@@ -42,7 +42,7 @@ export function abilities(policy: Policy, caller: Caller): readonly Abilities[] 
 }
 
 function rulesOf(policy: Policy, principal: Principal, connection: string, verb: 'allow' | 'deny' | 'ask' | 'reveal'): readonly Ability[] {
-  return policy.roleSet(principal).roles.flatMap((role) => role.document.rules.flatMap((rule, n) => {
+  return policy.roleSet(principal).roles.flatMap((role) => role.rules.flatMap((rule, n) => {
     const actions = rule[verb]
     if (!actions || !meets(connectionsOf(rule), connection)) return []
     const { on, columns, through, when, approval, limits } = rule

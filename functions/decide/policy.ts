@@ -4,7 +4,8 @@ import { policyDocument, type Bundle, type ConnectionDocument, type IssuerDocume
 import type { Limits } from '../../schema/effects.ts'
 import { Fault } from '../ports.ts'
 import { connectionLimits, withDefaults } from './limits.ts'
-import { compileRole, RoleSet, type Role } from './roleset.ts'
+import { indexRoles } from './lookup.ts'
+import { RoleSet } from './roleset.ts'
 
 /** A policy ready to decide by, made once per version. Immutable to its readers. */
 export interface Policy {
@@ -40,7 +41,7 @@ export function compile(bundle: Bundle): Policy {
   const filled = new Map([...connections].map(([name, document]) => [name, withDefaults(document)]))
   const grants = new Map([...filled].map(([name, document]) => [name, connectionLimits(document)]))
   grants.set('sluice', connectionLimits(null))
-  const roleSet = membership([...roles.values()].map(compileRole))
+  const roleSet = membership([...roles.values()])
   return {
     version: digest(bundle), issuers: [...issuers.values()], connections: filled, roles: new Set(roles.keys()), roleSet,
     rolesOf: (principal) => roleSet(principal).names,
@@ -62,13 +63,14 @@ function named<T extends PolicyDocument>(documents: readonly PolicyDocument[], i
 const principalsRemembered = 4096
 
 /** Principal → its roles. Principals with the same roles share one RoleSet, and so its memo. */
-function membership(roles: readonly Role[]): (principal: Principal) => RoleSet {
-  const everyone: Role[] = []
-  const groups = new Map<string, Role[]>()
-  const subjects = new Map<string, Role[]>()
-  const put = (map: Map<string, Role[]>, key: string, role: Role) => map.set(key, [...(map.get(key) ?? []), role])
+function membership(roles: readonly RoleDocument[]): (principal: Principal) => RoleSet {
+  const index = indexRoles(roles)
+  const everyone: RoleDocument[] = []
+  const groups = new Map<string, RoleDocument[]>()
+  const subjects = new Map<string, RoleDocument[]>()
+  const put = (map: Map<string, RoleDocument[]>, key: string, role: RoleDocument) => { const list = map.get(key); if (list) list.push(role); else map.set(key, [role]) }
   for (const role of roles) {
-    for (const member of role.document.members) {
+    for (const member of role.members) {
       if ('everyone' in member) everyone.push(role)
       else if ('group' in member) put(groups, member.group, role)
       else put(subjects, member.subject, role)
@@ -83,7 +85,7 @@ function membership(roles: readonly Role[]): (principal: Principal) => RoleSet {
     const held = new Set([...everyone, ...(subjects.get(principal.id) ?? []), ...principal.groups.flatMap((group) => groups.get(group) ?? [])])
     const sorted = [...held].sort((a, b) => (a.name < b.name ? -1 : 1))
     const names = sorted.map((role) => role.name).join(' ')
-    const set = byRoles.get(names) ?? new RoleSet(sorted)
+    const set = byRoles.get(names) ?? new RoleSet(sorted, index)
     if (byPrincipal.size >= principalsRemembered) { byPrincipal.clear(); byRoles.clear() }
     byRoles.set(names, set)
     byPrincipal.set(key, set)

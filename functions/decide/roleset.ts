@@ -1,10 +1,6 @@
 import { actionGroups, type ActionName, type RoleDocument, type RuleDocument } from '../../schema/policy.ts'
 import { connectionsOf, type Rule } from './rule.ts'
-import { indexRole, search, type RoleIndex, type Verb } from './lookup.ts'
-
-/** A role with its index, built once a policy version. */
-export interface Role { readonly name: string; readonly document: RoleDocument; readonly index: RoleIndex }
-export const compileRole = (document: RoleDocument): Role => ({ name: document.name, document, index: indexRole(document) })
+import { search, type Index, type Verb } from './lookup.ts'
 
 /** The rules that cover one access, before any condition is asked; of rules that say the same, one. In order of role name and position. */
 export type Candidates = Readonly<Record<Verb, readonly Rule[]>>
@@ -19,11 +15,15 @@ const memoNameLength = 200
  */
 export class RoleSet {
   readonly names: readonly string[]
-  readonly roles: readonly Role[]
+  readonly roles: readonly RoleDocument[]
+  readonly #index: Index
+  readonly #held: ReadonlySet<string>
   readonly #memo = new Map<string, Candidates>()
   readonly #offers = new Map<string, readonly string[]>()
-  constructor(roles: readonly Role[]) {
+  constructor(roles: readonly RoleDocument[], index: Index) {
     this.roles = roles
+    this.#index = index
+    this.#held = new Set(roles.map((role) => role.name))
     this.names = roles.map((role) => role.name)
   }
 
@@ -40,12 +40,10 @@ export class RoleSet {
 
   #collect(connection: string, action: ActionName | 'reveal', name: string, system: boolean): Candidates {
     const distinct: Record<Verb, Map<string, Rule>> = { allow: new Map(), deny: new Map(), ask: new Map(), reveal: new Map() }
-    for (const role of this.roles) {
-      search(role.index, connection, action, name, system, ({ verb, rule }) => {
-        const known = distinct[verb].get(rule.content)
-        if (!known || before(rule.name, known.name)) distinct[verb].set(rule.content, rule)
-      })
-    }
+    search(this.#index, { roles: this.#held, connection, action, name, system }, ({ verb, rule }) => {
+      const known = distinct[verb].get(rule.content)
+      if (!known || before(rule.name, known.name)) distinct[verb].set(rule.content, rule)
+    })
     const list = (verb: Verb) => [...distinct[verb].values()].sort((a, b) => (before(a.name, b.name) ? -1 : 1))
     return { allow: list('allow'), deny: list('deny'), ask: list('ask'), reveal: list('reveal') }
   }
@@ -57,7 +55,7 @@ export class RoleSet {
     if (known) return known
     const names = new Set<string>()
     for (const role of this.roles) {
-      for (const rule of role.document.rules) {
+      for (const rule of role.rules) {
         if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action)) rule.on?.forEach((name) => names.add(name))
       }
     }

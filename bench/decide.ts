@@ -1,0 +1,62 @@
+import { decide } from '../functions/decide/decide.ts'
+import { compile } from '../functions/decide/policy.ts'
+import type { Caller } from '../schema/caller.ts'
+import type { Effects } from '../schema/effects.ts'
+import { policyDocument, type Bundle } from '../schema/policy.ts'
+
+/**
+ * CPU µs a decision at 10 and at 10 000 rules, lowest of 9 interleaved rounds: `node bench/decide.ts`. `fresh` asks for another table each time,
+ * so that no memo helps; `same` is the statement a program repeats. Both go through everything decide does, masks and limits included.
+ */
+type Layout = (n: number) => readonly { readonly roles: number; readonly on: (i: number) => string }[]
+const only = process.argv[2]
+const layouts: Readonly<Record<string, Layout>> = {
+  'exact, one role': () => [{ roles: 1, on: (i) => `public.t${i}` }],
+  'exact, many roles': (n) => [{ roles: n, on: (i) => `public.t${i}` }],
+  'wildcard, one role': () => [{ roles: 1, on: (i) => `public.t${i}_*` }],
+  'wildcard, all match': () => [{ roles: 1, on: () => 'public.*' }],
+  'wildcard, suffixes': () => [{ roles: 1, on: (i) => `*.t${i}` }],
+}
+
+function bundle(n: number, { roles, on }: ReturnType<Layout>[number]): Bundle {
+  const rules = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ allow: ['select'], connection: 'shop', on: [on(from + i)] }))
+  const shop = { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secrets: { read: 'x' }, classify: { 'public.t1.email': 'pii.email' }, mask: { 'pii.email': 'email' } }
+  const each = n / roles
+  const documents = [shop, ...Array.from({ length: roles }, (_, r) => ({ version: 1, kind: 'role', name: `r${r}`, members: [{ group: 'g' }], rules: rules(r * each, (r + 1) * each) }))]
+  return { documents: documents.map((document, i) => ({ path: `${i}.yaml`, document: policyDocument.parse(document) })) }
+}
+
+const caller: Caller = { issuer: 'i', subject: { id: 'agent:x', kind: 'agent', groups: ['g'] }, actors: [], person: false, claims: {}, expiresAt: 0 }
+const effects = (name: string): Effects => ({
+  accesses: [{ action: 'select', resource: name, columns: ['id', 'email'], system: false, via: [], statement: 0, span: null }],
+  shown: [{ dataClass: 'pii.email', resource: name, column: 'email', statement: 0, span: null, output: 0 }], used: [], readOnly: true, fingerprint: '',
+})
+
+function prepare(n: number, layout: Layout) {
+  const [shape] = layout(n)
+  if (!shape) throw new Error('no layout')
+  const policy = compile(bundle(n, shape))
+  const table = (i: number) => { const name = shape.on(i); return name === 'public.*' ? `public.x${i}` : name.replace('_*', '_a').replace('*', 'public') }
+  const statements = Array.from({ length: 20_000 }, (_, i) => effects(table(i % n)))
+  return (fresh: boolean, times: number) => {
+    const before = process.cpuUsage()
+    for (let i = 0; i < times; i++) {
+      const what = statements[fresh ? (i * 7919) % statements.length : 3]
+      if (what && decide(policy, { caller, connection: 'shop', effects: what, reveal: [], context: { purpose: null, session: null, time: 0 } }).kind !== 'permit') throw new Error('not permitted')
+    }
+    const used = process.cpuUsage(before)
+    return (used.user + used.system) / times
+  }
+}
+
+const rows: string[] = []
+for (const [name, layout] of Object.entries(layouts)) {
+  const [few, many] = [prepare(10, layout), prepare(10_000, layout)]
+  for (const fresh of [false, true]) {
+    few(fresh, 20_000); many(fresh, 20_000)
+    let [a, b] = [Infinity, Infinity]
+    for (let round = 0; round < 9; round++) { a = Math.min(a, few(fresh, 20_000)); b = Math.min(b, many(fresh, 20_000)) }
+    rows.push(`${name.padEnd(22)} ${(fresh ? 'fresh' : 'same').padEnd(6)} ${a.toFixed(2).padStart(7)} µs  ${b.toFixed(2).padStart(7)} µs  × ${(b / a).toFixed(2)}`)
+  }
+}
+process.stdout.write(`${'decision'.padEnd(29)}  10 rules  10 000 rules\n${rows.join('\n')}\n`)
