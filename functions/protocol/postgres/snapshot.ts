@@ -10,13 +10,17 @@ const parts = (oids: string): string => `
   union all select a.attrelid, 'a', a.attnum::int4::oid, a.xmin::text from pg_catalog.pg_attribute a where a.attnum > 0 and ${oids.replaceAll('@', 'a.attrelid')}
   union all select d.adrelid, 'd', d.oid, d.xmin::text from pg_catalog.pg_attrdef d where ${oids.replaceAll('@', 'd.adrelid')}
   union all select r.ev_class, 'r', r.oid, r.xmin::text from pg_catalog.pg_rewrite r where ${oids.replaceAll('@', 'r.ev_class')}
-  union all select t.tgrelid, 't', t.oid, t.xmin::text from pg_catalog.pg_trigger t where ${oids.replaceAll('@', 't.tgrelid')}
+  union all select g.tgrelid, 't', g.oid, g.xmin::text from pg_catalog.pg_trigger g where ${oids.replaceAll('@', 'g.tgrelid')}
   union all select p.polrelid, 'p', p.oid, p.xmin::text from pg_catalog.pg_policy p where ${oids.replaceAll('@', 'p.polrelid')}
   union all select k.conrelid, 'k', k.oid, k.xmin::text from pg_catalog.pg_constraint k where k.conrelid <> 0 and ${oids.replaceAll('@', 'k.conrelid')}
   union all select k.confrelid, 'f', k.oid, k.xmin::text from pg_catalog.pg_constraint k where k.confrelid <> 0 and ${oids.replaceAll('@', 'k.confrelid')}
   union all select i.indrelid, 'i', i.indexrelid, i.xmin::text from pg_catalog.pg_index i where ${oids.replaceAll('@', 'i.indrelid')}
   union all select h.inhparent, 'h', h.inhrelid, h.xmin::text from pg_catalog.pg_inherits h where ${oids.replaceAll('@', 'h.inhparent')}`
 const print = `pg_catalog.md5(pg_catalog.string_agg(part || id::text || ':' || version, ',' order by part, id))`
+
+/** A type's row, its domain checks, and what describes the columns of a row type. */
+const typeVersion = (columns: string): string =>
+  `t.xmin::text || coalesce((select pg_catalog.string_agg(k.oid::text || ':' || k.xmin::text, ',' order by k.oid) from pg_catalog.pg_constraint k where k.contypid = t.oid), '') || coalesce(${columns}, '')`
 
 const user = `n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast\\_temp\\_%'`
 const extension = (catalog: string, oid: string): string =>
@@ -74,7 +78,7 @@ union all
 select 'type', pg_catalog.json_build_array(t.oid::int8, n.nspname, t.typname, t.typtype, t.typrelid::int8, t.typbasetype::int8, case when t.typcategory = 'A' then t.typelem::int8 else 0 end,
     case t.typtype when 'd' then (select pg_catalog.json_agg(${functionsOf('pg_constraint', 'k.oid')}) from pg_catalog.pg_constraint k where k.contypid = t.oid)
       when 'r' then (select pg_catalog.json_build_array(pg_catalog.json_build_array(r.rngcanonical::oid::int8, r.rngsubdiff::oid::int8)) from pg_catalog.pg_range r where r.rngtypid = t.oid) end,
-    (select r.rngsubtype::int8 from pg_catalog.pg_range r where r.rngtypid = t.oid), t.xmin::text)::text
+    (select r.rngsubtype::int8 from pg_catalog.pg_range r where r.rngtypid = t.oid), ${typeVersion('(select print from prints where relation = t.typrelid)')})::text
   from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid >= 16384 and n.nspname <> 'pg_toast'`
 
 /**
@@ -91,6 +95,6 @@ select pg_catalog.md5(pg_catalog.string_agg(line, ';' order by line collate pg_c
   union all select 'p' || p.oid::text || '=' || p.xmin::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where (p.proname = any($4::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])) or p.oid = any($7::pg_catalog.oid[])
   union all select 'o' || o.oid::text || '=' || o.xmin::text from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace where o.oprname = any($5::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])
-  union all select 't' || t.oid::text || '=' || t.xmin::text from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+  union all select 't' || t.oid::text || '=' || ${typeVersion(`(select ${print} from (${parts('@ = t.typrelid')}) every)`)} from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
     where (t.typname = any($6::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])) or t.oid = any($8::pg_catalog.oid[])
 ) lines`
