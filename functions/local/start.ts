@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { resolve } from 'node:path'
 import { createProgress } from './progress.ts'
-import { startStack, type StackOptions } from './stack.ts'
+import type { StackOptions } from './stack.ts'
 
 /** The entry of `npm start`. Options: CONTRACT.md section 1, and `--state DIR` for where the state lives. Exit code 0 after a clean stop, 1 otherwise. */
 const usage = 'npm start -- [--policy DIR] [--issuer FILE | --unsafe-local-identity] [--ephemeral | --state DIR]'
@@ -52,6 +52,7 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(1), patienceMs).unref()      // a part that does not stop must not keep the rest
   })
   const options = readOptions(abort.signal)
+  const { startStack } = await import('./stack.ts')            // after the options: what is wrong with them is said at once
   const stack = await startStack(options)
   banner(stack.url, options.policy)
   const why = await Promise.race([stopped, stack.ended])
