@@ -39,6 +39,9 @@ describe.each(majors)('over the corpus, on PostgreSQL %i', (major) => {
   test('the server never reaches more than the analysis said', () => {
     expect(of('disagreed', 'crashed')).toEqual([])
   })
+  test('the server returns the columns the plan says it returns', () => {
+    expect(of('unconfirmed')).toEqual([])
+  })
   test('most of it is understood', () => {
     const refused = of('refused')
     console.log(`refused ${refused.length} of ${verdicts.length}:\n${refused.map(({ at, why }) => `  ${at} ${String(why)}`).join('\n')}`)

@@ -1,25 +1,28 @@
 import type { ConnectionDocument } from '../../schema/policy.ts'
-import type { Query } from '../../schema/request.ts'
+import type { Param, Query } from '../../schema/request.ts'
 import type { createClassifier } from '../../functions/protocol/postgres/classify.ts'
-import type { PostgresPlan } from '../../functions/protocol/postgres/plan.ts'
+import type { Refusal } from '../../schema/refusal.ts'
 import { askRewriter, ServerError, type Said } from '../support/oracle.ts'
-import { unsaid, type Allowed } from './compare.ts'
+import { unconfirmed, unsaid, type Allowed } from './compare.ts'
 import { nameOf } from './names.ts'
 import type { Opened } from './session.ts'
 
 /**
  * `agreed`: what the server reaches is a subset of what the analysis said. `refused`: the analysis would not have it. `disagreed`: the server
- * reaches more; there must be none. `rejected`: the server would not have it either. `unlabelled`: the oracle cannot say (no PREPARE for it).
+ * reaches more; there must be none. `unconfirmed`: it reaches no more, but returns other columns or origins than the plan says, so execution would
+ * withhold the answer and raise the alarm. `rejected`: the server would not have it either. `unlabelled`: the oracle cannot say (no PREPARE for it).
  */
-export type Outcome = 'agreed' | 'refused' | 'disagreed' | 'rejected' | 'unlabelled' | 'crashed'
+export type Outcome = 'agreed' | 'refused' | 'disagreed' | 'unconfirmed' | 'rejected' | 'unlabelled' | 'crashed'
 export interface Verdict { readonly outcome: Outcome; readonly reason: string; readonly missing: readonly string[]; readonly sql: string }
 
-export const queryOf = (sql: string): Query => ({
-  statements: [{ sql, params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'array', maxRows: null,
+export const queryOf = (sql: string, params: readonly Param[] = []): Query => ({
+  statements: [{ sql, params }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'array', maxRows: null,
 })
 export const connectionOf = (searchPath: readonly string[], more: Partial<ConnectionDocument> = {}): ConnectionDocument => ({
   version: 1, kind: 'connection', name: `oracle-${searchPath.join('.')}`.toLowerCase(), engine: 'postgres', secret: 'oracle', searchPath: [...searchPath], ...more,
 })
+
+const because = ({ slug, reason, detail }: Refusal) => `${slug} ${reason}: ${detail}`
 
 /** Judges statements on whatever session is given; the catalog it learnt is forgotten when told that it changed. */
 export function createJudge(create: typeof createClassifier, allowed: Allowed) {
@@ -50,11 +53,16 @@ export function createJudge(create: typeof createClassifier, allowed: Allowed) {
       return of('rejected', error.sqlstate)
     }
     try {
-      const result = await classifier.classify(connection, queryOf(sql))
-      if (!result.ok) return of('refused', `${result.refusal.slug} ${result.refusal.reason}: ${result.refusal.detail}`)
-      const plan = result.value.plan as PostgresPlan
-      const missing = unsaid(said, names, result.value.effects, plan.statements[0]?.outputs ?? null, allowed)
-      return missing.length === 0 ? of('agreed', '') : of('disagreed', missing.map((line) => line.split(' ')[0] ?? '').join(' '), missing)
+      let result = await classifier.classify(connection, queryOf(sql))
+      const wanted = !result.ok && result.refusal.reason === 'parameter_count' ? /has (\d+) parameters/.exec(result.refusal.detail)?.[1] : undefined
+      if (wanted !== undefined) result = await classifier.classify(connection, queryOf(sql, Array.from({ length: Number(wanted) }, () => null)))
+      if (!result.ok) return of('refused', because(result.refusal))
+      const planned = result.value.plan.statements[0]
+      if (planned?.missing !== undefined) return of('refused', because(planned.missing))
+      const missing = unsaid(said, names, result.value.effects, allowed)
+      if (missing.length > 0) return of('disagreed', '', missing)
+      const unlike = unconfirmed(said, planned?.outputs ?? null)
+      return unlike.length > 0 ? of('unconfirmed', '', unlike) : of('agreed', '')
     } catch (error) {
       return of('crashed', error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error))
     }

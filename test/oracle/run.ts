@@ -81,7 +81,7 @@ function report(): void {
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `oracle-${major}-${wanted.join('-')}.json`)
   writeFileSync(path, JSON.stringify(rows, null, 1))
-  const outcomes: readonly Outcome[] = ['agreed', 'refused', 'disagreed', 'crashed', 'rejected', 'unlabelled']
+  const outcomes: readonly Outcome[] = ['agreed', 'refused', 'disagreed', 'unconfirmed', 'crashed', 'rejected', 'unlabelled']
   const parts = [...new Set(rows.map(({ part }) => part))]
   console.log(['statements'.padEnd(16), ...outcomes, 'all'].map((head) => head.padStart(11)).join(''))
   for (const part of parts) {
@@ -96,8 +96,11 @@ function report(): void {
   console.log('\nrefused, by reason')
   for (const [reason, count] of histogram('refused', ({ reason }) => reason.replaceAll(/`[^`]*`/g, '`…`')).slice(0, 40)) console.log(`${String(count).padStart(7)}  ${reason}`)
   const wrong = rows.filter(({ outcome }) => outcome === 'disagreed' || outcome === 'crashed')
-  if (wrong.length > 0) console.log('\ndisagreed, and how to see it again')
-  for (const [what, count] of histogram('disagreed', ({ missing }) => missing.map((line) => line.replace(/\d+/g, 'n')).join('; ')).slice(0, 40)) console.log(`${String(count).padStart(7)}  ${what.slice(0, 300)}`)
+  for (const outcome of ['disagreed', 'unconfirmed'] as const) {
+    console.log(`\n${outcome}`)
+    for (const [what, count] of histogram(outcome, ({ missing }) => missing.map((line) => line.replaceAll(/\d+/g, 'n')).join('; ')).slice(0, 40)) console.log(`${String(count).padStart(7)}  ${what.slice(0, 300)}`)
+  }
+  if (wrong.length > 0) console.log('\nhow to see them again')
   for (const row of wrong.slice(0, 50)) console.log(`${row.at}: ${row.missing.join('; ') || row.reason.split('\n')[0]}\n   ${row.sql.replaceAll(/\s+/g, ' ').slice(0, 200)}\n   ${row.again}`)
   console.log(`\n${path}`)
   if (wrong.length > 0) process.exitCode = 1
