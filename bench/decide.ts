@@ -9,7 +9,6 @@ import { policyDocument, type Bundle } from '../schema/policy.ts'
  * so that no memo helps; `same` is the statement a program repeats. Both go through everything decide does, masks and limits included.
  */
 type Layout = (n: number) => readonly { readonly roles: number; readonly on: (i: number) => string }[]
-const only = process.argv[2]
 const layouts: Readonly<Record<string, Layout>> = {
   'exact, one role': () => [{ roles: 1, on: (i) => `public.t${i}` }],
   'exact, many roles': (n) => [{ roles: n, on: (i) => `public.t${i}` }],

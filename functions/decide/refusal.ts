@@ -68,7 +68,7 @@ export function refuseReveal(shown: Shown, mask: string, who: string): Refusal {
 export function approvalRequired(demands: readonly Demand[], first: { readonly action: string; readonly resource: string } | null): Refusal {
   const who = demands.map((demand) => `${demand.quorum === 1 ? 'one' : demand.quorum} of ${list(demand.by)}`).join(' and ')
   return refusal({
-    reason: 'approval_required', next: 'request', ...(first ?? {}), rule: demands.map((demand) => demand.rule).join(', '),
+    reason: 'approval_required', next: 'request', ...first, rule: demands.map((demand) => demand.rule).join(', '),
     detail: `${first ? `\`${first.action}\` on ${quote(first.resource)}` : 'this call'} needs the approval of ${who}`,
   })
 }

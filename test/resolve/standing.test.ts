@@ -5,9 +5,9 @@ import type { Bundle } from '../../schema/policy.ts'
 
 /** A store whose every answer the test decides; what it does not use throws. */
 function world() {
-  const state = { now: 1_000_000, reads: 0, loads: 0, compiled: 0, alarms: [] as string[], pointer: async (): Promise<Pointer | null> => at('v1'), load: async (_: string): Promise<Bundle> => ({ documents: [] }) }
+  const state = { now: 1_000_000, reads: 0, loads: 0, compiled: 0, alarms: [] as string[], pointer: async (): Promise<Pointer | null> => at('v1'), load: async (): Promise<Bundle> => ({ documents: [] }) }
   const no = () => { throw new Error('not here') }
-  const policies: PolicyStore = { pointer: () => { state.reads++; return state.pointer() }, load: (version) => { state.loads++; loaded = version; return state.load(version) }, apply: no, lock: no, unlock: no }
+  const policies: PolicyStore = { pointer: () => { state.reads++; return state.pointer() }, load: (version) => { state.loads++; loaded = version; return state.load() }, apply: no, lock: no, unlock: no }
   let loaded = ''
   const standing = createStanding({ now: () => state.now, policies, alarm: (what) => { state.alarms.push(what) } }, () => { state.compiled++; if (loaded === 'bad') throw new Error('no policy'); return loaded })
   const current = async () => { const got = await standing.current(); return got.ok ? `${got.value.policy}${got.value.locks.map((lock) => `+${lock.target}`).join('')}` : got.refusal.reason }
