@@ -44,7 +44,7 @@ interface Known {
 /** One statement's, as statement 0. */
 interface Facts {
   readonly accesses: Effects['accesses']; readonly shown: readonly Shown[]; readonly used: readonly Used[]
-  readonly readOnly: boolean; readonly parameters: number; readonly reached: readonly Reached[]; readonly reach: Reach; readonly guard: Guard; readonly lines: readonly string[]
+  readonly readOnly: boolean; readonly parameters: number; readonly reached: readonly Reached[]; readonly reach: Reach; readonly guard: Guard; readonly lines: readonly string[]; readonly fingerprint: string
   readonly statement: Omit<PlannedStatement, 'params'>
 }
 const maxFacts = 2000
@@ -53,6 +53,7 @@ const missingRefreshMs = 1000
 
 export function createClassifier({ read, now }: Reader): Classifier {
   const connections = new Map<string, Promise<Known>>()
+  const keys = new WeakMap<ConnectionDocument, string>()
 
   async function load(connection: ConnectionDocument, key: string): Promise<Known> {
     const readAt = now()
@@ -67,11 +68,11 @@ export function createClassifier({ read, now }: Reader): Classifier {
     return { key, catalog, classes: createClasses(catalog, connection), views, readAt, facts: new Map() }
   }
   function known(connection: ConnectionDocument): Promise<Known> {
-    const key = JSON.stringify([connection.classify, connection.searchPath, connection.mask, connection.secret, connection.secrets])
+    let key = keys.get(connection)
+    if (key === undefined) keys.set(connection, key = JSON.stringify([connection.classify, connection.searchPath, connection.mask, connection.secret, connection.secrets]))
+    const wanted = key
     const there = connections.get(connection.name)
-    const current = there ? there.then((k) => (k.key === key ? k : renew(connection, key))) : renew(connection, key)
-    if (!there) return current
-    return current
+    return there ? there.then((k) => (k.key === wanted ? k : renew(connection, wanted))) : renew(connection, wanted)
   }
   function renew(connection: ConnectionDocument, key: string): Promise<Known> {
     const loading = load(connection, key)
@@ -158,20 +159,24 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
 }
 function factsFrom(found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
   const reach = reachOf(found)
-  const guard = makeGuard(found.catalog, reach)
+  const lines = linesOf(found.catalog, reach)
   return {
-    accesses: found.accesses, shown, used: found.used, readOnly: found.readOnly, parameters: found.parameters, reach, guard, lines: linesOf(found.catalog, reach), statement,
+    accesses: found.accesses, shown, used: found.used, readOnly: found.readOnly, parameters: found.parameters, reach, guard: makeGuard(reach, lines), lines, fingerprint: fingerprintOf([lines]), statement,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
 }
 
+const fingerprintOf = (lines: readonly (readonly string[])[]): string => createHash('sha256').update(JSON.stringify(lines)).digest('hex')
+
 /** Several statements' facts as one plan: indexes moved, what is reached joined. */
 function assemble(state: Known, connection: ConnectionDocument, query: Query, all: readonly Facts[]): Plan & { readonly plan: PostgresPlan } {
+  const [only] = all
+  const joined = () => { const reach = joinReach(all.map((facts) => facts.reach)); return makeGuard(reach, linesOf(state.catalog, reach)) }
   const numbered = <T extends { readonly statement: number }>(items: readonly T[], statement: number): readonly T[] => (statement === 0 ? items : items.map((item) => ({ ...item, statement })))
   const effects: Effects = {
     accesses: all.flatMap((facts, i) => numbered(facts.accesses, i)), shown: all.flatMap((facts, i) => numbered(facts.shown, i)), used: all.flatMap((facts, i) => numbered(facts.used, i)),
     readOnly: all.every((facts) => facts.readOnly),
-    fingerprint: createHash('sha256').update(JSON.stringify(all.map((facts) => facts.lines))).digest('hex'),
+    fingerprint: only && all.length === 1 ? only.fingerprint : fingerprintOf(all.map((facts) => facts.lines)),
   }
   const reached = new Map<number, Reached>()
   for (const relation of all.flatMap((facts) => facts.reached)) reached.set(relation.oid, { ...relation, written: relation.written || reached.get(relation.oid)?.written === true })
@@ -182,14 +187,13 @@ function assemble(state: Known, connection: ConnectionDocument, query: Query, al
     const outputs = offset === 0 ? statement.outputs : statement.outputs?.map((output) => ({ ...output, shown: output.shown.map((n) => n + offset) })) ?? null
     return { ...statement, outputs, params: query.statements[i]?.params ?? [] }
   })
-  const [only] = all
   return {
     effects,
     plan: {
       connection: connection.name, statements, isolation: query.isolation, catalog: state.catalog,
       relations: [...reached.values()].sort((a, b) => a.oid - b.oid),   // one order for all, so that two callers' locks cannot wait for each other
       plain: effects.shown.length === 0 && effects.used.length === 0, readOnly: effects.readOnly,
-      guard: only && all.length === 1 ? only.guard : makeGuard(state.catalog, joinReach(all.map((facts) => facts.reach))),
+      guard: only && all.length === 1 ? only.guard : joined(),
     },
   }
 }

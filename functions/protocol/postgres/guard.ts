@@ -36,6 +36,10 @@ export function joinReach(all: readonly Reach[]): Reach {
   }
 }
 
+/** As collation "C" has it: bytes of UTF-8, which for other than ASCII is not the order of UTF-16 units. */
+const byBytes = (a: string, b: string): number => (a === b ? 0 : isAscii(a) && isAscii(b) ? (a < b ? -1 : 1) : Buffer.compare(Buffer.from(a), Buffer.from(b)))
+// oxlint-disable-next-line no-control-regex
+const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text)
 /** The lines `guardText` makes of the live catalog, made of ours. Also what an approval's fingerprint is taken over. */
 export function linesOf(catalog: Catalog, reach: Reach): string[] {
   const places = reach.schemas.flatMap((name) => catalog.schemas.get(name) ?? [])
@@ -49,14 +53,14 @@ export function linesOf(catalog: Catalog, reach: Reach): string[] {
     ...[...functions.values()].map((fn) => `p${fn.oid}=${fn.version}`),
     ...places.flatMap((place) => reach.names.operators.flatMap((name) => (place.operators.get(name) ?? []).map((o) => `o${o.oid}=${o.version}`))),
     ...[...types.values()].map((type) => `t${type.oid}=${type.version}`),
-  ].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  ].sort(byBytes)
 }
-export function makeGuard(catalog: Catalog, reach: Reach): Guard {
+export function makeGuard(reach: Reach, lines: readonly string[]): Guard {
   const { names } = reach
   return {
     sql: guardText,
     params: [reach.relations.map(String), [...reach.schemas], [...names.relations], [...names.functions], [...names.operators], [...names.types], reach.functions.map(String), reach.types.map(String)],
-    expected: createHash('md5').update(linesOf(catalog, reach).join(';')).digest('hex'),
+    expected: createHash('md5').update(lines.join(';')).digest('hex'),
   }
 }
 /** One row, one column `fingerprint`, to be compared with `expected` as text. Reads pg_catalog only, so any role may run it; locks nothing. */

@@ -27,6 +27,9 @@ let instance: Promise<Grammar> | undefined
 function instantiate(): Promise<Grammar> {
   compiled ??= new WebAssembly.Module(grammar)
   const module = compiled
+  // emscripten's loader reads `__dirname`, to find a file that we hand it ourselves; an ES module bundle has no such name
+  const scope: { __dirname?: string } = globalThis as { __dirname?: string }
+  scope.__dirname ??= ''
   return load({
     instantiateWasm: (imports, done) => { const made = new WebAssembly.Instance(module, imports); done(made, module); return made.exports },
     print: () => {}, printErr: () => {},
@@ -74,8 +77,9 @@ const reword = (message: string): string => message.replace(/"([^"]*)"/g, '`$1`'
 async function tree(sql: string): Promise<Result<unknown>> {
   instance ??= instantiate()
   const current = instance
+  const pg = await current   // a grammar that cannot be loaded is a fault, not a statement's
   try {
-    return ok(run(await current, sql))
+    return ok(run(pg, sql))
   } catch (error) {
     if (error instanceof GrammarError) {
       const start = [...sql].slice(0, error.position).join('').length   // the position counts code points

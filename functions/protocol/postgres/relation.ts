@@ -69,7 +69,7 @@ export function columnsOf({ found }: Analysis, relation: Relation, handle: Handl
     }
   })
 }
-const distinct = <T>(items: readonly T[]): T[] => [...new Map(items.map((item) => [JSON.stringify(item), item])).values()]
+const distinct = <T>(items: readonly T[]): readonly T[] => (items.length < 2 ? items : [...new Map(items.map((item) => [JSON.stringify(item), item])).values()])
 
 /** Partitions and inheritance children, however deep: read or written with the parent, each an access of its own through it. */
 export function descend(found: Findings, relation: Relation, frame: Frame, span: Span | null, action: 'select' | 'update' | 'delete' | 'insert' | 'truncate'): Handle[] {

@@ -83,7 +83,7 @@ export function checkSyntax(root: Node, span: (byte: number | undefined) => Span
   for (let item = todo.pop(); item; item = todo.pop()) {
     const { value, depth } = item
     if (depth > maxDepth) return no('too_deep', `the statement is nested more than ${maxDepth} deep`, item.near)
-    if (Array.isArray(value)) { for (const element of value) todo.push({ ...item, value: element, depth: depth + 1 }); continue }
+    if (Array.isArray(value)) { for (const element of value) todo.push({ value: element, kind: item.kind, depth: depth + 1, near: item.near }); continue }
     if (!isStruct(value)) return no('unknown_syntax', 'the statement has a part the gate does not know', item.near)
     const keys = Object.keys(value)
     if (item.kind === null) {

@@ -6,7 +6,8 @@ import type { Query, Param } from '../../../schema/request.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
 import type { TestDatabase } from '../../support/postgres.ts'
 
-export const batchOf = (...statements: readonly (string | { sql: string; params: Param[] })[]): Query => ({
+type Statements = (string | { sql: string; params: Param[] })[]
+export const batchOf = (...statements: Statements): Query => ({
   statements: statements.map((one) => (typeof one === 'string' ? { sql: one, params: [] } : one)), batch: statements.length > 1, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null,
 })
 
@@ -15,19 +16,19 @@ export function analysisOf(database: Pick<TestDatabase, 'query'>, document: Part
   const connection: ConnectionDocument = { version: 1, kind: 'connection', name: 'tested', engine: 'postgres', secret: 'tested', ...document }
   let reads = 0
   const classifier = createClassifier({ read: async (_, sql, params) => { reads++; return (await database.query(sql, params)).rows as Record<string, unknown>[] }, now })
-  const ask = (...statements: Parameters<typeof batchOf>) => classifier.classify(connection, batchOf(...statements))
-  async function plan(...statements: Parameters<typeof batchOf>): Promise<{ effects: Effects; plan: PostgresPlan }> {
+  const ask = (...statements: Statements) => classifier.classify(connection, batchOf(...statements))
+  async function plan(...statements: Statements): Promise<{ effects: Effects; plan: PostgresPlan }> {
     const result = await ask(...statements)
     if (!result.ok) throw new Error(`refused: ${result.refusal.reason}: ${result.refusal.detail}`)
     return result.value
   }
-  async function refusal(...statements: Parameters<typeof batchOf>): Promise<Refusal> {
+  async function refusal(...statements: Statements): Promise<Refusal> {
     const result = await ask(...statements)
     if (result.ok) throw new Error(`not refused: ${JSON.stringify(result.value.effects)}`)
     return result.refusal
   }
   /** `select public.t(a,b) via v` a line, sorted. */
-  const accesses = async (...statements: Parameters<typeof batchOf>): Promise<string[]> => (await plan(...statements)).effects.accesses
+  const accesses = async (...statements: Statements): Promise<string[]> => (await plan(...statements)).effects.accesses
     .map(({ action, resource, columns, via, part }) => `${action} ${resource}${columns ? `(${columns.join(',')})` : ''}${via.length ? ` ${part ? 'part of' : 'via'} ${via.join(' > ')}` : ''}`).sort()
   /** Per output column, the classified columns it shows: `[]`, `['users.ssn']`. */
   const shown = async (sql: string): Promise<string[][]> => {
