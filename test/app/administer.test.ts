@@ -148,3 +148,13 @@ test('a store that does not say whether it locked: unknown', async () => {
   Object.assign(world.ports.policies, { lock: async () => { throw new Fault('store-unavailable', 'timeout') } })
   expect((await (await as(platform)).call('PUT', '/v1/locks/connection:shop', {})).status).toBe(502)
 })
+
+test('a lock that cannot be recorded is not set, nor lifted', async () => {
+  const { world, as } = createGateway()
+  const admin = await as(platform)
+  expect((await admin.call('PUT', '/v1/locks/connection:shop', {})).status).toBe(200)
+  world.broken.add('ledger')
+  expect((await admin.call('PUT', '/v1/locks/everything', {})).status).toBe(503)
+  expect((await admin.call('DELETE', '/v1/locks/connection:shop')).status).toBe(503)
+  expect(world.pointer()?.locks.map(({ target }) => target)).toEqual(['connection:shop'])
+})
