@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
@@ -91,6 +91,30 @@ describe('a server of our own', () => {
     const other = await startPostgres({ directory: join(base, 'ends'), settings })
     process.kill(other.pid, 'SIGQUIT')
     expect(await other.ended).toMatch(/^postgresql ended by itself/)
+  })
+})
+
+describe.skipIf(process.getuid?.() !== 0)('whoever starts it', () => {
+  it('root below a folder only root may enter, and again when the folder is opened', async () => {
+    const closed = join(base, 'closed')
+    await mkdir(closed, { mode: 0o700 })
+    for (const mode of [0o700, 0o711, 0o700]) {
+      await chmod(closed, mode)
+      const server = await startPostgres({ directory: join(closed, 'pg'), settings })
+      expect(await ask(server.superuserUrl, 'SELECT 1')).toBe(1)
+      await server.stop()
+    }
+  })
+
+  it('an account that has no entry in /etc/passwd', async () => {
+    const directory = join(base, 'stranger')
+    await mkdir(directory)
+    await chown(directory, 12_345, 12_345)
+    const child = spawn(process.execPath, ['--input-type=module', '-e', `
+      import { startPostgres } from ${module}
+      const server = await startPostgres({ directory: ${JSON.stringify(directory)}, settings: { fsync: 'off' } })
+      await server.stop()`], { uid: 12_345, gid: 12_345, stdio: ['ignore', 'ignore', 'inherit'] })
+    expect(await new Promise((done) => child.once('exit', done))).toBe(0)
   })
 })
 
