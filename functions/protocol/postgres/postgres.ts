@@ -68,6 +68,7 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
     mask: createMask({ isPermit, understood }),
     describe: (connection) => describe(connection, classifier),
     inspect: async (connection, names) => inspect(await classifier.catalog(connection), names),
+    ping: async (connection) => { await read(connection, 'SELECT 1') },
     close: sessions.close,
   }
 }

@@ -129,6 +129,7 @@ for (const major of majors) describe(`classify, execute and mask together, ${maj
     expect(findings.map(({ level, name }) => [level, name])).toEqual([['error', 'public.customers.mail'], ['error', 'public.nowhere.x'], ['error', 'payroll.*'], ['warning', 'public.nothing'], ['error', 'public.orders']])
     expect(findings[0]?.message).toContain('closed')
   })
+  test('a ping reaches the target', async () => { await engine.ping?.(shop) })
   test('plans and rows of another engine are refused', async () => {
     const plan = await engine.classify(shop, query('SELECT 1'))
     if (!plan.ok) throw new Error('refused')
@@ -138,9 +139,10 @@ for (const major of majors) describe(`classify, execute and mask together, ${maj
   })
 })
 
-test('a target that is not there is a fault of classify, without its address', async () => {
+test('a target that is not there is a fault of classify and of ping, without its address', async () => {
   const engine = createPostgres({ now: Date.now, isPermit, alarm: () => {}, secrets: { get: async () => 'postgres://u:secret-7c1f@127.0.0.1:1/x' }, endpoint: () => ({ http: 'http://127.0.0.1:1/sql', websocket: 'ws://127.0.0.1:1/v2' }) })
   const error = await engine.classify(shop, { statements: [{ sql: 'SELECT 1', params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'array', maxRows: null }).then(() => null, (fault: Error & { code: string }) => fault)
   expect(error?.code).toBe('target-unavailable')
+  await expect(engine.ping?.(shop)).rejects.toMatchObject({ code: 'target-unavailable' })
   expect(`${error?.stack} ${String(error?.cause)}`).not.toContain('7c1f')
 })
