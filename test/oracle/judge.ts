@@ -1,3 +1,4 @@
+import type { Effects } from '../../schema/effects.ts'
 import type { ConnectionDocument } from '../../schema/policy.ts'
 import type { Param, Query } from '../../schema/request.ts'
 import type { createClassifier } from '../../functions/protocol/postgres/classify.ts'
@@ -13,7 +14,7 @@ import type { Opened } from './session.ts'
  * withhold the answer and raise the alarm. `rejected`: the server would not have it either. `unlabelled`: the oracle cannot say (no PREPARE for it).
  */
 export type Outcome = 'agreed' | 'refused' | 'disagreed' | 'unconfirmed' | 'rejected' | 'unlabelled' | 'crashed'
-export interface Verdict { readonly outcome: Outcome; readonly reason: string; readonly missing: readonly string[]; readonly sql: string }
+export interface Verdict { readonly outcome: Outcome; readonly reason: string; readonly missing: readonly string[]; readonly sql: string; /** Not in reports. */ readonly effects?: Effects }
 
 export const queryOf = (sql: string, params: readonly Param[] = []): Query => ({
   statements: [{ sql, params }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'array', maxRows: null,
@@ -62,7 +63,7 @@ export function createJudge(create: typeof createClassifier, allowed: Allowed) {
       const missing = unsaid(said, names, result.value.effects, allowed)
       if (missing.length > 0) return of('disagreed', '', missing)
       const unlike = unconfirmed(said, planned?.outputs ?? null)
-      return unlike.length > 0 ? of('unconfirmed', '', unlike) : of('agreed', '')
+      return { ...(unlike.length > 0 ? of('unconfirmed', '', unlike) : of('agreed', '')), effects: result.value.effects }
     } catch (error) {
       return of('crashed', error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error))
     }

@@ -73,14 +73,14 @@ async function overSmith(): Promise<void> {
 }
 
 function tell(): void {
-  if (process.stderr.isTTY && rows.length % 100 === 0) process.stderr.write(`\r${rows.length} judged, ${rows.filter(({ outcome }) => outcome === 'disagreed').length} disagreed `)
+  if (rows.length % 1000 === 0) console.error(`${rows.length} judged, ${rows.filter(({ outcome }) => outcome === 'disagreed').length} disagreed, now at ${rows.at(-1)?.at}`)
 }
 
 function report(): void {
   const folder = join(import.meta.dirname, '../../bench/results')
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `oracle-${major}-${wanted.join('-')}.json`)
-  writeFileSync(path, JSON.stringify(rows, null, 1))
+  writeFileSync(path, JSON.stringify(rows, (key, value: unknown) => key === 'effects' ? undefined : value, 1))
   const outcomes: readonly Outcome[] = ['agreed', 'refused', 'disagreed', 'unconfirmed', 'crashed', 'rejected', 'unlabelled']
   const parts = [...new Set(rows.map(({ part }) => part))]
   console.log(['statements'.padEnd(16), ...outcomes, 'all'].map((head) => head.padStart(11)).join(''))
