@@ -20,4 +20,3 @@ export function createProgress(out: (line: string) => void, err: (line: string) 
     warn: (line) => err(`! ${line}`),
   }
 }
-export const silent: Progress = { step: (_what, work) => work(), say: () => {}, warn: () => {} }

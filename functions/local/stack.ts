@@ -20,7 +20,7 @@ import { openState } from './state.ts'
 import { startTarget } from './target.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-export const demoPolicy = join(root, 'policy')
+const demoPolicy = join(root, 'policy')
 const sweepEveryMs = 15_000
 
 export interface StackOptions {
