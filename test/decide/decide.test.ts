@@ -85,6 +85,14 @@ describe('names', () => {
     expect(verdict(ask(policy, agent('r'), [select], { connection: 'other' }))).toBe('permit')
     expect(verdict(ask(policy, agent('r'), [access('apply', 'policy')], { connection: 'sluice' }))).toBe('no_rule')
   })
+  test('nor does a deny of everything everywhere keep an operator from mending the policy', () => {
+    const policy = policyOf(shop(), role('r', [{ connection: '*', deny: ['*'] }, { connection: 'sluice', allow: ['apply'], on: ['policy'] }]))
+    expect(verdict(ask(policy, agent('r'), [access('apply', 'policy')], { connection: 'sluice' }))).toBe('permit')
+  })
+  test('an allow without `on` allows nothing', () => {
+    const policy = policyOf(shop(), role('r', [{ allow: ['*'] }, { allow: ['select'], on: ['public.a'] }]))
+    expect(verdict(ask(policy, agent('r'), [select]))).toBe('no_rule')
+  })
   test('names of the language are only names', () => {
     for (const name of ['__proto__', 'constructor', 'public.__proto__', 'public.constructor', '']) expect(reads(['public.orders'], name)).toBe('no_rule')
   })
@@ -270,10 +278,11 @@ describe('subject and actor', () => {
   test('the strictest mask and the narrowest limit of them hold', () => {
     const what = effects([access('select', 'public.customers', ['email'])], { shown: [shows('public.customers.email', 'pii.email')] })
     expect(obligations(ask(policy, both, what))).toMatchObject({ masks: ['email'], revealed: [], limits: { rows: 3 } })
+    expect(obligations(ask(policy, callerOf(principal('agent:bot', 'bot'), principal('user:lena', 'lead')), what))).toMatchObject({ masks: ['email'], revealed: [] })
     expect(obligations(ask(policy, callerOf(principal('user:lena', 'lead')), what))).toMatchObject({ masks: [null], revealed: ['pii.email'] })
   })
   test('the second of two actors counts as much as the first', () => {
-    expect(verdict(ask(policy, callerOf(principal('user:lena', 'lead'), principal('agent:a', 'lead'), principal('agent:b')), [access('select', 'public.payments')]))).toBe('no_rule')
+    expect(verdict(ask(policy, callerOf(principal('user:lena', 'lead'), principal('agent:a', 'lead'), principal('agent:b', 'bot')), [access('select', 'public.payments')]))).toBe('no_rule')
   })
 })
 
