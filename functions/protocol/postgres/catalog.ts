@@ -40,16 +40,19 @@ export interface Relation {
   readonly columns: readonly Column[]
   /** Rules other than the one that makes a view. */
   readonly rules: number
-  /** Functions outside pg_catalog that row security calls. */
+  /** Functions that row security calls, and columns of other relations that it reads. */
   readonly policyFunctions: readonly number[]
+  readonly policyReads: readonly { readonly relation: number; readonly column: number }[]
+  /** A view that reads with the rights of whoever asks, not of its owner. */
+  readonly invoker: boolean
   readonly children: readonly number[]
   readonly parents: readonly number[]
   readonly triggers: readonly Trigger[]
   readonly constraints: readonly Constraint[]
   /** Foreign keys of other tables that point here. */
   readonly referencedBy: readonly Constraint[]
-  /** Attribute numbers that a unique, exclusion, expression or partial index, a check, or a foreign key of either side reads. */
-  readonly covered: ReadonlySet<number>
+  /** Attribute numbers read together by one unique, exclusion, expression or partial index, one check, or one side of a foreign key. */
+  readonly answering: readonly (readonly number[])[]
 }
 export interface Column {
   readonly attnum: number; readonly name: string; readonly type: number; readonly notNull: boolean
@@ -105,8 +108,8 @@ const strings = (value: unknown): ReadonlySet<string> => new Set(Array.isArray(v
 
 function outsOf(modes: unknown, names: unknown, types: unknown): CatalogFunction['outs'] {
   if (!Array.isArray(modes) || !Array.isArray(types)) return []
-  return modes.flatMap((mode: unknown, i) => (mode === 'o' || mode === 'b' || mode === 't'
-    ? [{ name: str(Array.isArray(names) ? names[i] : ''), type: num(types[i]) }] : []))
+  const outs = modes.flatMap((mode: unknown, i) => (mode === 'o' || mode === 'b' || mode === 't' ? [{ name: str(Array.isArray(names) ? names[i] : ''), type: num(types[i]) }] : []))
+  return outs.length === 1 ? outs : outs.map((out, i) => ({ ...out, name: out.name || `column${i + 1}` }))
 }
 const readColumn = ([attnum, name, type, notNull, generated, identity, from, typeName]: Cells): Column => ({
   attnum: num(attnum), name: str(name), type: num(type), notNull: notNull === true, generated: str(generated).trim(), identity: str(identity).trim(), from: nums(from), typeName: str(typeName),
@@ -177,14 +180,15 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
   const constraints = group(all, (k) => k.relation)
   const referencing = group(all, (k) => k.references)
   const indexes = group(of('index').map(([relation, key, columns]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)] })), (i) => i.relation)
-  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies]): Relation => {
+  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, policyReads, invoker]): Relation => {
     const oid = num(id)
     return {
       oid, schema: str(schema), name: str(name), kind: str(kind), partition: partition === true, rowType: num(rowType), rowSecurity: rowSecurity === true, print: str(print),
-      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), policyFunctions: flat(policies),
+      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), policyFunctions: flat(policies), invoker: invoker === true,
+      policyReads: list(policyReads).map(([other, column]) => ({ relation: num(other), column: num(column) })),
       children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],
-      covered: new Set([...(constraints.get(oid) ?? []).flatMap((k) => k.columns), ...(referencing.get(oid) ?? []).flatMap((k) => k.referenced), ...(indexes.get(oid) ?? []).flatMap((i) => i.columns)]),
+      answering: [...(constraints.get(oid) ?? []).map((k) => k.columns), ...(referencing.get(oid) ?? []).map((k) => k.referenced), ...(indexes.get(oid) ?? []).map((i) => i.columns)],
     }
   })
 }

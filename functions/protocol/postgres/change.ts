@@ -5,8 +5,8 @@ import { consequences } from './consequence.ts'
 import { isSystem, missing, unsupported, type Handle } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
-import { callById, makeType } from './names.ts'
-import { columnsOf, descend, lookup } from './relation.ts'
+import { makeType } from './names.ts'
+import { columnsOf, descend, lookup, rowSecurity } from './relation.ts'
 import { tagsOf, type Col, type Item, type Scope } from './scope.ts'
 import { targetList } from './select.ts'
 import { withClause } from './with.ts'
@@ -35,12 +35,12 @@ export function writeTarget(a: Analysis, node: RangeVar | undefined, events: rea
   if (refused) throw refused
   found.readOnly = false
   found.reach(relation, true)
-  for (const fn of relation.policyFunctions) callById(found, frame, fn, span)
+  rowSecurity(found, relation, frame, span)
   // a write alone reads nothing; the first column it mentions makes it a read as well
   const handle: Handle = { read: (column) => { for (const one of [found.access('select', relation.schema, relation.name, frame, span, true), ...node.inh ? descend(found, relation, frame, span, 'select') : []]) one.read(column) } }
   if (node.inh === true) for (const event of events) descend(found, relation, frame, span, event)
   const alias = node.alias?.aliasname
-  const cols = columnsOf(a, relation, handle, null)
+  const cols = columnsOf(a, relation, handle, null, frame)
   const system = ([['ctid', -1], ['tableoid', -6]] as const).map(([name, column]): Col => ({ name, tags: [], derived: [], type: -1, origin: { relation: relation.oid, column }, touch: () => handle.read(name) }))
   return { relation, span, item: { alias: alias ?? relation.name, named: true, bare: true, oid: relation.oid, handle, relation: alias === undefined ? relation : null, cols, system, reached: [] } }
 }
@@ -55,7 +55,7 @@ export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly C
   if (node.selectStmt) {
     const given = a.subquery(a, node.selectStmt, { ...level, items: [] })
     for (const [i, col] of given.entries()) a.found.use(tagsOf([col]), `as a new value of ${columns[i]?.name ?? 'a column'}`, col.span ?? null)
-    for (const [i, column] of columns.slice(0, given.length).entries()) setColumn(a, target.relation, column, cellsOf(node.selectStmt, i), level, target.span)
+    for (const [i, column] of columns.slice(0, given.length).entries()) setColumn(a, target.relation, column, cellsOf(node.selectStmt, i), true, target.span)
   }
   if (node.onConflictClause) onConflict(a, node.onConflictClause, target, level)
   return returning(a, node.returningClause, target, [target.item], level)
@@ -105,7 +105,7 @@ export function assignments(a: Analysis, nodes: readonly Node[] | undefined, tar
     const column = setName(a, node, target, scope)
     const val = 'ResTarget' in node ? node.ResTarget.val : undefined
     expression(a, val, scope, `as a new value of ${column.name}`)
-    setColumn(a, target.relation, column, val ? [val] : null, scope, 'ResTarget' in node ? scope.frame.span(node.ResTarget.location) : null)
+    setColumn(a, target.relation, column, val ? [val] : null, false, 'ResTarget' in node ? scope.frame.span(node.ResTarget.location) : null)
     return column
   })
 }
@@ -113,23 +113,29 @@ export function assignments(a: Analysis, nodes: readonly Node[] | undefined, tar
 const isNothing = (node: Node): boolean => 'SetToDefault' in node || ('A_Const' in node && node.A_Const.isnull === true)
 /**
  * A caller who may not see a classified column may still set it, unless the write's success or failure would tell what is there: a unique or
- * exclusion index, a check, a foreign key of either side, or a `hash` mask that shows equal values as equal. NULL and DEFAULT are no guess.
+ * exclusion index, a check, a foreign key of either side, or a `hash` mask that shows equal values as equal. An update of another column that such a
+ * constraint reads together with a classified one tells as much. NULL and DEFAULT are no guess where nothing else is compared.
  */
-export function setColumn({ found }: Analysis, relation: Relation, column: Column, values: readonly Node[] | null, scope: Scope, span: Span | null): void {
-  if (values && values.length > 0 && values.every(isNothing)) return
+export function setColumn({ found }: Analysis, relation: Relation, column: Column, values: readonly Node[] | null, fresh: boolean, span: Span | null): void {
+  const nothing = values !== null && values.length > 0 && values.every(isNothing)
   const family = [relation, ...relation.children, ...relation.parents].flatMap((r) => (typeof r === 'number' ? found.catalog.relations.get(r) ?? [] : [r]))
-  const tags = found.classes.of(relation, column).plain
-  const answered = family.some((r) => {
+  for (const r of family) {
     const own = r.columns.find((c) => c.name === column.name)
-    return own !== undefined && (r.covered.has(own.attnum) || r.columns.some((c) => c.from.includes(own.attnum) && r.covered.has(c.attnum)))
-  })
-  if (answered) found.use(tags, 'as a value a constraint would answer', span)
-  found.use(tags.filter((tag) => found.classes.hashed(tag.dataClass)), 'as a value a hash mask would answer', span)
-  for (const key of family.flatMap((r) => r.constraints.filter((k) => k.type === 'f' && r.columns.some((c) => c.name === column.name && k.columns.includes(c.attnum))))) {
-    const other = found.catalog.relations.get(key.references)
-    const referenced = other?.columns.filter((c) => key.referenced.includes(c.attnum)) ?? []
-    if (other) found.use(referenced.flatMap((c) => found.classes.of(other, c).plain), 'as a value a foreign key would answer', span)
+    if (!own) continue
+    const moved = [own.attnum, ...r.columns.filter((c) => c.from.includes(own.attnum)).map((c) => c.attnum)]   // generated from it
+    for (const group of r.answering.filter((g) => moved.some((attnum) => g.includes(attnum)))) {
+      const others = fresh ? [] : r.columns.filter((c) => c.attnum !== own.attnum && group.includes(c.attnum))
+      found.use(others.flatMap((c) => [...found.classes.of(r, c).plain, ...found.classes.of(r, c).derived]), `where a constraint compares it with ${column.name}`, span)
+      if (!nothing) found.use(found.classes.of(relation, column).plain, 'as a value a constraint would answer', span)
+    }
+    if (nothing) continue
+    for (const key of r.constraints.filter((k) => k.type === 'f' && k.columns.includes(own.attnum))) {
+      const other = found.catalog.relations.get(key.references)
+      const referenced = other?.columns.filter((c) => key.referenced.includes(c.attnum)) ?? []
+      if (other) found.use(referenced.flatMap((c) => found.classes.of(other, c).plain), 'as a value a foreign key would answer', span)
+    }
   }
+  if (!nothing) found.use(found.classes.of(relation, column).plain.filter((tag) => found.classes.hashed(tag.dataClass)), 'as a value a hash mask would answer', span)
 }
 
 function onConflict(a: Analysis, node: OnConflictClause, target: Target, level: Scope): void {

@@ -44,7 +44,7 @@ interface Known {
 /** One statement's, as statement 0. */
 interface Facts {
   readonly accesses: Effects['accesses']; readonly shown: readonly Shown[]; readonly used: readonly Used[]
-  readonly readOnly: boolean; readonly parameters: number; readonly reached: readonly Reached[]; readonly reach: Reach; readonly guard: Guard; readonly lines: readonly string[]; readonly fingerprint: string
+  readonly readOnly: boolean; readonly plain: boolean; readonly parameters: number; readonly reached: readonly Reached[]; readonly reach: Reach; readonly guard: Guard; readonly lines: readonly string[]; readonly fingerprint: string
   readonly statement: Omit<PlannedStatement, 'params'>
 }
 const maxFacts = 2000
@@ -140,7 +140,7 @@ function parameterRefusal(facts: Facts, { params }: Statement): Refusal | null {
 
 function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): Result<Facts> {
   const found = new Findings(state.catalog, state.classes)
-  const frame: Frame = { via: [], path: connection.searchPath ?? ['public'], span: parsed.span, view: false }
+  const frame: Frame = { via: [], path: connection.searchPath ?? ['public'], span: parsed.span, view: false, invoker: true }
   const scope: Scope = { frame, parent: null, items: [], ctes: new Map() }
   const base = { text: parsed.text, params: [] }
   try {
@@ -161,7 +161,7 @@ function factsFrom(found: Findings, shown: readonly Shown[], statement: Facts['s
   const reach = reachOf(found)
   const lines = linesOf(found.catalog, reach)
   return {
-    accesses: found.accesses, shown, used: found.used, readOnly: found.readOnly, parameters: found.parameters, reach, guard: makeGuard(reach, lines), lines, fingerprint: fingerprintOf([lines]), statement,
+    accesses: found.accesses, shown, used: found.used, readOnly: found.readOnly, plain: shown.length + found.used.length === 0 && !found.classifiedRead, parameters: found.parameters, reach, guard: makeGuard(reach, lines), lines, fingerprint: fingerprintOf([lines]), statement,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
 }
@@ -192,7 +192,7 @@ function assemble(state: Known, connection: ConnectionDocument, query: Query, al
     plan: {
       connection: connection.name, statements, isolation: query.isolation, catalog: state.catalog,
       relations: [...reached.values()].sort((a, b) => a.oid - b.oid),   // one order for all, so that two callers' locks cannot wait for each other
-      plain: effects.shown.length === 0 && effects.used.length === 0, readOnly: effects.readOnly,
+      plain: all.every((facts) => facts.plain), readOnly: effects.readOnly,
       guard: only && all.length === 1 ? only.guard : joined(),
     },
   }

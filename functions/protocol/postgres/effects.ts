@@ -28,6 +28,8 @@ export interface Frame {
   readonly path: readonly string[]
   readonly span: (byte: number | undefined) => Span | null
   readonly view: boolean
+  /** It reads with the rights of the role that runs the statement, not of a view's owner. */
+  readonly invoker: boolean
 }
 interface Reading { readonly action: ActionName; readonly resource: string; columns: Set<string> | null; readonly system: boolean; readonly via: readonly string[]; readonly part: boolean; readonly span: Span | null }
 export interface Handle { read(column: string): void }
@@ -50,6 +52,8 @@ export class Findings {
   readonly log: { readonly relation: Relation; readonly frame: Frame }[] = []
   /** While a view's select list is read: what an expression is computed from belongs to that output, not to the statement. */
   sink: Tag[] | null = null
+  /** Whether a column that holds or shows classified data was named at all, also where no value of it can tell anything: the server asks for the right to read it. */
+  classifiedRead = false
   /** Highest parameter number. */
   parameters = 0
 

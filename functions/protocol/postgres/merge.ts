@@ -44,6 +44,6 @@ function insertion(a: Analysis, names: readonly Node[] | undefined, values: read
   for (const [i, value] of values.entries()) {
     expression(a, value, scope, `as a new value of ${columns[i]?.name ?? 'a column'}`)
     const column = columns[i]
-    if (column) setColumn(a, target.relation, column, [value], scope, target.span)
+    if (column) setColumn(a, target.relation, column, [value], true, target.span)
   }
 }

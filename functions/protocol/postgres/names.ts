@@ -127,6 +127,12 @@ export function makeType(found: Findings, frame: Frame, oid: number, span: Span 
   if (type.kind === 'c') for (const column of found.catalog.relations.get(type.relation)?.columns ?? []) makeType(found, frame, column.type, span, made, seen)
 }
 
+/** The columns of a row type; not knowing them is not the same as there being none. */
+export function fieldsOf(found: Findings, type: CatalogType, span: Span | null): Relation['columns'] {
+  const relation = found.catalog.relations.get(type.relation)
+  if (!relation) throw unsupported('row_shape', `which columns \`${type.name}\` has is not certain`, span)
+  return relation.columns
+}
 const rowTypes: ReadonlySet<number> = new Set([71, 75, 81, 83, 210, 270, 272, 273, 2249, 2287])
 /** True when no value of the type can be a row or hold rows: then what it gives is one column, whatever function unpacks it. */
 export function isScalar(found: Findings, oid: number, seen = new Set<number>()): boolean {

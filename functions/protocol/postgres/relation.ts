@@ -52,21 +52,33 @@ export function readRelation(a: Analysis, relation: Relation, frame: Frame, span
   const handles = [found.access('select', relation.schema, relation.name, frame, span, true)]
   found.reach(relation, false)
   found.log.push({ relation, frame })
-  for (const fn of relation.policyFunctions) callById(found, frame, fn, span)
+  rowSecurity(found, relation, frame, span)
   if (children) handles.push(...descend(found, relation, frame, span, 'select'))
   const handle: Handle = { read: (column) => { for (const one of handles) one.read(column) } }
-  return { cols: columnsOf(a, relation, handle, insideOf(a, relation, frame, span)), handle }
+  return { cols: columnsOf(a, relation, handle, insideOf(a, relation, frame, span), frame), handle }
+}
+/** What a policy's expressions call and read beside the table: reads through it, as a view's. */
+export function rowSecurity(found: Findings, relation: Relation, frame: Frame, span: Span | null): void {
+  for (const fn of relation.policyFunctions) callById(found, frame, fn, span)
+  const through = { ...frame, via: [...frame.via, `${relation.schema}.${relation.name}`] }
+  for (const { relation: oid, column } of relation.policyReads) {
+    const other = found.catalog.relations.get(oid)
+    if (!other) throw unsupported('unknown_policy', `row security of \`${relation.name}\` reads what the catalog does not have`, span)
+    found.reach(other, false)
+    const handle = found.access('select', other.schema, other.name, through, span, true)
+    const read = other.columns.find((c) => c.attnum === column)
+    if (read) handle.read(read.name)
+  }
 }
 /** Columns with the classes `classify` says are in them, and those a view's query brings. */
-export function columnsOf({ found }: Analysis, relation: Relation, handle: Handle, inside: readonly Col[] | null): Col[] {
+export function columnsOf({ found }: Analysis, relation: Relation, handle: Handle, inside: readonly Col[] | null, frame: Frame): Col[] {
   const opaque = isSystem(relation.schema) && sampled.has(relation.name) ? found.classes.all.map((dataClass) => ({ dataClass, resource: `${relation.schema}.${relation.name}`, column: '*' })) : []
   return relation.columns.map((column, i): Col => {
     const classes = found.classes.of(relation, column)
-    return {
-      name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: () => handle.read(column.name),
-      tags: distinct([...classes.plain, ...inside?.[i]?.tags ?? []]),
-      derived: classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? [], ...opaque]),
-    }
+    const tags = distinct([...classes.plain, ...inside?.[i]?.tags ?? []])
+    const derived = classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? [], ...opaque])
+    const read = () => { found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name) }
+    return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived }
   })
 }
 const distinct = <T>(items: readonly T[]): readonly T[] => (items.length < 2 ? items : [...new Map(items.map((item) => [JSON.stringify(item), item])).values()])
@@ -89,7 +101,7 @@ function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | nu
   const name = `${relation.schema}.${relation.name}`
   const parsed = a.view(relation.oid)
   if (!parsed) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands`, span)
-  const inner: Frame = { via: [...frame.via, name], path: [], span: () => span, view: true }
+  const inner: Frame = { via: [...frame.via, name], path: [], span: () => span, view: true, invoker: frame.invoker && relation.invoker }
   const scratch = relation.kind === 'm' ? new Findings(a.found.catalog, a.found.classes) : null
   const analysis = scratch ? { ...a, found: scratch } : a
   const cols = a.subquery(analysis, parsed.node, { frame: inner, parent: null, items: [], ctes: new Map() })

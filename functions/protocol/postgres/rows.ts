@@ -4,7 +4,7 @@ import { populating } from './builtins.ts'
 import type { CatalogFunction } from './catalog.ts'
 import { unsupported } from './effects.ts'
 import { cast, expression, type Analysis } from './expression.ts'
-import { array, findFunctions, findType, isScalar, scalar, strings, unknown } from './names.ts'
+import { array, fieldsOf, findFunctions, findType, isScalar, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { renamed, type Col, type Item, type Scope } from './scope.ts'
 
@@ -22,7 +22,7 @@ export function functionItem(a: Analysis, node: RangeFunction, scope: Scope): It
     return shapesOf(a, call, definitions, scope)
   })
   const alias = node.alias?.aliasname
-  const columns = shapes.flatMap((shape) => shape.columns.map((column) => (shape.single && shapes.length === 1 && alias !== undefined ? { ...column, name: alias } : column)))
+  const columns = shapes.flatMap((shape) => shape.columns.map(({ name, type }) => ({ name: shape.single && shapes.length === 1 && alias !== undefined ? alias : name, type })))
   if (node.ordinality) columns.push({ name: 'ordinality', type: 20 })
   const cols = columns.map((column): Col => ({ ...column, tags: [], derived: [], origin: null, touch: null }))
   const [first] = columns
@@ -71,11 +71,10 @@ function declared(a: Analysis, fn: CatalogFunction, span: Span | null): Shape {
   const [out] = fn.outs
   if (out) return { columns: [{ name: out.name || fn.name, type: out.type }], single: out.name === '' }
   const type = a.found.catalog.types.get(fn.returns)
-  if (type?.kind === 'c') return { columns: rowColumns(a, type.relation), single: false }
+  if (type?.kind === 'c') return { columns: fieldsOf(a.found, type, span), single: false }
   if (!isScalar(a.found, fn.returns)) throw unsupported('row_shape', `which columns \`${fn.name}\` gives is not certain`, span)
   return { columns: [{ name: fn.name, type: fn.returns }], single: true }
 }
-const rowColumns = (a: Analysis, relation: number): { name: string; type: number }[] => (a.found.catalog.relations.get(relation)?.columns ?? []).map(({ name, type }) => ({ name, type }))
 
 function ofBuiltin(a: Analysis, call: FuncCall, name: string, type: number, scope: Scope, span: Span | null): Shape {
   if (populating.has(name)) {
@@ -83,7 +82,7 @@ function ofBuiltin(a: Analysis, call: FuncCall, name: string, type: number, scop
     const known = row && 'TypeCast' in row && !row.TypeCast.typeName?.arrayBounds ? findType(a.found, scope.frame, row.TypeCast.typeName, span) : 0
     const relation = a.found.catalog.types.get(known)
     if (relation?.kind !== 'c') throw unsupported('row_shape', `the first argument of \`${name}\` must be \`null::\` and a table's or row type's name`, span)
-    return { columns: rowColumns(a, relation.relation), single: false }
+    return { columns: fieldsOf(a.found, relation, span), single: false }
   }
   if (name === 'unnest') return { columns: [{ name, type: unnested(a, call, scope, type, span) }], single: true }
   const overloads = (a.found.catalog.schemas.get('pg_catalog')?.functions.get(name) ?? []).filter((fn) => fn.oid < 16384 && fn.outs.length > 0)

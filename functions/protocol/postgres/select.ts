@@ -3,7 +3,7 @@ import type { Span } from '../../../schema/refusal.ts'
 import { missing, unsupported } from './effects.ts'
 import { cast, expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
-import { isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
+import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { withClause } from './with.ts'
@@ -103,7 +103,7 @@ function starOf(a: Analysis, val: Node | undefined, scope: Scope, span: Span | n
     const type = target.kind === 'column' ? a.found.catalog.types.get(target.col.type) : undefined
     if (target.kind === 'column' && type?.kind === 'c') {
       useColumn(a, target.col, 'in a row expansion', span, scope)
-      return (a.found.catalog.relations.get(type.relation)?.columns ?? []).map((column) => ({ name: column.name, tags: [], derived: [], type: column.type, origin: null, touch: null }))
+      return fieldsOf(a.found, type, span).map((column) => ({ name: column.name, tags: [], derived: [], type: column.type, origin: null, touch: null }))
     }
   }
   throw unsupported('row_expansion', '`(…).*` is supported on a table, an alias or a column of a row type; name the fields', span)

@@ -45,7 +45,11 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
         case when ${user} then pg_catalog.format_type(a.atttypid, a.atttypmod) end) order by a.attnum)
       from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     (select pg_catalog.count(*) from pg_catalog.pg_rewrite r where r.ev_class = c.oid and r.ev_type <> '1'),
-    case when c.relrowsecurity then (select pg_catalog.json_agg(${functionsOf('pg_policy', 'p.oid')}) from pg_catalog.pg_policy p where p.polrelid = c.oid) end)::text
+    case when c.relrowsecurity then (select pg_catalog.json_agg(${functionsOf('pg_policy', 'p.oid')}) from pg_catalog.pg_policy p where p.polrelid = c.oid) end,
+    case when c.relrowsecurity then (select pg_catalog.json_agg(pg_catalog.json_build_array(x.refobjid::int8, x.refobjsubid)) from pg_catalog.pg_policy p
+      join pg_catalog.pg_depend x on x.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and x.objid = p.oid and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.refobjid <> c.oid
+      where p.polrelid = c.oid) end,
+    coalesce((select pg_catalog.bool_or(o ~ '^security_invoker=(true|on|yes|1|t)$') from pg_catalog.unnest(c.reloptions) o), false))::text
   from pin, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where path is not null and ((${user}) or (n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')))
 union all
@@ -79,7 +83,7 @@ select 'type', pg_catalog.json_build_array(t.oid::int8, n.nspname, t.typname, t.
     case t.typtype when 'd' then (select pg_catalog.json_agg(${functionsOf('pg_constraint', 'k.oid')}) from pg_catalog.pg_constraint k where k.contypid = t.oid)
       when 'r' then (select pg_catalog.json_build_array(pg_catalog.json_build_array(r.rngcanonical::oid::int8, r.rngsubdiff::oid::int8)) from pg_catalog.pg_range r where r.rngtypid = t.oid) end,
     (select r.rngsubtype::int8 from pg_catalog.pg_range r where r.rngtypid = t.oid), ${typeVersion('(select print from prints where relation = t.typrelid)')})::text
-  from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid >= 16384 and n.nspname <> 'pg_toast'`
+  from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid >= 16384 and (${user} or n.nspname = 'pg_catalog')`
 
 /**
  * The same fingerprints as the snapshot's for what one plan reaches, to be compared in the transaction that runs it. $1 oids of relations; $2 schemas names are

@@ -7,7 +7,7 @@ import { analysisOf } from './target.ts'
 const document = {
   classify: {
     'public.customers.email': 'pii.email', 'public.customers.ssn': 'pii.ssn', 'public.customers.phone': 'pii.phone', 'hr.pay.salary': 'pay', 'public.base.secret': 'key', 'public.events.who': 'pii.name',
-    'public.total.total': 'none',
+    'public.total.total': 'none', 'public.pairs_of.ssn': 'pii.ssn',
   },
   mask: { 'pii.phone': 'hash' },
 } as const
@@ -73,6 +73,11 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     for (const sql of ['SELECT * FROM plain', 'SELECT total(1)', 'EXPLAIN SELECT 1', 'SHOW timezone']) expect((await a.plan(sql)).effects.readOnly, sql).toBe(true)
     for (const sql of ['DELETE FROM plain', 'WITH d AS (DELETE FROM plain) SELECT 1', 'SELECT id FROM orders FOR SHARE', 'SELECT * FROM pairs()', 'CALL tidy(1)', 'TRUNCATE plain']) expect((await a.plan(sql)).effects.readOnly, sql).toBe(false)
   })
+  test('a plan is plain only when no classified column is named, even where its value tells nothing', async () => {
+    const plain = async (sql: string) => (await a.plan(sql)).plan.plain
+    for (const sql of ['SELECT name FROM customers', 'SELECT count(*) FROM customers', 'SELECT name FROM contacts', 'SELECT 1']) expect(await plain(sql), sql).toBe(true)
+    for (const sql of ['SELECT email FROM customers', 'SELECT EXISTS (SELECT email FROM customers)', 'SELECT id FROM lonely']) expect(await plain(sql), sql).toBe(false)
+  })
   test('only what is a query by itself may be wrapped in another', async () => {
     const wrappable = async (sql: string) => (await a.plan(sql)).plan.statements[0]?.wrappable
     for (const sql of ['SELECT 1', 'VALUES (1)', 'TABLE plain', 'WITH x AS (SELECT 1) SELECT * FROM x', 'SELECT 1 UNION SELECT 2']) expect(await wrappable(sql), sql).toBe(true)
@@ -94,6 +99,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     expect((await a.refusal('EXPLAIN ANALYZE SELECT 1')).reason).toBe('explain_option')
     expect((await a.refusal('EXPLAIN DELETE FROM plain')).reason).toBe('explain_write')
     expect((await a.refusal('TRUNCATE plain CASCADE')).reason).toBe('cascade')
+    for (const sql of ["SELECT * FROM unnest(to_tsvector('a'))", 'SELECT * FROM unnest($1)', "SELECT * FROM unnest('a'::tsvector)"]) expect((await a.refusal(sql)).reason, sql).toBe('row_shape')
     expect((await a.refusal('SELECT pg_sleep(1)')).reason).toBe('unknown_function')
     expect((await a.refusal('DROP TABLE plain', 'SELECT 1')).reason).toBe('ddl_in_batch')
     expect((await a.refusal({ sql: 'SELECT $1, $2', params: [1] })).reason).toBe('parameter_count')
@@ -122,6 +128,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     ['SELECT email FROM customers UNION ALL SELECT ssn FROM customers', [['customers.email', 'customers.ssn']]],
     ['SELECT o.id, l.e FROM orders o LEFT JOIN LATERAL (SELECT email AS e FROM customers c WHERE c.id = o.customer) l ON true', [[], ['customers.email']]],
     ['UPDATE customers SET note = $$x$$ WHERE id = 1 RETURNING email, note', [['customers.email'], []]],
+    ['WITH RECURSIVE t(a, b, c) AS (SELECT $$x$$, $$y$$, ssn FROM customers UNION ALL SELECT b, c, a FROM t) SELECT a FROM t', [['customers.ssn']]],
     ['WITH RECURSIVE t(a, b) AS (SELECT name, ssn FROM customers UNION ALL SELECT b, a FROM t) SELECT a, b FROM t', [['customers.ssn'], ['customers.ssn']]],
   ] as const)('%s shows', async (sql, expected) => {
     const shown = await a.shown(sql)
@@ -146,6 +153,11 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     ["UPDATE customers SET email = 'x'", ['customers.email as a value a constraint would answer']],
     ['UPDATE customers SET email = NULL', []],
     ["UPDATE customers SET phone = 'x'", ['customers.phone as a value a hash mask would answer']],
+    ["UPDATE pairs_of SET name = 'x'", ['pairs_of.ssn where a constraint compares it with name']],
+    ['UPDATE pairs_of SET code = NULL', ['pairs_of.ssn where a constraint compares it with code']],
+    ["INSERT INTO pairs_of (id, name) VALUES (1, 'x')", []],
+    ["SELECT v.x FROM (SELECT 'x' AS ssn, 1 AS x) v NATURAL JOIN customers", ['customers.ssn in a natural join']],
+    ["SELECT v.x FROM (SELECT 'x' AS ssn, 1 AS x) v JOIN customers USING (ssn)", ['customers.ssn in a join condition']],
     ['UPDATE hr.pay SET salary = 1', ['pay.salary as a value a constraint would answer']],
     ["INSERT INTO customers (id, email) VALUES (1, 'x') ON CONFLICT (email) DO NOTHING", ['customers.email as a value a constraint would answer', 'customers.email in an on conflict clause']],
     ["INSERT INTO customers (id, ssn) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET ssn = excluded.ssn", []],
