@@ -14,7 +14,7 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
   const file = join(outdir, name, 'index.mjs')
   await build({
     entryPoints: [join(root, entries[name])], outfile: file, bundle: true, minify: true, platform: 'node', target: 'node24', format: 'esm',
-    mainFields: ['module', 'main'], loader: { '.wasm': 'binary' }, legalComments: 'none', logLevel: 'warning',
+    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], loader: { '.wasm': 'binary' }, legalComments: 'none', logLevel: 'warning',
     // CommonJS dependencies inside an ES module bundle still call require() for Node's own modules.
     banner: { js: "import{createRequire as sluiceRequire}from'node:module';const require=sluiceRequire(import.meta.url);" },
   })
