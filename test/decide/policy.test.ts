@@ -42,6 +42,7 @@ test('abilities tell a caller its own rules, per connection it can use, and nobo
   expect(JSON.stringify(told)).not.toMatch(/secret|other|public\.z/)
   expect(abilities(policy, agent('p'))).toMatchObject([{ connection: 'sluice' }])
   expect(abilities(policy, agent())).toEqual([])
+  expect(abilities(policyOf(shop(), role('r', [{ allow: ['*'], connection: '*', on: ['*.*'] }])), agent('r')).map(({ connection }) => connection)).toEqual(['shop'])
 })
 
 test('an author can tell whether the next policy would still let it apply, if only by asking', () => {
