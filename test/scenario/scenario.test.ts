@@ -1,7 +1,8 @@
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createApp } from '../../functions/app.ts'
 import { readPolicy } from '../../functions/cli/policy/read.ts'
 import { createWorld, type World } from '../support/ports.ts'
@@ -26,6 +27,23 @@ function applyFaults(world: World, script: Script): void {
     else throw new Error(`${script.name}: unknown fault \`${fault}\``)
   }
 }
+const root = join(import.meta.dirname, '../..')
+function startProcess(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const { SLUICE_URL: _, ...env } = process.env
+  const child = spawn(process.execPath, [join(root, 'functions/local/start.ts'), '--ephemeral'], { env: { ...env, PORT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new Promise<void>((resolve) => { child.on('close', () => resolve()) })
+  let output = ''
+  return new Promise((resolve, reject) => {
+    const listen = (chunk: Buffer) => {
+      output += chunk.toString()
+      const ready = /ready on (\S+)/.exec(output)?.[1]
+      if (ready !== undefined) resolve({ url: ready, stop: async () => { child.kill('SIGINT'); await ended } })
+    }
+    child.stdout.on('data', listen)
+    child.stderr.on('data', listen)
+    child.on('close', () => reject(new Error(`the stack ended: ${output}`)))
+  })
+}
 const withKey = (script: Script): Script => ({ ...script, steps: script.steps.map((step) => ({ ...step, headers: step.headers.map(([name, value]) => [name, value === '{{key}}' ? `${script.name}-${run}` : value] as const) })) })
 const run = randomUUID()
 
@@ -38,8 +56,14 @@ describe('in this process', () => {
   })
 })
 
-const url = process.env['SLUICE_URL']
-describe.skipIf(url === undefined)('against the stack at SLUICE_URL', () => {
+/** The stack as `npm start` runs it, in a process of its own; SLUICE_URL names one that runs already. */
+describe('against a started stack', () => {
+  let url = process.env['SLUICE_URL'] ?? ''
+  let stop = async (): Promise<void> => {}
+  beforeAll(async () => {
+    if (url === '') ({ url, stop } = await startProcess())
+  }, 120_000)
+  afterAll(() => stop())
   const stack: Stage = {
     send: (path, init) => fetch(`${url}${path}`, init),
     token: async ({ subject, groups, actor, seconds, claims }) => {
@@ -51,4 +75,13 @@ describe.skipIf(url === undefined)('against the stack at SLUICE_URL', () => {
     },
   }
   test.each(scripts.filter(({ faults }) => faults.length === 0))('$name', (script) => play(withKey(script), stack))
+
+  test('the demo does what it says', async () => {
+    const demo = spawn(process.execPath, [join(root, 'functions/local/demo.ts')], { env: { ...process.env, SLUICE_URL: url }, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    demo.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
+    demo.stderr.on('data', (chunk: Buffer) => { output += chunk.toString() })
+    const code = await new Promise((resolve) => { demo.on('close', resolve) })
+    expect(code, output).toBe(0)
+  })
 })

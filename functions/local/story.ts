@@ -1,0 +1,75 @@
+/** What the demo does, step by step, over the same HTTP API that agents use. Each step fails loudly when the gate did not do what the step says. */
+export interface Step { readonly title: string; readonly run: (gate: Gate) => Promise<readonly string[]> }
+export interface Gate {
+  call(method: string, path: string, token: string | null, body?: unknown): Promise<{ readonly status: number; readonly body: Answer }>
+  token(subject: string, groups: readonly string[]): Promise<string>
+}
+interface Answer {
+  readonly rows?: readonly Readonly<Record<string, unknown>>[]
+  readonly reason?: string
+  readonly detail?: string
+  readonly decision?: string
+  readonly evaluation?: string
+  readonly events?: readonly { readonly kind: string; readonly evaluation: string; readonly status?: string; readonly statements?: readonly { readonly sql: string }[] }[]
+}
+
+const shop = '/v1/connections/shop/query'
+const masked = 'select id, name, email, ssn from customers order by id limit 3'
+const agent = (gate: Gate) => gate.token('agent:support-bot', ['support-agents'])
+
+export const steps: readonly Step[] = [
+  {
+    title: 'an agent reads customers; what holds personal data comes masked',
+    async run(gate) {
+      const { status, body } = await gate.call('POST', shop, await agent(gate), { sql: masked })
+      expect(status === 200 && body.rows?.length === 3, `three rows, got ${status}`)
+      for (const { email, ssn } of body.rows ?? []) expect(/^.\*\*\*@/.test(String(email)) && /^\W*\d{4}$/.test(String(ssn)), 'both columns masked')
+      return [masked, ...(body.rows ?? []).map((row) => JSON.stringify(row))]
+    },
+  },
+  refused('it asks for salaries, which its role may not see', 'select name, amount from payroll.salaries', 'denied_by_rule'),
+  refused('it tries to learn an address by filtering on it', 'select id from customers where email like \'a%\'', 'classified_use'),
+  refused('it hides a second statement behind the first', 'select 1; drop table orders', 'several_statements', 'statement-unparsable'),
+  refused('it wants to write a refund: that takes a person', 'insert into refunds (order_id, amount, reason) values (1, 5, \'late\')', 'approval_required'),
+  {
+    title: 'the platform engineer locks the agent out, and lets it in again',
+    async run(gate) {
+      const platform = await gate.token('user:piotr@acme.dev', ['platform'])
+      const locked = await gate.call('PUT', '/v1/locks/subject:agent:support-bot', platform, { reason: 'the demo' })
+      expect(locked.status === 200, `the lock set, got ${locked.status}`)
+      await new Promise((resolve) => { setTimeout(resolve, 2100) })               // the copy of policy and locks is at most 2 s old
+      const stopped = await gate.call('POST', shop, await agent(gate), { sql: masked })
+      const lifted = await gate.call('DELETE', '/v1/locks/subject:agent:support-bot', platform)
+      expect(stopped.status === 403 && lifted.status === 200, `the agent stopped and the lock lifted, got ${stopped.status} and ${lifted.status}`)
+      return [stopped.body.detail ?? '']
+    },
+  },
+  {
+    title: 'the auditor reads what happened: an intent before each execution, an outcome after, every refusal',
+    async run(gate) {
+      const auditor = await gate.token('user:audrey@acme.dev', ['auditors'])
+      const { status, body } = await gate.call('GET', '/v1/audit/events?limit=50', auditor)
+      const events = body.events ?? []
+      const intent = events.find((event) => event.kind === 'intent' && event.statements?.[0]?.sql === masked)
+      const outcome = events.find((event) => event.kind === 'outcome' && event.evaluation === intent?.evaluation)
+      const refusals = events.filter((event) => event.kind === 'refusal')
+      expect(status === 200 && intent !== undefined && outcome?.status === 'succeeded' && refusals.length >= 5, 'the whole story on record')
+      return [`intent and outcome of ${intent?.evaluation}, ${refusals.length} refusals`]
+    },
+  },
+]
+
+function refused(title: string, sql: string, reason: string, slug = 'denied'): Step {
+  return {
+    title,
+    async run(gate) {
+      const { status, body } = await gate.call('POST', shop, await agent(gate), { sql })
+      expect(body.reason === reason, `a refusal (${slug}: ${reason}), got ${status} ${body.reason ?? ''}`)
+      return [sql, body.detail ?? '']
+    },
+  }
+}
+
+function expect(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`expected ${what}`)
+}
