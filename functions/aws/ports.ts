@@ -8,6 +8,7 @@ import { sdkDynamo } from './sdk.ts'
 import { signedDynamo } from './signed.ts'
 import { createTables } from './tables.ts'
 import { createIds } from './ulid.ts'
+import { vetted } from './vet.ts'
 
 /** What of Ports lives in DynamoDB, with the clock and the ids that its keys are made from. */
 export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempotency' | 'meter'>
@@ -28,4 +29,7 @@ export function createStores(place: Place, now: () => number = Date.now): Stores
 }
 
 /** Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. */
-export const createPorts = (rest: Omit<Ports, keyof Stores>, env: Readonly<Record<string, string | undefined>> = process.env): Ports => ({ ...createStores(placeOf(env)), ...rest })
+export function createPorts(rest: Omit<Ports, keyof Stores>, env: Readonly<Record<string, string | undefined>> = process.env): Ports {
+  const stores = createStores(placeOf(env))
+  return { ...stores, policies: vetted(stores.policies), ...rest }
+}
