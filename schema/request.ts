@@ -28,7 +28,6 @@ export const queryBody = z.union([
     purpose: purpose.optional(), reveal: reveal.optional(), rowMode: rowMode.optional(), maxRows: maxRows.optional(),
   }),
 ])
-type QueryBody = z.infer<typeof queryBody>
 
 export type Param = z.infer<typeof param>
 export interface Statement { readonly sql: string; readonly params: readonly Param[] }
