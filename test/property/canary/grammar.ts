@@ -104,7 +104,7 @@ class Maker {
 
   private aggregate(sources: readonly Source[], depth: number): Made {
     const keys = Array.from({ length: this.upTo(2) }, () => this.reference(sources)).filter((key) => key !== null)
-    const filter = this.chance(15) ? ` FILTER (WHERE ${this.expression('bool', sources, depth - 1)})` : ''
+    const filter = this.chance(35) ? ` FILTER (WHERE ${this.expression('bool', sources, depth - 1)})` : ''
     const call = this.one(['count(*)', `count(${this.anything(sources, 0)})`, `max(${this.expression('text', sources, 0)})`, `sum(${this.expression('int', sources, 0)})`, `string_agg(${this.expression('text', sources, 0)}, ',' ORDER BY ${this.anything(sources, 0)})`,
       `array_agg(${this.anything(sources, 0)})`, `json_agg(${this.one(sources).alias})`, `min(${this.expression('date', sources, 0)})`, `bool_or(${this.expression('bool', sources, 0)})`])
     const columns: Column[] = [...keys.map(({ type }) => ({ name: this.name(), type })), { name: this.name(), type: 'text' }]
@@ -116,9 +116,9 @@ class Maker {
 
   private sources(depth: number): Source[] {
     const first = this.from(depth)
-    if (!this.chance(25)) return [first]
+    if (!this.chance(35)) return [first]
     const second = this.from(Math.max(0, depth - 1))
-    if (this.chance(45)) return [first, second]
+    if (this.chance(30)) return [first, second]
     return [this.join(first, second)]
   }
   private from(depth: number): Source {
@@ -146,7 +146,7 @@ class Maker {
     const verb = this.one(['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN'])
     const both = [left, right]
     const qualified = unique(both.flatMap(({ columns }) => columns))
-    const how = this.upTo(9)
+    const how = this.upTo(11)
     if (how < 2) return { sql: `(${left.sql} NATURAL ${verb} ${right.sql}) AS ${alias}`, alias, columns: qualified }
     if (how < 5 && shared.length > 0) return { sql: `(${left.sql} ${verb} ${right.sql} USING (${this.one(shared).name})) AS ${alias}`, alias, columns: qualified }
     if (how < 7) {
@@ -160,8 +160,12 @@ class Maker {
   private where(sources: readonly Source[], depth: number): string { return this.chance(35) ? ` WHERE ${this.expression('bool', sources, depth)}` : '' }
   private tail(sources: readonly Source[], columns: readonly Column[], depth: number): string {
     const order = this.chance(25) ? ` ORDER BY ${this.chance(40) ? String(1 + this.upTo(columns.length - 1)) : this.anything(sources, 0)}` : ''
-    const limit = this.chance(8) ? ` LIMIT ${this.chance(70) ? String(1 + this.upTo(3)) : `(SELECT count(*) FROM notes AS l WHERE ${this.expression('bool', [{ sql: 'notes', alias: 'l', columns: relations['notes']! }], depth - 1)})`}` : ''
+    const limit = this.chance(8) ? ` LIMIT ${this.chance(70) ? String(1 + this.upTo(3)) : this.countOf(this.one(['notes', 'people', 'v_people', 'logs']), depth)}` : ''
     return `${order}${limit}`
+  }
+
+  private countOf(relation: string, depth: number): string {
+    return `(SELECT count(*) FROM ${relation} AS l WHERE ${this.expression('bool', [{ sql: relation, alias: 'l', columns: relations[relation]! }], depth - 1)})`
   }
 
   private reference(sources: readonly Source[], type?: Type): { sql: string; type: Type } | null {
@@ -170,7 +174,24 @@ class Maker {
   }
   private anything(sources: readonly Source[], depth: number): string { return this.expression(this.one(types), sources, depth) }
 
+  /** A condition whose answer differs between the worlds when its column is classified: the literals stand between their values. */
+  private predicate(sources: readonly Source[]): string | null {
+    const reference = this.reference(sources)
+    if (reference === null) return null
+    switch (reference.type) {
+      case 'int': return `${reference.sql} > 80000`
+      case 'text': return `${reference.sql} LIKE '%a%'`
+      case 'date': return `${reference.sql} < date '1980-01-01'`
+      case 'numeric': return `${reference.sql} > 5`
+      case 'json': return `${reference.sql}::text LIKE '%S%'`
+      case 'array': return `array_to_string(${reference.sql}, '') LIKE '%a%'`
+      case 'bool': return reference.sql
+    }
+  }
+
   private expression(type: Type, sources: readonly Source[], depth: number): string {
+    const predicate = type === 'bool' && this.chance(55) ? this.predicate(sources) : null
+    if (predicate !== null) return predicate
     const reference = this.chance(depth > 0 ? 62 : 85) ? this.reference(sources, type) : null
     if (reference !== null) return reference.sql
     if (depth <= 0) return this.literal(type)

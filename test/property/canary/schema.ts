@@ -5,16 +5,17 @@ import type { ConnectionDocument } from '../../../schema/policy.ts'
  * which error, what it leaves in unclassified columns: if it differs between the two, a classified value got out.
  */
 export type World = 'a' | 'b'
-/** Part of every classified text, and of nothing else. */
-export const canary: Readonly<Record<World, string>> = { a: 'Kanarie-a7', b: 'Sperling-b3' }
+/** Part of every classified text, and of nothing else. Of one length, so that no table is larger in one world and planned otherwise there. */
+export const canary: Readonly<Record<World, string>> = { a: 'Kanarie-a7', b: 'Sperlin-b3' }
 
 const people = [['ann', 'ops', true], ['bob', 'ops', false], ['cleo', 'dev', true], ['dan', 'dev', true], ['eve', 'law', false], ['fay', 'law', true]] as const
 
 export function schemaOf(world: World): string {
-  const text = (n: number) => `'${canary[world]}-${world === 'a' ? n : 9 - n}'`
+  const same = (n: number) => world === 'b' && n % 10 === 6 ? n - 1 : n      // two are alike in one world only: DISTINCT and its kin must not tell
+  const text = (n: number) => `'${canary[world]}-${10 + (world === 'a' ? n : 29 - n)}'`
   const number = (n: number) => world === 'a' ? 71_000 + n * 137 : 99_500 - n * 211
   const date = (n: number) => world === 'a' ? `'1971-03-${10 + n}'` : `'1988-09-${28 - n}'`
-  const row = (n: number) => `${text(n)}, ${n === 3 && world === 'b' ? 'NULL' : text(n + 10)}, ${number(n)}, ${date(n)}, '{"${canary[world]}": ${number(n)}, "k": ["${canary[world]}"]}', ARRAY[${text(n)}, ${text(n + 1)}]`
+  const row = (n: number) => `${text(n)}, ${n === (world === 'a' ? 3 : 4) ? 'NULL' : text(n + 10)}, ${number(n)}, ${date(n)}, '{"${canary[world]}": ${number(n)}, "k": ["${canary[world]}"]}', ARRAY[${text(n)}, ${text(n + 1)}]`
   return `
     CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, dept text, active boolean, ssn text, email text, salary int, born date, extra jsonb, tags text[]);
     CREATE TABLE staff (badge int) INHERITS (people);
@@ -27,12 +28,15 @@ export function schemaOf(world: World): string {
     CREATE VIEW v_deep AS SELECT code AS inner_code, name, id FROM v_people;
     CREATE VIEW v_filter AS SELECT id, name FROM people WHERE salary > 90000;
     CREATE VIEW v_made AS SELECT id, upper(ssn) AS shout, length(name) AS n FROM people;
+    CREATE MATERIALIZED VIEW m_people AS SELECT id, name, ssn || '' AS made FROM people WITH NO DATA;
+    CREATE MATERIALIZED VIEW m_rich AS SELECT id, name FROM people WHERE salary > 80000 WITH NO DATA;
     CREATE FUNCTION label(people) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1.name || $1.ssn';
-    INSERT INTO people VALUES ${people.map(([name, dept, active], i) => `(${i + 1}, '${name}', '${dept}', ${active}, ${row(i + 1)})`).join(', ')};
+    INSERT INTO people VALUES ${people.map(([name, dept, active], i) => `(${i + 1}, '${name}', '${dept}', ${active}, ${row(same(i + 1))})`).join(', ')};
     INSERT INTO staff VALUES (7, 'gus', 'ops', true, ${row(7)}, 70);
     INSERT INTO orders SELECT i, 1 + i % 7, i * 1.5, 'order ' || i, date '2024-01-01' + i FROM generate_series(1, 12) i;
     INSERT INTO notes VALUES (1, 'one', 10), (2, 'two', 20), (3, NULL, 30);
-    INSERT INTO logs VALUES (1, 'x', ${text(1)}), (2, 'y', ${text(2)}), (3, 'x', ${text(3)});`
+    INSERT INTO logs VALUES (1, 'x', ${text(1)}), (2, 'y', ${text(2)}), (3, 'x', ${text(3)});
+    REFRESH MATERIALIZED VIEW m_people; REFRESH MATERIALIZED VIEW m_rich;`
 }
 
 export const connection: ConnectionDocument = {
@@ -54,5 +58,5 @@ const person = 'id:int name:text dept:text active:bool ssn:text email:text salar
 export const relations: Readonly<Record<string, readonly Column[]>> = {
   people: of(person), staff: of(`${person} badge:int`), 'ONLY people': of(person), orders: of('id:int person:int amount:numeric note:text placed:date'), notes: of('id:int body:text n:int'),
   logs: of('id:int kind:text payload:text'), logs_x: of('id:int kind:text payload:text'), v_people: of('id:int name:text code:text salary:int'), v_plain: of('id:int name:text dept:text'),
-  v_deep: of('inner_code:text name:text id:int'), v_filter: of('id:int name:text'), v_made: of('id:int shout:text n:int'),
+  v_deep: of('inner_code:text name:text id:int'), m_people: of('id:int name:text made:text'), m_rich: of('id:int name:text'), v_filter: of('id:int name:text'), v_made: of('id:int shout:text n:int'),
 }
