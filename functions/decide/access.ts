@@ -12,7 +12,7 @@ export interface Judge {
   readonly connection: string
   /** What the connection grants at most. */
   readonly grant: Limits
-  readonly scope: Omit<Scope, 'action' | 'resource'>
+  readonly scope: (action: Scope['action'], resource: string) => Scope
   /** Whether a name the effects reach is in a schema of the engine's own. undefined: the effects do not say. */
   readonly system: ReadonlyMap<string, boolean>
   /** Names that the effects reach as a partition or inheritance child of another. */
@@ -30,16 +30,16 @@ export type Judged =
 /** One access for one principal: deny first and for good, then allow, then whatever `ask` adds. */
 export function judgeAccess(judge: Judge, access: Access): Judged {
   const found = judge.roles.find(judge.connection, access.action, access.resource, access.system)
-  const scope = { ...judge.scope, action: access.action, resource: access.resource }
+  const { action, resource } = access
   const parents = parentsOf(judge, access)
   const views = access.via.slice(0, access.via.length - parents.length)
-  const denied = found.deny.find((rule) => touches(rule, access) && !fails(rule, scope)) ?? deniedView(judge, views)
+  const denied = found.deny.find((rule) => touches(rule, access) && !fails(judge, rule, action, resource)) ?? deniedView(judge, views)
   if (denied) return { kind: 'denied', rule: denied.name }
-  const direct = [access.resource, ...parents].flatMap((resource) => allowing(judge, access.action, resource, resource === access.resource ? access.system : undefined))
+  const direct = [resource, ...parents].flatMap((name) => allowing(judge, action, name, name === resource ? access.system : undefined))
   const allowed = settle(judge, access, direct, access.action === 'select' ? views.flatMap((view) => allowing(judge, 'select', view, undefined).filter((rule) => rule.through)) : [])
-  if (allowed === null) return { kind: 'none', unmet: found.allow.filter((rule) => !holds(rule, scope)) }
+  if (allowed === null) return { kind: 'none', unmet: found.allow.filter((rule) => !holds(judge, rule, action, resource)) }
   if (allowed.kind !== 'permitted') return allowed
-  const asks = found.ask.filter((rule) => touches(rule, access) && !fails(rule, scope))
+  const asks = found.ask.filter((rule) => touches(rule, access) && !fails(judge, rule, action, resource))
   if (asks.length === 0) return allowed
   const demands = asks.flatMap((rule) => anyOf([rule]) ?? [])
   // an ask without an approval cannot be met by anyone
@@ -48,9 +48,9 @@ export function judgeAccess(judge: Judge, access: Access): Judged {
 }
 
 /** An error is no match for what gives (`allow`, `reveal`) … */
-export const holds = (rule: Rule, scope: Scope): boolean => rule.when === null || rule.when.test(scope) === 'true'
+export const holds = (judge: Judge, rule: Rule, action: Scope['action'], resource: string): boolean => rule.when === null || rule.when.test(judge.scope(action, resource)) === 'true'
 /** … and a match for what takes (`deny`, `ask`). */
-const fails = (rule: Rule, scope: Scope): boolean => rule.when !== null && rule.when.test(scope) === 'false'
+const fails = (judge: Judge, rule: Rule, action: Scope['action'], resource: string): boolean => rule.when !== null && rule.when.test(judge.scope(action, resource)) === 'false'
 
 /** Whether a deny or an ask with `columns` meets this access. Columns that are not known count as all of them. */
 function touches(rule: Rule, access: Access): boolean {
@@ -62,8 +62,7 @@ function touches(rule: Rule, access: Access): boolean {
 /** A view that is denied is no way to what it reads, also when another view names it. */
 function deniedView(judge: Judge, views: readonly string[]): Rule | undefined {
   for (const view of views) {
-    const scope: Scope = { ...judge.scope, action: 'select', resource: view }
-    const rule = judge.roles.find(judge.connection, 'select', view, false).deny.find((deny) => deny.columns === null && !fails(deny, scope))
+    const rule = judge.roles.find(judge.connection, 'select', view, false).deny.find((deny) => deny.columns === null && !fails(judge, deny, 'select', view))
     if (rule) return rule
   }
   return undefined
@@ -75,8 +74,7 @@ function deniedView(judge: Judge, views: readonly string[]): Rule | undefined {
  * `columns` are the view's. Reads only: a write through a view, or a function in its body, wants a rule of its own.
  */
 function allowing(judge: Judge, action: Access['action'], resource: string, system: boolean | undefined): readonly Rule[] {
-  const scope: Scope = { ...judge.scope, action, resource }
-  return judge.roles.find(judge.connection, action, resource, system ?? judge.system.get(resource) ?? true).allow.filter((rule) => holds(rule, scope))
+  return judge.roles.find(judge.connection, action, resource, system ?? judge.system.get(resource) ?? true).allow.filter((rule) => holds(judge, rule, action, resource))
 }
 
 /** The last names of `via` that are parents of a partition, not views: its own, and while that is a partition too, the one before. */

@@ -29,13 +29,20 @@ class Asserted {
   constructor(context: Context) { this.purpose = context.purpose; this.session = context.session; this.time = new Date(context.time) }
 }
 
-/** Subject and actor are the token's whichever of them is being judged: that is how a rule says "this agent, on behalf of that person". */
-export function openScope(caller: Caller, rolesOf: (principal: Principal) => readonly string[], context: Context): Omit<Scope, 'action' | 'resource'> {
-  const actor = caller.actors[0]
-  return {
-    subject: new Who(caller.subject, rolesOf(caller.subject)), actor: actor ? new Who(actor, rolesOf(actor)) : null,
-    claims: caller.claims, context: new Asserted(context),
+/**
+ * Subject and actor are the token's whichever of them is being judged: that is how a rule says "this agent, on behalf of that person". Made only
+ * when a condition is there to see it.
+ */
+export function openScope(caller: Caller, rolesOf: (principal: Principal) => readonly string[], context: Context): (action: Scope['action'], resource: string) => Scope {
+  let base: Omit<Scope, 'action' | 'resource'> | null = null
+  const open = () => {
+    const actor = caller.actors[0]
+    return {
+      subject: new Who(caller.subject, rolesOf(caller.subject)), actor: actor ? new Who(actor, rolesOf(actor)) : null,
+      claims: caller.claims, context: new Asserted(context),
+    }
   }
+  return (action, resource) => ({ ...(base ??= open()), action, resource })
 }
 
 const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 40 } })

@@ -5,7 +5,7 @@ import type { Limits } from '../../schema/effects.ts'
 import { Fault } from '../ports.ts'
 import { connectionLimits, withDefaults } from './limits.ts'
 import { indexRoles } from './lookup.ts'
-import { RoleSet } from './roleset.ts'
+import { RoleSet, type Memo } from './roleset.ts'
 
 /** A policy ready to decide by, made once per version. Immutable to its readers. */
 export interface Policy {
@@ -76,19 +76,28 @@ function membership(roles: readonly RoleDocument[]): (principal: Principal) => R
       else put(subjects, member.subject, role)
     }
   }
+  const memo: Memo = new Map()
   const byRoles = new Map<string, RoleSet>()
   const byPrincipal = new Map<string, RoleSet>()
-  return (principal) => {
+  // the same token comes as the same object while it is cached
+  const seen = new WeakMap<Principal, RoleSet>()
+  let sets = 0
+  const make = (principal: Principal): RoleSet => {
     const key = JSON.stringify([principal.id, principal.groups])
     const known = byPrincipal.get(key)
     if (known) return known
     const held = new Set([...everyone, ...(subjects.get(principal.id) ?? []), ...principal.groups.flatMap((group) => groups.get(group) ?? [])])
     const sorted = [...held].sort((a, b) => (a.name < b.name ? -1 : 1))
     const names = sorted.map((role) => role.name).join(' ')
-    const set = byRoles.get(names) ?? new RoleSet(sorted, index)
     if (byPrincipal.size >= principalsRemembered) { byPrincipal.clear(); byRoles.clear() }
+    const set = byRoles.get(names) ?? new RoleSet(sorted, index, memo, sets++)
     byRoles.set(names, set)
     byPrincipal.set(key, set)
     return set
+  }
+  return (principal) => {
+    const known = seen.get(principal) ?? make(principal)
+    seen.set(principal, known)
+    return known
   }
 }

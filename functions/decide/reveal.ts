@@ -14,9 +14,8 @@ export type Revealed =
 
 export function judgeReveal(judge: Judge, item: Pick<Used, 'dataClass' | 'resource' | 'column'>): Revealed {
   const found = judge.roles.find(judge.connection, 'reveal', item.resource, judge.system.get(item.resource) ?? false)
-  const scope = { ...judge.scope, action: 'reveal' as const, resource: item.resource }
   const rules = found.reveal.filter((rule) => rule.classes.some((pattern) => glob(pattern, item.dataClass))
-    && (rule.columns === null || rule.columns.some((pattern) => glob(pattern, item.column))) && holds(rule, scope))
+    && (rule.columns === null || rule.columns.some((pattern) => glob(pattern, item.column))) && holds(judge, rule, 'reveal', item.resource))
   const settled = enough(judge, rules)
   if (!settled) return { kind: 'masked' }
   return { ...settled, kind: settled.demands.length === 0 ? 'clear' : 'asks' }

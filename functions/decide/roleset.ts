@@ -1,12 +1,15 @@
 import { actionGroups, type ActionName, type RoleDocument, type RuleDocument } from '../../schema/policy.ts'
 import { connectionsOf, type Rule } from './rule.ts'
-import { search, type Index, type Verb } from './lookup.ts'
+import { search, type Covered, type Index, type Verb } from './lookup.ts'
 
 /** The rules that cover one access, before any condition is asked; of rules that say the same, one. In order of role name and position. */
 export type Candidates = Readonly<Record<Verb, readonly Rule[]>>
 
-/** Bounds of the memo: entries, and the longest name remembered, so that invented names fill neither the memo nor the memory. */
-const memoEntries = 4096
+const nothing: Candidates = { allow: [], deny: [], ask: [], reveal: [] }
+
+/** Bounds of the memo, which all role sets of a policy share: entries, and the longest name remembered. Invented names fill no memory. */
+export type Memo = Map<string, Candidates>
+const memoEntries = 32_768
 const memoNameLength = 200
 
 /**
@@ -18,9 +21,13 @@ export class RoleSet {
   readonly roles: readonly RoleDocument[]
   readonly #index: Index
   readonly #held: ReadonlySet<string>
-  readonly #memo = new Map<string, Candidates>()
+  readonly #memo: Memo
+  readonly #id: number
   readonly #offers = new Map<string, readonly string[]>()
-  constructor(roles: readonly RoleDocument[], index: Index) {
+  /** `id`: another for every role set that shares the memo. */
+  constructor(roles: readonly RoleDocument[], index: Index, memo: Memo, id: number) {
+    this.#memo = memo
+    this.#id = id
     this.roles = roles
     this.#index = index
     this.#held = new Set(roles.map((role) => role.name))
@@ -28,7 +35,7 @@ export class RoleSet {
   }
 
   find(connection: string, action: ActionName | 'reveal', name: string, system: boolean): Candidates {
-    const key = `${system ? 's' : 'u'} ${action} ${connection} ${name}`       // connection and action hold no space
+    const key = `${this.#id}${system ? 's' : 'u'} ${action} ${connection} ${name}`       // connection and action hold no space
     const known = this.#memo.get(key)
     if (known) return known
     const fresh = this.#collect(connection, action, name, system)
@@ -39,12 +46,10 @@ export class RoleSet {
   }
 
   #collect(connection: string, action: ActionName | 'reveal', name: string, system: boolean): Candidates {
-    const distinct: Record<Verb, Map<string, Rule>> = { allow: new Map(), deny: new Map(), ask: new Map(), reveal: new Map() }
-    search(this.#index, { roles: this.#held, connection, action, name, system }, ({ verb, rule }) => {
-      const known = distinct[verb].get(rule.content)
-      if (!known || before(rule.name, known.name)) distinct[verb].set(rule.content, rule)
-    })
-    const list = (verb: Verb) => [...distinct[verb].values()].sort((a, b) => (before(a.name, b.name) ? -1 : 1))
+    const found: Covered[] = []
+    search(this.#index, { roles: this.#held, connection, action, name, system }, (covered) => found.push(covered))
+    if (found.length === 0) return nothing
+    const list = (verb: Verb) => distinct(found.flatMap((covered) => (covered.verb === verb ? [covered.rule] : [])))
     return { allow: list('allow'), deny: list('deny'), ask: list('ask'), reveal: list('reveal') }
   }
 
@@ -76,6 +81,14 @@ export const acts = (named: readonly RuleAction[], action: ActionName): boolean 
 type RuleAction = NonNullable<RuleDocument['allow']>[number]
 /** Whether a rule that names these connections speaks of this one. */
 export const meets = (named: readonly string[], connection: string): boolean => named.includes(connection) || (connection !== 'sluice' && named.includes('*'))
+
+/** Of rules that say the same the first, in order of name. */
+function distinct(rules: readonly Rule[]): readonly Rule[] {
+  if (rules.length < 2) return rules
+  const byContent = new Map<string, Rule>()
+  for (const rule of [...rules].sort((a, b) => (before(a.name, b.name) ? -1 : 1))) if (!byContent.has(rule.content)) byContent.set(rule.content, rule)
+  return [...byContent.values()]
+}
 
 /** `a.rules[2]` before `a.rules[10]`: names of one role differ only in the number. */
 function before(a: string, b: string): boolean {
