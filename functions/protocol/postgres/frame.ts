@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Effects, Limits } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
@@ -26,7 +26,7 @@ export interface Job {
   /** In each error that we raise in the target ourselves. */
   readonly nonce: string
 }
-export const newNonce = () => randomBytes(12).toString('hex')
+export const newNonce = () => randomUUID()
 
 export const pinsOf = ({ connection, limits, deadline, nonce, plan }: Job): Sql =>
   pinStatement({ searchPath: connection.searchPath ?? ['public'], limits, deadline, readOnly: plan.readOnly, nonce })

@@ -1,4 +1,5 @@
 import type { Limits } from '../../../schema/effects.ts'
+import { bindText } from './bind.ts'
 import type { Sql } from './transport.ts'
 
 /**
@@ -32,22 +33,35 @@ export interface Pins {
 
 /**
  * `pg_catalog` first, so that nobody's object shadows what the analysis took for the server's own; the temporary schema last and named, because
- * unnamed it would be searched first. The first column raises an error when the deadline is past by the target's own clock.
- * Every name in it is qualified: it runs before the path is pinned.
+ * unnamed it would be searched first. An error when the deadline is past by the target's own clock; else how many settings were set, which is all of
+ * them or an error: one column, because each one comes back with a description that costs more than its value. Every name in the text is qualified: it runs before the path is pinned.
  */
 export function pinStatement({ searchPath, limits, deadline, readOnly, nonce }: Pins): Sql {
-  const settings: Record<string, string> = {
-    ...fixed, search_path: pathOf(searchPath), statement_timeout: String(limits.timeoutMs), lock_timeout: String(Math.min(limits.timeoutMs, maxLockWaitMs)),
-    idle_in_transaction_session_timeout: String(Math.min(limits.timeoutMs, maxLockWaitMs)), default_transaction_read_only: readOnly ? 'on' : 'off',
-    ...(readOnly ? { transaction_read_only: 'on' } : {}),
-  }
-  const values: string[] = [String((deadline + clockSkewMs) / 1000), `sluice:late:${nonce}`]
-  const calls = Object.entries(settings).map(([name, value]) => `pg_catalog.set_config('${name}', $${values.push(value)}, true)`)
-  // The clock is in the cast so that the planner cannot compute it ahead, in the branch that is not taken.
-  const late = `CASE WHEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) pg_catalog.to_timestamp($1::pg_catalog.float8)
-    THEN pg_catalog.concat(pg_catalog.clock_timestamp(), $2::pg_catalog.text)::pg_catalog.int4 ELSE 0 END`
-  return { text: `SELECT ${late}, ${calls.join(', ')}`, values }
+  const [names, settings] = settingsOf(searchPath, limits.timeoutMs, readOnly)
+  return { text: pinText, values: [String((deadline + clockSkewMs) / 1000), `sluice:late:${nonce}`, names, settings] }
 }
+// The clock is in the cast so that the planner cannot compute it ahead, in the branch that is not taken.
+const pinText = `SELECT CASE WHEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) pg_catalog.to_timestamp($1::pg_catalog.float8)
+  THEN pg_catalog.concat(pg_catalog.clock_timestamp(), $2::pg_catalog.text)::pg_catalog.int4 ELSE pg_catalog.count(pg_catalog.set_config(s.name, s.setting, true))::pg_catalog.int4 END AS pinned
+  FROM ROWS FROM (pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::pg_catalog.text[])) AS s(name, setting)`
+
+/** Names and values as array literals. They depend on the connection and the kind of plan alone, so they are written once. Bounded: when full it starts anew. */
+function settingsOf(searchPath: readonly string[], timeoutMs: number, readOnly: boolean): readonly [names: string, settings: string] {
+  const key = JSON.stringify([searchPath, timeoutMs, readOnly])
+  const known = written.get(key)
+  if (known) return known
+  const shortMs = String(Math.min(timeoutMs, maxLockWaitMs))
+  const settings: Readonly<Record<string, string>> = {
+    ...fixed, search_path: pathOf(searchPath), statement_timeout: String(timeoutMs), lock_timeout: shortMs, idle_in_transaction_session_timeout: shortMs,
+    default_transaction_read_only: readOnly ? 'on' : 'off', ...(readOnly ? { transaction_read_only: 'on' } : {}),
+  }
+  const made = [String(bindText(Object.keys(settings))), String(bindText(Object.values(settings)))] as const
+  if (written.size >= maxWritten) written.clear()
+  written.set(key, made)
+  return made
+}
+const written = new Map<string, readonly [names: string, settings: string]>()
+const maxWritten = 500
 
 export function pathOf(searchPath: readonly string[]): string {
   return ['pg_catalog', ...searchPath.filter((schema) => schema !== 'pg_catalog' && schema !== 'pg_temp'), 'pg_temp'].map(quote).join(', ')
