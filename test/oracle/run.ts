@@ -7,7 +7,7 @@ import { isAllowed } from './allowed.ts'
 import { connectionOf, createJudge, type Outcome, type Verdict } from './judge.ts'
 import { openSession } from './session.ts'
 import { findSmith, generate } from './smith.ts'
-import { findSuite, playSuite } from './suite.ts'
+import { findSuite, makeRegression, playSuite, suiteSettings } from './suite.ts'
 
 /**
  * `node test/oracle/run.ts [suite] [smith] [--major 15|18] [--only FILE#N,…] [--files a,b] [--step N] [--seed N] [--count N]`: the server as oracle over
@@ -27,17 +27,16 @@ const list = (text: string) => new Set(text.split(',').filter((item) => item !==
 interface Row extends Verdict { readonly part: string; readonly at: string; readonly again: string }
 const rows: Row[] = []
 
-const suite = await findSuite()
+const suite = await findSuite({ fetch: true })
 if (typeof suite === 'string') {
   console.error(`skipped: ${suite}`)
   process.exit(1)
 }
-const server = await withPostgres({ major, settings: { max_connections: '40', max_prepared_transactions: '2', max_locks_per_transaction: '256', log_min_messages: 'fatal' } })
+const server = await withPostgres({ major, settings: suiteSettings })
 process.once('SIGINT', () => process.exit(130))   // the support module's exit handler stops the server
 try {
   const admin = await openSession(server.superuserUrl)
-  await admin.run("CREATE DATABASE regression TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
-  await admin.run("ALTER DATABASE regression SET lc_messages TO 'C'; ALTER DATABASE regression SET timezone_abbreviations TO 'Default'; ALTER DATABASE regression SET bytea_output TO 'hex'")
+  await makeRegression(admin)
   await admin.close()
   const judge = createJudge(createClassifier, isAllowed)
   const target = { host: '127.0.0.1', port: server.port, password: decodeURIComponent(new URL(server.superuserUrl).password) }

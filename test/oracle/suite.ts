@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { connectionOf, type Judge, type Verdict } from './judge.ts'
+import type { Session } from '../support/oracle.ts'
 import type { Opened } from './session.ts'
 import { startWire, type Seen } from './wire.ts'
 
@@ -13,13 +14,14 @@ const psql = '/usr/lib/postgresql/15/bin/psql'
 /** PostgreSQL's own regression suite: the folder with `sql/`, `data/` and `parallel_schedule`, and one with its C functions built. */
 export interface Suite { readonly source: string; readonly libraries: string }
 
-/** From SLUICE_PG_REGRESS (a `src/test/regress`), the cache, or Debian's source package. A sentence when there is none. */
-export async function findSuite(): Promise<Suite | string> {
+/** From SLUICE_PG_REGRESS (a `src/test/regress`), the cache, or, if `fetch`, Debian's source package. A sentence when there is none. */
+export async function findSuite({ fetch }: { readonly fetch: boolean }): Promise<Suite | string> {
   if (!existsSync(psql)) return 'psql is missing: apt-get install -y postgresql-15'
   const given = process.env['SLUICE_PG_REGRESS']
   const source = given ?? join(cache, 'src/test/regress')
   if (!existsSync(join(source, 'parallel_schedule'))) {
     if (given !== undefined) return `SLUICE_PG_REGRESS names \`${given}\`, which holds no parallel_schedule`
+    if (!fetch) return "PostgreSQL's regression suite is not here: `npm run oracle` fetches it, or set SLUICE_PG_REGRESS to a src/test/regress"
     const failure = await download().then(() => null, (error: Error) => error.message.split('\n')[0] ?? 'unknown')
     if (failure !== null) return `the source of postgresql-15 could not be had (${failure}): set SLUICE_PG_REGRESS to its src/test/regress`
   }
@@ -62,6 +64,14 @@ async function libraries(source: string): Promise<string> {
   for (const name of ['refint.so', 'autoinc.so']) if (existsSync(`/usr/lib/postgresql/15/lib/${name}`)) symlinkSync(`/usr/lib/postgresql/15/lib/${name}`, join(folder, name))
   await run('gcc', ['-shared', '-fPIC', '-O1', '-w', '-I', join(cache, 'headers/usr/include/postgresql/15/server'), join(source, 'regress.c'), '-o', join(folder, 'regress.so')]).catch(() => {})
   return folder
+}
+
+/** What the suite wants of its server; the tree dumps stay out of the log. */
+export const suiteSettings = { max_connections: '40', max_prepared_transactions: '2', max_locks_per_transaction: '256', log_min_messages: 'fatal' } as const
+/** The database pg_regress makes. */
+export async function makeRegression(superuser: Session): Promise<void> {
+  await superuser.run("CREATE DATABASE regression TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+  await superuser.run("ALTER DATABASE regression SET lc_messages TO 'C'; ALTER DATABASE regression SET timezone_abbreviations TO 'Default'; ALTER DATABASE regression SET bytea_output TO 'hex'")
 }
 
 export interface Judged extends Verdict { readonly file: string; readonly number: number }
