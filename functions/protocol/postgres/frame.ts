@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import type { Effects, Limits } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
-import { bindText } from './bind.ts'
 import { guardQuery } from './guard.ts'
 import { parse } from './parse.ts'
 import { holdStatement, pinStatement } from './pins.ts'
@@ -34,7 +33,7 @@ export const pinsOf = ({ connection, limits, deadline, nonce, plan }: Job): Sql 
 /** The objects the plan was made for against those that are there, after they are held: an error of ours when they differ, before the statement. */
 export function guardOf({ plan, nonce }: Job): Sql {
   const { sql, params, expected } = guardQuery(plan)
-  const values = params.map(bindText)
+  const values = [...params]
   const [want, word] = [values.push(expected), values.push(`sluice:stale:${nonce}`)]
   // The clock keeps the planner from computing the cast, which fails, in the branch that is not taken.
   return {

@@ -26,7 +26,14 @@ const catalogTimeoutMs = 15_000
 
 /** The PostgreSQL engine, through Neon's serverless driver: classify → execute → mask. */
 export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: PostgresOptions): Protocol {
-  const endpointOf = (url: string): Endpoint | null => endpoint?.(hostOf(url)) ?? null
+  const hosts = new Map<string, string>()
+  function endpointOf(url: string): Endpoint | null {
+    if (endpoint === undefined) return null
+    const host = hosts.get(url) ?? hostOf(url)
+    if (hosts.size >= 100) hosts.clear()
+    hosts.set(url, host)
+    return endpoint(host)
+  }
   const sessions = createSessions({ now, endpointOf })
 
   async function ask(secret: string, statements: readonly Sql[]): Promise<RawResult> {

@@ -43,10 +43,10 @@ neonConfig.fetchFunction = (url: string, init: Init) => (init.sluice ? send(init
 
 function send(target: string, { headers, body }: Init, orders: Orders): Promise<{ ok: boolean; status: number; json(): Promise<unknown>; text(): Promise<string> }> {
   return new Promise((resolve, reject) => {
-    const url = new URL(target)
-    const { request, agent } = agents[url.protocol === 'http:' ? 'http:' : 'https:']
+    const { request, agent, place } = placeOf(target)
     dropRested(agent.freeSockets)
-    const call: ClientRequest = request(url, { method: 'POST', agent, headers: { ...headers, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) } })
+    const bytes = Buffer.from(body)
+    const call: ClientRequest = request({ ...place, method: 'POST', agent, headers: { ...headers, 'Content-Type': 'application/json', 'Content-Length': bytes.length } })
     const timer = setTimeout(() => fail(new TransportError('timeout', 'no whole answer in time')), orders.timeoutMs)
     const fail = (error: Error) => {
       clearTimeout(timer)
@@ -60,8 +60,20 @@ function send(target: string, { headers, body }: Init, orders: Orders): Promise<
       const status = response.statusCode ?? 0
       resolve({ ok: status === 200, status, json: async () => (orders.cut ? salvage(text) : JSON.parse(text)), text: async () => text })
     }, fail))
-    call.end(body)
+    call.end(bytes)
   })
+}
+
+/** Taken apart once: a process speaks to few endpoints. */
+const places = new Map<string, (typeof agents)['http:' | 'https:'] & { readonly place: { readonly hostname: string; readonly port: string; readonly path: string } }>()
+function placeOf(target: string) {
+  const known = places.get(target)
+  if (known) return known
+  const { protocol, hostname, port, pathname, search } = new URL(target)
+  const place = { ...agents[protocol === 'http:' ? 'http:' : 'https:'], place: { hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${pathname}${search}` } }
+  if (places.size >= 100) places.clear()
+  places.set(target, place)
+  return place
 }
 
 /** Counts as the body comes in, so that no answer can fill the memory; what came up to the cap is kept for `salvage`. */
@@ -82,7 +94,6 @@ function collect(response: IncomingMessage, orders: Orders, done: (text: string)
     end()
   })
   response.on('end', () => (response.complete ? end() : fail(new TransportError('unreachable', 'the answer broke off'))))
-  response.on('aborted', () => { if (!ended) fail(new TransportError('unreachable', 'the answer broke off')) })
   response.on('error', (error) => { if (!ended) fail(error) })
 }
 

@@ -124,8 +124,10 @@ for (const major of majors) describe(`on a real server, ${major}`, () => {
       expect(await target.run(plan, { obligations: { limits: { timeoutMs: 200 } } })).toMatchObject({ status: 'failed', refusal: { slug: 'timeout', sqlstate: '57014' } })
     })
     test('after the deadline nothing is sent', async () => {
-      const plan = await target.draw([{ sql: "INSERT INTO t (id) VALUES (900)" }], { written: ['public.t'] })
-      expect(await target.run(plan, { deadline: Date.now() - 1 })).toMatchObject({ status: 'failed', refusal: { slug: 'timeout', reason: 'deadline_passed' } })
+      for (const sql of ['SELECT id FROM t', 'INSERT INTO t (id) VALUES (900)']) {
+        const plan = await target.draw([{ sql }], { written: ['public.t'] })
+        expect(await target.run(plan, { deadline: Date.now() - 1 })).toMatchObject({ status: 'failed', refusal: { slug: 'timeout', reason: 'deadline_passed' } })
+      }
     })
     test('a process that was frozen between its own look at the clock and the sending does nothing: the target looks too', async () => {
       const frozen = as('app', { now: () => Date.now() - 3600_000 })
@@ -195,6 +197,10 @@ for (const major of majors) describe(`on a real server, ${major}`, () => {
         expect(await target.run(plan, { obligations: { limits } })).toMatchObject({ status: 'failed', refusal: { slug: 'too-large' } })
       }
       expect(await count("name LIKE 'y%'")).toBe(0)
+    })
+    test('an answer past the byte cap is cut off as it comes, not after it filled the memory', async () => {
+      const plan = await target.draw([{ sql: "UPDATE t SET name = name WHERE id <= 30 RETURNING repeat('x', 1000000)" }], { written: ['public.t'] })
+      expect(await target.run(plan, { obligations: { limits: { bytes: 4096 } } })).toMatchObject({ status: 'failed', refusal: { slug: 'too-large', inner: 'the answer went past the byte cap' } })
     })
     test('transaction control inside a batch keeps nothing past a refusal', async () => {
       for (const control of ['COMMIT', 'COMMIT AND CHAIN', 'ROLLBACK', 'END']) {
