@@ -74,6 +74,11 @@ describe('names', () => {
     for (const on of ['*.*', '*.pg_authid', 'pg_*.pg_authid', 'pg_catalo*.*']) expect(reads([on], 'pg_catalog.pg_authid', { system: true })).toBe('no_rule')
     expect(reads(['pg_catalog.*'], 'pg_catalog.pg_authid', { system: true })).toBe('permit')
   })
+  test('what was found for a name outside those schemas is not remembered for it inside', () => {
+    const policy = policyOf(shop(), role('r', [{ allow: ['select'], on: ['*.*'] }]))
+    const asked = (system: boolean) => verdict(ask(policy, agent('r'), [access('select', 'x.t', ['id'], { system })]))
+    expect([asked(false), asked(true), asked(false)]).toEqual(['permit', 'no_rule', 'permit'])
+  })
   test('a deny without `on` reaches them too, and a deny that cannot be read denies everything', () => {
     const allow = { allow: ['select'], on: ['pg_catalog.*', 'public.*'] }
     const catalog = access('select', 'pg_catalog.pg_class', ['id'], { system: true })
