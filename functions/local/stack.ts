@@ -139,12 +139,16 @@ async function noteWeakness(ports: Ports): Promise<void> {
   })
 }
 
-function sweeping(ports: Ports): () => void {
-  const run = () => { sweep(ports).catch((error: unknown) => ports.alarm('the sweeper failed', { error: String(error) })) }
+function sweeping(ports: Ports): () => Promise<void> {
+  let running = Promise.resolve()
+  const run = () => { running = sweep(ports).then(() => {}, (error: unknown) => ports.alarm('the sweeper failed', { error: String(error) })) }
   run()                                                      // what the last run left unsettled is settled as soon as its time has come
   const timer = setInterval(run, sweepEveryMs)
   timer.unref()
-  return () => clearInterval(timer)
+  return () => {
+    clearInterval(timer)
+    return running                                           // the store it writes to is closed after it
+  }
 }
 
 function serve(front: Front, ports: Ports, identity: Awaited<ReturnType<typeof createIdentity>> | null): void {

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { birthOf } from './process.ts'
 
 /** Somebody else's: one line that says who, and where it answers. */
 export class AlreadyRunning extends Error {}
@@ -15,68 +14,57 @@ export interface State {
   /** Lets go; an ephemeral directory is gone afterwards. */
   release(): Promise<void>
 }
-interface Owner { readonly pid: number; readonly birth: string | null; readonly url: string | null }
+interface Owner { readonly pid: number; readonly url: string | null }
 
 /**
- * Takes the state directory (made when missing; null: one for this run alone). Throws AlreadyRunning when a living process has it; the lock of
- * a dead one is taken over. 0711, because PostgreSQL's account must pass through; what lies in it is closed file by file.
+ * Takes the state directory (made when missing; null: one for this run alone). Throws AlreadyRunning when a living process has it. 0711, because
+ * PostgreSQL's account must pass through; what lies in it is closed file by file.
  */
 export async function openState(wanted: string | null): Promise<State> {
   const directory = wanted === null ? await mkdtemp(join(tmpdir(), 'sluice-')) : resolve(wanted)
   await mkdir(directory, { recursive: true, mode: 0o711 })
   await chmod(directory, 0o711)
-  const lock = join(directory, 'lock')
-  const me: Owner = { pid: process.pid, birth: birthOf(process.pid), url: null }
-  await take(lock, me)
+  const letGo = await take(join(directory, 'lock'), join(directory, 'owner.json'))
+  await tell(join(directory, 'owner.json'), { pid: process.pid, url: null })
   return {
     directory,
-    announce: (url) => replace(lock, { ...me, url }),
-    release: () => wanted === null ? rm(directory, { recursive: true, force: true }) : rm(lock, { force: true }),
+    announce: (url) => tell(join(directory, 'owner.json'), { pid: process.pid, url }),
+    async release() {
+      if (wanted === null) await rm(directory, { recursive: true, force: true })
+      letGo()
+    },
   }
 }
 
-/** `link` creates the whole file or fails, so nobody ever reads half a lock. */
-async function take(lock: string, me: Owner): Promise<void> {
-  const mine = `${lock}-${randomBytes(4).toString('hex')}`
-  await writeFile(mine, JSON.stringify(me), { mode: 0o600 })
+/**
+ * The kernel's own lock, through SQLite: whoever dies has let go of it, so there is no dead one's lock to judge and no moment in which two may
+ * take it over. The file itself stays; it holds nothing.
+ */
+async function take(lock: string, owner: string): Promise<() => void> {
+  const database = new DatabaseSync(lock)
   try {
-    for (let attempt = 0; attempt < 10; attempt++) {
-      if (await link(mine, lock).then(() => true, ignore('EEXIST'))) return
-      const found = await readFile(lock, 'utf8').catch(() => null)
-      if (found === null) continue
-      const owner = read(found)
-      if (owner !== null && owner.birth !== null && birthOf(owner.pid) === owner.birth) throw new AlreadyRunning(`sluice is already running${owner.url ? ` on ${owner.url}` : ', and still starting'} (pid ${owner.pid}); stop it first, or set PORT and --state`)
-      await setAside(lock, found)
-    }
-    throw new Error(`corrupt state: \`${lock}\` cannot be taken; delete it`)
-  } finally {
-    await rm(mine, { force: true })
+    database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+    await chmod(lock, 0o600)
+    return () => database.close()
+  } catch (error) {
+    database.close()
+    if ((error as { errcode?: unknown }).errcode !== 5) throw new Error(`corrupt state: \`${lock}\` cannot be taken; delete it`, { cause: error })   // 5: SQLITE_BUSY
+    const { pid, url } = await read(owner)
+    throw new AlreadyRunning(`sluice is already running${url ? ` on ${url}` : ', and still starting'}${pid ? ` (pid ${pid})` : ''}; stop it first, or set PORT and --state`, { cause: error })
   }
 }
 
-/** Two starts may both see the dead one's lock: whoever finds that it moved the other's fresh lock puts it back. */
-async function setAside(lock: string, dead: string): Promise<void> {
-  const aside = `${lock}-${randomBytes(4).toString('hex')}`
-  if (!await rename(lock, aside).then(() => true, ignore('ENOENT'))) return
-  if (await readFile(aside, 'utf8') !== dead) await link(aside, lock).catch(ignore('EEXIST'))
-  await rm(aside, { force: true })
-}
-
-function read(text: string): Owner | null {
+async function read(path: string): Promise<Partial<Owner>> {
   try {
-    const { pid, birth, url } = JSON.parse(text) as Partial<Owner>
-    return typeof pid === 'number' && typeof birth === 'string' ? { pid, birth, url: typeof url === 'string' ? url : null } : null
+    const { pid, url } = JSON.parse(await readFile(path, 'utf8')) as Partial<Owner>
+    return { ...(typeof pid === 'number' ? { pid } : {}), url: typeof url === 'string' ? url : null }
   } catch {
-    return null
+    return {}
   }
 }
 
-async function replace(path: string, owner: Owner): Promise<void> {
+/** Whole or not at all: the other start reads it at any moment. */
+async function tell(path: string, owner: Owner): Promise<void> {
   await writeFile(`${path}-new`, JSON.stringify(owner), { mode: 0o600 })
   await rename(`${path}-new`, path)
-}
-
-const ignore = (code: string) => (error: NodeJS.ErrnoException): false => {
-  if (error.code !== code) throw error
-  return false
 }

@@ -3,7 +3,6 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { birthOf } from '../../functions/local/process.ts'
 import { AlreadyRunning, openState } from '../../functions/local/state.ts'
 
 let directory: string
@@ -20,32 +19,37 @@ describe('the state directory', () => {
     await (await openState(directory)).release()
   })
 
-  it('of a process that is dead is taken over, also when another has its pid now', async () => {
-    await openState(directory).then((state) => state.release())
-    const dead = spawn('true')
-    await new Promise((done) => dead.once('exit', done))
-    for (const owner of [{ pid: dead.pid, birth: 'x', url: null }, { pid: process.pid, birth: 'another boot', url: null }, { pid: 1, birth: null, url: null }, { pid: -1 }]) {
-      await writeFile(join(directory, 'lock'), JSON.stringify(owner))
-      await (await openState(directory)).release()
-    }
+  it('of a process that was killed is free at once', async () => {
+    const child = spawn(process.execPath, ['-e', `import(${JSON.stringify(join(import.meta.dirname, '../../functions/local/state.ts'))}).then(({ openState }) => openState(${JSON.stringify(directory)})).then(() => { console.log('held'); setInterval(() => {}, 1000) })`], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await new Promise((held) => child.stdout.once('data', held))
+    await expect(openState(directory)).rejects.toThrow(new RegExp(`pid ${child.pid}`))
+    child.kill('SIGKILL')
+    await new Promise((done) => child.once('close', done))
+    await (await openState(directory)).release()
   })
 
-  it('with a lock nobody can read is taken over', async () => {
-    await openState(directory).then((state) => state.release())
+  it('with a word of its owner nobody can read is held and taken all the same', async () => {
     for (const text of ['', '{', 'null', '[]', '\0\0\0']) {
-      await writeFile(join(directory, 'lock'), text)
-      await (await openState(directory)).release()
+      const state = await openState(directory)
+      await writeFile(join(directory, 'owner.json'), text)
+      await expect(openState(directory)).rejects.toThrow(AlreadyRunning)
+      await state.release()
     }
   })
 
-  it('is won by exactly one of many that start at once, a dead lock before them or not', async () => {
-    for (const dead of [false, true]) {
-      if (dead) await writeFile(join(directory, 'lock'), JSON.stringify({ pid: 999_999_999, birth: 'x', url: null }))
+  it('with a lock that is no lock says so in one line', async () => {
+    await openState(directory).then((state) => state.release())
+    await writeFile(join(directory, 'lock'), 'this is something else, and long enough to be read as a header of a database file by mistake. '.repeat(10))
+    await expect(openState(directory)).rejects.toThrow(/^corrupt state: .* delete it$/)
+  })
+
+  it('is won by exactly one of many that start at once, each time', async () => {
+    for (let round = 0; round < 5; round++) {
       const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => openState(directory)))
       const won = outcomes.filter(({ status }) => status === 'fulfilled')
       expect(won).toHaveLength(1)
       expect(outcomes.every((outcome) => outcome.status === 'fulfilled' || outcome.reason instanceof AlreadyRunning)).toBe(true)
-      expect(await readdir(directory)).toEqual(['lock'])
+      expect((await readdir(directory)).sort()).toEqual(['lock', 'owner.json'])
       for (const outcome of won) if (outcome.status === 'fulfilled') await outcome.value.release()
     }
   })
@@ -56,7 +60,7 @@ describe('the state directory', () => {
     expect((await stat(join(directory, 'lock'))).mode & 0o777).toBe(0o600)
     await state.announce('http://127.0.0.1:1')
     expect((await stat(join(directory, 'lock'))).mode & 0o777).toBe(0o600)
-    expect(JSON.parse(await readFile(join(directory, 'lock'), 'utf8'))).toMatchObject({ pid: process.pid, birth: birthOf(process.pid) })
+    expect(JSON.parse(await readFile(join(directory, 'owner.json'), 'utf8'))).toEqual({ pid: process.pid, url: 'http://127.0.0.1:1' })
     await state.release()
   })
 
