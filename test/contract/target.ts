@@ -9,7 +9,7 @@ import { createMask } from '../../functions/protocol/postgres/mask.ts'
 import type { Output, PlannedStatement, PostgresPlan, Reached } from '../../functions/protocol/postgres/plan.ts'
 import { createRoleCheck } from '../../functions/protocol/postgres/role.ts'
 import { createSessions } from '../../functions/protocol/postgres/session.ts'
-import { guardText } from '../../functions/protocol/postgres/snapshot.ts'
+import { makeGuard } from '../../functions/protocol/postgres/guard.ts'
 import { postBatch, type Endpoint } from '../../functions/protocol/postgres/transport.ts'
 import pg from 'pg'
 
@@ -58,11 +58,11 @@ export function openTarget({ url, admin, endpoint, connection, now = Date.now }:
       const { rows } = await client.query('SELECT c.oid::int8::int4 AS oid, nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname || \'.\' || relname = ANY ($1)', [names])
       const relations = (rows as { oid: number; nspname: string; relname: string }[]).map(({ oid, nspname, relname }): Reached => ({ oid, schema: nspname, name: relname, written: (drawn.written ?? []).includes(`${nspname}.${relname}`) }))
       const readOnly = drawn.readOnly ?? planned.every(({ kind }) => kind === 'select' || kind === 'show')
-      const params = [relations.map(({ oid }) => String(oid)), ['public'], relations.map(({ name }) => name), [], [], [], [], []]
-      const { fingerprint } = (await client.query(guardText, params)).rows[0] as { fingerprint: string }
+      const guard = makeGuard({ relations: relations.map(({ oid }) => oid), schemas: ['public'], names: { relations: relations.map(({ name }) => name), functions: [], operators: [], types: [] }, functions: [], types: [] }, [])
+      const { fingerprint } = (await client.query(guard.sql, [...guard.params])).rows[0] as { fingerprint: string }
       const plan: PostgresPlan = {
         connection: 'shop', statements: planned, isolation: drawn.isolation ?? 'read committed', catalog: { relations: new Map(), types: new Map() } as unknown as Catalog, relations, plain: drawn.plain ?? true, readOnly,
-        guard: { sql: guardText, params, expected: fingerprint },
+        guard: { ...guard, expected: fingerprint },
       }
       const effects: Effects = {
         accesses: relations.map(({ schema, name }) => ({ action: 'select', resource: `${schema}.${name}`, columns: [], system: false, via: [], statement: 0, span: null })), shown: drawn.shown ?? [], used: [], readOnly, fingerprint: '',

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { bindText } from './bind.ts'
 import type { Catalog } from './catalog.ts'
 import { isSystem, type Findings } from './effects.ts'
 import type { PostgresPlan } from './plan.ts'
@@ -13,7 +14,7 @@ export interface Reach {
   readonly names: { readonly relations: readonly string[]; readonly functions: readonly string[]; readonly operators: readonly string[]; readonly types: readonly string[] }
   readonly functions: readonly number[]; readonly types: readonly number[]
 }
-export interface Guard { readonly sql: string; /** As text arrays, in the order of `$1`… */ readonly params: string[][]; readonly expected: string }
+export interface Guard { readonly sql: string; /** Array literals, in the order of `$1`… */ readonly params: readonly string[]; readonly expected: string }
 
 const sorted = <T extends string | number>(items: Iterable<T>): T[] => [...new Set(items)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
 
@@ -57,11 +58,12 @@ export function linesOf(catalog: Catalog, reach: Reach): string[] {
 }
 export function makeGuard(reach: Reach, lines: readonly string[]): Guard {
   const { names } = reach
-  return {
-    sql: guardText,
-    params: [reach.relations.map(String), [...reach.schemas], [...names.relations], [...names.functions], [...names.operators], [...names.types], reach.functions.map(String), reach.types.map(String)],
-    expected: createHash('md5').update(lines.join(';')).digest('hex'),
-  }
+  const part = (items: readonly (string | number)[]) => ({ size: items.length, text: String(bindText(items.map(String))) })
+  const { sql, values } = guardText({
+    relations: part(reach.relations), schemas: part(reach.schemas), relationNames: part(names.relations), functionNames: part(names.functions), operatorNames: part(names.operators),
+    typeNames: part(names.types), functions: part(reach.functions), types: part(reach.types),
+  })
+  return { sql, params: values, expected: createHash('md5').update(lines.join(';')).digest('hex') }
 }
 /** One row, one column `fingerprint`, to be compared with `expected` as text. Reads pg_catalog only, so any role may run it; locks nothing. */
 export const guardQuery = (plan: PostgresPlan): Guard => plan.guard

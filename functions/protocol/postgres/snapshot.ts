@@ -85,20 +85,30 @@ select 'type', pg_catalog.json_build_array(t.oid::int8, n.nspname, t.typname, t.
     (select r.rngsubtype::int8 from pg_catalog.pg_range r where r.rngtypid = t.oid), ${typeVersion('(select print from prints where relation = t.typrelid)')})::text
   from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid >= 16384 and (${user} or n.nspname = 'pg_catalog')`
 
+/** What a plan reaches or looked up, each as the text of an array the guard is given. */
+export type GuardParts = Readonly<Record<'relations' | 'schemas' | 'relationNames' | 'functionNames' | 'operatorNames' | 'typeNames' | 'functions' | 'types', { readonly size: number; readonly text: string }>>
+
 /**
- * The same fingerprints as the snapshot's for what one plan reaches, to be compared in the transaction that runs it. $1 oids of relations; $2 schemas names are
- * looked up in; $3 $4 $5 $6 names looked up there: relations, functions, operators, types (an object that newly shadows one is a difference too); $7 oids of
- * functions, $8 of types reached without a name. One row, one column `fingerprint`. Takes no lock on what it describes.
+ * The same fingerprints as the snapshot's for what one plan reaches, to be compared in the transaction that runs it: oids of relations; schemas names are
+ * looked up in; names looked up there, of relations, functions, operators and types (an object that newly shadows one is a difference too); oids of
+ * functions and of types reached without a name. One row, one column `fingerprint`. Takes no lock on what it describes. A part over empty arrays
+ * would give no line and is left out: the text is sent with each call.
  */
-export const guardText = `
-select pg_catalog.md5(pg_catalog.string_agg(line, ';' order by line collate pg_catalog."C")) as fingerprint from (
-  select 'start' as line
-  union all select 'g' || relation::text || '=' || print from (select relation, ${print} as print from (${parts('@ = any($1::pg_catalog.oid[])')}) every group by relation) grouped
-  union all select 'n' || n.oid::text || '=' || n.nspname::text || n.xmin::text from pg_catalog.pg_namespace n where n.nspname = any($2::pg_catalog.name[])
-  union all select 'r' || c.oid::text || '=' || c.relname::text || '@' || n.nspname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relname = any($3::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])
-  union all select 'p' || p.oid::text || '=' || p.xmin::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where (p.proname = any($4::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])) or p.oid = any($7::pg_catalog.oid[])
-  union all select 'o' || o.oid::text || '=' || o.xmin::text from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace where o.oprname = any($5::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])
-  union all select 't' || t.oid::text || '=' || ${typeVersion(`(select ${print} from (${parts('@ = t.typrelid')}) every)`)} from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
-    where (t.typname = any($6::pg_catalog.name[]) and n.nspname = any($2::pg_catalog.name[])) or t.oid = any($8::pg_catalog.oid[])
-) lines`
+export function guardText(given: GuardParts): { readonly sql: string; readonly values: string[] } {
+  const values: string[] = []
+  const array = (name: keyof GuardParts, type: 'oid' | 'name') => `any($${values.push(given[name].text)}::pg_catalog.${type}[])`
+  const some = (...names: (keyof GuardParts)[]) => names.some((name) => given[name].size > 0)
+  const schemas = given.schemas.size > 0 ? array('schemas', 'name') : ''
+  const inSchemas = (name: keyof GuardParts, column: string) => (schemas !== '' && some(name) ? [`(${column} = ${array(name, 'name')} and n.nspname = ${schemas})`] : [])
+  const oids = (name: keyof GuardParts, column: string) => (some(name) ? [`${column} = ${array(name, 'oid')}`] : [])
+  const lines = ["select 'start' as line"]
+  if (some('relations')) lines.push(`select 'g' || relation::text || '=' || print from (select relation, ${print} as print from (${parts(`@ = ${array('relations', 'oid')}`)}) every group by relation) grouped`)
+  if (schemas !== '') lines.push(`select 'n' || n.oid::text || '=' || n.nspname::text || n.xmin::text from pg_catalog.pg_namespace n where n.nspname = ${schemas}`)
+  const add = (select: string, where: readonly string[]) => { if (where.length > 0) lines.push(`${select} where ${where.join(' or ')}`) }
+  add("select 'r' || c.oid::text || '=' || c.relname::text || '@' || n.nspname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace", inSchemas('relationNames', 'c.relname'))
+  add("select 'p' || p.oid::text || '=' || p.xmin::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace", [...inSchemas('functionNames', 'p.proname'), ...oids('functions', 'p.oid')])
+  add("select 'o' || o.oid::text || '=' || o.xmin::text from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace", inSchemas('operatorNames', 'o.oprname'))
+  add(`select 't' || t.oid::text || '=' || ${typeVersion(`(select ${print} from (${parts('@ = t.typrelid')}) every)`)} from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace`,
+    [...inSchemas('typeNames', 't.typname'), ...oids('types', 't.oid')])
+  return { sql: `select pg_catalog.md5(pg_catalog.string_agg(line, ';' order by line collate pg_catalog."C")) as fingerprint from (${lines.join(' union all ')}) lines`, values }
+}

@@ -20,7 +20,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
 
   async function holds(sql: string, as: { query: (text: string, params: unknown[]) => Promise<{ rows: unknown[] }> }): Promise<boolean> {
     const { sql: text, params, expected } = guardQuery((await a.plan(sql)).plan)
-    const { rows } = await as.query(text, params)
+    const { rows } = await as.query(text, [...params])
     return (rows as { fingerprint: string }[])[0]?.fingerprint === expected
   }
   const fresh = () => { a = analysisOf(database, { searchPath: ['first', 'public'], classify: { 'public.customers.ssn': 'pii' } }, () => clock) }
@@ -63,7 +63,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       expect(await holds(sql, database)).toBe(true)
       const { sql: text, params, expected } = guardQuery((await a.plan(sql)).plan)
       await database.query(`SET LOCAL search_path = public; ${change}`)   // the catalog's own query pinned it to nothing until the transaction ends
-      expect((await database.query(text, params)).rows[0].fingerprint).not.toBe(expected)
+      expect((await database.query(text, [...params])).rows[0].fingerprint).not.toBe(expected)
     } finally { await database.query('ROLLBACK') }
   })
   test('the fingerprint of the effects follows the objects, not the rest of the catalog', async () => {
