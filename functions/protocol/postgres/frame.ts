@@ -3,7 +3,6 @@ import type { Effects, Limits } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
 import { guardQuery } from './guard.ts'
-import { parse } from './parse.ts'
 import { holdStatement, pinStatement } from './pins.ts'
 import type { PlannedStatement, PostgresPlan } from './plan.ts'
 import type { Sql } from './transport.ts'
@@ -50,25 +49,22 @@ export function holdOf({ plan, effects }: Job): Sql | null {
 }
 
 export const wrapPrefix = 'SELECT * FROM ('
-/** Texts that were found to be one SELECT when wrapped. Bounded: when full it starts anew. */
-const checked = new Set<string>()
-const maxChecked = 2000
 /**
  * The statement as it is sent, and what stands before the caller's words in it. The row cap is part of what runs wherever the statement may be a
- * subquery: one row more than the cap tells that there were more. The text was parsed as one SELECT; wrapped it must still be one, or it is not
- * sent: nothing in it may close our parenthesis.
+ * subquery: one row more than the cap tells that there were more.
+ *
+ * Why nothing in it can close our parenthesis, without parsing it again. `statement.text` is exactly one SelectStmt to the server's own grammar:
+ * parse.ts took it from a text that the lexer read to its end (an open string, quoted name, dollar quote or comment is an error there), cut where
+ * the grammar says that the statement ends, and cut off white space and comments only. The lexer keeps no state between tokens, our `(` joins with
+ * nothing after it, and the line end before our `)` ends a line comment, a name, a number or an operator; a string goes on only into another string,
+ * and no word of two tokens (NOT, NULLS, WITH, FORMAT, UESCAPE) looks for a parenthesis. So the tokens between ours are the statement's own, one
+ * derivation of SelectStmt, and `'(' SelectStmt ')'` is the grammar's subquery. A property test holds the argument against the parser.
  */
-export async function cappedText(statement: PlannedStatement, cap: number): Promise<{ readonly text: string; readonly prefix: string }> {
+export function cappedText(statement: PlannedStatement, cap: number): { readonly text: string; readonly prefix: string } {
   if (!statement.wrappable) return { text: statement.text, prefix: '' }
-  const text = `${wrapPrefix}${statement.text}\n) AS s LIMIT ${cap + 1}`
-  if (!checked.has(statement.text)) {
-    const parsed = await parse(text)
-    if (!parsed.ok || !('SelectStmt' in parsed.value.node)) throw new Error('invariant: a statement that cannot be wrapped was called wrappable')
-    if (checked.size >= maxChecked) checked.clear()
-    checked.add(statement.text)
-  }
-  return { text, prefix: wrapPrefix }
+  return { text: wrapped(statement.text, cap + 1), prefix: wrapPrefix }
 }
+export const wrapped = (text: string, limit: number): string => `${wrapPrefix}${text}\n) AS s LIMIT ${limit}`
 
 export const late: Refusal = { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' }
 export const changed: Refusal = { slug: 'approval-stale', reason: 'objects_changed', detail: 'an object the statement reaches changed meanwhile, and nothing ran', next: 'retry' }

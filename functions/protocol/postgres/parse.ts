@@ -117,18 +117,25 @@ export async function parse(sql: string): Promise<Result<Parsed>> {
   return ok({ node: only.stmt, text: await withoutTail(text), span })
 }
 
+/** What the server's lexer takes for white space and nothing else: `trimEnd` takes U+00A0 too, which there is part of a name, so another name would run. */
+function trimmedEnd(text: string): string {
+  let end = text.length
+  while (end > 0 && ' \t\n\r\f\v'.includes(text.charAt(end - 1))) end--
+  return text.slice(0, end)
+}
+
 const markers = /--|\/\*/g
 const maxTries = 16
 /** Cuts comments off the end: at a comment mark, if what stands before it parses to the same tree (locations included). */
 async function withoutTail(text: string): Promise<string> {
-  const trimmed = text.trimEnd()
+  const trimmed = trimmedEnd(text)
   const marks = [...trimmed.matchAll(markers)].map((m) => m.index).slice(-maxTries)
   if (marks.length === 0) return trimmed
   const whole = await tree(trimmed)
   const same = (a: unknown) => JSON.stringify((a as { stmts: readonly Raw[] }).stmts[0]?.stmt)
   if (!whole.ok) return trimmed
   for (const mark of marks) {
-    const candidate = trimmed.slice(0, mark).trimEnd()
+    const candidate = trimmedEnd(trimmed.slice(0, mark))
     const cut = await tree(candidate)
     if (cut.ok && (cut.value as { stmts: readonly Raw[] }).stmts.length === 1 && same(cut.value) === same(whole.value)) return candidate
   }

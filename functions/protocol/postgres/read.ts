@@ -14,7 +14,7 @@ export const graceMs = 2000
  * all that follow. Each of them takes its own snapshot, so the comparison sees what was true once the hold was had.
  */
 export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> {
-  const capped = await Promise.all(job.plan.statements.map((statement) => cappedText(statement, job.maxRows)))
+  const capped = job.plan.statements.map((statement) => cappedText(statement, job.maxRows))
   const hold = holdOf(job)
   const before: Sql[] = [pinsOf(job), ...(hold ? [hold] : []), guardOf(job)]
   const statements = [...before, ...job.plan.statements.map((statement, index) => ({ text: capped[index]?.text ?? '', values: statement.params.map(bindText) }))]

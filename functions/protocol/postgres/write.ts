@@ -111,7 +111,7 @@ const bounds = (job: Job, { endpoint }: Way) => ({ url: job.url, endpoint, maxBy
 const explain = 'EXPLAIN (COSTS OFF) '
 
 async function runOne(job: Job, way: Way, run: Run, statement: PlannedStatement, index: number): Promise<RawResult> {
-  const { text, prefix } = await cappedText(statement, job.maxRows)
+  const { text, prefix } = cappedText(statement, job.maxRows)
   return atStatement(job, way, statement, index, prefix, () => run(say(text, statement.params.map(bindText)), job.limits.bytes + ownBytes))
 }
 /** A refusal of the server inside a statement of the caller is told as one of that statement. */
