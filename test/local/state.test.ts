@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { birthOf } from '../../functions/local/process.ts'
 import { AlreadyRunning, openState } from '../../functions/local/state.ts'
 
 let directory: string
