@@ -40,11 +40,14 @@ interface Known {
   readonly views: ReadonlyMap<number, Parsed | null>
   readonly readAt: number
   readonly facts: Map<string, Facts>
+  /** What statements that reach the same objects by the same names share, by `JSON.stringify` of the reach: it depends on the catalog and on nothing else. */
+  readonly reaches: Map<string, Held>
 }
+interface Held { readonly reach: Reach; readonly guard: Guard; readonly lines: readonly string[]; readonly fingerprint: string }
 /** One statement's, as statement 0. */
-interface Facts {
+interface Facts extends Held {
   readonly accesses: Effects['accesses']; readonly shown: readonly Shown[]; readonly used: readonly Used[]
-  readonly readOnly: boolean; readonly plain: boolean; readonly parameters: number; readonly reached: readonly Reached[]; readonly reach: Reach; readonly guard: Guard; readonly lines: readonly string[]; readonly fingerprint: string
+  readonly readOnly: boolean; readonly plain: boolean; readonly parameters: number; readonly reached: readonly Reached[]
   readonly statement: Omit<PlannedStatement, 'params'>
 }
 const maxFacts = 2000
@@ -65,7 +68,7 @@ export function createClassifier({ read, now }: Reader): Classifier {
       const parsed = await parse(relation.definition)
       views.set(relation.oid, parsed.ok ? parsed.value : null)
     }
-    return { key, catalog, classes: createClasses(catalog, connection), views, readAt, facts: new Map() }
+    return { key, catalog, classes: createClasses(catalog, connection), views, readAt, facts: new Map(), reaches: new Map() }
   }
   function known(connection: ConnectionDocument): Promise<Known> {
     let key = keys.get(connection)
@@ -150,20 +153,30 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
       name: col.name, origin: col.origin,
       shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
     })) ?? null
-    return ok(factsFrom(found, shown, { ...base, kind, wrappable, outputs }))
+    return ok(factsFrom(state, found, shown, { ...base, kind, wrappable, outputs }))
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     if (!error.missing) return refuse(error.refusal)
-    return ok(factsFrom(found, [], { ...base, kind: 'select', wrappable: false, outputs: [], missing: error.refusal }))
+    return ok(factsFrom(state, found, [], { ...base, kind: 'select', wrappable: false, outputs: [], missing: error.refusal }))
   }
 }
-function factsFrom(found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
-  const reach = reachOf(found)
-  const lines = linesOf(found.catalog, reach)
+function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
+  const held = heldOf(state, reachOf(found))
+  const { accesses, used, readOnly } = found
   return {
-    accesses: found.accesses, shown, used: found.used, readOnly: found.readOnly, plain: shown.length + found.used.length === 0 && !found.classifiedRead, parameters: found.parameters, reach, guard: makeGuard(reach, lines), lines, fingerprint: fingerprintOf([lines]), statement,
+    ...held, accesses, shown, used, readOnly, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
+}
+function heldOf({ catalog, reaches }: Known, reach: Reach): Held {
+  const key = JSON.stringify(reach)
+  const known = reaches.get(key)
+  if (known) return known
+  const lines = linesOf(catalog, reach)
+  const held = { reach, guard: makeGuard(reach, lines), lines, fingerprint: fingerprintOf([lines]) }
+  if (reaches.size >= maxFacts) reaches.clear()
+  reaches.set(key, held)
+  return held
 }
 
 const fingerprintOf = (lines: readonly (readonly string[])[]): string => createHash('sha256').update(JSON.stringify(lines)).digest('hex')
@@ -173,10 +186,10 @@ function assemble(state: Known, connection: ConnectionDocument, query: Query, al
   const [only] = all
   const joined = () => { const reach = joinReach(all.map((facts) => facts.reach)); return makeGuard(reach, linesOf(state.catalog, reach)) }
   const numbered = <T extends { readonly statement: number }>(items: readonly T[], statement: number): readonly T[] => (statement === 0 ? items : items.map((item) => ({ ...item, statement })))
-  const effects: Effects = {
+  // An object of its own for each call, by which a permit belongs to one plan.
+  const effects: Effects = only && all.length === 1 ? { accesses: only.accesses, shown: only.shown, used: only.used, readOnly: only.readOnly, fingerprint: only.fingerprint } : {
     accesses: all.flatMap((facts, i) => numbered(facts.accesses, i)), shown: all.flatMap((facts, i) => numbered(facts.shown, i)), used: all.flatMap((facts, i) => numbered(facts.used, i)),
-    readOnly: all.every((facts) => facts.readOnly),
-    fingerprint: only && all.length === 1 ? only.fingerprint : fingerprintOf(all.map((facts) => facts.lines)),
+    readOnly: all.every((facts) => facts.readOnly), fingerprint: fingerprintOf(all.map((facts) => facts.lines)),
   }
   const reached = new Map<number, Reached>()
   for (const relation of all.flatMap((facts) => facts.reached)) reached.set(relation.oid, { ...relation, written: relation.written || reached.get(relation.oid)?.written === true })

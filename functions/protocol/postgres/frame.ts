@@ -32,21 +32,23 @@ export const pinsOf = ({ connection, limits, deadline, nonce, plan }: Job): Sql 
 /** The objects the plan was made for against those that are there, after they are held: an error of ours when they differ, before the statement. */
 export function guardOf({ plan, nonce }: Job): Sql {
   const { sql, params, expected } = guardQuery(plan)
-  const values = [...params]
-  const [want, word] = [values.push(expected), values.push(`sluice:stale:${nonce}`)]
-  // The clock keeps the planner from computing the cast, which fails, in the branch that is not taken.
-  return {
-    text: `SELECT CASE WHEN g.fingerprint OPERATOR(pg_catalog.=) $${want}::pg_catalog.text THEN 0 ELSE pg_catalog.concat(pg_catalog.clock_timestamp(), $${word}::pg_catalog.text)::pg_catalog.int4 END
-      FROM (${sql}\n) AS g(fingerprint)`,
-    values,
-  }
+  return { text: comparing(sql, params.length), values: [...params, expected, `sluice:stale:${nonce}`] }
 }
+// The clock keeps the planner from computing the cast, which fails, in the branch that is not taken.
+const comparing = (sql: string, count: number): string =>
+  `SELECT CASE WHEN g.fingerprint OPERATOR(pg_catalog.=) $${count + 1}::pg_catalog.text THEN 0 ELSE pg_catalog.concat(pg_catalog.clock_timestamp(), $${count + 2}::pg_catalog.text)::pg_catalog.int4 END FROM (${sql}) AS g(fingerprint)`
 
 /** What the statements name themselves; what they reach through a view or a parent is held with it. The server's own catalog is not held. */
 export function holdOf({ plan, effects }: Job): Sql | null {
+  const known = holds.get(effects.accesses)
+  if (known !== undefined) return known
   const named = new Set(effects.accesses.filter(({ via, system }) => via.length === 0 && !system).map(({ resource }) => resource))
-  return holdStatement(plan.relations.filter(({ schema, name }) => named.has(`${schema}.${name}`)))
+  const hold = holdStatement(plan.relations.filter(({ schema, name }) => named.has(`${schema}.${name}`)))
+  holds.set(effects.accesses, hold)
+  return hold
 }
+/** By the list of accesses, which a statement's facts, made from one reading of one catalog, share between calls. */
+const holds = new WeakMap<Effects['accesses'], Sql | null>()
 
 export const wrapPrefix = 'SELECT * FROM ('
 /**
