@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { compactVerify } from 'jose'
 import type { Caller } from '../../schema/caller.ts'
 import type { IssuerDocument } from '../../schema/policy.ts'
@@ -10,7 +9,7 @@ import { checkClaims } from './claims.ts'
 import { findIssuer, type Trust } from './issuer.ts'
 import { createKeys } from './keys.ts'
 import type { KeySet } from './keyset.ts'
-import { invalidToken, type Token } from './token.ts'
+import { invalidToken, remember, type Token } from './token.ts'
 
 /**
  * Receives a token of the right form and the issuers of the policy in force; proves who calls (RFC 9068 section 4): issuer, audience, times, signature,
@@ -28,11 +27,13 @@ export function createAuthenticator(ports: Pick<Ports, 'fetchJson' | 'now' | 'se
     if (!claims.ok) return claims
     // Also for a token already known: this is where a key taken back at the issuer is noticed.
     const set = await keys.of(trust.issuer, trust.issuer === ports.self.localIssuer?.issuer, token.kid)
-    const digest = hash('sha256', token.raw, 'base64')
-    const known = cache.get(digest, trust.source, set, ports.now())
+    const known = cache.get(token.digest, trust.source, set, ports.now())
     if (known) return ok(known)
     const caller = await verify(token, trust, set, claims.value.expiresAt)
-    if (caller.ok) cache.put(digest, { caller: caller.value, source: trust.source, keys: set })
+    if (caller.ok) {
+      cache.put(token.digest, { caller: caller.value, source: trust.source, keys: set })
+      remember(token)                                                // its payload is frozen now
+    }
     return caller
   }
 }

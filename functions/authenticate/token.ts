@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { ok, refuse, type Result } from '../../schema/refusal.ts'
 import { readObject } from './json.ts'
 
@@ -13,6 +14,8 @@ export type Algorithm = (typeof algorithms)[number]
 export interface Token {
   /** Exactly the three parts; at most 8 KB. */
   readonly raw: string
+  /** SHA-256 of `raw`, base64. */
+  readonly digest: string
   readonly algorithm: Algorithm
   readonly kid: string
   /** `absent` is accepted only where the issuer's document says so. */
@@ -34,6 +37,9 @@ export function bearer(authorization: string | null): Result<Token> {
   const raw = authorization.slice('bearer '.length)
   if (raw === '') return noToken
   if (raw.length > maxTokenBytes) return invalidToken('longer than 8 KB')
+  const digest = hash('sha256', raw, 'base64')
+  const known = seen.get(digest)
+  if (known) return ok({ raw, digest, ...known })
   // Also refuses two tokens in one header, quotes, padding, white space and everything that is not ASCII.
   if (!threeParts.test(raw)) return invalidToken('not three base64url parts')
   const [head = '', body = '', signature = ''] = raw.split('.')
@@ -42,7 +48,19 @@ export function bearer(authorization: string | null): Result<Token> {
   if (!header.ok) return header
   const payload = readObject(Buffer.from(body, 'base64url'))
   if (!payload) return invalidToken('the payload is not one JSON object with distinct members')
-  return ok({ raw, ...header.value, payload })
+  return ok({ raw, digest, ...header.value, payload })
+}
+
+/**
+ * What tokens whose signature was once verified say, by the hash of the whole token, so that one used again is not taken apart again. It saves the
+ * reading alone: every check of times, audience, keys and signature is made as for a new one. Only `authenticate` adds to it, so no stranger can
+ * fill it. The token itself is not kept.
+ */
+const seen = new Map<string, Omit<Token, 'raw' | 'digest'>>()
+const maxSeen = 2000
+export function remember({ digest, algorithm, kid, typ, payload }: Token): void {
+  if (seen.size >= maxSeen) seen.clear()
+  seen.set(digest, { algorithm, kid, typ, payload })
 }
 
 function readHeader(header: Readonly<Record<string, unknown>> | null): Result<Pick<Token, 'algorithm' | 'kid' | 'typ'>> {
