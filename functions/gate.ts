@@ -99,9 +99,12 @@ export function createGate(ports: Ports) {
     const { connection, engine, plan, decision } = considered.value
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
     if (decision.kind === 'ask') return story.refuse(decision.refusal)   // the seam for approvals: an access request is made here
-    const claimed = await claim(ports, admitted.caller, call, query, story.deadlines(connection))
+    const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines(connection))
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
-    if (claimed.value.stored) return ok({ stored: claimed.value.stored })
+    if (claimed.value.stored) {
+      const noticed = await story.notice('repeat', { first: claimed.value.stored.evaluation })   // rows go out, so it is on record first
+      return noticed.ok ? ok({ stored: claimed.value.stored }) : noticed
+    }
     const quota = await reserve(ports, admitted.caller, connection.name, decision.permit, query)
     if (!quota.ok) return claimed.value.release(await story.refuse(quota.refusal)) // dies here: quota lost for the hour, nothing else
     const intent = await story.intend(decision)                          // durable, or nothing is executed

@@ -33,7 +33,7 @@ const operations: readonly Operation[] = [
   { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [400, 404, 413, ...always] },
   { method: 'get', path: '/v1/audit/events', id: 'events', summary: 'The record, newest first', answers: 'Events', query: [
     { name: 'from', description: 'ISO 8601, from this moment on' }, { name: 'to', description: 'ISO 8601, before this moment' }, { name: 'subject', description: '`user:…` or `agent:…`' }, { name: 'actor', description: '`user:…` or `agent:…`' },
-    { name: 'connection', description: 'a connection\'s name' }, { name: 'kind', description: 'intent, outcome, correction, refusal, policy, lock, audit-read or start' }, { name: 'session', description: 'a session id' }, { name: 'evaluation', description: 'an evaluation id, as every answer carries it' },
+    { name: 'connection', description: 'a connection\'s name' }, { name: 'kind', description: 'intent, outcome, correction, refusal, policy, lock, audit-read, repeat or start' }, { name: 'session', description: 'a session id' }, { name: 'evaluation', description: 'an evaluation id, as every answer carries it' },
     { name: 'limit', description: 'events a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
   ], refusals: [400, 403, ...always] },
   { method: 'get', path: '/v1/audit/events/{id}', id: 'event', summary: 'One event', answers: 'OneEvent', refusals: [403, 404, ...always] },

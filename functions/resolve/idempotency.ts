@@ -5,11 +5,12 @@ import type { Id } from '../../schema/event.ts'
 import { maxAnswerBytes } from '../../schema/item.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
+import type { Permit } from '../permit.ts'
 import type { Ports } from '../ports.ts'
 
 export interface Claim {
   /** What the first call with this key answered; null: this is the first. */
-  readonly stored: { readonly status: number; readonly body: string } | null
+  readonly stored: { readonly status: number; readonly body: string; readonly evaluation: Id<'eval'> } | null
   /** Stores the serialised answer for the next call with the key. Never throws: the statement has run, and its caller must hear so. */
   keep(status: number, body: string): Promise<void>
   /** Nothing was executed: lets the key go, so that the next call may run. Gives back what it was given. Never throws. */
@@ -18,21 +19,27 @@ export interface Claim {
 const longestKey = 255
 
 /**
- * Idempotency-Key, scoped to subject, actors, issuer and connection. The decision was made before this is asked, so a stored answer goes only to
- * one who may have it now. Two equal calls at once: one claims, the other is told to come back.
+ * Idempotency-Key, scoped to subject, actors, issuer and connection. The decision was made before this is asked, and a stored answer is given only
+ * where it permits now what was permitted then: an answer in clear must not outlive the rule that revealed it. Two equal calls at once: one claims,
+ * the other is told to come back.
  */
 export async function claim(
-  ports: Pick<Ports, 'now' | 'idempotency' | 'alarm'>, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query,
+  ports: Pick<Ports, 'now' | 'idempotency' | 'alarm'>, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query, permit: Permit,
   { evaluation, settleBy }: { readonly evaluation: Id<'eval'>; readonly settleBy: number },
 ): Promise<Result<Claim>> {
   if (call.idempotencyKey === null) return ok({ stored: null, keep: async () => undefined, release: async (refused) => refused })
   if (call.idempotencyKey === '' || call.idempotencyKey.length > longestKey) return refuse(badKey)
   const key = hash([caller.issuer, caller.subject.id, caller.actors.map(({ id }) => id), call.connection, call.idempotencyKey])
-  const body = hash(query)
+  const asked = hash(query)
+  const body = `${asked}.${hash(permitted(permit))}`
   const found = await ports.idempotency.claim(key, { body, evaluation, settleBy })
   if (found.claimed) return ok({ stored: null, ...handles(ports, key, evaluation) })
-  if (found.body !== body) return refuse(mismatch)
-  if (found.answer) return found.answer.body === null ? refuse(notKept(found.answer.status)) : ok({ stored: { status: found.answer.status, body: found.answer.body }, ...handles(ports, key, evaluation) })
+  if (!found.body.startsWith(`${asked}.`)) return refuse(mismatch)
+  if (found.answer) {
+    if (found.answer.body === null) return refuse(notKept(found.answer.status))
+    if (found.body !== body) return refuse(withheld(found.answer.status))
+    return ok({ stored: { status: found.answer.status, body: found.answer.body, evaluation: found.evaluation }, ...handles(ports, key, evaluation) })
+  }
   const waitMs = found.settleBy - ports.now()
   return refuse(waitMs > 0 ? inFlight(Math.min(60, Math.ceil(waitMs / 1000)), found.evaluation) : lost(found.evaluation))
 }
@@ -49,6 +56,12 @@ function handles(ports: Pick<Ports, 'idempotency' | 'alarm'>, key: string, evalu
   }
 }
 
+/** What the rows depend on beside the question: what is read, which column comes how, and how much of it. */
+const permitted = ({ effects, obligations }: Permit) => ({
+  accesses: effects.accesses.map(({ action, resource, columns }) => [action, resource, columns]),
+  shown: effects.shown.map(({ statement, output, resource, column, dataClass }) => [statement, output, resource, column, dataClass]),
+  masks: obligations.masks, detect: obligations.detect, rows: obligations.limits.rows, bytes: obligations.limits.bytes,
+})
 const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')
 
 const badKey: Refusal = { slug: 'invalid-request', reason: 'idempotency_key', next: 'fix', detail: 'an idempotency key has 1 to 255 characters' }
@@ -56,6 +69,10 @@ const mismatch: Refusal = { slug: 'idempotency-mismatch', reason: 'body_differs'
 const notKept = (status: number): Refusal => ({
   slug: 'too-large', reason: 'answer_not_kept', next: 'none',
   detail: `the first call with this key was executed and answered ${status}, but its answer was over 300 KB and was not kept; nothing was executed again`,
+})
+const withheld = (status: number): Refusal => ({
+  slug: 'denied', reason: 'answer_withheld', next: 'none',
+  detail: `the first call with this key was executed and answered ${status}; what you may see of it has changed since, so its rows are not given again; nothing was executed again: to read anew, use a new key`,
 })
 const inFlight = (seconds: number, first: string): Refusal => ({
   slug: 'idempotency-in-flight', reason: 'in_flight', next: 'retry', retryAfterSeconds: Math.min(seconds, 5), inner: first,

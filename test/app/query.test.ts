@@ -40,6 +40,39 @@ test('a stored answer is not given to who may not have it any more', async () =>
   expect(again.text).not.toContain('Jane')
 })
 
+test('a stored answer in clear does not outlive the rule that revealed it', async () => {
+  const { world, as } = createGateway()
+  const reveal: typeof demo[string] = { version: 1, kind: 'role', name: 'revealer', members: [{ group: 'support-agents' }], rules: [{ allow: ['select'], reveal: ['pii.email'], connection: 'shop', on: ['public.customers'] }] }
+  const apply = async (documents: Readonly<Record<string, typeof demo[string]>>) => {
+    const from = world.pointer()?.version ?? null
+    await world.ports.policies.apply({ documents: Object.entries(documents).map(([at, document]) => ({ path: at, document: document! })) }, { from, by: 'user:x', at: '', commit: null })
+    world.clock.ms += 3000
+  }
+  await apply({ ...demo, 'roles/revealer.yaml': reveal })
+  const agent = await as(support)
+  const emails = { sql: 'select email from public.customers' }
+  expect((await agent.call('POST', path, emails, key)).text).toContain(canary.email)
+  await apply(demo)
+  const again = await agent.call('POST', path, emails, key)
+  expect(again.status).toBe(403)
+  expect(again.json).toMatchObject({ type: '/problems/denied', reason: 'answer_withheld', next: 'none' })
+  expect(again.text).not.toContain(canary.email)
+  expect(world.engine.ran).toHaveLength(1)
+  expect((await agent.call('POST', path, { sql: 'select name from public.customers' }, key)).status).toBe(422)
+})
+
+test('rows given again are on record again, and are not given where they cannot be', async () => {
+  const { world, as } = createGateway()
+  const agent = await as(support)
+  const first = await agent.call('POST', path, read, key)
+  await agent.call('POST', path, read, key)
+  expect(world.events.map(({ kind }) => kind)).toEqual(['intent', 'outcome', 'repeat'])
+  expect(world.events[2]).toMatchObject({ who: { subject: 'agent:support-bot' }, connection: 'shop', change: { first: first.json['evaluation'] } })
+  world.broken.add('ledger')
+  const lost = await agent.call('POST', path, read, key)
+  expect([lost.status, lost.json['type']]).toEqual([503, '/problems/audit-unavailable'])
+})
+
 test('while one is in flight, a repeat is told to wait', async () => {
   const { world, as } = createGateway()
   const agent = await as(support)

@@ -2,12 +2,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Caller } from '../../schema/caller.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Permit } from '../../functions/permit.ts'
+import { makePermit } from '../../functions/decide/permit.ts'
 import { claim } from '../../functions/resolve/idempotency.ts'
 import { reserve } from '../../functions/resolve/meter.ts'
 import { createRig, type Rig } from '../contract/rig.ts'
 
 const caller: Caller = { issuer: 'okta', subject: { id: 'agent:a', kind: 'agent', groups: [] }, actors: [], person: false, claims: {}, expiresAt: 0 }
 const query: Query = { statements: [{ sql: 'select 1', params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null }
+const limits = { rows: 100, bytes: 1000, timeoutMs: 1000, affected: 10, statementsPerHour: null, rowsPerHour: null }
+const accesses = [{ action: 'select', resource: 'public.customers', columns: ['email'], system: false, via: [], statement: 0, span: null }] as const
+const shown = [{ dataClass: 'pii.email', resource: 'public.customers', column: 'email', statement: 0, span: null, output: 0 }] as const
+const reading = (obligations: Partial<Permit['obligations']> = {}, effects: Partial<Permit['effects']> = {}) =>
+  makePermit({ accesses: [...accesses], shown: [...shown], used: [], readOnly: true, fingerprint: '', ...effects }, { masks: ['email'], revealed: [], detect: [], limits: { ...limits }, ...obligations })
 
 describe('on real stores', () => {
   let rig: Rig
@@ -17,8 +23,8 @@ describe('on real stores', () => {
   afterEach(() => rig.close())
 
   describe('claim', () => {
-    const claimed = (more: { caller?: Caller; connection?: string; key?: string | null; query?: Query } = {}) =>
-      claim(ports(), more.caller ?? caller, { connection: more.connection ?? 'shop', idempotencyKey: more.key === undefined ? 'k' : more.key }, more.query ?? query, { evaluation: rig.ports.id('eval'), settleBy: rig.clock.ms + 60_000 })
+    const claimed = (more: { caller?: Caller; connection?: string; key?: string | null; query?: Query; permit?: Permit } = {}) =>
+      claim(ports(), more.caller ?? caller, { connection: more.connection ?? 'shop', idempotencyKey: more.key === undefined ? 'k' : more.key }, more.query ?? query, more.permit ?? reading(), { evaluation: rig.ports.id('eval'), settleBy: rig.clock.ms + 60_000 })
 
     test('without a key nothing is stored and nothing asked', async () => {
       const first = await claimed({ key: null })
@@ -35,6 +41,19 @@ describe('on real stores', () => {
       await claimed({ key: 'lost' })
       rig.clock.ms += 60_000
       expect(await claimed({ key: 'lost' })).toMatchObject({ ok: false, refusal: { slug: 'outcome-unknown', next: 'none' } })
+    })
+
+    test('rows kept under one permission are not given under a narrower, and nothing runs again', async () => {
+      const first = await claimed({ permit: reading({ masks: [null], revealed: ['pii.email'] }) })
+      if (first.ok) await first.value.keep(200, '{"rows":[]}')
+      const withheld = { ok: false, refusal: { slug: 'denied', reason: 'answer_withheld', next: 'none' } }
+      expect(await claimed({ permit: reading() })).toMatchObject(withheld)
+      const clear = { masks: [null], revealed: ['pii.email'] }
+      expect(await claimed({ permit: reading({ ...clear, limits: { ...limits, rows: 1 } }) })).toMatchObject(withheld)
+      expect(await claimed({ permit: reading({ ...clear, detect: ['email'] }) })).toMatchObject(withheld)
+      expect(await claimed({ permit: reading(clear, { accesses: [{ ...accesses[0], resource: 'public.people' }] }) })).toMatchObject(withheld)
+      expect(await claimed({ permit: reading(clear) })).toMatchObject({ ok: true, value: { stored: { status: 200 } } })
+      expect(await claimed({ permit: reading(), query: { ...query, maxRows: 5 } })).toMatchObject({ refusal: { slug: 'idempotency-mismatch' } })
     })
 
     test('any other body under the key is a mismatch', async () => {
