@@ -5,7 +5,7 @@ import type { createClassifier } from '../../functions/protocol/postgres/classif
 import type { Refusal } from '../../schema/refusal.ts'
 import { askRewriter, ServerError, type Said } from '../support/oracle.ts'
 import { unconfirmed, unsaid, type Allowed } from './compare.ts'
-import { nameOf } from './names.ts'
+import { nameOf, type Routine } from './names.ts'
 import type { Opened } from './session.ts'
 
 /**
@@ -24,6 +24,10 @@ export const connectionOf = (searchPath: readonly string[], more: Partial<Connec
 })
 
 const because = ({ slug, reason, detail }: Refusal) => `${slug} ${reason}: ${detail}`
+
+/** A sequence's step in the default of a column that an insert leaves out belongs to the insert (CONTRACT.md section 3). */
+const ofDefault = (routine: Routine, said: Said, sql: string): boolean =>
+  routine.builtin && routine.name === 'nextval' && !/nextval/i.test(sql) && [...said.relations.values()].some(({ insert, update }) => insert || update)
 
 /** Judges statements on whatever session is given; the catalog it learnt is forgotten when told that it changed. */
 export function createJudge(create: typeof createClassifier, allowed: Allowed) {
@@ -60,7 +64,7 @@ export function createJudge(create: typeof createClassifier, allowed: Allowed) {
       if (!result.ok) return of('refused', because(result.refusal))
       const planned = result.value.plan.statements[0]
       if (planned?.missing !== undefined) return of('refused', because(planned.missing))
-      const missing = unsaid(said, names, result.value.effects, allowed)
+      const missing = unsaid(said, names, result.value.effects, (routine) => allowed(routine) || ofDefault(routine, said, sql))
       if (missing.length > 0) return of('disagreed', '', missing)
       const unlike = unconfirmed(said, planned?.outputs ?? null)
       return { ...(unlike.length > 0 ? of('unconfirmed', '', unlike) : of('agreed', '')), effects: result.value.effects }
