@@ -22,6 +22,9 @@ const spanned = (span: Span | null): { span?: Span } => (span ? { span } : {})
 export const unsupported = (reason: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'statement-unsupported', reason, detail, next: 'fix', ...spanned(span) })
 export const missing = (sqlstate: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'target-error', reason: 'undefined_name', detail, next: 'fix', sqlstate, ...spanned(span) }, true)
 
+/** Told like a missing name, to whoever may have what was found so far: how many columns a table has is not anybody's to count. */
+const tooWide = (detail: string, span: Span | null): Refused => new Refused({ slug: 'statement-unsupported', reason: 'too_wide', detail, next: 'fix', ...spanned(span) }, true)
+
 /** Whose text is being read: the caller's, or a view's on its way. Names resolve by its path, places are told by its span. */
 export interface Frame {
   readonly via: readonly string[]
@@ -31,6 +34,10 @@ export interface Frame {
   /** It reads with the rights of the role that runs the statement, not of a view's owner. */
   readonly invoker: boolean
 }
+/** As many as the server takes in one select list (MaxTupleAttributeNumber), and what all FROM items and select lists of a statement may bring. */
+const maxListColumns = 1664
+const maxColumns = 100_000
+
 interface Reading { readonly action: ActionName; readonly resource: string; columns: Set<string> | null; readonly system: boolean; readonly via: readonly string[]; readonly part: boolean; readonly span: Span | null }
 export interface Handle { read(column: string): void }
 
@@ -56,6 +63,7 @@ export class Findings {
   classifiedRead = false
   /** Highest parameter number. */
   parameters = 0
+  #columns = 0
 
   constructor(catalog: Catalog, classes: Classes) {
     this.catalog = catalog
@@ -89,6 +97,14 @@ export class Findings {
       const key = JSON.stringify([tag.dataClass, tag.resource, tag.column, how, span?.start])
       if (!this.#used.has(key)) this.#used.set(key, { ...tag, statement: 0, how, span })
     }
+  }
+  /** Called before `count` more columns are gone through: forty CTEs that each name the one before twice are 2^40 of them. */
+  bring(count: number, span: Span | null): void {
+    this.#columns += count
+    if (this.#columns > maxColumns) throw tooWide(`the statement goes through more than ${maxColumns} columns; name the ones you need`, span)
+  }
+  list(count: number, span: Span | null): void {
+    if (count > maxListColumns) throw tooWide(`a select list has at most ${maxListColumns} entries`, span)
   }
   get accesses(): Access[] {
     return [...this.#accesses.values()].map(({ columns, part, ...rest }) => ({ ...rest, columns: columns ? [...columns].sort() : null, statement: 0, ...(part ? { part: true as const } : {}) }))

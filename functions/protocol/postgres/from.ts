@@ -5,7 +5,7 @@ import { expression, useColumn, type Analysis } from './expression.ts'
 import { isScalar, scalar, strings, unknown, useOperator } from './names.ts'
 import { relationItem } from './relation.ts'
 import { functionItem } from './rows.ts'
-import { columnAt, renamed, tagsOf, type Col, type Cte, type Item, type Scope } from './scope.ts'
+import { columnAt, distinct, renamed, type Col, type Cte, type Item, type Scope } from './scope.ts'
 
 /**
  * FROM: items in order, each seeing the earlier ones only where it is LATERAL or a function, a join's sides merged as USING and NATURAL say. `space` is
@@ -21,6 +21,11 @@ export function fromClause(a: Analysis, nodes: readonly Node[] | undefined, leve
 
 /** `level` has no items yet; `lateral` are those a LATERAL item may mention. */
 export function fromItem(a: Analysis, node: Node, level: Scope, lateral: readonly Item[]): From {
+  const from = itemOf(a, node, level, lateral)
+  a.found.bring(from.item.cols.length, null)
+  return from
+}
+function itemOf(a: Analysis, node: Node, level: Scope, lateral: readonly Item[]): From {
   const single = (item: Item): From => ({ item, space: [item] })
   if ('RangeVar' in node) {
     const cte = node.RangeVar.schemaname === undefined ? findCte(level, node.RangeVar.relname ?? '') : null
@@ -78,7 +83,8 @@ function join(a: Analysis, node: JoinExpr, level: Scope, lateral: readonly Item[
   if (!node.larg || !node.rarg) throw unsupported('unknown_syntax', 'a join has two sides', null)
   const left = fromItem(a, node.larg, level, lateral)
   const right = fromItem(a, node.rarg, level, [...lateral, ...left.space])
-  const names = node.isNatural ? left.item.cols.map((col) => col.name).filter((name) => right.item.cols.some((col) => col.name === name)) : strings(node.usingClause)
+  const others = new Set(node.isNatural ? right.item.cols.map((col) => col.name) : [])
+  const names = node.isNatural ? left.item.cols.map((col) => col.name).filter((name) => others.has(name)) : strings(node.usingClause)
   const scope: Scope = { ...level, items: [...left.space, ...right.space] }
   const merged = names.map((name) => mergedColumn(a, node, columnAt(left.item, name, null), columnAt(right.item, name, null), scope))
   expression(a, node.quals, scope, 'in a join condition')
@@ -100,7 +106,7 @@ function mergedColumn(a: Analysis, node: JoinExpr, left: Col, right: Col, scope:
   useColumn(a, left, how, null, scope)
   useColumn(a, right, how, null, scope)
   return {
-    name: left.name, tags: [...left.tags, ...right.tags], derived: tagsOf([left, right]).length > 0 ? [...left.derived, ...right.derived] : [],
+    name: left.name, tags: distinct([...left.tags, ...right.tags]), derived: distinct([...left.derived, ...right.derived]),
     type: isScalar(a.found, left.type) && isScalar(a.found, right.type) ? (left.type === right.type ? left.type : scalar) : unknown,
     origin: mergedOrigin(node.jointype, left, right), touch: () => { left.touch?.(); right.touch?.() },
   }

@@ -5,7 +5,7 @@ import type { Relation } from './catalog.ts'
 import { Findings, isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
 import type { Analysis } from './expression.ts'
 import { callById, findRelation, homeOf, scalar, strings } from './names.ts'
-import { renamed, type Col, type Item, type Scope } from './scope.ts'
+import { distinct, renamed, type Col, type Item, type Scope } from './scope.ts'
 
 /**
  * A relation in FROM: the access, its columns with the classes that are in them, and what it brings along: a view's own reads, partitions and
@@ -81,7 +81,6 @@ export function columnsOf({ found }: Analysis, relation: Relation, handle: Handl
     return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived }
   })
 }
-const distinct = <T>(items: readonly T[]): readonly T[] => (items.length < 2 ? items : [...new Map(items.map((item) => [JSON.stringify(item), item])).values()])
 
 /** Partitions and inheritance children, however deep: read or written with the parent, each an access of its own through it. */
 export function descend(found: Findings, relation: Relation, frame: Frame, span: Span | null, action: 'select' | 'update' | 'delete' | 'insert' | 'truncate'): Handle[] {

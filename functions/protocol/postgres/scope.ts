@@ -105,6 +105,8 @@ export function resolve(found: Findings, scope: Scope, fields: readonly string[]
 }
 
 export const tagsOf = (cols: readonly Col[]): readonly Tag[] => cols.flatMap((col) => [...col.tags, ...col.derived])
+/** Each once: what is joined with itself again and again would otherwise double its classes every time. */
+export const distinct = <T>(items: readonly T[]): readonly T[] => (items.length < 2 ? items : [...new Map(items.map((item) => [JSON.stringify(item), item])).values()])
 export function touch(cols: readonly Col[]): void {
   for (const col of cols) col.touch?.()
 }

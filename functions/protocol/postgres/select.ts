@@ -5,7 +5,7 @@ import { cast, expression, rowField, starred, useColumn, window, type Analysis }
 import { fromClause } from './from.ts'
 import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
-import { hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
+import { distinct, hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { withClause } from './with.ts'
 
 /**
@@ -24,7 +24,7 @@ export function select(a: Analysis, node: SelectStmt, parent: Scope): readonly C
   for (const item of node.groupClause ?? []) groupItem(a, item, targets, scope)
   expression(a, node.havingClause, scope, 'in a having clause')
   for (const definition of node.windowClause ?? []) if ('WindowDef' in definition) window(a, definition.WindowDef, scope)
-  distinct(a, node.distinctClause, targets, scope)
+  distinctOn(a, node.distinctClause, targets, scope)
   order(a, node, targets, scope)
   for (const lock of node.lockingClause ?? []) if ('LockingClause' in lock) lockRows(a, lock.LockingClause, scope, reached)
   return targets.map((target) => target.col)
@@ -33,11 +33,13 @@ export interface Target { readonly col: Col; readonly span: Span | null; /** How
 
 /** Columns read as themselves, classes and origin kept; expressions, whose classes are uses of the statement or, in a view, belong to the output. */
 export function targetList(a: Analysis, nodes: readonly Node[] | undefined, scope: Scope): Target[] {
+  let count = 0
   return (nodes ?? []).flatMap((node): Target[] => {
     if (!('ResTarget' in node)) throw unsupported('unknown_syntax', 'a select list has expressions in it', null)
     const { name, val, location } = node.ResTarget
     const span = scope.frame.span(location)
     const rows = starOf(a, val, scope, span)
+    a.found.list(count += rows?.length ?? 1, span)
     if (rows) return rows.map((col) => ({ col: plain(a, col, col.name, span, scope), span, expression: false }))
     const col = plainColumn(a, val, scope)
     const label = name ?? nameOf(val)
@@ -152,7 +154,7 @@ function groupItem(a: Analysis, node: Node, targets: readonly Target[], scope: S
   else if ('List' in node) for (const inner of node.List.items ?? []) groupItem(a, inner, targets, scope)
   else sortBy(a, node, targets, scope, 'in a group by', true)
 }
-function distinct(a: Analysis, clause: readonly Node[] | undefined, targets: readonly Target[], scope: Scope): void {
+function distinctOn(a: Analysis, clause: readonly Node[] | undefined, targets: readonly Target[], scope: Scope): void {
   if (!clause) return
   const on = clause.filter((node) => Object.keys(node).length > 0)
   if (on.length === 0) for (const target of targets) a.found.use(tagsOf([target.col]), 'under `distinct`', target.span)
@@ -193,10 +195,10 @@ function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
   const compares = !(node.op === 'SETOP_UNION' && node.all === true)
   const cols = left.map((col, i): Col => {
     const other = right[i]
-    const tags = [...new Map([...col.tags, ...other?.tags ?? []].map((tag) => [JSON.stringify(tag), tag])).values()]
+    const tags = distinct([...col.tags, ...other?.tags ?? []])
     if (compares) a.found.use(tagsOf(other ? [col, other] : [col]), 'in a set operation that compares rows', null)
     const type = isScalar(a.found, col.type) && isScalar(a.found, other?.type ?? unknown) ? scalar : unknown
-    return { name: col.name, tags, derived: [...col.derived, ...other?.derived ?? []], type, origin: null, touch: null }
+    return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null }
   })
   order(a, node, cols.map((col) => ({ col, span: null, expression: false })), level)
   if (node.lockingClause) throw unsupported('unknown_syntax', 'rows of a set operation cannot be locked', null)

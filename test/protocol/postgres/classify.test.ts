@@ -104,6 +104,22 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     expect((await a.refusal('DROP TABLE plain', 'SELECT 1')).reason).toBe('ddl_in_batch')
     expect((await a.refusal({ sql: 'SELECT $1, $2', params: [1] })).reason).toBe('parameter_count')
   })
+  test('columns that double with every line are refused while they are few', async () => {
+    const chain = (each: (before: string) => string) => `WITH c0 AS (SELECT * FROM customers)${Array.from({ length: 40 }, (_, i) => `, c${i + 1} AS (${each(`c${i}`)})`).join('')} SELECT 1 FROM c40`
+    const wide = `SELECT 1${', 1'.repeat(1000)}`
+    for (const sql of [
+      chain((c) => `SELECT * FROM ${c} a, ${c} b`), chain((c) => `SELECT a.*, a.* FROM ${c} a`), `SELECT ${'1, '.repeat(1700)}1`,
+      `WITH w AS (${wide}) SELECT 1 FROM ${Array.from({ length: 2000 }, (_, i) => `w a${i}`).join(', ')}`,
+      `WITH w AS (${wide}) SELECT 1 FROM w${' CROSS JOIN w'.repeat(120)}`,
+    ]) {
+      const { effects, plan } = await a.plan(sql)
+      expect(plan.statements[0]?.missing, sql.slice(0, 80)).toMatchObject({ slug: 'statement-unsupported', reason: 'too_wide' })
+      expect(effects.accesses.length).toBeLessThan(2)
+    }
+    const { effects } = await a.plan(chain((c) => `SELECT email FROM ${c} a JOIN ${c} b USING (email)`).replace('SELECT 1 FROM', 'SELECT email FROM'))
+    expect(effects.shown.map(({ column }) => column)).toEqual(['email'])
+    expect((await a.plan(`SELECT 1${', 1'.repeat(1663)}`)).plan.statements[0]?.missing ?? null).toBe(null)
+  })
   test('a batch is one plan: statements numbered, masks counted on', async () => {
     const { effects, plan } = await a.plan('SELECT email FROM customers', 'UPDATE plain SET a = 1', 'SELECT ssn, email FROM customers')
     expect(effects.shown.map(({ column, statement, output }) => [column, statement, output])).toEqual([['email', 0, 0], ['ssn', 2, 0], ['email', 2, 1]])
