@@ -6,7 +6,7 @@ import { policyDocument, type Bundle } from '../schema/policy.ts'
 
 /**
  * CPU µs a decision at 10 and at 10 000 rules, lowest of 9 interleaved rounds: `node bench/decide.ts`. `spread` asks for every table that the rules name in
- * turn (10 of them, or 10 000); `same` is the statement a program repeats. Both go through everything decide does, masks and limits included.
+ * turn (10 of them, or 10 000); `same` is the statement a program repeats. Both go through everything decide does, masks and limits included. `--json` for the numbers.
  */
 type Layout = (n: number) => readonly { readonly roles: number; readonly on: (i: number) => string }[]
 const layouts: Readonly<Record<string, Layout>> = {
@@ -48,14 +48,15 @@ function prepare(n: number, layout: Layout) {
   }
 }
 
-const rows: string[] = []
+const rows: { readonly name: string; readonly kind: 'fresh' | 'same'; readonly few: number; readonly many: number }[] = []
 for (const [name, layout] of Object.entries(layouts)) {
   const [few, many] = [prepare(10, layout), prepare(10_000, layout)]
-  for (const spread of [false, true]) {
-    few(spread, 20_000); many(spread, 20_000)
+  for (const fresh of [false, true]) {
+    few(fresh, 20_000); many(fresh, 20_000)
     let [a, b] = [Infinity, Infinity]
-    for (let round = 0; round < 9; round++) { a = Math.min(a, few(spread, 20_000)); b = Math.min(b, many(spread, 20_000)) }
-    rows.push(`${name.padEnd(22)} ${(spread ? 'spread' : 'same').padEnd(6)} ${a.toFixed(2).padStart(7)} µs  ${b.toFixed(2).padStart(7)} µs  × ${(b / a).toFixed(2)}`)
+    for (let round = 0; round < 9; round++) { a = Math.min(a, few(fresh, 20_000)); b = Math.min(b, many(fresh, 20_000)) }
+    rows.push({ name, kind: fresh ? 'fresh' : 'same', few: a, many: b })
   }
 }
-process.stdout.write(`${'decision'.padEnd(29)}  10 rules  10 000 rules\n${rows.join('\n')}\n`)
+const lines = rows.map(({ name, kind, few, many }) => `${name.padEnd(22)} ${kind.padEnd(6)} ${few.toFixed(2).padStart(7)} µs  ${many.toFixed(2).padStart(7)} µs  × ${(many / few).toFixed(2)}`)
+process.stdout.write(process.argv.includes('--json') ? JSON.stringify(rows) : `${'decision'.padEnd(29)}  10 rules  10 000 rules\n${lines.join('\n')}\n`)

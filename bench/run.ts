@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mint, type Place } from '../test/support/local.ts'
@@ -6,11 +6,17 @@ import { cpuPerRequest, message, startServer, type Shot } from './load.ts'
 
 /**
  * `npm run bench`: CPU per request of the gate's own process against the least that could do the same work, both in this run, at 16 connections.
- * The lowest of the interleaved rounds counts; the raw rounds are kept in bench/results/. Driver on both sides: @neondatabase/serverless over HTTP,
- * with the engine's own fetchFunction on node:http.
+ * The lowest of the interleaved rounds counts, after rounds that warm up; the raw rounds are kept in bench/results/. Driver on both sides:
+ * @neondatabase/serverless over HTTP, with the engine's own fetchFunction on node:http. Then what needs no server: decisions, masking, cold start.
+ * ROUNDS and COUNT (requests a round) make it longer or shorter.
  */
 const rounds = Number(process.env['ROUNDS'] ?? 6)
-const count = Number(process.env['COUNT'] ?? 1500)
+const count = Number(process.env['COUNT'] ?? 800)
+const warmUps = 2
+const part = <T>(file: string): T => {
+  process.stderr.write(`${file}\n`)
+  return JSON.parse(execFileSync(process.execPath, [join(import.meta.dirname, file), '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })) as T
+}
 const placeChild = fork(join(import.meta.dirname, 'place.ts'))
 const place = await message<Place>(placeChild)
 const token = await mint(place, 'agent:bench', ['readers'])
@@ -24,6 +30,7 @@ const masked = (n: number) => JSON.stringify({ sql: 'select id, name, email from
 const shots: Readonly<Record<string, readonly [server: string, shot: Shot]>> = {
   'bare, repeated': ['bare', { headers: {}, body: repeated, status: 200 }],
   'bare, literal': ['bare', { headers: {}, body: literal, status: 200 }],
+  'bare, masked column': ['bare', { headers: {}, body: masked, status: 200 }],
   'no audit, repeated': ['gate-no-audit', { headers: authorized, body: repeated, status: 200 }],
   'no audit, literal': ['gate-no-audit', { headers: authorized, body: literal, status: 200 }],
   'no audit, masked column': ['gate-no-audit', { headers: authorized, body: masked, status: 200 }],
@@ -37,31 +44,45 @@ const kinds = [...new Set(Object.values(shots).map(([kind]) => kind))]
 const servers = new Map(await Promise.all(kinds.map(async (kind) => [kind, await startServer(kind, text)] as const)))
 
 const raw: Record<string, number[]> = {}
-for (let round = 0; round <= rounds; round++) {
-  process.stderr.write(round === 0 ? 'warming up\n' : `round ${round} of ${rounds}\n`)
+for (let round = 1 - warmUps; round <= rounds; round++) {
+  process.stderr.write(round < 1 ? 'warming up\n' : `round ${round} of ${rounds}\n`)
   for (const [name, [kind, shot]] of Object.entries(shots)) {
     const server = servers.get(kind)
     if (server === undefined) throw new Error(kind)
     const cpu = await cpuPerRequest(server, shot, count)
-    if (round > 0) (raw[name] ??= []).push(cpu)
+    if (round >= 1) (raw[name] ??= []).push(cpu)
   }
 }
+for (const { child } of servers.values()) child.disconnect()
+placeChild.kill()
+
+const decisions = part<readonly { readonly name: string; readonly kind: string; readonly few: number; readonly many: number }[]>('decide.ts')
+const masking = part<{ readonly megabytes: number; readonly micros: Readonly<Record<string, readonly number[]>> }>('mask.ts')
+const start = part<{ readonly beyondMs: number; readonly bytes: number; readonly gzipBytes: number }>('start.ts')
+const steepest = decisions.reduce((worst, one) => (one.many / one.few > worst.many / worst.few ? one : worst))
+
 const lowest = (name: string): number => Math.min(...(raw[name] ?? [Number.NaN]))
+const over = (name: string, base: string): number => lowest(name) / lowest(base)
 const rows: readonly (readonly [what: string, value: number, bound: number | null])[] = [
-  ['enforcement, repeated ÷ bare', lowest('no audit, repeated') / lowest('bare, repeated'), 1.5],
-  ['enforcement, literal ÷ bare', lowest('no audit, literal') / lowest('bare, literal'), 2.5],
+  ['enforcement, repeated ÷ bare', over('no audit, repeated', 'bare, repeated'), 1.5],
+  ['enforcement, literal ÷ bare', over('no audit, literal', 'bare, literal'), 2.5],
+  ['enforcement, masked column ÷ bare', over('no audit, masked column', 'bare, masked column'), null],
   ['audit: its two writes ÷ two raw PutItem', (lowest('whole, repeated') - lowest('no audit, repeated')) / (lowest('two raw PutItem') - lowest('nothing')), 1.5],
-  ['whole request ÷ bare', lowest('whole, repeated') / lowest('bare, repeated'), null],
-  ['garbage token ÷ Hono echo', lowest('garbage token') / lowest('Hono echo'), 1.2],
+  ['whole request ÷ bare', over('whole, repeated', 'bare, repeated'), null],
+  ['garbage token ÷ Hono echo', over('garbage token', 'Hono echo'), 1.2],
+  [`decision, 10 000 rules ÷ 10 (${steepest.name}, ${steepest.kind})`, steepest.many / steepest.few, 1.3],
 ]
-console.log(`\nCPU µs a request, lowest of ${rounds} rounds of ${count}, 16 connections, Node ${process.version}`)
-for (const name of Object.keys(shots)) console.log(`  ${name.padEnd(28)} ${lowest(name).toFixed(0).padStart(7)}`)
-console.log('\nratio'.padEnd(47) + 'measured   bound')
-for (const [what, value, bound] of rows) console.log(`  ${what.padEnd(44)} ${value.toFixed(2).padStart(8)} ${bound === null ? '       ' : `  ≤ ${bound}${value <= bound ? '' : '  over'}`}`)
+const line = (what: string, value: string, rest = '') => console.log(`  ${what.padEnd(58)} ${value.padStart(9)}${rest}`)
+console.log(`\nCPU µs a request, lowest of ${rounds} rounds of ${count}, 16 connections, Node ${process.version}, @neondatabase/serverless over HTTP on node:http`)
+for (const name of Object.keys(shots)) line(name, lowest(name).toFixed(0))
+console.log('\nratio'.padEnd(61) + 'measured   bound')
+for (const [what, value, bound] of rows) line(what, value.toFixed(2), bound === null ? '' : `   ≤ ${bound}${value <= bound ? '' : '  over'}`)
+console.log('\nbeside')
+for (const [name, micros] of Object.entries(masking.micros)) line(`masking, MB/s of cpu: ${name}`, (masking.megabytes / (Math.min(...micros) / 1e6)).toFixed(0))
+line('cold start of `http`, CPU ms beyond `node -e 0`', start.beyondMs.toFixed(0))
+line('bundle of `http`, KB min', (start.bytes / 1024).toFixed(0), `   ${(start.gzipBytes / 1024).toFixed(0)} gz`)
 
 const results = join(import.meta.dirname, 'results')
 mkdirSync(results, { recursive: true })
-writeFileSync(join(results, 'bench.json'), JSON.stringify({ node: process.version, rounds, count, raw }, null, 1))
-for (const { child } of servers.values()) child.disconnect()
-placeChild.kill()
+writeFileSync(join(results, 'bench.json'), JSON.stringify({ node: process.version, rounds, count, raw, decisions, masking, start }, null, 1))
 process.exit(0)
