@@ -51,8 +51,11 @@ interface Facts extends Held {
   readonly statement: Omit<PlannedStatement, 'params'>
 }
 const maxFacts = 2000
-/** A name that is missing may be newer than the catalog at hand; it is read again at most this often. */
-const missingRefreshMs = 1000
+/**
+ * A name that is missing may be newer than a catalog of this age. It is read again only once the name was decided on (`execute` says `stale`): read
+ * here, the time it takes would tell anybody whether a table is there.
+ */
+const freshMs = 1000
 
 export function createClassifier({ read, now }: Reader): Classifier {
   const connections = new Map<string, Promise<Known>>()
@@ -91,10 +94,8 @@ export function createClassifier({ read, now }: Reader): Classifier {
     if (!parsed.ok) return parsed
     const facts = analyse(state, connection, parsed.value)
     if (!facts.ok) return facts
-    if (!facts.value.statement.missing) {
-      if (state.facts.size >= maxFacts) state.facts.delete(state.facts.keys().next().value ?? '')
-      state.facts.set(sql, facts.value)
-    }
+    if (state.facts.size >= maxFacts) state.facts.delete(state.facts.keys().next().value ?? '')
+    state.facts.set(sql, facts.value)                                  // also where a name is missing: as true as the catalog, and as quick the second time
     return facts
   }
 
@@ -115,13 +116,10 @@ export function createClassifier({ read, now }: Reader): Classifier {
 
   return {
     async classify(connection, query) {
-      let state = await known(connection)
-      let all = await once(state, connection, query)
-      if (all.ok && all.value.some((facts) => facts.statement.missing) && now() - state.readAt > missingRefreshMs) {
-        state = await renew(connection, state.key)
-        all = await once(state, connection, query)
-      }
-      return all.ok ? ok(assemble(state, connection, query, all.value)) : all
+      const oldest = now() - freshMs                                   // before it is read: a slow target's catalog is fresh all the same
+      const state = await known(connection)
+      const all = await once(state, connection, query)
+      return all.ok ? ok(assemble(state, connection, query, all.value, state.readAt >= oldest)) : all
     },
     catalog: async (connection) => (await known(connection)).catalog,
     forget: (connection) => { connections.delete(connection) },
@@ -182,7 +180,7 @@ function heldOf({ catalog, reaches }: Known, reach: Reach): Held {
 const fingerprintOf = (lines: readonly (readonly string[])[]): string => createHash('sha256').update(JSON.stringify(lines)).digest('hex')
 
 /** Several statements' facts as one plan: indexes moved, what is reached joined. */
-function assemble(state: Known, connection: ConnectionDocument, query: Query, all: readonly Facts[]): Plan & { readonly plan: PostgresPlan } {
+function assemble(state: Known, connection: ConnectionDocument, query: Query, all: readonly Facts[], fresh: boolean): Plan & { readonly plan: PostgresPlan } {
   const [only] = all
   const joined = () => { const reach = joinReach(all.map((facts) => facts.reach)); return makeGuard(reach, linesOf(state.catalog, reach)) }
   const numbered = <T extends { readonly statement: number }>(items: readonly T[], statement: number): readonly T[] => (statement === 0 ? items : items.map((item) => ({ ...item, statement })))
@@ -205,7 +203,7 @@ function assemble(state: Known, connection: ConnectionDocument, query: Query, al
     plan: {
       connection: connection.name, statements, isolation: query.isolation, catalog: state.catalog,
       relations: [...reached.values()].sort((a, b) => a.oid - b.oid),   // one order for all, so that two callers' locks cannot wait for each other
-      plain: all.every((facts) => facts.plain), readOnly: effects.readOnly,
+      plain: all.every((facts) => facts.plain), readOnly: effects.readOnly, fresh,
       guard: only && all.length === 1 ? only.guard : joined(),
     },
   }

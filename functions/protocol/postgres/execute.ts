@@ -4,7 +4,7 @@ import type { Secrets } from '../../ports.ts'
 import type { Executed, Plan, Run } from '../protocol.ts'
 import { unavailable } from './diagnose.ts'
 import { late, newNonce, type Job } from './frame.ts'
-import { failed, outcomeOf, rawOf, type Ran } from './outcome.ts'
+import { failed, outcomeOf, rawOf, stale, type Ran } from './outcome.ts'
 import type { PostgresPlan } from './plan.ts'
 import { runRead } from './read.ts'
 import type { createRoleCheck } from './role.ts'
@@ -37,7 +37,8 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
     const { connection, plan: inner, originals } = understood(plan)
     const absent = missingName(inner)
-    if (absent) return absent                                        // only who may name it is told that it is not there
+    if (absent && !inner.fresh) forget(connection)                   // it may have come meanwhile: decided once more on what is there now
+    if (absent) return inner.fresh ? absent : stale.executed                  // only who may name it is told that it is not there
     const { limits, masks } = permit.obligations
     const credentials = await secretsFor(connection, inner, masks.includes('hash'))
     if (!credentials.ok) return credentials.executed

@@ -21,7 +21,7 @@ export function clearOf(rows: Raw): Clear {
 
 export type Ran = { readonly ok: true; readonly results: Clear['results'] } | { readonly ok: false; readonly executed: Exclude<Executed, { status: 'succeeded' }> }
 export const failed = (refusal: Refusal): Ran => ({ ok: false, executed: { status: 'failed', refusal } })
-export const stale: Ran = { ok: false, executed: { status: 'stale', refusal: changed } }
+export const stale = { ok: false, executed: { status: 'stale', refusal: changed } } as const satisfies Ran
 export const tooLarge = (reason: string, detail: string): Refusal => ({ slug: 'too-large', reason, detail, next: 'fix' })
 
 /**

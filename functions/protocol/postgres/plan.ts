@@ -14,6 +14,8 @@ export interface PostgresPlan {
   /** true when no statement touches a classified column in any way: runs as the role that cannot read one. */
   readonly plain: boolean
   readonly readOnly: boolean
+  /** The catalog it was made with is so new that a name missing there is missing. */
+  readonly fresh: boolean
   /** To be compared inside the transaction, after the locks: see guard.ts. */
   readonly guard: Guard
 }
