@@ -98,5 +98,5 @@ describe('a gate killed at any moment', () => {
     const unknown = outcomes.filter(({ status }) => status === 'unknown')
     expect(unknown.some(({ intent }) => inserted.has(String(intents.find(({ id }) => id === intent)?.statements[0]?.params[1])))).toBe(true)
     expect(unknown.some(({ intent }) => !inserted.has(String(intents.find(({ id }) => id === intent)?.statements[0]?.params[1])))).toBe(true)
-  }, 300_000)
+  }, 900_000)
 })
