@@ -37,13 +37,13 @@ export function bearer(authorization: string | null): Result<Token> {
   const raw = authorization.slice('bearer '.length)
   if (raw === '') return noToken
   if (raw.length > maxTokenBytes) return invalidToken('longer than 8 KB')
-  const digest = hash('sha256', raw, 'base64')
-  const known = seen.get(digest)
-  if (known) return ok({ raw, digest, ...known })
   // Also refuses two tokens in one header, quotes, padding, white space and everything that is not ASCII.
   if (!threeParts.test(raw)) return invalidToken('not three base64url parts')
   const [head = '', body = '', signature = ''] = raw.split('.')
   if (!canonical(head) || !canonical(body) || !canonical(signature)) return invalidToken('a part is not canonical base64url')
+  const digest = hash('sha256', raw, 'base64')
+  const known = seen.get(digest)
+  if (known) return ok({ raw, digest, ...known })
   const header = readHeader(readObject(Buffer.from(head, 'base64url')))
   if (!header.ok) return header
   const payload = readObject(Buffer.from(body, 'base64url'))

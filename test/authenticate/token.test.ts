@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { challenge } from '../../functions/authenticate/challenge.ts'
-import { bearer } from '../../functions/authenticate/token.ts'
+import { bearer, remember } from '../../functions/authenticate/token.ts'
 import { claims, header, makeKey, mint, signText, toPrivate, world } from './issuer.ts'
 
 const key = makeKey('k1')
@@ -129,4 +129,14 @@ test.each([['at+jwt', 'at+jwt'], ['AT+JWT', 'at+jwt'], ['application/at+jwt', 'a
 test('a wrong token is told so in the challenge, in characters that cannot end it', () => {
   const value = challenge({ slug: 'unauthenticated', reason: 'invalid_token', detail: 'a "b"\r\nSet-Cookie: x\\ é', next: 'none' }, 'https://g.dev')
   expect(value).toBe('Bearer error="invalid_token", error_description="a ?b???Set-Cookie: x? ?", resource_metadata="https://g.dev/.well-known/oauth-protected-resource"')
+})
+test('a token remembered is that token alone: one that differs in a byte is read anew, and nothing of it is taken over', () => {
+  const first = bearer(`Bearer ${good}`)
+  if (!first.ok) throw new Error('refused')
+  remember({ ...first.value, payload: Object.freeze({ sub: 'remembered' }) })
+  const again = bearer(`Bearer ${good}`)
+  expect(again.ok && again.value.payload).toEqual({ sub: 'remembered' })
+  const other = bearer(`Bearer ${mint(key, { sub: 'other' })}`)
+  expect(other.ok && other.value.payload['sub']).toBe('other')
+  for (const near of [`${good}=`, `${good} `, looseEnd(good), `${good}.`]) expect(bearer(`Bearer ${near}`).ok && near !== good, near).toBe(false)
 })
