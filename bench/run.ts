@@ -11,7 +11,7 @@ import { cpuPerRequest, message, startServer, type Shot } from './load.ts'
  * ROUNDS and COUNT (requests a round) make it longer or shorter.
  */
 const rounds = Number(process.env['ROUNDS'] ?? 6)
-const count = Number(process.env['COUNT'] ?? 800)
+const count = Number(process.env['COUNT'] ?? 600)
 const warmUps = 2
 const part = <T>(file: string): T => {
   process.stderr.write(`${file}\n`)
