@@ -8,7 +8,7 @@ import type { Names, Routine } from './names.ts'
 const reached = (more: Partial<Reached>): Reached => ({ select: false, insert: false, update: false, delete: false, lock: false, read: new Set(), write: new Set(), ...more })
 const said = (relation: Reached, more: Partial<Said> = {}): Said => ({ relations: new Map([[1, relation]]), functions: new Set(), operators: new Set(), conversions: new Set(), commands: new Set([1]), outputs: [], ...more })
 const routine = (more: Partial<Routine>): Routine => ({ oid: 20_000, name: 'f', schema: 'public', builtin: false, behind: 'call', ...more })
-const names = (...routines: readonly Routine[]): Names => ({ relations: new Map([[1, { name: 'public.t', system: false, columns: new Map([[-1, 'ctid'], [1, 'a'], [2, 'b']]) }]]), functions: new Map(routines.map((one) => [one.oid, one])) })
+const names = (...routines: readonly Routine[]): Names => ({ relations: new Map([[1, { name: 'public.t', system: false, columns: new Map([[-1, 'ctid'], [1, 'a'], [2, 'b']]) }]]), functions: new Map(routines.map((one) => [one.oid, one])), defaults: new Set([77]) })
 const access = (more: Partial<Access>): Access => ({ action: 'select', resource: 'public.t', columns: null, system: false, via: [], statement: 0, span: null, ...more })
 const effects = (...accesses: readonly Access[]): Effects => ({ accesses, shown: [], used: [], readOnly: false, fingerprint: '' })
 const missing = (server: Said, ...accesses: readonly Access[]) => unsaid(server, names(), effects(...accesses), isAllowed)
@@ -40,6 +40,8 @@ describe('what the server reaches and the analysis did not say', () => {
     expect(calls(routine({ name: 'known' }))).toEqual([])
     expect(calls(routine({}), routine({ oid: 1, builtin: true, schema: 'pg_catalog', name: 'pg_read_file' }), routine({ oid: 2, builtin: true, schema: 'pg_catalog', name: 'lower' }))).toEqual(['call public.f (call)', 'call pg_catalog.pg_read_file (call)'])
     expect(calls(routine({ oid: 1, builtin: true, schema: 'pg_catalog', name: 'regclass', behind: 'cast' }), routine({ oid: 2, builtin: true, schema: 'pg_catalog', name: 'int4pl', behind: 'operator' }))).toEqual(['call pg_catalog.regclass (cast)'])
+    expect(calls(routine({ oid: 77 }))).toEqual([])                                   // behind a default of what is written
+    expect(unsaid(said(reached({})), names(routine({ oid: 1, builtin: true, schema: 'pg_catalog', name: 'regclassin', behind: 'cast' })), effects(access({ action: 'call', resource: 'pg_catalog.regclass', system: true })), isAllowed)).toEqual([])
     expect(calls(routine({ behind: 'operator' }))).toEqual(['call public.f (operator)'])
   })
   test('columns that come back otherwise than planned', () => {

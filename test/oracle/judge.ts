@@ -25,9 +25,9 @@ export const connectionOf = (searchPath: readonly string[], more: Partial<Connec
 
 const because = ({ slug, reason, detail }: Refusal) => `${slug} ${reason}: ${detail}`
 
-/** A sequence's step in the default of a column that an insert leaves out belongs to the insert (CONTRACT.md section 3). */
+/** A built-in function in the default of a column that a write leaves out belongs to the write (CONTRACT.md section 3); the statement does not name it. */
 const ofDefault = (routine: Routine, said: Said, sql: string): boolean =>
-  routine.builtin && routine.name === 'nextval' && !/nextval/i.test(sql) && [...said.relations.values()].some(({ insert, update }) => insert || update)
+  routine.builtin && (routine.name === 'nextval' || routine.name === 'currval') && !sql.toLowerCase().includes(routine.name) && [...said.relations.values()].some(({ insert, update }) => insert || update)
 
 /** Judges statements on whatever session is given; the catalog it learnt is forgotten when told that it changed. */
 export function createJudge(create: typeof createClassifier, allowed: Allowed) {

@@ -4,6 +4,8 @@ import { firstUserOid, type Said, type Session } from '../support/oracle.ts'
 export interface Names {
   readonly relations: ReadonlyMap<number, { readonly name: string; readonly system: boolean; readonly columns: ReadonlyMap<number, string> }>
   readonly functions: ReadonlyMap<number, Routine>
+  /** The user's functions that a default of a written relation calls: part of the write (CONTRACT.md section 3). */
+  readonly defaults: ReadonlySet<number>
 }
 export interface Routine {
   readonly oid: number
@@ -29,7 +31,15 @@ export async function nameOf(session: Session, said: Said): Promise<Names> {
       if (attnum != null && attname != null) relation.columns.set(Number(attnum), attname)
     }
   }
-  return { relations, functions: await routines(session, said) }
+  return { relations, functions: await routines(session, said), defaults: await ofDefaults(session, said) }
+}
+
+async function ofDefaults(session: Session, said: Said): Promise<ReadonlySet<number>> {
+  const written = [...said.relations].filter(([, { insert, update }]) => insert || update).map(([oid]) => oid)
+  if (written.length === 0) return new Set()
+  const { rows } = await session.run(`SELECT DISTINCT d.refobjid::text AS oid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef a ON a.oid = d.objid
+    WHERE d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.refclassid = 'pg_catalog.pg_proc'::regclass AND a.adrelid IN (${written.join(',')})`)
+  return new Set(rows.map(({ oid }) => Number(oid)))
 }
 
 async function routines(session: Session, said: Said): Promise<Map<number, Routine>> {
