@@ -14,7 +14,8 @@ interface Operation {
 }
 interface Parameter { readonly name: string; readonly description: string; readonly schema?: object }
 
-const always = [401, 500, 503]
+/** Of every call with a token: 400 also for a query parameter it does not know, 404 also for a session that is another's. */
+const always = [400, 401, 404, 500, 503]
 const session: Parameter = { name: 'Sluice-Session', description: 'groups calls for replay; made by the gate on first use, bound to subject, actor and issuer' }
 const key: Parameter = { name: 'Idempotency-Key', description: '1 to 255 visible ascii characters; kept 24 h. The same body gets the stored answer, another body 422, one in flight 409', schema: { type: 'string', minLength: 1, maxLength: 255 } }
 const prefer: Parameter = { name: 'Prefer', description: '`wait=N`, at most 55 seconds, for what waits for a person' }
@@ -28,22 +29,22 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/problems/{slug}', id: 'problem', summary: 'One refusal: what happened and what to do', answers: 'Page', open: true, html: true, refusals: [404] },
   { method: 'get', path: '/v1/me', id: 'me', summary: 'Who the gate takes you for, and what you may do on which connection. Start here', answers: 'Me', refusals: always },
   { method: 'get', path: '/v1/connections', id: 'connections', summary: 'The connections you may use', answers: 'Connections', refusals: always },
-  { method: 'get', path: '/v1/connections/{connection}/schema', id: 'schema', summary: 'The tables and columns you may use, with data class and mask', answers: 'Schema', query: [{ name: 'purpose', description: 'what the access is for, where rules ask for it' }], refusals: [403, 404, ...always] },
-  { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], refusals: [400, 403, 404, 409, 413, 422, 429, 502, 504, ...always] },
-  { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [400, 404, 413, ...always] },
+  { method: 'get', path: '/v1/connections/{connection}/schema', id: 'schema', summary: 'The tables and columns you may use, with data class and mask', answers: 'Schema', query: [{ name: 'purpose', description: 'what the access is for, where rules ask for it' }], refusals: [403, ...always] },
+  { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], refusals: [403, 409, 413, 422, 429, 502, 504, ...always] },
+  { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [413, ...always] },
   { method: 'get', path: '/v1/audit/events', id: 'events', summary: 'The record, newest first', answers: 'Events', query: [
     { name: 'from', description: 'ISO 8601, from this moment on' }, { name: 'to', description: 'ISO 8601, before this moment' }, { name: 'subject', description: '`user:…` or `agent:…`' }, { name: 'actor', description: '`user:…` or `agent:…`' },
     { name: 'connection', description: 'a connection\'s name' }, { name: 'kind', description: 'intent, outcome, correction, refusal, policy, lock, audit-read, repeat or start' }, { name: 'session', description: 'a session id' }, { name: 'evaluation', description: 'an evaluation id, as every answer carries it' },
     { name: 'limit', description: 'events a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
-  ], refusals: [400, 403, ...always] },
-  { method: 'get', path: '/v1/audit/events/{id}', id: 'event', summary: 'One event', answers: 'OneEvent', refusals: [403, 404, ...always] },
+  ], refusals: [403, ...always] },
+  { method: 'get', path: '/v1/audit/events/{id}', id: 'event', summary: 'One event', answers: 'OneEvent', refusals: [403, ...always] },
   { method: 'get', path: '/v1/policy', id: 'policy', summary: 'The policy in force', answers: 'Policy', refusals: [403, ...always] },
-  { method: 'put', path: '/v1/policy', id: 'apply', summary: 'Put a policy in force, whole, if `from` still is', answers: 'Applied', body: 'PolicyBody', refusals: [400, 403, 409, 413, ...always] },
-  { method: 'post', path: '/v1/policy/plan', id: 'plan', summary: 'What a policy would change; nothing is changed', answers: 'Plan', body: 'PlanBody', refusals: [400, 403, 413, ...always] },
+  { method: 'put', path: '/v1/policy', id: 'apply', summary: 'Put a policy in force, whole, if `from` still is', answers: 'Applied', body: 'PolicyBody', refusals: [403, 409, 413, 502, ...always] },
+  { method: 'post', path: '/v1/policy/plan', id: 'plan', summary: 'What a policy would change; nothing is changed', answers: 'Plan', body: 'PlanBody', refusals: [403, 413, ...always] },
   { method: 'get', path: '/v1/locks', id: 'locks', summary: 'Every lock', answers: 'Locks', refusals: [403, ...always] },
-  { method: 'get', path: '/v1/locks/{target}', id: 'locked', summary: 'One lock', answers: 'OneLock', refusals: [403, 404, ...always] },
-  { method: 'put', path: '/v1/locks/{target}', id: 'lock', summary: 'Stop a subject, a role, a connection or everything', text: 'Holds for every statement that begins more than 2 s later. `everything` and `connection:sluice` never keep locks from being lifted.', answers: 'OneLock', body: 'LockBody', refusals: [400, 403, ...always] },
-  { method: 'delete', path: '/v1/locks/{target}', id: 'unlock', summary: 'Lift a lock', answers: 'Unlocked', refusals: [403, 404, ...always] },
+  { method: 'get', path: '/v1/locks/{target}', id: 'locked', summary: 'One lock', answers: 'OneLock', refusals: [403, ...always] },
+  { method: 'put', path: '/v1/locks/{target}', id: 'lock', summary: 'Stop a subject, a role, a connection or everything', text: 'Holds for every statement that begins more than 2 s later. `everything` and `connection:sluice` never keep locks from being lifted.', answers: 'OneLock', body: 'LockBody', refusals: [403, 413, 502, ...always] },
+  { method: 'delete', path: '/v1/locks/{target}', id: 'unlock', summary: 'Lift a lock', answers: 'Unlocked', refusals: [403, 502, ...always] },
 ]
 
 const shapes: Readonly<Record<string, z.ZodType>> = {
