@@ -6,7 +6,7 @@ import { CursorError, type EventFilter, type Ports } from './ports.ts'
 const filters = ['from', 'to', 'subject', 'actor', 'connection', 'kind', 'session', 'evaluation', 'limit', 'after'] as const
 type Filters = Readonly<Partial<Record<(typeof filters)[number], string>>>
 const kinds = Object.keys({
-  intent: 0, outcome: 0, correction: 0, refusal: 0, policy: 0, lock: 0, 'audit-read': 0, repeat: 0, start: 0,
+  intent: 0, outcome: 0, correction: 0, refusal: 0, policy: 0, lock: 0, 'audit-read': 0, explain: 0, repeat: 0, start: 0, unauthenticated: 0,
 } satisfies Record<Event['kind'], 0>)
 const pageLength = { usual: 50, most: 200 }
 const reading = [{ action: 'read', resource: 'audit' }] as const

@@ -1,6 +1,7 @@
 import type { Effects, Limits, Obligations } from '../schema/effects.ts'
 import { ok, type Refusal } from '../schema/refusal.ts'
-import type { Gate, Reply } from './gate.ts'
+import type { Reply } from './door.ts'
+import type { Gate } from './gate.ts'
 import { problemOf } from './problem.ts'
 
 type Considered = Awaited<ReturnType<Gate['explain']>>

@@ -1,27 +1,19 @@
 import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
-import { bearer } from './authenticate/token.ts'
-import { createAuthenticator } from './authenticate/authenticate.ts'
 import { decide } from './decide/decide.ts'
-import { compile } from './decide/policy.ts'
+import { createDoor, type Admitted, type Knock, type Reply } from './door.ts'
 import type { Ports } from './ports.ts'
-import { faultRefusal } from './problem.ts'
 import type { Masked } from './protocol/protocol.ts'
-import { createRecorder, type Story } from './record/story.ts'
+import type { Story } from './record/story.ts'
 import { findConnection } from './resolve/connection.ts'
 import { claim } from './resolve/idempotency.ts'
 import { findLock } from './resolve/locks.ts'
 import { reserve } from './resolve/meter.ts'
 import { readQuery } from './resolve/query.ts'
-import { createSessions } from './resolve/session.ts'
-import { createStanding } from './resolve/standing.ts'
 
 /** One call as the rim hands it over: nothing in it is trusted yet. `body` is read only after the caller is known. */
-export interface Call {
-  readonly authorization: string | null
-  readonly session: string | null
-  readonly connection: string
+export interface Call extends Knock {
   readonly idempotencyKey: string | null
   readonly body: () => Promise<Result<unknown>>
 }
@@ -29,27 +21,10 @@ export interface Call {
 export type Answer =
   | { readonly masked: Masked; readonly batch: boolean; readonly outcome: Id<'evt'>; readonly keep: (status: number, body: string) => Promise<void> }
   | { readonly stored: { readonly status: number; readonly body: string } }
-export interface Reply<T> { readonly evaluation: Id<'eval'>; readonly session: Id<'ses'> | null; readonly result: Result<T> }
 
+/** Pipeline of CONTRACT.md: authenticate and resolve (door.ts), then the stages below. Comments say what a process that dies right there leaves behind. */
 export function createGate(ports: Ports) {
-  const standing = createStanding(ports, compile)
-  const authenticate = createAuthenticator(ports)
-  const sessions = createSessions(ports)
-  const recorder = createRecorder(ports)
-
-  /** Token → policy in force → caller → session. Every route that wants a token starts here. Refusals here are counted, not recorded. */
-  async function admit(call: Pick<Call, 'authorization' | 'session'>) {
-    const token = bearer(call.authorization)                   // structure only: garbage costs no read and no signature check
-    if (!token.ok) return token
-    const current = await standing.current()                   // the freshness read, when the copy at hand is older than 2 s
-    if (!current.ok) return current
-    const caller = await authenticate(token.value, current.value.policy.issuers)
-    if (!caller.ok) return caller
-    const session = await sessions.open(caller.value, call.session)
-    if (!session.ok) return session
-    return ok({ ...current.value, caller: caller.value, session: session.value })
-  }
-  type Admitted = Extract<Awaited<ReturnType<typeof admit>>, { ok: true }>['value']
+  const { admit, guarded, standing, recorder } = createDoor(ports)
 
   async function read(call: Call, story: Story): Promise<Result<Query>> {
     const body = await call.body()
@@ -79,7 +54,10 @@ export function createGate(ports: Ports) {
   async function explain(call: Call) {
     return guarded(call, async (admitted, story) => {
       const query = await read(call, story)
-      return query.ok ? consider(call, query.value, admitted, story.unrecorded()) : query
+      if (!query.ok) return query
+      const considered = await consider(call, query.value, admitted, story.unrecorded())
+      const noticed = await story.explained(considered.ok ? considered.value.decision : considered)   // who only asks is on record too
+      return noticed.ok ? considered : noticed
     })
   }
 
@@ -117,25 +95,6 @@ export function createGate(ports: Ports) {
     if (executed.status !== 'succeeded') return claimed.value.release(refuse(executed.refusal))
     const masked = engine.mask(decision.permit, plan, executed.rows)
     return ok({ masked, batch: query.batch, outcome: outcome.value, keep: claimed.value.keep })
-  }
-
-  /** The one place that catches: a thrown fault becomes a refusal, is recorded where it can be, and never tells what threw. */
-  async function guarded<T>(call: Call, run: (admitted: Admitted, story: Story) => Promise<Result<T>>): Promise<Reply<T>> {
-    const evaluation = ports.id('eval')
-    let session: Id<'ses'> | null = null
-    try {
-      const admitted = await admit(call)
-      if (!admitted.ok) return { evaluation, session, result: admitted }
-      session = admitted.value.session
-      const story = recorder.begin(evaluation, admitted.value, call.connection)
-      try {
-        return { evaluation, session, result: await run(admitted.value, story) }
-      } catch (error) {
-        return { evaluation, session, result: await story.refuse(faultRefusal(error, ports.alarm)) }
-      }
-    } catch (error) {
-      return { evaluation, session, result: refuse(faultRefusal(error, ports.alarm)) }
-    }
   }
   return { admit, query, explain, standing, recorder }
 }

@@ -1,7 +1,7 @@
 import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Effects } from '../../schema/effects.ts'
 import type { ChangeEvent, Event, Id, NoticeEvent } from '../../schema/event.ts'
-import { correctionId, outcomeId } from '../../schema/item.ts'
+import { correctionId, maxEventBytes, outcomeId } from '../../schema/item.ts'
 import type { ConnectionDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
@@ -40,6 +40,8 @@ export interface Story {
   /** A change of the gate's own state. `audit-unavailable` when it is not recorded: then do not make it. */
   change(kind: ChangeEvent['kind'], change: ChangeEvent['change']): Promise<Result<Id<'evt'>>>
   notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Result<Id<'evt'>>>
+  /** What `explain` was asked and answered; nothing runs. `audit-unavailable` when it is not recorded, `too-large` over 300 KB. */
+  explained(about: Pick<Decision, 'kind' | 'rules'> | Refused): Promise<Result<Id<'evt'>>>
   /** The same story whose refusals are not recorded: `explain` executes nothing and asks only what would be. */
   unrecorded(): Story
 }
@@ -142,6 +144,12 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     refuse: refused, intend, settle,
     change: (kind, change) => store({ ...common(ports.id('evt')), kind, change: redactValue(change) as ChangeEvent['change'] }, unavailable(kind)),
     notice: (kind, change) => store({ ...common(ports.id('evt')), kind, change: redactValue(change) as NoticeEvent['change'] }, unavailable(kind)),
+    async explained(about) {
+      const answered = 'kind' in about ? { decision: about.kind, rules: about.rules } : { decision: 'deny', reason: about.refusal.reason, ...(about.refusal.rule === undefined ? {} : { rules: [about.refusal.rule] }) }
+      const change = redactValue({ statements: query?.statements.map(({ sql }) => sql) ?? [], purpose: query?.purpose ?? null, ...answered }) as NoticeEvent['change']
+      const event: NoticeEvent = { ...common(ports.id('evt')), kind: 'explain', change }
+      return Buffer.byteLength(JSON.stringify(event)) > maxEventBytes ? refuse(tooLarge) : store(event, unavailable('explain'))
+    },
     unrecorded: () => ({ ...story, refuse: async (refusal) => refuse(refusal) }),
   }
   return story
