@@ -31,7 +31,7 @@ export function explained({ evaluation, session, result }: Considered): Reply<Ex
   return {
     evaluation, session, result: ok({
       decision: decision.kind, rules: decision.rules, ...described(plan.effects, obligations),
-      demands: decision.kind === 'ask' ? decision.demands : [], ...(decision.kind === 'ask' ? { problem: problemOf(decision.refusal, evaluation) } : {}), evaluation, session,
+      demands: decision.kind === 'ask' ? decision.demands : [], ...(decision.kind === 'ask' ? { problem: problemOf(decision.refusal, evaluation) } : plan.fails ? { problem: problemOf(plan.fails, evaluation) } : {}), evaluation, session,
     }),
   }
 }

@@ -45,6 +45,14 @@ function offer(judge: Judge, access: Access, text: string): { detail: string; ne
 
 /** `judged`: how the column's reveal came out; it is not in clear. */
 export function refuseUse(used: Used, judged: Exclude<Revealed, { kind: 'clear' }>, mask: string, who: string): Refusal {
+  // What a called function returns may hold anything: naming the classes would tell of tables the caller has nothing to do with.
+  if (used.column === '*') {
+    return refusal({
+      reason: 'unclassified_result', action: 'call', resource: used.resource, statement: used.statement, ...(used.span ? { span: used.span } : {}), next: 'none',
+      detail: `what ${quote(used.resource)} returns may hold classified data, which may not be seen in clear${who}; it can be called once the connection's policy classifies what it returns`,
+      inner: `${used.resource} returns ${used.dataClass} for all the policy says: ${judged.kind}`,
+    })
+  }
   const text = `${quote(used.column)} of ${quote(used.resource)} holds ${quote(used.dataClass)}, which may not be seen in clear${who}, so it cannot be used ${clip(used.how)}`
   const way = judged.kind === 'asks'
     ? `; say \`reveal: [${clip(used.dataClass)}]\` to ask for it, or select the column as it is and it comes masked (${mask})`

@@ -10,6 +10,8 @@ export interface Front {
   close(): Promise<void>
 }
 const graceMs = 300
+/** A whole request must have come by then: a body that trickles holds no connection for longer. */
+const slowestMs = 20_000
 
 /**
  * Listens on 127.0.0.1 only and answers only to a loopback Host: a page that makes its own name resolve to 127.0.0.1 sends that name along, and
@@ -22,6 +24,8 @@ export async function openFront(port: number): Promise<Front> {
     if (host !== undefined && isLoopback(host)) return listener(request, response)
     response.writeHead(421, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end('this server answers to 127.0.0.1 and localhost only\n')
   })
+  server.requestTimeout = slowestMs
+  server.headersTimeout = slowestMs / 2
   await new Promise<void>((done, fail) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') fail(new Error(`port ${port} is in use by another program; choose another with PORT=…`))

@@ -33,7 +33,12 @@ export interface Protocol {
 }
 
 /** What classify found, and what execute needs to do it; `plan` is the engine's own and opaque to everyone else. */
-export interface Plan { readonly effects: Effects; readonly plan: object }
+export interface Plan {
+  readonly effects: Effects
+  readonly plan: object
+  /** What execute would answer without sending anything, such as a missing column of a table that a rule names. Told only to whom the effects are permitted. */
+  readonly fails?: Refusal
+}
 
 export interface Run {
   /** Epoch ms. Checked by us right before sending and by the target inside the transaction, so that a process frozen in between does nothing. */

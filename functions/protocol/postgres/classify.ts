@@ -198,8 +198,10 @@ function assemble(state: Known, connection: ConnectionDocument, query: Query, al
     const outputs = offset === 0 ? statement.outputs : statement.outputs?.map((output) => ({ ...output, shown: output.shown.map((n) => n + offset) })) ?? null
     return { ...statement, outputs, params: query.statements[i]?.params ?? [] }
   })
+  const absent = all.findIndex((facts) => facts.statement.missing)
+  const fails = all[absent]?.statement.missing
   return {
-    effects,
+    effects, ...(fails ? { fails: query.batch ? { ...fails, statement: absent } : fails } : {}),
     plan: {
       connection: connection.name, statements, isolation: query.isolation, catalog: state.catalog,
       relations: [...reached.values()].sort((a, b) => a.oid - b.oid),   // one order for all, so that two callers' locks cannot wait for each other

@@ -15,6 +15,8 @@ function findingsOf(catalog: Catalog, { from, name, columns, optional }: PolicyN
     case 'classify': {
       const [schema = '', table = '', column = ''] = name.split('.')
       const relation = catalog.schemas.get(schema)?.relations.get(table)
+      // `schema.function.column`, of the function's own name where it returns one value: what a call of it gives back.
+      if (relation === undefined && [...catalog.functions.values()].some((one) => one.schema === schema && one.name === table && (one.outs.length > 0 ? one.outs.some((out) => out.name === column) : column === table))) return []
       if (relation === undefined) return missing(optional, 'error', name, `there is no relation \`${schema}.${table}\``)
       return relation.columns.some((one) => one.name === column) ? [] : missing(optional, 'error', name, `\`${schema}.${table}\` has no column \`${column}\`: the table is closed until this entry is gone or right`)
     }
