@@ -1,5 +1,5 @@
 import type { Id } from '../schema/event.ts'
-import { ok, refuse, type Result } from '../schema/refusal.ts'
+import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { decide } from './decide/decide.ts'
 import { createDoor, type Admitted, type Knock, type Reply } from './door.ts'
@@ -76,7 +76,7 @@ export function createGate(ports: Ports) {
     if (!considered.ok) return considered
     const { connection, engine, plan, decision } = considered.value
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
-    if (decision.kind === 'ask') return story.refuse(decision.refusal)   // the seam for approvals: an access request is made here
+    if (decision.kind === 'ask') return story.refuse(nobodyToAsk(decision.refusal))   // the seam for approvals: an access request is made here
     const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines(connection))
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
     if (claimed.value.stored) {
@@ -98,4 +98,6 @@ export function createGate(ports: Ports) {
   }
   return { admit, query, explain, standing, recorder }
 }
+/** True while this gate cannot collect approvals: an agent that waits for a person would wait for ever. */
+const nobodyToAsk = (refusal: Refusal): Refusal => ({ ...refusal, next: 'none', detail: `${refusal.detail}, which this gate cannot ask for yet` })
 export type Gate = ReturnType<typeof createGate>
