@@ -47,6 +47,11 @@ export interface Shown extends Classified { /** Index of the output column. */ r
 export interface Used extends Classified {
   /** How, for a person: `in a where clause`, `as an argument of lower()`. */
   readonly how: string
+  /**
+   * The value set is one that a mask shows, or a mark a detector left. The first is refused like any use; the second also to whoever may see everything,
+   * because detectors spare nobody.
+   */
+  readonly back?: 'mask' | 'detector'
 }
 
 export interface Limits {

@@ -8,7 +8,7 @@ import { openScope, type Context } from './condition.ts'
 import { allOf } from './demand.ts'
 import { makePermit } from './permit.ts'
 import type { Policy } from './policy.ts'
-import { approvalRequired, noConnection, refuseAccess, refuseReveal, refuseUse } from './refusal.ts'
+import { approvalRequired, noConnection, refuseAccess, refuseMark, refuseReveal, refuseUse } from './refusal.ts'
 import { judgeReveal } from './reveal.ts'
 
 export interface Asked {
@@ -91,6 +91,7 @@ function judgeAll(policy: Policy, asked: Asked, { judge, who }: { judge: Judge; 
   const { seen, maskFor } = reveals(policy, asked, judge)
   for (const used of asked.effects.used) {
     const { judged, clear } = seen(used)
+    if (used.back === 'detector') return no(refuseMark(used))
     if (!clear && judged.kind !== 'clear') return no(refuseUse(used, judged, maskFor(used), who))
     if (judged.kind !== 'masked') add(judged, 'reveal', used.resource)
   }

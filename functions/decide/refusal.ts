@@ -53,6 +53,13 @@ export function refuseUse(used: Used, judged: Exclude<Revealed, { kind: 'clear' 
       inner: `${used.resource} returns ${used.dataClass} for all the policy says: ${judged.kind}`,
     })
   }
+  if (used.back) {
+    return refusal({
+      reason: 'mask_written_back', action: 'reveal', resource: used.resource, statement: used.statement, ...(used.span ? { span: used.span } : {}), next: judged.kind === 'asks' ? 'request' : 'fix',
+      detail: `the value set in ${quote(used.column)} of ${quote(used.resource)} reads like its mask (${mask}), and would destroy the real one${who}: leave the column out, or set what is really meant${mask === 'year' ? '; a real first of January can be set by whoever may see the column in clear' : ''}${judged.kind === 'asks' ? `, or say \`reveal: [${clip(used.dataClass)}]\` to ask for it` : ''}`,
+      inner: `${used.column} of ${used.resource} (${used.dataClass}) set to what its mask shows: ${judged.kind}`,
+    })
+  }
   const text = `${quote(used.column)} of ${quote(used.resource)} holds ${quote(used.dataClass)}, which may not be seen in clear${who}, so it cannot be used ${clip(used.how)}`
   const way = judged.kind === 'asks'
     ? `; say \`reveal: [${clip(used.dataClass)}]\` to ask for it, or select the column as it is and it comes masked (${mask})`
@@ -60,6 +67,15 @@ export function refuseUse(used: Used, judged: Exclude<Revealed, { kind: 'clear' 
   return refusal({
     reason: 'classified_use', action: 'reveal', resource: used.resource, statement: used.statement, ...(used.span ? { span: used.span } : {}),
     next: judged.kind === 'asks' ? 'request' : 'fix', detail: text + way, inner: `${used.column} of ${used.resource} (${used.dataClass}) ${used.how}: ${judged.kind}`,
+  })
+}
+
+/** Nobody sees behind a detector's mark, so nobody can mean to write one. */
+export function refuseMark(used: Used): Refusal {
+  return refusal({
+    reason: 'mask_written_back', resource: used.resource, statement: used.statement, ...(used.span ? { span: used.span } : {}), next: 'fix',
+    detail: `the value set in ${quote(used.column)} of ${quote(used.resource)} holds a mark that the gate put where it took out ${quote(used.dataClass)}, and would destroy the real text: leave the column out, or set text without such a mark`,
+    inner: `a detector's mark set in ${used.column} of ${used.resource}`,
   })
 }
 

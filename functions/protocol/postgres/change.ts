@@ -10,6 +10,7 @@ import { columnsOf, descend, lookup, rowSecurity } from './relation.ts'
 import { tagsOf, type Col, type Item, type Scope } from './scope.ts'
 import { targetList } from './select.ts'
 import { withClause } from './with.ts'
+import { noteWritten, type Texts } from './writeback.ts'
 
 /**
  * INSERT, UPDATE, DELETE → the columns RETURNING gives. Writing is one access, reading the table's columns in WHERE, SET, ON CONFLICT or RETURNING
@@ -50,14 +51,20 @@ export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly C
   const conflict = node.onConflictClause?.action === 'ONCONFLICT_UPDATE' ? node.onConflictClause : null
   const target = writeTarget(a, node.relation, conflict ? ['insert', 'update'] : ['insert'], level)
   const named = (node.cols ?? []).map((col) => setName(a, col, target, level))
+  const brought = new Map<string, Texts>()
   const columns = node.cols ? named : target.relation.columns
   consequences(a.found, target.relation, 'insert', columns, level.frame, target.span)
   if (node.selectStmt) {
     const given = a.subquery(a, node.selectStmt, { ...level, items: [] })
     for (const [i, col] of given.entries()) a.found.use(tagsOf([col]), `as a new value of ${columns[i]?.name ?? 'a column'}`, col.span ?? null)
-    for (const [i, column] of columns.slice(0, given.length).entries()) setColumn(a, target.relation, column, cellsOf(node.selectStmt, i), true, target.span)
+    for (const [i, column] of columns.slice(0, given.length).entries()) {
+      setColumn(a, target.relation, column, cellsOf(node.selectStmt, i), true, target.span)
+      const texts = given[i]?.texts ?? new Map()
+      brought.set(column.name, texts)
+      noteWritten(a.found, target.relation, column, texts, target.span)
+    }
   }
-  if (node.onConflictClause) onConflict(a, node.onConflictClause, target, level)
+  if (node.onConflictClause) onConflict(a, node.onConflictClause, target, brought, level)
   return returning(a, node.returningClause, target, [target.item], level)
 }
 /** The values VALUES writes into one column, where the source is VALUES. */
@@ -104,8 +111,10 @@ export function assignments(a: Analysis, nodes: readonly Node[] | undefined, tar
   return (nodes ?? []).map((node) => {
     const column = setName(a, node, target, scope)
     const val = 'ResTarget' in node ? node.ResTarget.val : undefined
-    expression(a, val, scope, `as a new value of ${column.name}`)
-    setColumn(a, target.relation, column, val ? [val] : null, false, 'ResTarget' in node ? scope.frame.span(node.ResTarget.location) : null)
+    const span = 'ResTarget' in node ? scope.frame.span(node.ResTarget.location) : null
+    const [, texts] = a.found.textsOf(() => expression(a, val, scope, `as a new value of ${column.name}`))
+    setColumn(a, target.relation, column, val ? [val] : null, false, span)
+    noteWritten(a.found, target.relation, column, texts, span)
     return column
   })
 }
@@ -135,10 +144,10 @@ export function setColumn({ found }: Analysis, relation: Relation, column: Colum
       if (other) found.use(referenced.flatMap((c) => found.classes.of(other, c).plain), 'as a value a foreign key would answer', span)
     }
   }
-  if (!nothing) found.use(found.classes.of(relation, column).plain.filter((tag) => found.classes.hashed(tag.dataClass)), 'as a value a hash mask would answer', span)
+  if (!nothing) found.use(found.classes.of(relation, column).plain.filter((tag) => found.classes.mask(tag.dataClass) === 'hash'), 'as a value a hash mask would answer', span)
 }
 
-function onConflict(a: Analysis, node: OnConflictClause, target: Target, level: Scope): void {
+function onConflict(a: Analysis, node: OnConflictClause, target: Target, brought: ReadonlyMap<string, Texts>, level: Scope): void {
   const own: Scope = { ...level, items: [target.item] }
   const { indexElems, whereClause, conname, location } = node.infer ?? {}
   for (const element of indexElems ?? []) {
@@ -158,7 +167,7 @@ function onConflict(a: Analysis, node: OnConflictClause, target: Target, level: 
   const trusted = !target.relation.triggers.some((t) => (t.type & 2) !== 0 && (t.type & 4) !== 0)
   const excluded: Item = {
     ...target.item, alias: 'excluded', named: true, oid: null, relation: null, system: [],
-    cols: target.item.cols.map((col) => ({ ...col, origin: null, ...(trusted ? { tags: [], derived: [] } : {}) })),
+    cols: target.item.cols.map((col) => ({ ...col, origin: null, texts: brought.get(col.name) ?? new Map(), ...(trusted ? { tags: [], derived: [] } : {}) })),
   }
   const scope: Scope = { ...level, items: [target.item, excluded] }
   const set = assignments(a, node.targetList, target, scope)

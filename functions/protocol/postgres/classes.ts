@@ -1,4 +1,4 @@
-import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { ConnectionDocument, MaskName } from '../../../schema/policy.ts'
 import type { Catalog, Column, Relation } from './catalog.ts'
 
 /** One classified base column whose data is meant. */
@@ -17,8 +17,8 @@ export interface Classes {
   returned(key: string): string | undefined
   /** A classify entry names a column this table does not have: its data may be elsewhere in the table now, so nothing of it may be read. */
   closed(relation: Relation): string | null
-  /** The class's mask is `hash`: whoever may write the column could compare. */
-  hashed(dataClass: string): boolean
+  /** How the class is shown to whoever may not see it. With `hash`, whoever may write the column could compare. */
+  mask(dataClass: string): MaskName
 }
 
 export function createClasses(catalog: Catalog, connection: ConnectionDocument): Classes {
@@ -66,8 +66,6 @@ export function createClasses(catalog: Catalog, connection: ConnectionDocument):
     closed(relation) {
       return tables.get(`${relation.schema}.${relation.name}`)?.find((name) => !relation.columns.some((c) => c.name === name)) ?? null
     },
-    hashed(dataClass) {
-      return (connection.mask?.[dataClass] ?? connection.mask?.['*']) === 'hash'
-    },
+    mask: (dataClass) => connection.mask?.[dataClass] ?? connection.mask?.['*'] ?? 'redact',
   }
 }

@@ -14,6 +14,7 @@ import type { Output, PlannedStatement, PostgresPlan, Reached } from './plan.ts'
 import type { Scope } from './scope.ts'
 import { snapshotQuery } from './snapshot.ts'
 import { query as subquery, statement } from './statement.ts'
+import { judgeParameters, type Written } from './writeback.ts'
 
 /**
  * Statement → effects, before anything runs. Receives the connection's document and the query; proves, against the target's catalog, every object the
@@ -49,6 +50,8 @@ interface Facts extends Held {
   readonly accesses: Effects['accesses']; readonly shown: readonly Shown[]; readonly used: readonly Used[]
   readonly readOnly: boolean; readonly plain: boolean; readonly parameters: number; readonly reached: readonly Reached[]
   readonly statement: Omit<PlannedStatement, 'params'>
+  /** Parameters that become column values, to be judged with each call. */
+  readonly written: readonly Written[]
 }
 const maxFacts = 2000
 /**
@@ -106,7 +109,8 @@ export function createClassifier({ read, now }: Reader): Classifier {
       if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
       const count = parameterRefusal(facts.value, one)
       if (count) return refuse(query.batch ? { ...count, statement: i } : count)
-      all.push(facts.value)
+      const back = judgeParameters(facts.value.written, one.params)
+      all.push(back.length === 0 ? facts.value : { ...facts.value, used: [...facts.value.used, ...back] })
     }
     if (all.length > 1 && all.some((facts) => facts.statement.kind === 'ddl')) {
       return refuse({ slug: 'statement-unsupported', reason: 'ddl_in_batch', detail: 'a statement that changes names must be alone in its transaction', next: 'fix' })
@@ -160,9 +164,9 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
 }
 function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
   const held = heldOf(state, reachOf(found))
-  const { accesses, used, readOnly } = found
+  const { accesses, used, readOnly, written } = found
   return {
-    ...held, accesses, shown, used, readOnly, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement,
+    ...held, accesses, shown, used, readOnly, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement, written,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
 }

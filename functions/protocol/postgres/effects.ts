@@ -3,6 +3,7 @@ import type { ActionName } from '../../../schema/policy.ts'
 import type { Refusal, Span } from '../../../schema/refusal.ts'
 import type { Catalog, CatalogFunction, Relation } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
+import type { Written } from './writeback.ts'
 
 /**
  * Thrown inside one statement's analysis and caught in classify.ts alone: the analysis is a recursive walk, and a refusal ends all of it at once.
@@ -61,6 +62,9 @@ export class Findings {
   sink: Tag[] | null = null
   /** Whether a column that holds or shows classified data was named at all, also where no value of it can tell anything: the server asks for the right to read it. */
   classifiedRead = false
+  /** While an expression that gives a column its value is read: the constants and parameters in it. null: nobody asks. */
+  texts: Map<string | number, Span | null> | null = null
+  readonly written: Written[] = []
   /** Highest parameter number. */
   parameters = 0
   #columns = 0
@@ -97,6 +101,17 @@ export class Findings {
       const key = JSON.stringify([tag.dataClass, tag.resource, tag.column, how, span?.start])
       if (!this.#used.has(key)) this.#used.set(key, { ...tag, statement: 0, how, span })
     }
+  }
+  back(use: Used): void {
+    this.#used.set(JSON.stringify([use.dataClass, use.resource, use.column, use.back, use.span?.start]), use)
+  }
+  /** The constants and parameters that `work` puts into a value; those of whatever is around it are not touched. */
+  textsOf<T>(work: () => T): readonly [T, ReadonlyMap<string | number, Span | null>] {
+    const outer = this.texts
+    const inner = this.texts = new Map<string | number, Span | null>()
+    const result = work()
+    this.texts = outer
+    return [result, inner]
   }
   /** Called before `count` more columns are gone through: forty CTEs that each name the one before twice are 2^40 of them. */
   bring(count: number, span: Span | null): void {

@@ -6,6 +6,7 @@ import { missing, unsupported, type Findings } from './effects.ts'
 import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, tell, unknown, useOperator } from './names.ts'
 import type { Parsed } from './parse.ts'
 import { columnAt, itemNamed, resolve, tagsOf, touch, type Col, type Item, type Scope } from './scope.ts'
+import { isMasklike } from './writeback.ts'
 
 /**
  * Walks an expression. Whatever classified column stands in it is a use, told by the clause it stands in, or else by what is done to it. Gives
@@ -24,8 +25,16 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
   const { found } = a
   const { frame } = scope
   const each = (nodes: readonly (Node | undefined)[] | undefined, how: string): number => all(found, (nodes ?? []).map((n) => expression(a, n, scope, clause ?? how)))
-  if ('A_Const' in node) return scalar
-  if ('ParamRef' in node) { found.parameters = Math.max(found.parameters, node.ParamRef.number ?? 0); return scalar }
+  if ('A_Const' in node) {
+    const text = node.A_Const.sval?.sval
+    if (found.texts && text !== undefined && isMasklike(text)) found.texts.set(text, frame.span(node.A_Const.location))
+    return scalar
+  }
+  if ('ParamRef' in node) {
+    found.parameters = Math.max(found.parameters, node.ParamRef.number ?? 0)
+    found.texts?.set(node.ParamRef.number ?? 0, frame.span(node.ParamRef.location))
+    return scalar
+  }
   if ('ColumnRef' in node) return column(a, node.ColumnRef, scope, clause ?? 'in an expression')
   if ('A_Indirection' in node) return indirection(a, node.A_Indirection, scope, clause)
   if ('FuncCall' in node) return call(a, node.FuncCall, scope, clause)
@@ -99,8 +108,13 @@ function column(a: Analysis, ref: ColumnRef, scope: Scope, how: string): number 
 export function useColumn(a: Analysis, col: Col, how: string, span: Span | null, scope: Scope): number {
   touch([col])
   a.found.use(tagsOf([col]), how, span)
+  carry(a, [col])
   if (col.type > 0) makeType(a.found, scope.frame, col.type, span, false)
   return col.type
+}
+/** A column whose value may be a constant gives it to the value it stands in. */
+function carry({ found }: Analysis, cols: readonly Col[]): void {
+  if (found.texts) for (const col of cols) for (const [text, span] of col.texts ?? []) found.texts.set(text, span)
 }
 function useRow(a: Analysis, item: Item, how: string, span: Span | null, scope: Scope): void {
   for (const col of item.cols) useColumn(a, col, how, span, scope)
@@ -183,6 +197,7 @@ function sublink(a: Analysis, node: SubLink, scope: Scope, clause: string | null
   const span = scope.frame.span(node.location)
   const cols = node.subselect ? a.subquery(a, node.subselect, scope) : []
   if (node.subLinkType === 'EXISTS_SUBLINK') return scalar   // whether a row is there; its columns are not looked at
+  carry(a, cols)
   expression(a, node.testexpr, scope, clause ?? 'in a comparison')
   if (node.testexpr) useOperator(a.found, scope.frame, node.operName ? strings(node.operName) : ['='], span)
   a.found.use(tagsOf(cols), clause ?? 'in a subquery that stands for a value', span)

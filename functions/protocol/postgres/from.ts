@@ -109,6 +109,7 @@ function mergedColumn(a: Analysis, node: JoinExpr, left: Col, right: Col, scope:
     name: left.name, tags: distinct([...left.tags, ...right.tags]), derived: distinct([...left.derived, ...right.derived]),
     type: isScalar(a.found, left.type) && isScalar(a.found, right.type) ? (left.type === right.type ? left.type : scalar) : unknown,
     origin: mergedOrigin(node.jointype, left, right), touch: () => { left.touch?.(); right.touch?.() },
+    texts: new Map([...left.texts ?? [], ...right.texts ?? []]),
   }
 }
 /** Which side's column the server shows for a merged one: a full join computes it, and a side that had to be converted is computed too. */

@@ -6,6 +6,7 @@ import { fromItem } from './from.ts'
 import type { Col, Scope } from './scope.ts'
 import { withClause } from './with.ts'
 import { assignments, returning, setColumn, setName, writeTarget, type Event, type Target } from './change.ts'
+import { noteWritten } from './writeback.ts'
 
 /** MERGE: each WHEN is a write of its own kind; joining reads the target even where no column of it is named. */
 export function merge(a: Analysis, node: MergeStmt, parent: Scope): readonly Col[] {
@@ -42,8 +43,10 @@ function insertion(a: Analysis, names: readonly Node[] | undefined, values: read
   const columns = names ? names.map((name) => setName(a, name, target, scope)) : target.relation.columns
   consequences(a.found, target.relation, 'insert', columns, scope.frame, target.span)
   for (const [i, value] of values.entries()) {
-    expression(a, value, scope, `as a new value of ${columns[i]?.name ?? 'a column'}`)
+    const [, texts] = a.found.textsOf(() => expression(a, value, scope, `as a new value of ${columns[i]?.name ?? 'a column'}`))
     const column = columns[i]
-    if (column) setColumn(a, target.relation, column, [value], true, target.span)
+    if (!column) continue
+    setColumn(a, target.relation, column, [value], true, target.span)
+    noteWritten(a.found, target.relation, column, texts, target.span)
   }
 }

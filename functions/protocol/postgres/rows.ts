@@ -15,16 +15,16 @@ import { renamed, type Col, type Item, type Scope } from './scope.ts'
 interface Shape { readonly columns: readonly { readonly name: string; readonly type: number }[]; readonly single: boolean }
 
 export function functionItem(a: Analysis, node: RangeFunction, scope: Scope): Item {
-  const shapes = (node.functions ?? []).flatMap((entry) => {
+  const [shapes, texts] = a.found.textsOf(() => (node.functions ?? []).flatMap((entry) => {
     const [call, defs] = 'List' in entry ? entry.List.items ?? [] : []
     if (!call) throw unsupported('unknown_syntax', 'this kind of FROM item is not supported through the gate', null)
     const definitions = node.coldeflist ?? (defs && 'List' in defs ? defs.List.items : undefined)
     return shapesOf(a, call, definitions, scope)
-  })
+  }))
   const alias = node.alias?.aliasname
   const columns = shapes.flatMap((shape) => shape.columns.map(({ name, type }) => ({ name: shape.single && shapes.length === 1 && alias !== undefined ? alias : name, type })))
   if (node.ordinality) columns.push({ name: 'ordinality', type: 20 })
-  const cols = columns.map((column): Col => ({ ...column, tags: [], derived: [], origin: null, touch: null }))
+  const cols = columns.map((column): Col => ({ ...column, tags: [], derived: [], origin: null, touch: null, texts }))
   const [first] = columns
   return {
     alias: alias ?? first?.name ?? '', named: true, bare: true, cols: renamed(cols, strings(node.alias?.colnames), null), oid: null, relation: null, handle: null, system: [], reached: [],

@@ -5,6 +5,7 @@ import type { Tag } from './classes.ts'
 import { missing, unsupported, type Findings, type Frame, type Handle } from './effects.ts'
 import { isFunctionName } from './names.ts'
 import type { Output } from './plan.ts'
+import type { Texts } from './writeback.ts'
 
 /** One column a FROM item or a query offers, with the classified data that is in it. */
 export interface Col {
@@ -18,6 +19,8 @@ export interface Col {
   readonly origin: Output['origin']
   /** Notes that the column was read, where it belongs to a relation. */
   readonly touch: (() => void) | null
+  /** Constants and parameters its value may be. Left out: none. */
+  readonly texts?: Texts
   /** Where it stands in the select list that gave it. */
   readonly span?: Span | null
 }

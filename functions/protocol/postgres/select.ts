@@ -7,6 +7,7 @@ import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown 
 import { nameOf } from './naming.ts'
 import { distinct, hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { withClause } from './with.ts'
+import type { Texts } from './writeback.ts'
 
 /**
  * A SELECT, VALUES or set operation → its output columns. A select-list entry that is nothing but a column keeps that column's classes; every other
@@ -57,10 +58,10 @@ function computed(a: Analysis, val: Node | undefined, name: string, scope: Scope
   const { found } = a
   const outer = found.sink
   if (scope.frame.view) found.sink = []
-  const type = expression(a, val, scope, null)
+  const [type, texts] = found.textsOf(() => expression(a, val, scope, null))
   const derived = scope.frame.view ? found.sink ?? [] : []
   found.sink = outer
-  return { name, tags: [], derived, type, origin: originOf(a, val, scope), touch: null }
+  return { name, tags: [], derived, type, origin: originOf(a, val, scope), touch: null, texts }
 }
 /** What the server tells as the origin of an expression: of a whole row its relation, of a cast to the very type a column has the column; else nothing. */
 function originOf(a: Analysis, val: Node | undefined, scope: Scope): Col['origin'] {
@@ -175,14 +176,16 @@ function order(a: Analysis, node: SelectStmt, targets: readonly Target[], scope:
 
 function values(a: Analysis, node: SelectStmt, level: Scope): Col[] {
   const types: number[] = []
+  const texts: Texts[] = []
   for (const row of node.valuesLists ?? []) {
     if (!('List' in row)) throw unsupported('unknown_syntax', 'VALUES has rows in it', null)
     for (const [i, item] of (row.List.items ?? []).entries()) {
-      const type = expression(a, item, level, 'in a values list')
+      const [type, inner] = a.found.textsOf(() => expression(a, item, level, 'in a values list'))
+      texts[i] = inner.size === 0 ? texts[i] ?? inner : new Map([...texts[i] ?? [], ...inner])
       types[i] = isScalar(a.found, type) && isScalar(a.found, types[i] ?? scalar) ? scalar : unknown
     }
   }
-  const targets = types.map((type, i): Target => ({ col: { name: `column${i + 1}`, tags: [], derived: [], type, origin: null, touch: null }, span: null, expression: true }))
+  const targets = types.map((type, i): Target => ({ col: { name: `column${i + 1}`, tags: [], derived: [], type, origin: null, touch: null, texts: texts[i] ?? new Map() }, span: null, expression: true }))
   order(a, node, targets, level)
   return targets.map((target) => target.col)
 }
@@ -198,7 +201,7 @@ function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
     const tags = distinct([...col.tags, ...other?.tags ?? []])
     if (compares) a.found.use(tagsOf(other ? [col, other] : [col]), 'in a set operation that compares rows', null)
     const type = isScalar(a.found, col.type) && isScalar(a.found, other?.type ?? unknown) ? scalar : unknown
-    return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null }
+    return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]) }
   })
   order(a, node, cols.map((col) => ({ col, span: null, expression: false })), level)
   if (node.lockingClause) throw unsupported('unknown_syntax', 'rows of a set operation cannot be locked', null)

@@ -15,6 +15,13 @@ import { insert, remove, update } from './change.ts'
 export interface Analysed { readonly kind: PlannedStatement['kind']; readonly cols: readonly Col[] | null; readonly wrappable: boolean }
 
 export function query(a: Analysis, node: Node, parent: Scope): readonly Col[] {
+  const outer = a.found.texts
+  a.found.texts = null   // a constant in a WHERE in here is no part of the value that comes out; those that are come with the columns
+  const cols = queried(a, node, parent)
+  a.found.texts = outer
+  return cols
+}
+function queried(a: Analysis, node: Node, parent: Scope): readonly Col[] {
   if ('SelectStmt' in node) return select(a, node.SelectStmt, parent)
   if ('InsertStmt' in node) return insert(a, node.InsertStmt, parent)
   if ('UpdateStmt' in node) return update(a, node.UpdateStmt, parent)

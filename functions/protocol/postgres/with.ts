@@ -49,7 +49,7 @@ function read(a: Analysis, cte: Cte): void {
   }
   cte.state = 'read'
 }
-const bare = (col: Col) => [col.name, [...new Set(col.tags.map((t) => JSON.stringify(t)))].sort(), [...new Set(col.derived.map((t) => JSON.stringify(t)))].sort()]
+const bare = (col: Col) => [col.name, [...col.texts?.keys() ?? []], [...new Set(col.tags.map((t) => JSON.stringify(t)))].sort(), [...new Set(col.derived.map((t) => JSON.stringify(t)))].sort()]
 
 /** Column names, and what SEARCH and CYCLE add: a path made of the rows' values, so it carries whatever the columns it follows carry. */
 function shape(a: Analysis, entry: CommonTableExpr | undefined, cols: readonly Col[]): Col[] {
