@@ -13,3 +13,4 @@ DELETE FROM plain RETURNING old.*, new.a;
 INSERT INTO plain (a) VALUES (1) RETURNING WITH (OLD AS o, NEW AS n) n.a, o.a;
 SELECT uuidv7() IS NOT NULL, casefold('X'), array_sort(ARRAY[2, 1]), random(1, 5) BETWEEN 1 AND 5;
 MERGE INTO shop.locked l USING plain p ON l.id = p.a WHEN MATCHED THEN UPDATE SET name = p.c;
+MERGE INTO plain p USING shop.stock s ON p.a = s.product WHEN MATCHED THEN UPDATE SET b = s.amount RETURNING *;

@@ -19,6 +19,7 @@ CREATE TABLE hr.managers (bonus numeric) INHERITS (hr.people);
 CREATE TABLE hr.notes (id int, author text, body text);
 ALTER TABLE hr.notes ENABLE ROW LEVEL SECURITY;
 CREATE TABLE "Odd Names" ("Column One" int, "select" text, "a""b" text, ünï text);
+CREATE TABLE shop.rooms (first int, last int, CONSTRAINT rooms_apart EXCLUDE USING gist (int4range(first, last) WITH &&));
 CREATE TABLE plain (a int, b int, c text);
 CREATE TABLE log (id serial PRIMARY KEY, said text, at timestamptz DEFAULT now());
 CREATE VIEW shop.open_orders AS SELECT o.id, o.customer, c.name AS customer_name, o.total FROM shop.orders o JOIN shop.customers c ON c.id = o.customer WHERE o.state = 'open';

@@ -61,3 +61,4 @@ SELECT p.a, s.name FROM plain p, shop.products s FOR KEY SHARE OF s;
 SELECT p.a, s.name FROM plain p, shop.products s FOR UPDATE OF p FOR SHARE OF s;
 SELECT * FROM (SELECT a FROM plain FOR UPDATE) s;
 WITH x AS (SELECT a FROM plain FOR UPDATE) UPDATE plain SET b = 1 FROM x WHERE plain.a = x.a;
+INSERT INTO shop.rooms VALUES (1, 3) ON CONFLICT ON CONSTRAINT rooms_apart DO NOTHING;
