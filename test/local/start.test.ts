@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { argumentsOf, birthOf } from '../../functions/local/process.ts'
+import { openState } from '../../functions/local/state.ts'
 
 const start = join(import.meta.dirname, '../../functions/local/start.ts')
 let base: string
@@ -83,7 +84,7 @@ describe('npm start', () => {
     expect(await alive(state)).not.toEqual([])
     expect(await stop(one, signal)).toBe(0)
     expect(await alive(state)).toEqual([])
-    expect(await readdir(state)).not.toContain('lock')
+    await (await openState(state)).release()                      // nobody holds it
   })
 
   it('interrupted while it starts leaves no child', async () => {
