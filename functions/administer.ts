@@ -1,12 +1,13 @@
 import type * as z from 'zod'
 import { planBody, policyBody } from '../schema/administration.ts'
 import { digest } from '../schema/bundle.ts'
-import type { Bundle } from '../schema/policy.ts'
+import type { Bundle, Known } from '../schema/policy.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
 import { checkDocuments } from './decide/check/documents.ts'
 import { difference } from './decide/difference.ts'
 import { canApply } from './decide/own.ts'
 import { compile } from './decide/policy.ts'
+import { lookAt } from './known.ts'
 import { namesOf } from './names.ts'
 import { byline, type Asked, type Door, type Own } from './own.ts'
 import { Fault, type Pointer, type Ports } from './ports.ts'
@@ -31,10 +32,10 @@ export function createAdministration(ports: Ports, own: Own) {
     if (!proposed.ok) return proposed
     const { bundle, warnings } = proposed.value
     const { pointer, bundle: present } = await inForce(ports)
-    const found = await inspect(ports, bundle)
+    const found = await inspect(ports, bundle, present.known)
     if (!found.ok) return found
     return ok({
-      from: pointer.version, to: digest(bundle), changes: difference(present, bundle), findings: [...warnings, ...found.value],
+      from: pointer.version, to: digest({ ...bundle, known: found.value.known }), changes: difference(present, bundle), findings: [...warnings, ...found.value.findings],
       keepsApply: canApply(compile(bundle), caller, ports.now()),
     })
   })
@@ -42,13 +43,15 @@ export function createAdministration(ports: Ports, own: Own) {
   const put = (door: Door, body: Body) => own.permitted(door, apply, async ({ caller }, story) => {
     const proposed = await readBundle(body, policyBody)
     if (!proposed.ok) return proposed
-    const { bundle, warnings, given } = proposed.value
+    const { bundle: authored, warnings, given } = proposed.value
     const { pointer, bundle: present } = await inForce(ports)
     if (pointer.version !== given.from) return moved(pointer.version)
-    if (given.lockout !== true && !canApply(compile(bundle), caller, ports.now())) return lockout
-    const found = await inspect(ports, bundle)
+    if (given.lockout !== true && !canApply(compile(authored), caller, ports.now())) return lockout
+    const found = await inspect(ports, authored, present.known)
     if (!found.ok) return found
-    const wrong = found.value.filter((finding) => finding.level === 'error')
+    const { findings, known } = found.value
+    const bundle: Bundle = { ...authored, known }
+    const wrong = findings.filter((finding) => finding.level === 'error')
     if (wrong[0]) return invalid('names', `\`${wrong[0].name}\`: ${wrong[0].message}${more(wrong.length)}`)
     const change = { from: given.from, to: digest(bundle), commit: given.commit ?? null, changes: difference(present, bundle).map(({ effect, words }) => ({ effect, words })).slice(0, 200) }
     const intended = await story.change('policy', { ...change, phase: 'intended' })          // dies after: an intention, and no policy of that digest unless the pointer says so
@@ -57,7 +60,7 @@ export function createAdministration(ports: Ports, own: Own) {
     const phase = done === null ? 'unknown' : done ? 'applied' : 'moved'
     const recorded = await story.change('policy', { ...change, phase })                      // dies before: the intention and the pointer tell the same story
     if (done === null || !recorded.ok) return unknown
-    return done ? ok({ version: change.to, from: given.from, commit: change.commit, findings: [...warnings, ...found.value] }) : moved(null)
+    return done ? ok({ version: change.to, from: given.from, commit: change.commit, findings: [...warnings, ...findings] }) : moved(null)
   })
   return { show, plan, put }
 
@@ -95,20 +98,23 @@ async function readBundle<Shape extends typeof planBody | typeof policyBody>(bod
   return ok({ bundle, given, warnings: findings.map(({ level, path, at, message }) => ({ level, path, at, message })) })
 }
 
-/** Looks for every name on its live target. A target that does not answer is said by name: without it the policy cannot be proven to protect. */
-async function inspect(ports: Ports, bundle: Bundle): Promise<Result<readonly (Finding & { readonly connection: string })[]>> {
+/** Looks for every name on its live target, and at what columns the tables with a class have. A target that does not answer is said by name: without it the policy cannot be proven to protect. */
+async function inspect(ports: Ports, bundle: Bundle, before: Bundle['known']): Promise<Result<{ readonly findings: readonly (Finding & { readonly connection: string })[]; readonly known: Known }>> {
+  const known: Record<string, Known[string]> = {}
   const findings: (Finding & { readonly connection: string })[] = []
   for (const connection of compile(bundle).connections.values()) {
     try {
       const found = await ports.engines[connection.engine].inspect(connection, namesOf(bundle, connection))
-      findings.push(...found.map((finding) => ({ ...finding, connection: connection.name })))
+      const looked = await lookAt(ports, connection, before?.[connection.name])
+      known[connection.name] = looked.known
+      findings.push(...[...found, ...looked.findings].map((finding) => ({ ...finding, connection: connection.name })))
     } catch (error) {
       const refusal = faultRefusal(error, ports.alarm)
       if (refusal.slug !== 'target-unavailable') throw error
       return refuse({ ...refusal, detail: `the names this policy uses of connection \`${connection.name}\` cannot be checked: ${refusal.detail}; nothing was applied, and locks work meanwhile` })
     }
   }
-  return ok(findings)
+  return ok({ findings, known })
 }
 
 const more = (count: number): string => count > 1 ? `; and ${count - 1} more: \`sluice policy check\` lists them all` : ''

@@ -81,7 +81,10 @@ export const roleDocument = z.strictObject({
 
 export const policyDocument = z.discriminatedUnion('kind', [issuerDocument, connectionDocument, roleDocument])
 export type IssuerDocument = z.infer<typeof issuerDocument>
-export type ConnectionDocument = z.infer<typeof connectionDocument>
+/** Connection → `schema.table` → its columns. Taken from the live target by `policy apply`, never written by hand. */
+export type Known = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
+/** `known`: what the bundle knows of this connection, put here when the bundle is compiled; no file may say it. */
+export type ConnectionDocument = z.infer<typeof connectionDocument> & { readonly known?: Known[string] }
 export type RoleDocument = z.infer<typeof roleDocument>
 export type RuleDocument = RoleDocument['rules'][number]
 export type PolicyDocument = z.infer<typeof policyDocument>
@@ -89,4 +92,11 @@ export type LimitsDocument = z.infer<typeof limits>
 export type ApprovalDocument = z.infer<typeof approval>
 
 /** A whole policy: every document with the file it came from, sorted by path. Its version is the SHA-256 of its canonical JSON. */
-export interface Bundle { readonly documents: readonly { readonly path: string; readonly document: PolicyDocument }[] }
+export interface Bundle {
+  readonly documents: readonly { readonly path: string; readonly document: PolicyDocument }[]
+  /**
+   * For each table that holds a class, the columns it had when it first did: any other one came later, and is refused until `classify` names it. A connection
+   * that is not in it was applied without a look at its target, and new columns of it are not noticed.
+   */
+  readonly known?: Known
+}

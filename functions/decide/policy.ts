@@ -38,7 +38,7 @@ export function compile(bundle: Bundle): Policy {
   const issuers = named(documents, (document): document is IssuerDocument => document.kind === 'issuer')
   const connections = named(documents, (document): document is ConnectionDocument => document.kind === 'connection')
   const roles = named(documents, (document): document is RoleDocument => document.kind === 'role')
-  const filled = new Map([...connections].map(([name, document]) => [name, withDefaults(document)]))
+  const filled = new Map([...connections].map(([name, document]) => [name, { ...withDefaults(document), ...(bundle.known?.[name] ? { known: bundle.known[name] } : {}) }]))
   const grants = new Map([...filled].map(([name, document]) => [name, connectionLimits(document)]))
   grants.set('sluice', connectionLimits(null))
   const roleSet = membership([...roles.values()])

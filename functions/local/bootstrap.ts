@@ -4,6 +4,8 @@ import { digest } from '../../schema/bundle.ts'
 import type { Bundle } from '../../schema/policy.ts'
 import { checkSources, policyFiles, readPolicy } from '../cli/policy/read.ts'
 import { problemLine, readYaml } from '../cli/policy/yaml.ts'
+import { compile } from '../decide/policy.ts'
+import { lookAtAll } from '../known.ts'
 import type { Ports } from '../ports.ts'
 import type { Progress } from './progress.ts'
 
@@ -29,10 +31,13 @@ export async function readBundle(directory: string, issuer: string | null): Prom
  * the pointer and its event leaves a policy whose coming is not on record: the next start sees the pointer and writes nothing, so the event
  * goes first, naming what is about to be tried.
  */
-export async function bootstrap(ports: Pick<Ports, 'policies' | 'ledger' | 'id' | 'now'>, bundle: Bundle, directory: string, progress: Progress): Promise<void> {
-  const version = digest(bundle)
+export async function bootstrap(ports: Pick<Ports, 'policies' | 'ledger' | 'id' | 'now' | 'engines'>, authored: Bundle, directory: string, progress: Progress): Promise<void> {
   const current = await ports.policies.pointer()
   if (current === null) {
+    const { known, skipped } = await lookAtAll(ports, compile(authored).connections.values())
+    for (const name of skipped) progress.warn(`connection \`${name}\` does not answer: columns that come to its tables are not noticed until a policy is applied`)
+    const bundle: Bundle = { ...authored, known }
+    const version = digest(bundle)
     const at = new Date(ports.now()).toISOString()
     await ports.ledger.append({
       id: ports.id('evt'), at, evaluation: ports.id('eval'), session: null, who: null, connection: 'sluice', policy: null,
@@ -41,6 +46,7 @@ export async function bootstrap(ports: Pick<Ports, 'policies' | 'ledger' | 'id' 
     await ports.policies.apply(bundle, { from: null, by: 'bootstrap', at, commit: null })
     return
   }
-  if (current.version === version) return
+  const present = await ports.policies.load(current.version, current.chunks).catch(() => null)       // one that cannot be read whole is another; the gate says so itself
+  if (present !== null && digest({ documents: present.documents }) === digest(authored)) return
   progress.say(`the policy in ${directory} is not the one in force (${current.version.slice(0, 12)}); to put it in force: npx sluice policy apply ${directory}`)
 }

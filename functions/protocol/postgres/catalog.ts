@@ -45,6 +45,8 @@ export interface Relation {
   readonly policyReads: readonly { readonly relation: number; readonly column: number }[]
   /** A view that reads with the rights of whoever asks, not of its owner. */
   readonly invoker: boolean
+  /** Attribute numbers whose values decide in which partition a row lies; 0 stands for an expression. */
+  readonly partitionedBy: readonly number[]
   readonly children: readonly number[]
   readonly parents: readonly number[]
   readonly triggers: readonly Trigger[]
@@ -180,11 +182,11 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
   const constraints = group(all, (k) => k.relation)
   const referencing = group(all, (k) => k.references)
   const indexes = group(of('index').map(([relation, key, columns]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)] })), (i) => i.relation)
-  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, policyReads, invoker]): Relation => {
+  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, policyReads, invoker, partitionedBy]): Relation => {
     const oid = num(id)
     return {
       oid, schema: str(schema), name: str(name), kind: str(kind), partition: partition === true, rowType: num(rowType), rowSecurity: rowSecurity === true, print: str(print),
-      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), policyFunctions: flat(policies), invoker: invoker === true,
+      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), policyFunctions: flat(policies), invoker: invoker === true, partitionedBy: flat(partitionedBy),
       policyReads: list(policyReads).map(([other, column]) => ({ relation: num(other), column: num(column) })),
       children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],

@@ -2,11 +2,11 @@ import type { DeleteStmt, InsertStmt, Node, OnConflictClause, RangeVar, Returnin
 import type { Span } from '../../../schema/refusal.ts'
 import type { Column, Relation } from './catalog.ts'
 import { consequences } from './consequence.ts'
-import { isSystem, missing, unsupported, type Handle } from './effects.ts'
+import { isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
 import { makeType } from './names.ts'
-import { columnsOf, descend, lookup, rowSecurity } from './relation.ts'
+import { columnsOf, descend, lookup, placed, rowSecurity } from './relation.ts'
 import { tagsOf, type Col, type Item, type Scope } from './scope.ts'
 import { targetList } from './select.ts'
 import { withClause } from './with.ts'
@@ -37,6 +37,7 @@ export function writeTarget(a: Analysis, node: RangeVar | undefined, events: rea
   found.readOnly = false
   found.reach(relation, true)
   rowSecurity(found, relation, frame, span)
+  if (events.some((event) => event !== 'insert')) placed(found, relation, span)
   // a write alone reads nothing; the first column it mentions makes it a read as well
   const handle: Handle = { read: (column) => { for (const one of [found.access('select', relation.schema, relation.name, frame, span, true), ...node.inh ? descend(found, relation, frame, span, 'select') : []]) one.read(column) } }
   if (node.inh === true) for (const event of events) descend(found, relation, frame, span, event)
@@ -58,7 +59,7 @@ export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly C
     const given = a.subquery(a, node.selectStmt, { ...level, items: [] })
     for (const [i, col] of given.entries()) a.found.use(tagsOf([col]), `as a new value of ${columns[i]?.name ?? 'a column'}`, col.span ?? null)
     for (const [i, column] of columns.slice(0, given.length).entries()) {
-      setColumn(a, target.relation, column, cellsOf(node.selectStmt, i), true, target.span)
+      setColumn(a, level.frame, target.relation, column, cellsOf(node.selectStmt, i), true, target.span)
       const texts = given[i]?.texts ?? new Map()
       brought.set(column.name, texts)
       noteWritten(a.found, target.relation, column, texts, target.span)
@@ -99,6 +100,8 @@ export function setName(a: Analysis, node: Node, target: Target, scope: Scope): 
   const span = scope.frame.span(location)
   const column = target.relation.columns.find((c) => c.name === name)
   if (!column) throw missing('42703', `there is no column \`${name}\` in \`${target.relation.schema}.${target.relation.name}\``, span)
+  // Put into a part of it, the new value is made from the old one, and whether that can be done tells what the old one is.
+  if (indirection?.length) for (const classes of [a.found.classes.of(target.relation, column)]) a.found.use([...classes.plain, ...classes.derived], `in the old value of ${name}, of which only a part is set`, span)
   for (const step of indirection ?? []) {
     if (!('A_Indices' in step)) continue
     expression(a, step.A_Indices.lidx, scope, 'in a new value')
@@ -113,7 +116,7 @@ export function assignments(a: Analysis, nodes: readonly Node[] | undefined, tar
     const val = 'ResTarget' in node ? node.ResTarget.val : undefined
     const span = 'ResTarget' in node ? scope.frame.span(node.ResTarget.location) : null
     const [, texts] = a.found.textsOf(() => expression(a, val, scope, `as a new value of ${column.name}`))
-    setColumn(a, target.relation, column, val ? [val] : null, false, span)
+    setColumn(a, scope.frame, target.relation, column, val ? [val] : null, false, span)
     noteWritten(a.found, target.relation, column, texts, span)
     return column
   })
@@ -125,7 +128,8 @@ const isNothing = (node: Node): boolean => 'SetToDefault' in node || ('A_Const' 
  * exclusion index, a check, a foreign key of either side, or a `hash` mask that shows equal values as equal. An update of another column that such a
  * constraint reads together with a classified one tells as much. NULL and DEFAULT are no guess where nothing else is compared.
  */
-export function setColumn({ found }: Analysis, relation: Relation, column: Column, values: readonly Node[] | null, fresh: boolean, span: Span | null): void {
+export function setColumn({ found }: Analysis, frame: Frame, relation: Relation, column: Column, values: readonly Node[] | null, fresh: boolean, span: Span | null): void {
+  found.looked(relation, column, frame)
   const nothing = values !== null && values.length > 0 && values.every(isNothing)
   const family = [relation, ...relation.children, ...relation.parents].flatMap((r) => (typeof r === 'number' ? found.catalog.relations.get(r) ?? [] : [r]))
   for (const r of family) {
@@ -137,6 +141,9 @@ export function setColumn({ found }: Analysis, relation: Relation, column: Colum
       found.use(others.flatMap((c) => [...found.classes.of(r, c).plain, ...found.classes.of(r, c).derived]), `where a constraint compares it with ${column.name}`, span)
       if (!nothing) found.use(found.classes.of(relation, column).plain, 'as a value a constraint would answer', span)
     }
+    // A generated column made from this one and a classified one is made anew: that it can be (no division by zero, no overflow) tells of the other.
+    const mixed = fresh ? [] : r.columns.filter((c) => c.from.includes(own.attnum)).flatMap((c) => r.columns.filter((source) => source.attnum !== own.attnum && c.from.includes(source.attnum)))
+    found.use(mixed.flatMap((c) => found.classes.of(r, c).plain), `where a generated column is made from it and ${column.name}`, span)
     if (nothing) continue
     for (const key of r.constraints.filter((k) => k.type === 'f' && k.columns.includes(own.attnum))) {
       const other = found.catalog.relations.get(key.references)

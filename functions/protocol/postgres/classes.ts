@@ -17,6 +17,8 @@ export interface Classes {
   returned(key: string): string | undefined
   /** A classify entry names a column this table does not have: its data may be elsewhere in the table now, so nothing of it may be read. */
   closed(relation: Relation): string | null
+  /** The column came to a table that holds a class after the policy was applied, and nobody has said what it holds. */
+  came(relation: Relation, column: Column): boolean
   /** How the class is shown to whoever may not see it. With `hash`, whoever may write the column could compare. */
   mask(dataClass: string): MaskName
 }
@@ -48,6 +50,14 @@ export function createClasses(catalog: Catalog, connection: ConnectionDocument):
     }
     return [...found.values()]
   }
+  /** null: it holds no class. A partition made after the apply has the columns of its parent. */
+  const expected = new Map<number, ReadonlySet<string> | null>()
+  function expectedIn(relation: Relation, known: NonNullable<ConnectionDocument['known']>): ReadonlySet<string> | null {
+    if (!relation.columns.some((column) => plainOf(relation, column.name).length > 0)) return null
+    const relatives = [relation, ...family(relation, (r) => r.parents), ...family(relation, (r) => r.children)].map((relative) => `${relative.schema}.${relative.name}`)
+    const named = [...entries.keys()].flatMap((key) => { const at = key.lastIndexOf('.'); return relatives.includes(key.slice(0, at)) ? [key.slice(at + 1)] : [] })
+    return new Set([...named, ...relatives.flatMap((name) => known[name] ?? [])])
+  }
   return {
     all: [...new Set([...entries.values()].map((e) => e.class).filter((c) => c !== 'none'))].sort(),
     of(relation, column) {
@@ -65,6 +75,12 @@ export function createClasses(catalog: Catalog, connection: ConnectionDocument):
     returned: (key) => entries.get(key)?.class,
     closed(relation) {
       return tables.get(`${relation.schema}.${relation.name}`)?.find((name) => !relation.columns.some((c) => c.name === name)) ?? null
+    },
+    came(relation, column) {
+      if (!connection.known || !'rpf'.includes(relation.kind)) return false
+      let names = expected.get(relation.oid)
+      if (names === undefined) expected.set(relation.oid, names = expectedIn(relation, connection.known))
+      return names !== null && !names.has(column.name)
     },
     mask: (dataClass) => connection.mask?.[dataClass] ?? connection.mask?.['*'] ?? 'redact',
   }

@@ -23,7 +23,8 @@ import { judgeParameters, type Written } from './writeback.ts'
  */
 export interface Classifier {
   classify(connection: ConnectionDocument, query: Query): Promise<Result<Plan & { readonly plan: PostgresPlan }>>
-  catalog(connection: ConnectionDocument): Promise<Catalog>
+  /** `maxAgeMs`: read again when it was read longer ago; 0 reads it now. Left out: as it is, because a plan is compared with the target before it runs. */
+  catalog(connection: ConnectionDocument, maxAgeMs?: number): Promise<Catalog>
   /** Drops what is known of a connection's target: it changed under a plan. */
   forget(connection: string): void
 }
@@ -78,7 +79,7 @@ export function createClassifier({ read, now }: Reader): Classifier {
   }
   function known(connection: ConnectionDocument): Promise<Known> {
     let key = keys.get(connection)
-    if (key === undefined) keys.set(connection, key = JSON.stringify([connection.classify, connection.searchPath, connection.mask, connection.secret, connection.secrets]))
+    if (key === undefined) keys.set(connection, key = JSON.stringify([connection.classify, connection.searchPath, connection.mask, connection.secret, connection.secrets, connection.known]))
     const wanted = key
     const there = connections.get(connection.name)
     return there ? there.then((k) => (k.key === wanted ? k : renew(connection, wanted))) : renew(connection, wanted)
@@ -125,7 +126,11 @@ export function createClassifier({ read, now }: Reader): Classifier {
       const all = await once(state, connection, query)
       return all.ok ? ok(assemble(state, connection, query, all.value, state.readAt >= oldest)) : all
     },
-    catalog: async (connection) => (await known(connection)).catalog,
+    catalog: async (connection, maxAgeMs = Infinity) => {
+      const oldest = now() - maxAgeMs
+      const state = await known(connection)
+      return (state.readAt >= oldest ? state : await renew(connection, state.key)).catalog
+    },
     forget: (connection) => { connections.delete(connection) },
   }
 }

@@ -27,6 +27,8 @@ export function consequences(found: Findings, relation: Relation, event: Event, 
     const action = event === 'delete' ? foreign.onDelete : foreign.onUpdate
     const touched = event === 'delete' || columns.some((column) => foreign.referenced.includes(column.attnum))
     const other = found.catalog.relations.get(foreign.relation)
+    // Whether a row that refers here is in the way, or is taken along, tells what its column holds.
+    if (other && touched) found.use(other.columns.filter((c) => foreign.columns.includes(c.attnum)).flatMap((c) => found.classes.of(other, c).plain), 'in what a foreign key looks for', span)
     if (!other || !touched || (action !== 'c' && action !== 'n' && action !== 'd')) continue
     found.reach(other, true)
     consequences(found, other, event === 'delete' && action === 'c' ? 'delete' : 'update', other.columns.filter((c) => foreign.columns.includes(c.attnum)), frame, span, seen)

@@ -1,7 +1,7 @@
 import type { Access, Used } from '../../../schema/effects.ts'
 import type { ActionName } from '../../../schema/policy.ts'
 import type { Refusal, Span } from '../../../schema/refusal.ts'
-import type { Catalog, CatalogFunction, Relation } from './catalog.ts'
+import type { Catalog, CatalogFunction, Column, Relation } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
 import type { Written } from './writeback.ts'
 
@@ -23,8 +23,9 @@ const spanned = (span: Span | null): { span?: Span } => (span ? { span } : {})
 export const unsupported = (reason: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'statement-unsupported', reason, detail, next: 'fix', ...spanned(span) })
 export const missing = (sqlstate: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'target-error', reason: 'undefined_name', detail, next: 'fix', sqlstate, ...spanned(span) }, true)
 
-/** Told like a missing name, to whoever may have what was found so far: how many columns a table has is not anybody's to count. */
-const tooWide = (detail: string, span: Span | null): Refused => new Refused({ slug: 'statement-unsupported', reason: 'too_wide', detail, next: 'fix', ...spanned(span) }, true)
+/** Told like a missing name, to whoever may have what was found so far: what a table has is not anybody's to know. */
+export const withheld = (reason: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'statement-unsupported', reason, detail, next: 'fix', ...spanned(span) }, true)
+const tooWide = (detail: string, span: Span | null): Refused => withheld('too_wide', detail, span)
 
 /** Whose text is being read: the caller's, or a view's on its way. Names resolve by its path, places are told by its span. */
 export interface Frame {
@@ -112,6 +113,13 @@ export class Findings {
     const result = work()
     this.texts = outer
     return [result, inner]
+  }
+  /** A column that nobody has looked at may be read and set by nobody. Of one behind a view, only the view is named. */
+  looked(relation: Relation, column: Column, frame: Frame): void {
+    if (!this.classes.came(relation, column)) return
+    const [view] = frame.via
+    const what = view === undefined ? `\`${column.name}\` of \`${relation.schema}.${relation.name}\`` : `a column that \`${view}\` reads`
+    throw withheld('column_unclassified', `${what} came after the policy was applied and nobody has said what it holds; name other columns, until the connection's \`classify\` gives it a class or \`none\``, null)
   }
   /** Called before `count` more columns are gone through: forty CTEs that each name the one before twice are 2^40 of them. */
   bring(count: number, span: Span | null): void {

@@ -46,7 +46,7 @@ function insertion(a: Analysis, names: readonly Node[] | undefined, values: read
     const [, texts] = a.found.textsOf(() => expression(a, value, scope, `as a new value of ${columns[i]?.name ?? 'a column'}`))
     const column = columns[i]
     if (!column) continue
-    setColumn(a, target.relation, column, [value], true, target.span)
+    setColumn(a, scope.frame, target.relation, column, [value], true, target.span)
     noteWritten(a.found, target.relation, column, texts, target.span)
   }
 }

@@ -74,7 +74,7 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
     execute,
     mask: createMask({ isPermit, understood }),
     describe: (connection) => describe(connection, classifier),
-    inspect: async (connection, names) => inspect(await classifier.catalog(connection), names),
+    inspect: async (connection, names) => inspect(await classifier.catalog(connection, 0), names),
     ping: async (connection) => { await read(connection, 'SELECT 1') },
     close: sessions.close,
   }

@@ -2,7 +2,7 @@ import type { RangeVar } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import { sampled } from './builtins.ts'
 import type { Relation } from './catalog.ts'
-import { Findings, isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
+import { Findings, isSystem, missing, unsupported, withheld, type Frame, type Handle } from './effects.ts'
 import type { Analysis } from './expression.ts'
 import { callById, findRelation, homeOf, scalar, strings } from './names.ts'
 import { distinct, renamed, type Col, type Item, type Scope } from './scope.ts'
@@ -26,7 +26,7 @@ export function lookup(found: Findings, node: RangeVar, scope: Scope, action: 's
   const gone = found.classes.closed(relation)
   if (gone !== null) {
     found.access(action, relation.schema, relation.name, scope.frame, span, action === 'select')
-    throw unsupported('classification_stale', `\`${relation.schema}.${relation.name}\` is closed: the connection classifies a column \`${gone}\` it does not have`, span)
+    throw withheld('classification_stale', scope.frame.view ? `\`${scope.frame.via[0] ?? ''}\` reads a table that is closed until the connection's policy is mended` : `\`${relation.schema}.${relation.name}\` is closed: the connection classifies a column \`${gone}\` it does not have; it opens when \`classify\` names the columns that are there`, span)
   }
   return relation
 }
@@ -53,9 +53,21 @@ export function readRelation(a: Analysis, relation: Relation, frame: Frame, span
   found.reach(relation, false)
   found.log.push({ relation, frame })
   rowSecurity(found, relation, frame, span)
+  placed(found, relation, span)
   if (children) handles.push(...descend(found, relation, frame, span, 'select'))
   const handle: Handle = { read: (column) => { for (const one of handles) one.read(column) } }
   return { cols: columnsOf(a, relation, handle, insideOf(a, relation, frame, span), frame), handle }
+}
+/**
+ * Which partition a row lies in, and the order partitions are read in, tell of the columns that decide it: reading such a table, or a partition of
+ * it by name, uses them.
+ */
+export function placed(found: Findings, relation: Relation, span: Span | null): void {
+  found.use(relation.partitionedBy.flatMap((attnum) => relation.columns.filter((c) => attnum === 0 || c.attnum === attnum)).flatMap((c) => found.classes.of(relation, c).plain), `where it decides in which partition of ${relation.name} a row lies`, span)
+  for (const oid of relation.parents) {
+    const parent = found.catalog.relations.get(oid)
+    if (parent) placed(found, parent, span)
+  }
 }
 /** What a policy's expressions call and read beside the table: reads through it, as a view's. */
 export function rowSecurity(found: Findings, relation: Relation, frame: Frame, span: Span | null): void {
@@ -77,7 +89,7 @@ export function columnsOf({ found }: Analysis, relation: Relation, handle: Handl
     const classes = found.classes.of(relation, column)
     const tags = distinct([...classes.plain, ...inside?.[i]?.tags ?? []])
     const derived = classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? [], ...opaque])
-    const read = () => { found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name) }
+    const read = () => { found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name); found.looked(relation, column, frame) }
     return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived }
   })
 }

@@ -49,7 +49,8 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
     case when c.relrowsecurity then (select pg_catalog.json_agg(pg_catalog.json_build_array(x.refobjid::int8, x.refobjsubid)) from pg_catalog.pg_policy p
       join pg_catalog.pg_depend x on x.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and x.objid = p.oid and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.refobjid <> c.oid
       where p.polrelid = c.oid) end,
-    coalesce((select pg_catalog.bool_or(o ~ '^security_invoker=(true|on|yes|1|t)$') from pg_catalog.unnest(c.reloptions) o), false))::text
+    coalesce((select pg_catalog.bool_or(o ~ '^security_invoker=(true|on|yes|1|t)$') from pg_catalog.unnest(c.reloptions) o), false),
+    (select p.partattrs::int2[] from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid))::text
   from pin, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where path is not null and ((${user}) or (n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')))
 union all
