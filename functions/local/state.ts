@@ -36,17 +36,20 @@ export async function openState(wanted: string | null): Promise<State> {
   }
 }
 
+const held = new Set<DatabaseSync>()
 /**
  * The kernel's own lock, through SQLite: whoever dies has let go of it, so there is no dead one's lock to judge and no moment in which two may
  * take it over. The file itself stays; it holds nothing.
  */
 async function take(lock: string, owner: string): Promise<() => void> {
   const database = new DatabaseSync(lock)
+  held.add(database)                                          // a handle that is collected lets go
   try {
     database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     await chmod(lock, 0o600)
-    return () => database.close()
+    return () => { held.delete(database); database.close() }
   } catch (error) {
+    held.delete(database)
     database.close()
     if ((error as { errcode?: unknown }).errcode !== 5) throw new Error(`corrupt state: \`${lock}\` cannot be taken; delete it`, { cause: error })   // 5: SQLITE_BUSY
     const { pid, url } = await read(owner)

@@ -26,7 +26,7 @@ export function redactText(text: string): string {
     .replace(authorization, (_, lead: string) => lead + mark('authorization'))
     .replace(bearer, (whole: string, lead: string, token: string) => /\d/.test(token) ? lead + mark('token') : whole)
     .replace(basic, (whole: string, lead: string, token: string) => Buffer.from(token, 'base64').includes(':') ? lead + mark('password') : whole)
-    .replace(password, (_, lead: string) => `${lead}'${mark('password')}'`)
+    .replace(password, (whole: string, lead: string) => { const quote = whole.endsWith('"') ? '"' : '\''; return lead + quote + mark('password') + quote })
     .replace(bare, (_, lead: string) => lead + mark('password'))
     .replace(prefixed, mark('token'))
     .replace(forty, (run) => /[a-z]/.test(run) && /[A-Z]/.test(run) && /\d/.test(run) ? mark('key') : run)

@@ -30,7 +30,7 @@ export function merge(a: Analysis, node: MergeStmt, parent: Scope): readonly Col
     if (event === 'delete') consequences(a.found, target.relation, 'delete', target.relation.columns, level.frame, target.span)
     if (event === 'insert') insertion(a, clause.targetList, clause.values ?? [], target, scope)
   }
-  return returning(a, node.returningClause, target, [target.item, ...source], level)
+  return returning(a, node.returningClause, target, [...source, target.item], level)   // the order the server joins them in, which `*` shows
 }
 function eventOf(command: string | undefined): Event | null {
   if (command === 'CMD_INSERT') return 'insert'
