@@ -11,6 +11,7 @@ import { createDiscovery } from './discover.ts'
 import { explained } from './explanation.ts'
 import type { Reply } from './door.ts'
 import { type Call, createGate } from './gate.ts'
+import { createGrants } from './grants.ts'
 import { createHealth } from './health.ts'
 import { createLocking } from './locking.ts'
 import { createOwn } from './own.ts'
@@ -29,6 +30,7 @@ export function createApp(ports: Ports) {
   const discovery = createDiscovery(ports, gate, own)
   const audit = createAudit(ports, own)
   const administration = createAdministration(ports, own)
+  const grants = createGrants(ports, own)
   const locking = createLocking(ports, own)
   const open = { url: ports.self.url, evaluation: null, session: null }
   const openapi = JSON.stringify({ ...document, servers: [{ url: ports.self.url }] })
@@ -82,6 +84,7 @@ export function createApp(ports: Ports) {
     .get('/v1/me', (c) => route(c, [], () => discovery.me(door(c))))
     .get('/v1/connections', (c) => route(c, [], () => discovery.connections(door(c))))
     .get('/v1/connections/:connection/schema', (c) => route(c, ['purpose'], ({ purpose }) => discovery.schema(door(c), name(c), purpose ?? null)))
+    .get('/v1/connections/:connection/grants', (c) => route(c, [], () => grants(door(c), name(c))))
     .post('/v1/connections/:connection/query', query)
     .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain(call(c)))))
     .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
@@ -102,7 +105,7 @@ export function createApp(ports: Ports) {
 
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
-    '/v1/connections/:connection/schema', '/v1/audit/events', '/v1/audit/events/:id', '/v1/locks'].map((path) => [path, 'GET, HEAD'] as const),
+    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/locks'].map((path) => [path, 'GET, HEAD'] as const),
   ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'],
   ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]

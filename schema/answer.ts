@@ -44,6 +44,11 @@ export const schema = z.object({
     columns: z.array(z.object({ name: z.string(), type: z.string(), nullable: z.boolean(), class: z.string().optional(), masked: z.string().optional(), readable: z.literal(false).optional().describe('may be written, not read') })),
   })),
 })
+export const grants = z.object({
+  connection: z.string(), script: z.string().describe('for the target\'s own client, to be read and run by a person'),
+  roles: z.array(z.object({ use: z.enum(['write', 'read', 'plain']), name: z.string() })),
+  findings: z.array(z.object({ level: z.enum(['error', 'warning']).describe('error: the role walks around the target\'s grants'), name: z.string(), message: z.string() })),
+})
 const event = z.looseObject({ id: z.string(), at: time, kind: z.string(), evaluation: z.string(), session: z.string().nullable(), connection: z.string().nullable() })
 export const events = z.object({ events: z.array(event), next: z.string().nullable() })
 export const oneEvent = z.object({ event })

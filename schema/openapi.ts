@@ -30,6 +30,7 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/v1/me', id: 'me', summary: 'Who the gate takes you for, and what you may do on which connection. Start here', answers: 'Me', refusals: always },
   { method: 'get', path: '/v1/connections', id: 'connections', summary: 'The connections you may use', answers: 'Connections', refusals: always },
   { method: 'get', path: '/v1/connections/{connection}/schema', id: 'schema', summary: 'The tables and columns you may use, with data class and mask', answers: 'Schema', query: [{ name: 'purpose', description: 'what the access is for, where rules ask for it' }], refusals: [403, ...always] },
+  { method: 'get', path: '/v1/connections/{connection}/grants', id: 'grants', summary: 'The roles and grants the connection needs on its target, as a script, and where those in force differ', text: 'For those who may read the policy. Reads catalogs, changes nothing.', answers: 'Grants', refusals: [400, 403, 404, ...always] },
   { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], refusals: [403, 409, 413, 422, 429, 502, 504, ...always] },
   { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [413, ...always] },
   { method: 'get', path: '/v1/audit/events', id: 'events', summary: 'The record, newest first', answers: 'Events', query: [
@@ -48,7 +49,7 @@ const operations: readonly Operation[] = [
 ]
 
 const shapes: Readonly<Record<string, z.ZodType>> = {
-  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Events: answer.events, OneEvent: answer.oneEvent,
+  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent,
   Policy: answer.policy, PolicyBody: policyBody, Applied: answer.applied, PlanBody: planBody, Plan: answer.plan, LockBody: lockBody, OneLock: answer.oneLock, Locks: answer.locks, Unlocked: answer.unlocked,
   Metadata: answer.metadata, Alive: z.object({ alive: z.literal(true) }), Ready: z.object({ ready: z.boolean() }),
 }

@@ -69,6 +69,7 @@ const commandsOf = ({ bootstrap }: Outside): Readonly<Record<string, () => Promi
   query: async () => (await import('./query.ts')).query,
   explain: async () => (await import('./query.ts')).explain,
   policy: async () => (await import('./policy.ts')).policyCommand(bootstrap),
+  grants: async () => (await import('./grants.ts')).grants,
   audit: async () => (await import('./audit.ts')).audit,
   lock: async () => (await import('./lock.ts')).lock,
   unlock: async () => (await import('./lock.ts')).unlock,

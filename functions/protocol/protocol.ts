@@ -1,5 +1,5 @@
 import type { Effects } from '../../schema/effects.ts'
-import type { ConnectionDocument } from '../../schema/policy.ts'
+import type { ActionName, ConnectionDocument } from '../../schema/policy.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Refusal, Result } from '../../schema/refusal.ts'
 import type { Permit } from '../permit.ts'
@@ -28,6 +28,11 @@ export interface Protocol {
   inspect(connection: ConnectionDocument, names: readonly PolicyName[]): Promise<readonly Finding[]>
   /** Reaches the target once, cheaply and uncached, as the role that reads; throws Fault target-unavailable or secret-missing. For readiness. */
   ping?(connection: ConnectionDocument): Promise<void>
+  /**
+   * The least roles and grants that serve what `rules` allow, and where those in force differ. Reads catalogs with each credential of the connection, changes
+   * nothing. Left out where an engine has no grants of its own. Throws Fault target-unavailable or secret-missing.
+   */
+  grants?(connection: ConnectionDocument, rules: readonly Ruled[]): Promise<Grants>
   /** Ends pools. */
   close(): Promise<void>
 }
@@ -72,6 +77,15 @@ export interface Description {
     readonly schema: string; readonly name: string; readonly kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table'
     readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable: boolean; readonly class: string | null }[]
   }[]
+}
+/** What some rule of the policy lets somebody do on a connection, whoever it is. */
+export interface Ruled { readonly actions: readonly (ActionName | 'write' | 'ddl' | '*')[]; readonly on: readonly string[] }
+export interface Grants {
+  /** For the engine's own client, to be read and run by a person. */
+  readonly script: string
+  /** The roles in force that could be asked. */
+  readonly roles: readonly { readonly use: 'write' | 'read' | 'plain'; readonly name: string }[]
+  readonly findings: readonly Finding[]
 }
 /** A name a policy uses: where from (`classify`, `rule`), its pattern, and whether it may name nothing. */
 export interface PolicyName { readonly from: 'classify' | 'on' | 'deny' | 'columns'; readonly name: string; readonly columns?: readonly string[]; readonly optional: boolean }

@@ -74,6 +74,10 @@ export function createEngine(tables: Readonly<Record<string, Table>>): FakeEngin
       const known = (name: string) => name.includes('*') || Object.hasOwn(tables, name.split('.').slice(0, 2).join('.'))
       return names.filter(({ name, optional }) => !optional && !known(name)).map(({ name }) => ({ level: 'error', name, message: `\`${name}\` names nothing on the target` }))
     },
+    async grants(_, rules) {
+      if (engine.down) throw new Fault('target-unavailable', 'down')
+      return { script: `${rules.flatMap(({ on }) => on).map((name) => `GRANT SELECT ON ${name} TO reader;`).join('\n')}\n`, roles: [{ use: 'read', name: 'reader' }], findings: [] }
+    },
     async close() {},
   }
   return engine

@@ -44,7 +44,7 @@ function matching(catalog: Catalog, pattern: string): Relation[] {
   const system = !pattern.startsWith('*')
   return [...catalog.relations.values()].filter((one) => schema.test(one.schema) && name.test(one.name) && (system || isUsers(one)))
 }
-function parts(pattern: string): [RegExp, RegExp] {
+export function parts(pattern: string): [RegExp, RegExp] {
   const dot = pattern.indexOf('.')
   const [schema, name] = dot < 0 ? [pattern, '*'] : [pattern.slice(0, dot), pattern.slice(dot + 1)]
   const expression = (part: string) => new RegExp(`^${part.split('*').map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`, 's')

@@ -5,6 +5,7 @@ import { createClassifier } from './classify.ts'
 import { describe } from './describe.ts'
 import { serverError } from './diagnose.ts'
 import { createExecute, secretName, type Understood } from './execute.ts'
+import { grants } from './grants.ts'
 import { inspect } from './inspect.ts'
 import { createMask } from './mask.ts'
 import { pathOf } from './pins.ts'
@@ -75,10 +76,20 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
     mask: createMask({ isPermit, understood }),
     describe: (connection) => describe(connection, classifier),
     inspect: async (connection, names) => inspect(await classifier.catalog(connection, 0), names),
+    grants: (connection, rules) => grants(connection, rules, {
+      describe: (one) => describe(one, classifier), read, ask: async (secret, sql) => (await ask(secret, [catalogPins, sql])).rows[0] ?? [], kindOf,
+      timeoutMs: ({ limits }) => durationMs(limits?.timeout ?? '10s'),
+    }),
     ping: async (connection) => { await read(connection, 'SELECT 1') },
     close: sessions.close,
   }
 }
+
+const kindOf = (error: unknown): string | null => {
+  if (error instanceof Fault) return error.code === 'secret-missing' ? 'there is no such secret' : null
+  return error instanceof TransportError ? 'the target does not answer' : serverError(error) ? `the target refuses it (${serverError(error)?.code})` : null
+}
+const durationMs = (text: string): number => { const [, count, unit = 's'] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []; return Number(count ?? 10) * ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit] ?? 1000) }
 
 /** The driver's words may hold a host name and a user; a cause is logged, so it keeps the kind alone. */
 const reasonOf = (error: unknown): Error => new Error(error instanceof TransportError ? error.kind : `sqlstate ${serverError(error)?.code}`)
