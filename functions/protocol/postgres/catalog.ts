@@ -186,7 +186,7 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
     const oid = num(id)
     return {
       oid, schema: str(schema), name: str(name), kind: str(kind), partition: partition === true, rowType: num(rowType), rowSecurity: rowSecurity === true, print: str(print),
-      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), policyFunctions: flat(policies), invoker: invoker === true, partitionedBy: flat(partitionedBy),
+      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), policyFunctions: flat(policies), invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [],
       policyReads: list(policyReads).map(([other, column]) => ({ relation: num(other), column: num(column) })),
       children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],

@@ -166,8 +166,8 @@ function onConflict(a: Analysis, node: OnConflictClause, target: Target, brought
   if (conname !== undefined) {
     const key = target.relation.constraints.find((k) => k.name === conname)
     if (!key) throw missing('42704', `there is no constraint \`${conname}\``, level.frame.span(location))
-    // 0 stands for an expression, which may read any column
-    for (const col of target.item.cols) if (key.columns.includes(0) || key.columns.includes(col.origin?.column ?? 0)) { col.touch?.(); a.found.use(tagsOf([col]), 'in an on conflict clause', level.frame.span(location)) }
+    // an exclusion may compare expressions, which may read any column
+    for (const col of target.item.cols) if (key.type === 'x' || key.columns.includes(col.origin?.column ?? 0)) { col.touch?.(); a.found.use(tagsOf([col]), 'in an on conflict clause', level.frame.span(location)) }
   }
   if (node.action !== 'ONCONFLICT_UPDATE') return
   // `excluded` is the row this statement itself brings, already counted where its values came from; a trigger before it may have put others there.

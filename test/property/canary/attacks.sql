@@ -227,3 +227,6 @@ SELECT dept FROM v_grouped;
 SELECT dept FROM v_distinct;
 SELECT count(*) FROM v_distinct;
 SELECT id FROM v_top;
+SELECT id FROM tens_low;
+SELECT tableoid, id FROM tens;
+SELECT count(*) FROM tens_high;

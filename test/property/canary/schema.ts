@@ -37,6 +37,7 @@ export function schemaOf(world: World): string {
       tail text GENERATED ALWAYS AS (right(pin::text, 2)) STORED, inverse int GENERATED ALWAYS AS (1000000 / (pin / 1000 - divisor)) STORED, CONSTRAINT above CHECK (floor IS NULL OR pin > floor), UNIQUE (label, pin));
     CREATE UNIQUE INDEX vault_rich ON vault (guess) WHERE pin > 80000;
     CREATE TABLE bands (id int, pin int) PARTITION BY RANGE (pin);
+    CREATE TABLE tens (id int, pin int) PARTITION BY RANGE ((pin / 10)); CREATE TABLE tens_low PARTITION OF tens FOR VALUES FROM (0) TO (8000); CREATE TABLE tens_high PARTITION OF tens FOR VALUES FROM (8000) TO (20000);
     CREATE TABLE bands_low PARTITION OF bands FOR VALUES FROM (0) TO (80000); CREATE TABLE bands_high PARTITION OF bands FOR VALUES FROM (80000) TO (200000);
     CREATE MATERIALIZED VIEW m_people AS SELECT id, name, ssn || '' AS made FROM people WITH NO DATA;
     CREATE MATERIALIZED VIEW m_rich AS SELECT id, name FROM people WHERE salary > 80000 WITH NO DATA;
@@ -47,7 +48,7 @@ export function schemaOf(world: World): string {
     INSERT INTO notes VALUES (1, 'one', 10), (2, 'two', 20), (3, NULL, 30);
     INSERT INTO logs VALUES (1, 'x', ${text(1)}), (2, 'y', ${text(2)}), (3, 'x', ${text(3)});
     INSERT INTO vault (id, label, pin, floor, guess, owner) VALUES (1, 'one', ${number(1)}, 0, 1, ${world === 'a' ? 1 : 2}), (2, 'two', ${number(same(6))}, 0, 2, ${world === 'a' ? 1 : 2}), (3, 'three', ${number(same(5))}, NULL, 3, NULL);
-    INSERT INTO bands VALUES (1, ${number(1)}), (2, ${number(2)});
+    INSERT INTO bands VALUES (1, ${number(1)}), (2, ${number(2)}); INSERT INTO tens SELECT id, pin FROM bands;
     REFRESH MATERIALIZED VIEW m_people; REFRESH MATERIALIZED VIEW m_rich;`
 }
 
@@ -55,7 +56,7 @@ export const connection: ConnectionDocument = {
   version: 1, kind: 'connection', name: 'canary', engine: 'postgres', secret: 'canary',
   classify: {
     'public.people.ssn': 'pii.ssn', 'public.people.email': 'pii.email', 'public.people.salary': 'pay', 'public.people.born': 'pii.birth', 'public.people.extra': 'secret', 'public.people.tags': 'secret',
-    'public.logs.payload': 'secret', 'public.vault.pin': 'pay', 'public.vault.owner': 'pii.link', 'public.bands.pin': 'pay',
+    'public.logs.payload': 'secret', 'public.vault.pin': 'pay', 'public.vault.owner': 'pii.link', 'public.bands.pin': 'pay', 'public.tens.pin': 'pay',
   },
 }
 
