@@ -6,7 +6,7 @@ const span = z.object({ start: z.int().min(0), end: z.int().min(0) }).describe('
 const principal = z.object({ id: z.string(), kind: z.enum(['user', 'agent']), groups: z.array(z.string()) })
 const time = z.iso.datetime()
 const limits = z.object({
-  rows: z.int(), bytes: z.int(), timeoutMs: z.int(), affected: z.int(), statementsPerHour: z.int().nullable(), rowsPerHour: z.int().nullable(),
+  rows: z.int(), bytes: z.int(), timeoutMs: z.int(), affected: z.int(), cost: z.number().optional(), statementsPerHour: z.int().nullable(), rowsPerHour: z.int().nullable(),
 })
 
 export const problem = z.object({

@@ -59,6 +59,8 @@ export interface Limits {
   readonly bytes: number
   readonly timeoutMs: number
   readonly affected: number
+  /** The most work the target may expect of one statement, in its own units. Left out: no ceiling. */
+  readonly cost?: number
   readonly statementsPerHour: number | null
   readonly rowsPerHour: number | null
 }

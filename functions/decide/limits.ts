@@ -37,7 +37,7 @@ export function narrow(base: Limits, document: LimitsDocument | null): Limits {
   if (!document) return base
   return narrowest(base, {
     rows: document.rows ?? Infinity, bytes: document.bytes ?? Infinity,
-    timeoutMs: document.timeout === undefined ? Infinity : durationMs(document.timeout), affected: document.affected ?? Infinity,
+    timeoutMs: document.timeout === undefined ? Infinity : durationMs(document.timeout), affected: document.affected ?? Infinity, ...(document.cost === undefined ? {} : { cost: document.cost }),
     statementsPerHour: document.perHour?.statements ?? null, rowsPerHour: document.perHour?.rows ?? null,
   })
 }
@@ -52,7 +52,9 @@ function merge(a: Limits, b: Limits, pick: (x: number, y: number) => number): Li
     const picked = pick(x ?? Infinity, y ?? Infinity)
     return picked === Infinity ? null : picked
   }
+  const cost = pick(a.cost ?? Infinity, b.cost ?? Infinity)
   return {
+    ...(cost === Infinity ? {} : { cost }),
     rows: pick(a.rows, b.rows), bytes: pick(a.bytes, b.bytes), timeoutMs: pick(a.timeoutMs, b.timeoutMs), affected: pick(a.affected, b.affected),
     statementsPerHour: budget(a.statementsPerHour, b.statementsPerHour), rowsPerHour: budget(a.rowsPerHour, b.rowsPerHour),
   }

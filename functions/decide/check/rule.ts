@@ -99,7 +99,7 @@ function checkLimits(rule: RuleDocument, connections: ReadonlyMap<string, Connec
     const connection = connections.get(name)
     if (!connection) continue
     const most = withDefaults(connection).limits ?? {}
-    for (const key of ['rows', 'bytes', 'affected'] as const) {
+    for (const key of ['rows', 'bytes', 'affected', 'cost'] as const) {
       if ((rule.limits[key] ?? 0) > (most[key] ?? Infinity)) report('warning', ['limits', key], `the connection \`${name}\` ends at ${most[key]}, and a rule never goes past it`)
     }
     if (rule.limits.timeout && most.timeout && durationMs(rule.limits.timeout) > durationMs(most.timeout)) report('warning', ['limits', 'timeout'], `the connection \`${name}\` ends at ${most.timeout}, and a rule never goes past it`)

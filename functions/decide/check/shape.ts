@@ -67,4 +67,4 @@ function keysAt(at: readonly (string | number)[]): readonly string[] {
   return known[place] ?? []
 }
 const ruleKeys = Object.keys(roleDocument.shape.rules.element.shape)
-const limitKeys = ['rows', 'bytes', 'timeout', 'affected', 'perHour', 'pending']
+const limitKeys = ['rows', 'bytes', 'timeout', 'affected', 'cost', 'perHour', 'pending']

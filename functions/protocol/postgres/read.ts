@@ -1,5 +1,6 @@
 import { bindText } from './bind.ts'
 import { cappedText, guardOf, holdOf, pinsOf, ownError, type Job } from './frame.ts'
+import { costed, costIn, costing, tooCostly } from './cost.ts'
 import { serverError } from './diagnose.ts'
 import { confirmed, failed, maybeStale, outcomeOf, stale, tooLarge, type Clear, type Ran } from './outcome.ts'
 import { postBatch, type Endpoint, type RawResult, type Sql } from './transport.ts'
@@ -7,6 +8,7 @@ import { postBatch, type Endpoint, type RawResult, type Sql } from './transport.
 export interface Way { readonly endpoint: Endpoint | null; readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void }
 /** How much longer than the target's own limit we wait for its answer. */
 export const graceMs = 2000
+const maxPlanBytes = 8 * 1024 * 1024
 
 /**
  * A read: one HTTP request, one read-only transaction at read committed. In this order: settings pinned and the deadline judged by the target's
@@ -18,8 +20,16 @@ export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> 
   const hold = holdOf(job)
   const before: Sql[] = [pinsOf(job), ...(hold ? [hold] : []), guardOf(job)]
   const statements = [...before, ...job.plan.statements.map((statement, index) => ({ text: capped[index]?.text ?? '', values: statement.params.map(bindText) }))]
+  const costs = job.limits.cost === undefined ? [] : job.plan.statements.flatMap((statement, index) => costed(statement) ? [{ text: `${costing}${capped[index]?.text ?? ''}`, values: statement.params.map(bindText) }] : [])
+  let prefix = ''
   const bounds = { url: job.url, endpoint, maxBytes: job.limits.bytes, timeoutMs: job.limits.timeoutMs + graceMs }
   try {
+    if (costs.length > 0) {                                         // a request of its own: nothing may run before the answer is looked at
+      prefix = costing
+      const { results } = await postBatch({ ...bounds, maxBytes: maxPlanBytes, statements: [...before, ...costs] })
+      if (results.slice(before.length).reduce((sum, result) => sum + costIn(result), 0) > (job.limits.cost ?? Infinity)) return failed(tooCostly(null))
+      prefix = ''
+    }
     const { results, cut, bytes } = await postBatch({ ...bounds, statements })
     const own = results.slice(before.length)
     const refusal = confirmed(job, own, alarm)
@@ -30,7 +40,7 @@ export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> 
     if (maybeStale(error) && await changedSince(job, bounds)) return stale
     const [only] = job.plan.statements
     // Of several statements in one request the server does not say which one failed, so their positions say nothing.
-    const place = job.plan.statements.length === 1 && only ? { statement: null, original: job.originals[0] ?? '', text: only.text, prefix: capped[0]?.prefix ?? '' } : null
+    const place = job.plan.statements.length === 1 && only ? { statement: null, original: job.originals[0] ?? '', text: only.text, prefix: prefix + (capped[0]?.prefix ?? '') } : null
     return outcomeOf(error, job, place)
   }
 }

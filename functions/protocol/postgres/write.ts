@@ -1,4 +1,5 @@
 import { bindText } from './bind.ts'
+import { costed, costIn, costing, tooCostly } from './cost.ts'
 import { serverError, transportRefusal, unavailable, type Place } from './diagnose.ts'
 import { cappedText, guardOf, holdOf, late, pinsOf, type Job } from './frame.ts'
 import { confirmed, failed, maybeStale, outcomeOf, stale, tooLarge, type Clear, type Ran } from './outcome.ts'
@@ -101,9 +102,20 @@ async function guarded(job: Job, way: WriteWay, run: Run): Promise<void> {
     }
     if (job.plan.isolation === 'read committed') await run(guardOf(job))
     else if (await changedSince(job, bounds(job, way))) throw new Stop(stale)
+    if (job.limits.cost !== undefined) await affordable(job, way, run, job.limits.cost)
   } catch (error) {
     if (await isStale(error, job, way)) throw new Stop(stale)
     throw error
+  }
+}
+/** After the hold and the comparison, before anything ran. */
+async function affordable(job: Job, way: WriteWay, run: Run, most: number): Promise<void> {
+  let total = 0
+  for (const [index, statement] of job.plan.statements.entries()) {
+    if (!costed(statement)) continue
+    const { text, prefix } = cappedText(statement, job.maxRows)
+    total += costIn(await atStatement(job, way, statement, index, costing + prefix, () => run(say(`${costing}${text}`, statement.params.map(bindText)))))
+    if (total > most) throw new Stop(failed(tooCostly(job.plan.statements.length > 1 ? index : null)))
   }
 }
 const isStale = async (error: unknown, job: Job, way: Way) => maybeStale(error) && changedSince(job, bounds(job, way))
