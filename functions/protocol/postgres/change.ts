@@ -22,7 +22,7 @@ export interface Target { readonly relation: Relation; readonly item: Item; read
 const noWrite = (relation: Relation, span: Span | null) => {
   if (isSystem(relation.schema)) return unsupported('system_write', 'the system catalog cannot be written through the gate', span)
   if (relation.kind === 'v' || relation.kind === 'm') return unsupported('view_write', `\`${relation.name}\` is a view; write to the table it reads`, span)
-  return relation.rules > 0 ? unsupported('rule_write', `\`${relation.name}\` has rules that rewrite what is written to it`, span) : null
+  return relation.rules > 0 ? unsupported('rule_write', `\`${relation.name}\` has rules that rewrite what is written to it; only tables without such rules can be written`, span) : null
 }
 
 export function writeTarget(a: Analysis, node: RangeVar | undefined, events: readonly Event[], level: Scope): Target {

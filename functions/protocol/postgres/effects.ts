@@ -23,6 +23,11 @@ const spanned = (span: Span | null): { span?: Span } => (span ? { span } : {})
 export const unsupported = (reason: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'statement-unsupported', reason, detail, next: 'fix', ...spanned(span) })
 export const missing = (sqlstate: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'target-error', reason: 'undefined_name', detail, next: 'fix', sqlstate, ...spanned(span) }, true)
 
+export const unknownFunction = (name: string, span: Span | null): Refused =>
+  unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless; built-in functions that only compute pass, and those of the target where a \`call\` rule of yours names them`, span)
+export const unknownType = (name: string, span: Span | null): Refused =>
+  unsupported('unknown_type', `type \`${name}\` is not one the gate knows to be harmless; plain ones such as text, numeric, timestamptz and jsonb pass`, span)
+
 /** Told like a missing name, to whoever may have what was found so far: what a table has is not anybody's to know. */
 export const withheld = (reason: string, detail: string, span: Span | null): Refused => new Refused({ slug: 'statement-unsupported', reason, detail, next: 'fix', ...spanned(span) }, true)
 const tooWide = (detail: string, span: Span | null): Refused => withheld('too_wide', detail, span)
@@ -91,7 +96,7 @@ export class Findings {
   }
   /** A call of a function that nobody has judged harmless. What it does is what its `call` rule vouches for. */
   call(fn: CatalogFunction, frame: Frame, span: Span | null): void {
-    if (isSystem(fn.schema)) throw unsupported('unknown_function', `function \`${fn.name}\` is not one the gate knows to be harmless`, span)
+    if (isSystem(fn.schema)) throw unknownFunction(fn.name, span)
     this.functions.add(fn.oid)
     this.access('call', fn.schema, fn.name, frame, span, false)
     if (fn.volatility === 'v') this.readOnly = false

@@ -2,10 +2,11 @@ import type { ColumnRef, FuncCall, Node, SubLink, TypeName, WindowDef } from 'li
 import type { Span } from '../../../schema/refusal.ts'
 import { functionNames, introspection, valueFunctions } from './builtins.ts'
 import { apply } from './call.ts'
-import { missing, unsupported, type Findings } from './effects.ts'
+import { missing, unknownFunction, unsupported, type Findings } from './effects.ts'
 import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, tell, unknown, useOperator } from './names.ts'
 import type { Parsed } from './parse.ts'
 import { columnAt, itemNamed, resolve, tagsOf, touch, type Col, type Item, type Scope } from './scope.ts'
+import { wordsFor } from './syntax.ts'
 import { isMasklike } from './writeback.ts'
 
 /**
@@ -150,7 +151,7 @@ function fieldType(a: Analysis, type: number, name: string): number | null {
   const field = known?.kind === 'c' ? a.found.catalog.relations.get(known.relation)?.columns.find((c) => c.name === name) : undefined
   if (field) return field.type
   const { builtinFunctions, functions } = a.found.catalog
-  if (builtinFunctions.has(name) && !functionNames.has(name) && !introspection.has(name)) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, null)
+  if (builtinFunctions.has(name) && !functionNames.has(name) && !introspection.has(name)) throw unknownFunction(name, null)
   const called = builtinFunctions.has(name) || [...functions.values()].some((fn) => fn.name === name)
   return called ? null : unknown
 }
@@ -219,7 +220,7 @@ const constructors: ReadonlyMap<string, number> = new Map([
 function json(a: Analysis, node: Node, scope: Scope, clause: string | null): number {
   const [kind = ''] = Object.keys(node)
   const since = constructors.get(kind)
-  if (since === undefined || a.found.catalog.version < since * 10000) throw unsupported('unknown_syntax', `\`${kind}\` is not supported here`, null)
+  if (since === undefined || a.found.catalog.version < since * 10000) throw unsupported('unknown_syntax', `${wordsFor(kind)} cannot be used here${since === undefined ? '' : `: this server has it from PostgreSQL ${since} on`}`, null)
   let type = scalar
   const walk = (value: unknown): void => {
     if (Array.isArray(value)) { value.forEach(walk); return }

@@ -2,7 +2,7 @@ import type { Node, TypeName } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import { functionNames, introspection, isTrusted, typeNames } from './builtins.ts'
 import type { CatalogFunction, CatalogType, Relation } from './catalog.ts'
-import { isSystem, missing, unsupported, type Findings, type Frame } from './effects.ts'
+import { isSystem, missing, unknownFunction, unknownType, unsupported, type Findings, type Frame } from './effects.ts'
 
 /**
  * Names → objects, as the server looks them up with `search_path` pinned to the frame's path: pg_catalog first, then the path in order, never the
@@ -43,12 +43,12 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
     .filter((fn) => fn.oid >= 16384 && args <= (fn.variadic ? Infinity : fn.args) && args >= fn.args - fn.defaults - (fn.variadic ? 1 : 0))
   const builtin = (schema === undefined || schema === 'pg_catalog') && found.catalog.builtinFunctions.has(name)
   if (builtin && introspection.has(name)) tell(found, frame, name, span)
-  else if (builtin && !functionNames.has(name)) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, span)
+  else if (builtin && !functionNames.has(name)) throw unknownFunction(name, span)
   if (schema === 'information_schema' && name === '_pg_expandarray') {
     found.access('call', schema, name, frame, span, false)
     return { builtin: true, user }
   }
-  if (schema !== undefined && isSystem(schema) && !builtin) throw unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless`, span)
+  if (schema !== undefined && isSystem(schema) && !builtin) throw unknownFunction(name, span)
   if (args === 1 && castByName(found, frame, schema, name, span)) return { builtin: true, user }
   if (!builtin && user.length === 0) {
     found.access('call', homeOf(frame, schema), name, frame, span, false)
@@ -62,7 +62,7 @@ function castByName(found: Findings, frame: Frame, schema: string | undefined, n
   if (schema === undefined && found.catalog.builtinTypes.has(name)) {
     if (typeNames.has(name)) return true
     if (introspection.has(name)) { tell(found, frame, name, span); return true }
-    throw unsupported('unknown_type', `type \`${name}\` is not one the gate knows to be harmless`, span)
+    throw unknownType(name, span)
   }
   found.names.types.add(name)
   const types = schemasOf(found, frame, schema).flatMap((place) => found.catalog.schemas.get(place)?.types.get(name) ?? []).filter((type) => type.schema !== 'pg_catalog')
@@ -97,7 +97,7 @@ export function findType(found: Findings, frame: Frame, type: TypeName | undefin
   const names = strings(type?.names)
   const name = names.at(-1) ?? ''
   const schema = names.length > 1 ? names.at(-2) : undefined
-  const refused = unsupported('unknown_type', `type \`${name}\` is not one the gate knows to be harmless`, span)
+  const refused = unknownType(name, span)
   if (names.length > 2) throw refused
   if (schema === undefined || schema === 'pg_catalog') {
     if (typeNames.has(name)) return found.catalog.builtinTypes.get(name) ?? scalar

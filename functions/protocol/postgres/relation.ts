@@ -111,12 +111,12 @@ function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | nu
   if (isSystem(relation.schema) || (relation.kind !== 'v' && relation.kind !== 'm')) return null
   const name = `${relation.schema}.${relation.name}`
   const parsed = a.view(relation.oid)
-  if (!parsed) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands`, span)
+  if (!parsed) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands; read what it reads by itself, where your rules let you`, span)
   const inner: Frame = { via: [...frame.via, name], path: [], span: () => span, view: true, invoker: frame.invoker && relation.invoker }
   const scratch = relation.kind === 'm' ? new Findings(a.found.catalog, a.found.classes) : null
   const analysis = scratch ? { ...a, found: scratch } : a
   const cols = a.subquery(analysis, parsed.node, { frame: inner, parent: null, items: [], ctes: new Map() })
   if (scratch) a.found.use(scratch.used, `in the query of \`${name}\``, span)
-  if (cols.length !== relation.columns.length) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands`, span)
+  if (cols.length !== relation.columns.length) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands; read what it reads by itself, where your rules let you`, span)
   return cols
 }

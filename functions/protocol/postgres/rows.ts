@@ -104,6 +104,6 @@ function unnested(a: Analysis, call: FuncCall, scope: Scope, type: number, span:
   const made = arg && 'FuncCall' in arg && arrayMakers.has(strings(arg.FuncCall.funcname).at(-1) ?? '')
   const given = arg ? expression(a, arg, scope, 'as an argument of unnest()') : unknown
   if (given !== array && given <= 0 && !made) throw unsupported('row_shape', 'which columns `unnest` gives is not certain; cast its argument to an array of a plain type', span)
-  if (given === 3614) throw unsupported('row_shape', '`unnest` of a tsvector is not supported in FROM', span)
+  if (given === 3614) throw unsupported('row_shape', '`unnest` of a tsvector is not supported in FROM; use `tsvector_to_array`', span)
   return scalarOr(a, type, span)
 }

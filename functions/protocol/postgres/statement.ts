@@ -9,6 +9,7 @@ import type { PlannedStatement } from './plan.ts'
 import { descend, lookup } from './relation.ts'
 import type { Col, Scope } from './scope.ts'
 import { select } from './select.ts'
+import { wordsFor } from './syntax.ts'
 import { insert, remove, update } from './change.ts'
 
 /** One statement by its kind. The allow-list of kinds ends here: what no line takes is refused. `cols`: what it returns, null when no rows. */
@@ -27,7 +28,7 @@ function queried(a: Analysis, node: Node, parent: Scope): readonly Col[] {
   if ('UpdateStmt' in node) return update(a, node.UpdateStmt, parent)
   if ('DeleteStmt' in node) return remove(a, node.DeleteStmt, parent)
   if ('MergeStmt' in node) return merge(a, node.MergeStmt, parent)
-  throw unsupported('unknown_syntax', `\`${Object.keys(node)[0] ?? ''}\` is not supported inside a statement`, null)
+  throw unsupported('unknown_syntax', `${wordsFor(Object.keys(node)[0] ?? '')} cannot stand inside a statement; select, values, insert, update, delete and merge can`, null)
 }
 
 export function statement(a: Analysis, node: Node, scope: Scope): Analysed {
@@ -48,7 +49,7 @@ export function statement(a: Analysis, node: Node, scope: Scope): Analysed {
   if ('TruncateStmt' in node) return truncate(a, node.TruncateStmt, scope)
   if ('DropStmt' in node) return drop(a, node.DropStmt, scope)
   if ('CallStmt' in node) return call(a, node.CallStmt, scope)
-  throw unsupported('unknown_syntax', `\`${Object.keys(node)[0] ?? ''}\` is not supported through the gate`, null)
+  throw unsupported('unknown_syntax', `${wordsFor(Object.keys(node)[0] ?? '')} is not supported through the gate; select, insert, update, delete, merge, explain, show, truncate, drop and call are`, null)
 }
 const column = (name: string): Col => ({ name, tags: [], derived: [], type: 0, origin: null, touch: null })
 
@@ -60,7 +61,7 @@ function explain(a: Analysis, node: ExplainStmt, scope: Scope): Analysed {
     if (!['costs', 'format', 'verbose'].includes(option.defname ?? '')) throw unsupported('explain_option', `\`explain (${option.defname ?? ''})\` is not supported; costs, format and verbose are`, scope.frame.span(option.location))
     if (option.defname === 'costs' && option.arg) costs = !isOff(option.arg)
   }
-  if (!node.query || !('SelectStmt' in node.query)) throw unsupported('explain_write', 'only a select can be explained', null)
+  if (!node.query || !('SelectStmt' in node.query)) throw unsupported('explain_write', 'only a select can be explained here; to see what a write would do, send it to `/explain` of the connection', null)
   const cols = select(a, node.query.SelectStmt, scope)
   if (costs) for (const col of cols) a.found.use(col.tags, 'in a plan with costs, which tells how wide its values are; `explain (costs off)` does not', col.span ?? null)
   return { kind: 'explain', cols: [column('QUERY PLAN')], wrappable: false }

@@ -55,13 +55,18 @@ const kinds: Readonly<Record<string, string>> = {
   ExplainStmt: 'query* options*', DefElem: 'defname arg* defaction location', VariableShowStmt: 'name',
   TruncateStmt: 'relations* behavior', DropStmt: 'objects* removeType behavior', CallStmt: 'funccall:FuncCall',
 }
-/** What a person calls the statements that are refused most. */
-const words: Readonly<Record<string, string>> = {
-  TransactionStmt: 'transaction control', VariableSetStmt: '`set`', DoStmt: '`do`', CopyStmt: '`copy`', PrepareStmt: '`prepare`', ExecuteStmt: '`execute`',
-  DeallocateStmt: '`deallocate`', DeclareCursorStmt: 'a cursor', FetchStmt: 'a cursor', ClosePortalStmt: 'a cursor', ListenStmt: '`listen`',
-  UnlistenStmt: '`unlisten`', NotifyStmt: '`notify`', DiscardStmt: '`discard`', IntoClause: '`select into`', CreateTableAsStmt: '`create table as`',
-  RangeTableFunc: '`xmltable`', JsonTable: '`json_table`', CurrentOfExpr: '`where current of`', LockStmt: '`lock table`', MergeSupportFunc: '`merge_action()`',
+/** What a person calls what is refused most, and what passes instead. */
+const words: Readonly<Record<string, readonly [name: string, instead?: string]>> = {
+  TransactionStmt: ['transaction control', 'send the statements as `transaction`, which runs whole or not at all'], VariableSetStmt: ['`set`', 'settings are the gate\'s; leave it out'], DoStmt: ['`do`', 'send the statements themselves'],
+  CopyStmt: ['`copy`', 'use select or insert'], PrepareStmt: ['`prepare`', 'send the statement with `params`'], ExecuteStmt: ['`execute`', 'send the statement with `params`'], DeallocateStmt: ['`deallocate`', 'leave it out'],
+  DeclareCursorStmt: ['a cursor', 'page with `limit` and a filter on a key'], FetchStmt: ['a cursor', 'page with `limit` and a filter on a key'], ClosePortalStmt: ['a cursor', 'leave it out'],
+  ListenStmt: ['`listen`'], UnlistenStmt: ['`unlisten`'], NotifyStmt: ['`notify`'], DiscardStmt: ['`discard`', 'leave it out'], LockStmt: ['`lock table`', 'use `select … for update`'],
+  IntoClause: ['`select into`', 'insert into a table that is there'], CreateTableAsStmt: ['`create table as`', 'insert into a table that is there'],
+  RangeTableFunc: ['`xmltable`', 'use `xpath`'], JsonTable: ['`json_table`', 'use `jsonb_to_recordset` or `jsonb_path_query`'], CurrentOfExpr: ['`where current of`', 'name the row by its key'], MergeSupportFunc: ['`merge_action()`', 'leave it out'],
 }
+/** `CreateRoleStmt` is `create role` to whoever wrote it. */
+export const wordsFor = (kind: string): string => words[kind]?.[0] ?? `\`${kind.replace(/(Stmt|Expr|Clause)$/, '').replace(/(?<=[a-z])(?=[A-Z])/g, ' ').replaceAll('_', '').toLowerCase()}\``
+const unsupportedKind = (kind: string): string => { const instead = words[kind]?.[1]; return `${wordsFor(kind)} is not supported through the gate${instead === undefined ? '' : `; ${instead}`}` }
 
 interface Field { readonly name: string; readonly kind: string | null; readonly nodes: boolean }
 const table = new Map(Object.entries(kinds).map(([kind, line]) => [kind, new Map(line.split(' ').filter(Boolean).map((word): [string, Field] => {
@@ -91,14 +96,14 @@ export function checkSyntax(root: Node, span: (byte: number | undefined) => Span
       const [kind = ''] = keys
       const inner = value[kind]
       const near = isStruct(inner) && typeof inner['location'] === 'number' ? inner['location'] : item.near
-      if (keys.length !== 1 || !table.has(kind)) return no('unknown_syntax', `${words[kind] ?? `\`${kind}\``} is not supported through the gate`, near)
+      if (keys.length !== 1 || !table.has(kind)) return no('unknown_syntax', unsupportedKind(kind), near)
       todo.push({ value: inner, kind, depth: depth + 1, near })
       continue
     }
     const fields = table.get(item.kind)
     for (const key of keys) {
       const field = fields?.get(key)
-      if (!field) return no('unknown_syntax', `${words[kindOf(key)] ?? `\`${key}\` of \`${item.kind}\``} is not supported through the gate`, item.near)
+      if (!field) return no('unknown_syntax', Object.hasOwn(words, kindOf(key)) ? unsupportedKind(kindOf(key)) : `\`${key}\` of ${wordsFor(item.kind)} is not supported through the gate; leave it out`, item.near)
       if (field.nodes || field.kind) todo.push({ value: value[key], kind: field.kind, depth: depth + 1, near: item.near })
       else if (isStruct(value[key]) || Array.isArray(value[key])) return no('unknown_syntax', `\`${key}\` of \`${item.kind}\` is not supported through the gate`, item.near)
     }

@@ -110,3 +110,22 @@ test('a classify entry whose column is gone closes its table, in classify and in
   expect((await apply({ 'public.parts.whom': 'pii.name', 'public.people.iban': 'none', 'public.people.secret': 'none' }, ['public.parts.who'])).applied.status).toBe(200)
   expect(await query('SELECT kind, whom FROM parts')).toEqual([{ kind: 'k', whom: '[redacted]' }])
 })
+
+test('a plan looks again each time: what was missing a moment ago is found', async () => {
+  const documents = [{ ...shop, classify: { 'public.soon.mail': 'pii.email' } }, ...roles].map((document) => ({ path: `${document.kind}.${document.name}.yaml`, document }))
+  const errors = async () => ((await call('platform', 'POST', '/v1/policy/plan', { documents })).json['findings'] as { level: string; name: string }[]).filter(({ level }) => level === 'error').map(({ name }) => name)
+  expect(await errors()).toEqual(['public.soon.mail'])
+  await at.database.query('CREATE TABLE soon (mail text)')
+  expect(await errors()).toEqual([])
+})
+
+test('apply sees the target as it is now, and a schema is at most two seconds old', async () => {
+  expect(await query('SELECT id FROM plain')).toEqual([])                    // the catalog is at hand
+  await at.database.query('CREATE TABLE late (id int, mail text); GRANT SELECT ON late TO p, r')
+  const { planned } = await apply({ 'public.late.mail': 'pii.email', 'public.parts.whom': 'pii.name' }, ['public.parts.who'])
+  expect((planned.json['findings'] as { level: string }[]).filter(({ level }) => level === 'error')).toEqual([])
+  expect(JSON.stringify((await call('reader', 'GET', '/v1/connections/shop/schema')).json)).toContain('"mail"')
+  await at.database.query('ALTER TABLE plain ADD COLUMN fresh text')
+  await new Promise((resolve) => setTimeout(resolve, 2100))
+  expect(JSON.stringify((await call('reader', 'GET', '/v1/connections/shop/schema')).json)).toContain('"fresh"')
+})
