@@ -39,7 +39,6 @@ export function joinReach(all: readonly Reach[]): Reach {
 
 /** As collation "C" has it: bytes of UTF-8, which for other than ASCII is not the order of UTF-16 units. */
 const byBytes = (a: string, b: string): number => (a === b ? 0 : isAscii(a) && isAscii(b) ? (a < b ? -1 : 1) : Buffer.compare(Buffer.from(a), Buffer.from(b)))
-// oxlint-disable-next-line no-control-regex
 const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text)
 /** The lines `guardText` makes of the live catalog, made of ours. Also what an approval's fingerprint is taken over. */
 export function linesOf(catalog: Catalog, reach: Reach): string[] {
