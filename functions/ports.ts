@@ -1,3 +1,4 @@
+import type { AccessRequest, Status } from '../schema/approval.ts'
 import type { Event, Id, Prefix } from '../schema/event.ts'
 import type { Bundle } from '../schema/policy.ts'
 import type { Protocol } from './protocol/protocol.ts'
@@ -19,6 +20,8 @@ export interface Ports {
   /** Fetches a JSON document over https (loopback http in the local assembly only). Throws after 3 s or past 256 KB. Used for issuer metadata and JWKS. */
   readonly fetchJson: (url: string) => Promise<unknown>
   readonly engines: Readonly<Record<'postgres', Protocol>>
+  /** null: an assembly that cannot ask people; what needs them is refused. */
+  readonly approvals: Approvals | null
   /** What the operator must see: origin disagreements, unsettled intents, refused policy loads. Never throws, never waits. */
   readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
   /** Facts of this assembly that callers may see. */
@@ -27,6 +30,8 @@ export interface Ports {
 export interface Self {
   /** The public base URL, without a slash at the end; also the RFC 9728 resource identifier. */
   readonly url: string
+  /** Base URL of the pages people see, of another origin than `url` where there are two. */
+  readonly console: string
   /** Name of the implied local issuer, or null in production; written into every record of the run as `issuer: local`. */
   readonly localIssuer: { readonly name: 'local'; readonly issuer: string; readonly audience: string } | null
 }
@@ -105,6 +110,56 @@ export interface Ledger {
 export interface EventFilter {
   readonly from?: string; readonly to?: string; readonly subject?: string; readonly actor?: string; readonly connection?: string
   readonly kind?: string; readonly session?: string; readonly evaluation?: string
+}
+
+// ---- approvals ------------------------------------------------------------------------------------------------------
+
+export interface Approvals {
+  readonly requests: Requests
+  readonly workflow: Workflow
+  readonly post: Post
+}
+/** Access requests. A request and the event that tells of its change are one atomic write, so that states and record cannot disagree. */
+export interface Requests {
+  /**
+   * Stores a new request, its call key and `event`, in one write. `existing`: the call key already leads to a request that is open, or ended (other than
+   * `cancelled` and `stale`) less than `repeatMs` before `now`: that one, and nothing is written. The same id again is `created`. Throws Fault store-unavailable:
+   * it may or may not be stored.
+   */
+  create(request: AccessRequest, event: Event, now: number): Promise<{ readonly created: true } | { readonly created: false; readonly existing: AccessRequest }>
+  /** Strongly consistent. null: none, or gone after its time. */
+  get(id: Id<'arq'>): Promise<AccessRequest | null>
+  /**
+   * Replaces the request by `next`, with `event` (null: nothing to record), in one write, only where the stored revision is `next.revision - 1`. false: somebody was first, and
+   * neither is stored; load it and judge anew. The same `next` again, after its first write was stored and the answer lost, is true. Throws Fault store-unavailable.
+   */
+  swap(next: AccessRequest, event: Event | null): Promise<boolean>
+  /**
+   * Newest first. `open`: pending, approved or executing. `requester`: only requests whose issuer and subject these are. Lists follow writes within a second; what a decision rests
+   * on is read by `get`. Throws CursorError for a foreign `after`.
+   */
+  list(filter: RequestFilter, page: { readonly limit: number; readonly after: string | null }): Promise<{ readonly requests: readonly AccessRequest[]; readonly next: string | null }>
+  /** The sealed answer, kept `resultMs`. Chunked by the adapter; at most 12 MB. */
+  keep(id: Id<'arq'>, sealed: Uint8Array): Promise<void>
+  /** null: none, or gone. */
+  kept(id: Id<'arq'>): Promise<Uint8Array | null>
+}
+export interface RequestFilter { readonly requester?: { readonly issuer: string; readonly subject: string }; readonly open?: boolean; readonly status?: Status }
+
+/** The state machine's handle. Task tokens stay in the adapter. */
+export interface Workflow {
+  /** Durable when it returns: people will be told, and at `expiresAt` (epoch ms) the wait ends. The same id again is success, also after its end. */
+  start(id: Id<'arq'>, expiresAt: number): Promise<void>
+  /** The request left `pending`: its wait ends now and the next step begins. Success also where nothing waits yet (the wait looks at the request when it begins) or any more. */
+  wake(id: Id<'arq'>): Promise<void>
+}
+
+/** Ways to reach people. Throws where it was not sent; sent twice is possible. */
+export interface Post {
+  /** Slack's `chat.postMessage`, or `chat.update` where `place` is given. Gives where the message is. null: no Slack here. */
+  readonly slack: ((message: { readonly channel: string; readonly text: string; readonly blocks: readonly object[]; readonly place?: { readonly channel: string; readonly message: string } }) => Promise<{ readonly channel: string; readonly message: string }>) | null
+  /** Plain text and HTML of one mail. null: no mail here. */
+  readonly mail: ((mail: { readonly to: string; readonly subject: string; readonly text: string; readonly html: string }) => Promise<void>) | null
 }
 
 // ---- idempotency, quotas, secrets ----------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ export type Id<P extends Prefix> = `${P}_${string}`
 export interface Who { readonly issuer: string; readonly subject: string; readonly actors: readonly string[]; readonly groups: readonly string[]; readonly roles: readonly string[] }
 
 interface Common {
+  /** The access request it belongs to. */
+  readonly request?: Id<'arq'>
   readonly id: Id<'evt'>
   /** ISO 8601, milliseconds, UTC. */
   readonly at: string
@@ -62,4 +64,10 @@ export interface RefusalRecord {
   readonly slug: Slug; readonly reason: string; readonly detail: string; readonly next: Next; readonly inner?: string
   readonly rule?: string; readonly action?: string; readonly resource?: string; readonly span?: Span; readonly sqlstate?: string
 }
-export type Event = IntentEvent | OutcomeEvent | CorrectionEvent | RefusalEvent | ChangeEvent | NoticeEvent
+/** A step of an access request: asked, a person's word, an end without execution. Written with the state it tells of, in one write. */
+export interface ApprovalEvent extends Common {
+  readonly kind: 'request' | 'approval' | 'rejection' | 'cancellation' | 'expiry' | 'stale'
+  readonly request: Id<'arq'>
+  readonly change: Readonly<Record<string, unknown>>
+}
+export type Event = IntentEvent | OutcomeEvent | CorrectionEvent | RefusalEvent | ChangeEvent | NoticeEvent | ApprovalEvent

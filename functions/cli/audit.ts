@@ -21,7 +21,7 @@ Newest first. Reading the record is itself recorded.
 
   --from TIME --to TIME  ISO 8601, such as 2026-11-22T09:00:00Z
   --subject, --actor     user:… or agent:…
-  --connection NAME      --kind KIND (intent, outcome, correction, refusal, policy, lock, audit-read, repeat, start)
+  --connection NAME      --kind KIND (intent, outcome, correction, refusal, policy, lock, audit-read, repeat, start, request, approval, rejection, cancellation, expiry, stale)
   --session ID           --evaluation ID
   --limit N              events a page, at most 200; --after CURSOR continues where the last page ended
   --json                 the events as they are kept`,

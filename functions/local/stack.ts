@@ -86,7 +86,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const identity = local ? await createIdentity({ directory: options.state === null ? null : state.directory, url: front.url, audience: front.url, now: Date.now }) : null
   if (identity) onStop(identity.close)
   const alarm = createAlarm((line) => process.stderr.write(`${line}\n`), Date.now)
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, alarm, self: { url: front.url, localIssuer: identity?.issuer ?? null } })
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, alarm, self: { url: front.url, console: front.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   onStop(() => ports.engines.postgres.close())
   await ports.createTables()

@@ -51,7 +51,7 @@ export function world(keys: Key[], options: { readonly documents?: readonly Issu
   }
   const ports: Pick<Ports, 'fetchJson' | 'now' | 'self'> = {
     now: () => state.now,
-    self: { url: audience, localIssuer: options.local ?? null },
+    self: { url: audience, console: audience, localIssuer: options.local ?? null },
     fetchJson: async (from) => {
       state.fetched.push(from)
       await new Promise((resolve) => setImmediate(resolve))

@@ -31,7 +31,7 @@ const minted = async (body: object): Promise<string> => (JSON.parse((await post(
 async function admit(token: string, at = here): Promise<Result<Caller>> {
   const fetchJson = async (from: string): Promise<unknown> => (await fetch(from)).json()
   const read = bearer(`Bearer ${token}`)
-  return read.ok ? createAuthenticator({ now: Date.now, self: { url: at.url, localIssuer: at.identity.issuer }, fetchJson })(read.value, []) : read
+  return read.ok ? createAuthenticator({ now: Date.now, self: { url: at.url, console: at.url, localIssuer: at.identity.issuer }, fetchJson })(read.value, []) : read
 }
 
 test('a minted token is one the gate admits, with groups, actors and claims', async () => {

@@ -1,0 +1,134 @@
+import type { Principal } from './caller.ts'
+import type { DetectorName, MaskName } from './policy.ts'
+import type { Demand, Limits } from './effects.ts'
+import type { Id } from './event.ts'
+import type { Refusal } from './refusal.ts'
+import type { Query } from './request.ts'
+
+/**
+ * An access request (AuthZEN Access Request and Approval): one call that waits for people. CONTRACT.md section 5.
+ *
+ * `pending → approved → executing → succeeded | failed | outcome-unknown`, and from `pending` or `approved` also `rejected`, `expired`, `cancelled`,
+ * `stale`. There is no way back from `executing`: whatever lost its outcome is `outcome-unknown` and never runs again by itself.
+ */
+export const statuses = ['pending', 'approved', 'executing', 'succeeded', 'failed', 'outcome-unknown', 'rejected', 'expired', 'cancelled', 'stale'] as const
+export type Status = (typeof statuses)[number]
+export const openStatuses = ['pending', 'approved', 'executing'] as const satisfies readonly Status[]
+export const isOpen = (status: Status): boolean => (openStatuses as readonly Status[]).includes(status)
+
+/** What the digest is taken over: everything an approver says yes to. What runs must hash to it. */
+export interface Bound {
+  readonly version: 1
+  readonly issuer: string
+  readonly subject: Principal
+  readonly actors: readonly Principal[]
+  /** Of the verified token, the claims that conditions of the policy read, and no other. */
+  readonly claims: Readonly<Record<string, unknown>>
+  readonly connection: string
+  readonly purpose: string | null
+  readonly query: Omit<Query, 'purpose'>
+  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly columns: readonly string[] | null; readonly via: readonly string[]; readonly statement: number }[]
+  /** Classified columns that come out: masked, or in clear where `mask` is null. */
+  readonly shown: readonly { readonly statement: number; readonly output: number; readonly resource: string; readonly column: string; readonly dataClass: string; readonly mask: MaskName | null }[]
+  /** Classified columns used in any other way, and how. */
+  readonly used: readonly { readonly statement: number; readonly resource: string; readonly column: string; readonly dataClass: string; readonly how: string }[]
+  readonly obligations: { readonly revealed: readonly string[]; readonly detect: readonly DetectorName[]; readonly limits: Limits }
+  /** Each `by` must reach its own quorum. `rule`: names of the rules that ask. */
+  readonly demands: readonly Demand[]
+  /** Rules that took part, by content: SHA-256 hex of their canonical JSON. */
+  readonly rules: readonly { readonly name: string; readonly content: string }[]
+  /** Over the definitions of the objects reached. */
+  readonly fingerprint: string
+  /** ISO 8601. */
+  readonly expiresAt: string
+}
+
+/** One person's word, with what their token proved when it was given. */
+export interface Verdict {
+  readonly decision: 'approve' | 'reject'
+  readonly issuer: string
+  readonly subject: string
+  readonly groups: readonly string[]
+  /** When the person signed in; at most 15 min before `at`. ISO 8601. */
+  readonly signedInAt: string
+  readonly at: string
+  readonly reason: string | null
+  readonly evaluation: Id<'eval'>
+}
+
+/** What became of it, as far as it came. `refusal`: why it failed, is stale, or was refused when decided again; without `inner`. */
+export interface Ending {
+  readonly at: string
+  readonly refusal: Omit<Refusal, 'inner'> | null
+  /** Rows of each statement, for whoever may not see the rows. */
+  readonly rowCounts: readonly number[]
+  /** The outcome's event; null where nothing ran. */
+  readonly outcome: Id<'evt'> | null
+}
+
+/** How telling people went, for one destination. */
+export interface Notice { readonly to: string; readonly at: string; readonly sent: boolean; readonly attempts: number; /** Where it can be updated: a Slack channel and message. */ readonly place?: { readonly channel: string; readonly message: string } }
+
+export interface AccessRequest {
+  readonly id: Id<'arq'>
+  readonly status: Status
+  /** SHA-256 hex over `canonicalJson(bound)`. */
+  readonly digest: string
+  /** SHA-256 hex of `bound` without rules, demands, obligations' limits, fingerprint and expiry: equal for a repeated call. */
+  readonly callKey: string
+  readonly bound: Bound
+  readonly createdAt: string
+  readonly evaluation: Id<'eval'>
+  readonly session: Id<'ses'> | null
+  /** Version of the policy that asked; recorded, not bound. */
+  readonly policy: string
+  readonly verdicts: readonly Verdict[]
+  readonly notices: readonly Notice[]
+  /** The evaluation that executes, and its intent; set by the one write that lets execution begin. */
+  readonly execution: { readonly evaluation: Id<'eval'>; readonly intent: Id<'evt'>; readonly at: string } | null
+  readonly ending: Ending | null
+  /** Counts the writes; a change is stored only over the revision it was made from. */
+  readonly revision: number
+}
+
+/** How long after its end a repeated call is answered by the request itself. */
+export const repeatMs = 15 * 60_000
+/** How long a result is kept for the requester. */
+export const resultMs = 24 * 3600_000
+/** A person's sign-in counts for deciding this long. */
+export const signInMs = 15 * 60_000
+
+/** A request as `GET /v1/requests/{id}` gives it: to its requester, and to those who may decide it. */
+export interface RequestView {
+  readonly id: Id<'arq'>
+  readonly status: Status
+  readonly digest: string
+  /** Groups and `user:` subjects of all demands together, sorted; `quorum` is the largest. `demands` has each with what it still lacks. */
+  readonly approvers: readonly string[]
+  readonly quorum: number
+  readonly demands: readonly { readonly by: readonly string[]; readonly quorum: number; readonly rule: string; readonly missing: number }[]
+  readonly createdAt: string
+  readonly expiresAt: string
+  /** The approver's page. */
+  readonly url: string
+  readonly connection: string
+  readonly purpose: string | null
+  readonly subject: string
+  readonly actors: readonly string[]
+  readonly issuer: string
+  readonly batch: boolean
+  readonly isolation: string
+  readonly statements: readonly { readonly sql: string; readonly params: readonly unknown[] }[]
+  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly columns: readonly string[] | null }[]
+  readonly classified: readonly { readonly column: string; readonly class: string; /** `masked (email)`, `in clear`, or how it is used. */ readonly use: string }[]
+  readonly rules: readonly string[]
+  readonly policy: string
+  readonly decisions: readonly { readonly subject: string; readonly decision: 'approve' | 'reject'; readonly at: string; readonly reason: string | null }[]
+  readonly notices: readonly { readonly to: string; readonly sent: boolean; readonly attempts: number; readonly at: string }[]
+  readonly ending: { readonly at: string; readonly reason: string | null; readonly detail: string | null; readonly rowCounts: readonly number[]; readonly outcome: string | null } | null
+  /** Whether the caller asked it, and whether the caller's word would count now. */
+  readonly mine: boolean
+  readonly mayDecide: boolean
+  /** The target's own guess of rows for each statement, EXPLAIN without execution; only for those who may decide; null where it has none. */
+  readonly estimate?: readonly ({ readonly rows: number; readonly cost: number } | null)[]
+}
