@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Effects, Limits } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
-import { guardQuery } from './guard.ts'
-import { holdStatement, pinStatement } from './pins.ts'
+import { holdStatement, pinStatement, raised, type Check, type Pins } from './pins.ts'
 import type { PlannedStatement, PostgresPlan } from './plan.ts'
 import type { Sql } from './transport.ts'
 
@@ -26,29 +25,49 @@ export interface Job {
 }
 export const newNonce = () => randomUUID()
 
-export const pinsOf = ({ connection, limits, deadline, nonce, plan }: Job): Sql =>
-  pinStatement({ searchPath: connection.searchPath ?? ['public'], limits, deadline, readOnly: plan.readOnly, nonce })
+const pinned = ({ connection, limits, deadline, nonce, plan }: Job): Pins => ({ searchPath: connection.searchPath ?? ['public'], limits, deadline, readOnly: plan.readOnly, nonce })
+export const pinsOf = (job: Job): Sql => pinStatement(pinned(job))
+
+/**
+ * Pins, hold and comparison in one statement, first in a transaction at read committed; `held: false` leaves the hold out. After it the settings
+ * hold, and what the statements name is what was decided on and stays so until the transaction ends; else it is an error of ours. Why one statement can do both:
+ *
+ * 1. A relation named in FROM is locked when the text is analysed, what a view reads when it is rewritten (both in Parse), partitions and children when it
+ *    is planned (in Bind). Bind drops the snapshot it planned with, and the portal takes a new one when it starts. At read committed that is a new
+ *    look at the database, so the comparison reads the catalog as it was after every lock was had. Above read committed it would be the snapshot of
+ *    the transaction, taken before the locks: there the comparison must be made elsewhere (write.ts).
+ * 2. Locks come from the text, not from what of it is reached. So the planner must not drop the hold: neither arm of the CASE is a constant, an
+ *    EXISTS with a LIMIT is not simplified unless that is more than 0, and `LIMIT 0` prunes no partition. A test reads pg_locks.
+ * 3. A CASE evaluates its arms in order, and sub-selects only when they are reached: late before stale before the settings. What is computed ahead is
+ *    constants, and each error of ours holds the clock. The nonce tells the two apart.
+ * 4. The settings count from the next statement, which is the caller's. This one runs under those the role has, so each of its names is qualified, and
+ *    a wait for a lock in it ends with our own patience (the endpoint cancels what nobody waits for), not by `lock_timeout`; the deadline is looked at after it.
+ */
+export const readyOf = (job: Job, { held = true } = {}): Sql => pinStatement(pinned(job), checkOf(job, held))
+
+function checkOf(job: Job, held: boolean): Check {
+  const { plan: { guard }, effects: { accesses } } = job
+  if (!held) return { guard, hold: null }
+  const known = checks.get(accesses)
+  if (known?.guard === guard) return known
+  const check = { guard, hold: holdOf(job)?.text ?? null }
+  checks.set(accesses, check)
+  return check
+}
+/** By the list of accesses, which a statement's facts, made from one reading of one catalog, share between calls, as they share the guard. */
+const checks = new WeakMap<Effects['accesses'], Check>()
 
 /** The objects the plan was made for against those that are there, after they are held: an error of ours when they differ, before the statement. */
 export function guardOf({ plan, nonce }: Job): Sql {
-  const { sql, params, expected } = guardQuery(plan)
-  return { text: comparing(sql, params.length), values: [...params, expected, `sluice:stale:${nonce}`] }
+  const { sql, params, expected } = plan.guard
+  return { text: `SELECT CASE WHEN (${sql}) OPERATOR(pg_catalog.=) $${params.length + 1}::pg_catalog.text THEN 0 ELSE ${raised(params.length + 2)} END`, values: [...params, expected, `sluice:stale:${nonce}`] }
 }
-// The clock keeps the planner from computing the cast, which fails, in the branch that is not taken.
-const comparing = (sql: string, count: number): string =>
-  `SELECT CASE WHEN g.fingerprint OPERATOR(pg_catalog.=) $${count + 1}::pg_catalog.text THEN 0 ELSE pg_catalog.concat(pg_catalog.clock_timestamp(), $${count + 2}::pg_catalog.text)::pg_catalog.int4 END FROM (${sql}) AS g(fingerprint)`
 
 /** What the statements name themselves; what they reach through a view or a parent is held with it. The server's own catalog is not held. */
 export function holdOf({ plan, effects }: Job): Sql | null {
-  const known = holds.get(effects.accesses)
-  if (known !== undefined) return known
   const named = new Set(effects.accesses.filter(({ via, system }) => via.length === 0 && !system).map(({ resource }) => resource))
-  const hold = holdStatement(plan.relations.filter(({ schema, name }) => named.has(`${schema}.${name}`)))
-  holds.set(effects.accesses, hold)
-  return hold
+  return holdStatement(plan.relations.filter(({ schema, name }) => named.has(`${schema}.${name}`)))
 }
-/** By the list of accesses, which a statement's facts, made from one reading of one catalog, share between calls. */
-const holds = new WeakMap<Effects['accesses'], Sql | null>()
 
 export const wrapPrefix = 'SELECT * FROM ('
 /**

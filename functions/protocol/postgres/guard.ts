@@ -2,19 +2,24 @@ import { createHash } from 'node:crypto'
 import { bindText } from './bind.ts'
 import type { Catalog } from './catalog.ts'
 import { isSystem, type Findings } from './effects.ts'
-import type { PostgresPlan } from './plan.ts'
 import { guardText } from './snapshot.ts'
 
 /**
  * What a plan's meaning rests on: the objects it reaches, and the names it looked up, so that an object which newly shadows one is noticed too. Inside
- * the transaction, after locking `plan.relations`, `guardQuery` must give `expected`; anything else is a stale catalog and nothing may run.
+ * the transaction, after locking `plan.relations`, `sql` must give `expected`; anything else is a stale catalog and nothing may run.
  */
 export interface Reach {
   readonly relations: readonly number[]; readonly schemas: readonly string[]
   readonly names: { readonly relations: readonly string[]; readonly functions: readonly string[]; readonly operators: readonly string[]; readonly types: readonly string[] }
   readonly functions: readonly number[]; readonly types: readonly number[]
 }
-export interface Guard { readonly sql: string; /** Array literals, in the order of `$1`… */ readonly params: readonly string[]; readonly expected: string }
+export interface Guard {
+  /** One row, one column `fingerprint`, to be compared with `expected` as text. Reads pg_catalog only, so any role may run it; locks nothing; means the same under any path. */
+  readonly sql: string
+  /** Array literals, in the order of `$1`… */
+  readonly params: readonly string[]
+  readonly expected: string
+}
 
 const sorted = <T extends string | number>(items: Iterable<T>): T[] => [...new Set(items)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
 
@@ -62,7 +67,10 @@ export function makeGuard(reach: Reach, lines: readonly string[]): Guard {
     relations: part(reach.relations), schemas: part(reach.schemas), relationNames: part(names.relations), functionNames: part(names.functions), operatorNames: part(names.operators),
     typeNames: part(names.types), functions: part(reach.functions), types: part(reach.types),
   })
-  return { sql, params: values, expected: createHash('md5').update(lines.join(';')).digest('hex') }
+  return { sql: qualified(sql), params: values, expected: createHash('md5').update(lines.join(';')).digest('hex') }
 }
-/** One row, one column `fingerprint`, to be compared with `expected` as text. Reads pg_catalog only, so any role may run it; locks nothing. */
-export const guardQuery = (plan: PostgresPlan): Guard => plan.guard
+/**
+ * The guard may run before the path is pinned, when an operator or a type of somebody's own could stand before the server's: `=` that is always true would
+ * end all guarding. snapshot.ts spells its parts as one reads them, and here each operator and type gets its schema. A test holds the result against the parser.
+ */
+const qualified = (sql: string): string => sql.replace(/ (=|<>|>|\|\|) /g, ' OPERATOR(pg_catalog.$1) ').replace(/::(?=(?:text|oid|int4)\b)/g, '::pg_catalog.')

@@ -1,5 +1,6 @@
 import type { Limits } from '../../../schema/effects.ts'
 import { bindText } from './bind.ts'
+import type { Guard } from './guard.ts'
 import type { Sql } from './transport.ts'
 
 /**
@@ -31,19 +32,37 @@ export interface Pins {
   readonly nonce: string
 }
 
+/** What must hold before the settings do: see frame.ts for what the two are to each other. One object for one text, so that the text is made once. */
+export interface Check { readonly guard: Guard; /** A query of no row, or null when there is nothing to hold. */ readonly hold: string | null }
+
 /**
  * `pg_catalog` first, so that nobody's object shadows what the analysis took for the server's own; the temporary schema last and named, because
- * unnamed it would be searched first. An error when the deadline is past by the target's own clock; else how many settings were set, which is all of
- * them or an error: one column, because each one comes back with a description that costs more than its value. Every name in the text is qualified: it runs before the path is pinned.
+ * unnamed it would be searched first. An error when the deadline is past by the target's own clock, or when `check` fails; else how many settings were set,
+ * which is all of them or an error: one column, because each one comes back with a description that costs more than its value. Every name in the
+ * text is qualified, operators and types too: it runs before the path is pinned, under whatever path the role or the pool left.
  */
-export function pinStatement({ searchPath, limits, deadline, readOnly, nonce }: Pins): Sql {
+export function pinStatement({ searchPath, limits, deadline, readOnly, nonce }: Pins, check: Check | null = null): Sql {
   const [names, settings] = settingsOf(searchPath, limits.timeoutMs, readOnly)
-  return { text: pinText, values: [String((deadline + clockSkewMs) / 1000), `sluice:late:${nonce}`, names, settings] }
+  const own = [String((deadline + clockSkewMs) / 1000), `sluice:late:${nonce}`, names, settings]
+  return check === null ? { text: pinText, values: own } : { text: checkText(check), values: [...check.guard.params, ...own, check.guard.expected, `sluice:stale:${nonce}`] }
 }
-// The clock is in the cast so that the planner cannot compute it ahead, in the branch that is not taken.
-const pinText = `SELECT CASE WHEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) pg_catalog.to_timestamp($1::pg_catalog.float8)
-  THEN pg_catalog.concat(pg_catalog.clock_timestamp(), $2::pg_catalog.text)::pg_catalog.int4 ELSE pg_catalog.count(pg_catalog.set_config(s.name, s.setting, true))::pg_catalog.int4 END AS pinned
-  FROM ROWS FROM (pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::pg_catalog.text[])) AS s(name, setting)`
+/** A word of ours as an error. The clock is in the cast so that the planner cannot compute it ahead, in the branch that is not taken. */
+export const raised = (parameter: number): string => `pg_catalog.concat(pg_catalog.clock_timestamp(), $${parameter}::pg_catalog.text)::pg_catalog.int4`
+const pinning = (after: number, checked: (pins: string) => string): string =>
+  `SELECT CASE WHEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) pg_catalog.to_timestamp($${after + 1}::pg_catalog.float8) THEN ${raised(after + 2)} ${checked(
+    `(SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.setting, true))::pg_catalog.int4 FROM ROWS FROM (pg_catalog.unnest($${after + 3}::pg_catalog.text[]), pg_catalog.unnest($${after + 4}::pg_catalog.text[])) AS s(name, setting))`)} END AS pinned`
+const pinText = pinning(0, (pins) => `ELSE ${pins}`)
+
+const texts = new WeakMap<Check, string>()
+function checkText(check: Check): string {
+  const known = texts.get(check)
+  if (known !== undefined) return known
+  const { hold, guard: { sql, params: { length } } } = check
+  const made = pinning(length, (pins) =>
+    `WHEN (${sql}) OPERATOR(pg_catalog.=) $${length + 5}::pg_catalog.text${hold === null ? '' : ` AND NOT EXISTS (${hold})`} THEN ${pins} ELSE ${raised(length + 6)}`)
+  texts.set(check, made)
+  return made
+}
 
 /** Names and values as array literals. They depend on the connection and the kind of plan alone, so they are written once. Bounded: when full it starts anew. */
 function settingsOf(searchPath: readonly string[], timeoutMs: number, readOnly: boolean): readonly [names: string, settings: string] {

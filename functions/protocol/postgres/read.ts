@@ -1,5 +1,5 @@
 import { bindText } from './bind.ts'
-import { cappedText, guardOf, holdOf, pinsOf, ownError, type Job } from './frame.ts'
+import { cappedText, ownError, readyOf, type Job } from './frame.ts'
 import { costed, costIn, costing, tooCostly } from './cost.ts'
 import { serverError } from './diagnose.ts'
 import { confirmed, failed, maybeStale, outcomeOf, stale, tooLarge, type Clear, type Ran } from './outcome.ts'
@@ -11,14 +11,13 @@ export const graceMs = 2000
 const maxPlanBytes = 8 * 1024 * 1024
 
 /**
- * A read: one HTTP request, one read-only transaction at read committed. In this order: settings pinned and the deadline judged by the target's
- * clock; what the statements name held; what is held compared with what was decided on; only then the statements. An error in one of them stops
- * all that follow. Each of them takes its own snapshot, so the comparison sees what was true once the hold was had.
+ * A read: one HTTP request, one read-only transaction at read committed. First one statement that judges the deadline by the target's clock, holds
+ * what the statements name, compares it with what was decided on, and pins the settings (frame.ts); only then the statements. An error in
+ * one of them stops all that follow.
  */
 export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> {
   const capped = job.plan.statements.map((statement) => cappedText(statement, job.maxRows))
-  const hold = holdOf(job)
-  const before: Sql[] = [pinsOf(job), ...(hold ? [hold] : []), guardOf(job)]
+  const before: readonly Sql[] = [readyOf(job)]
   const statements = [...before, ...job.plan.statements.map((statement, index) => ({ text: capped[index]?.text ?? '', values: statement.params.map(bindText) }))]
   const costs = job.limits.cost === undefined ? [] : job.plan.statements.flatMap((statement, index) => costed(statement) ? [{ text: `${costing}${capped[index]?.text ?? ''}`, values: statement.params.map(bindText) }] : [])
   let prefix = ''
@@ -48,7 +47,7 @@ export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> 
 /** Asks the guard alone: after an error about names, whether it is ours (an object went after classify) or the caller's. */
 export async function changedSince(job: Job, bounds: Omit<Parameters<typeof postBatch>[0], 'statements'>): Promise<boolean> {
   try {
-    await postBatch({ ...bounds, statements: [pinsOf({ ...job, plan: { ...job.plan, readOnly: true } }), guardOf(job)] })
+    await postBatch({ ...bounds, statements: [readyOf({ ...job, plan: { ...job.plan, readOnly: true } }, { held: false })] })
     return false
   } catch (error) {
     return ownError(serverError(error)?.text ?? '', job.nonce) === 'stale'

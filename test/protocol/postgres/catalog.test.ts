@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import pg from 'pg'
-import { guardQuery } from '../../../functions/protocol/postgres/guard.ts'
 import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts'
 import { analysisOf } from './target.ts'
 
@@ -19,7 +18,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   afterAll(() => server.stop())
 
   async function holds(sql: string, as: { query: (text: string, params: unknown[]) => Promise<{ rows: unknown[] }> }): Promise<boolean> {
-    const { sql: text, params, expected } = guardQuery((await a.plan(sql)).plan)
+    const { sql: text, params, expected } = (await a.plan(sql)).plan.guard
     const { rows } = await as.query(text, [...params])
     return (rows as { fingerprint: string }[])[0]?.fingerprint === expected
   }
@@ -61,7 +60,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     try {
       fresh()
       expect(await holds(sql, database)).toBe(true)
-      const { sql: text, params, expected } = guardQuery((await a.plan(sql)).plan)
+      const { sql: text, params, expected } = (await a.plan(sql)).plan.guard
       await database.query(`SET LOCAL search_path = public; ${change}`)   // the catalog's own query pinned it to nothing until the transaction ends
       expect((await database.query(text, [...params])).rows[0].fingerprint).not.toBe(expected)
     } finally { await database.query('ROLLBACK') }
