@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { neon } from '@neondatabase/serverless'
+import { neon, neonConfig } from '@neondatabase/serverless'
 import { Hono } from 'hono'
 import { createApp } from '../functions/app.ts'
 import { signedDynamo } from '../functions/aws/signed.ts'
@@ -31,6 +31,13 @@ function listener(): RequestListener {
       const sql = neon(place.secrets['shop-read'] ?? '', { disableWarningInBrowsers: true })
       const orders = { sluice: { url: `${place.neon}/sql`, maxBytes: 1 << 24, timeoutMs: 10_000, cut: false, bytes: 0 } }
       return bare(async ({ sql: text, params }) => sql.query(text, params ?? [], { fullResults: true, fetchOptions: { ...orders, sluice: { ...orders.sluice } } }))
+    }
+    case 'bare-installed': {
+      // The driver exactly as it is installed: its own use of fetch. Only the address is ours.
+      neonConfig.fetchFunction = undefined
+      neonConfig.fetchEndpoint = () => `${place.neon}/sql`
+      const sql = neon(place.secrets['shop-read'] ?? '', { disableWarningInBrowsers: true })
+      return bare(async ({ sql: text, params }) => sql.query(text, params ?? [], { fullResults: true }))
     }
     case 'gate': return getRequestListener(createApp(openPorts(place)).fetch)
     case 'gate-no-audit': return getRequestListener(createApp({ ...openPorts(place), ledger: { ...openPorts(place).ledger, append: async () => 'stored' } }).fetch)
