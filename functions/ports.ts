@@ -22,6 +22,8 @@ export interface Ports {
   readonly engines: Readonly<Record<'postgres', Protocol>>
   /** null: an assembly that cannot ask people; what needs them is refused. */
   readonly approvals: Approvals | null
+  /** null: an assembly without WebSockets. */
+  readonly sockets: Sockets | null
   /** What the operator must see: origin disagreements, unsettled intents, refused policy loads. Never throws, never waits. */
   readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
   /** Facts of this assembly that callers may see. */
@@ -160,6 +162,49 @@ export interface Post {
   readonly slack: ((message: { readonly channel: string; readonly text: string; readonly blocks: readonly object[]; readonly place?: { readonly channel: string; readonly message: string } }) => Promise<{ readonly channel: string; readonly message: string }>) | null
   /** Plain text and HTML of one mail. null: no mail here. */
   readonly mail: ((mail: { readonly to: string; readonly subject: string; readonly text: string; readonly html: string }) => Promise<void>) | null
+}
+
+// ---- sockets ---------------------------------------------------------------------------------------------------------
+
+/** One open WebSocket: whose it is, as proven when it was opened. It never changes hands. */
+export interface Socket {
+  /** The transport's; never given twice, but it may be guessed. */
+  readonly id: string
+  readonly issuer: string
+  readonly subject: string
+  readonly actors: readonly string[]
+  readonly session: Id<'ses'>
+  /** Epoch ms: when the token ends, or the longest a socket may live. */
+  readonly expiresAt: number
+  /** The token, sealed to this connection (functions/socket/token.ts): each frame is authenticated anew, as a call over HTTP is. */
+  readonly sealed: string
+}
+/** Open connections, and the way to reach them. What is lost here costs a reconnect and nothing else. Throws Fault store-unavailable. */
+export interface Sockets {
+  /** Durable when it returns. */
+  put(socket: Socket): Promise<void>
+  /** Strongly consistent. null: none, or past its end. */
+  get(id: string): Promise<Socket | null>
+  /** Nothing happens where there is none. */
+  remove(id: string): Promise<void>
+  /** One page of all there are, in no order, also those past their end. */
+  all(after: string | null): Promise<{ readonly sockets: readonly Socket[]; readonly next: string | null }>
+  /**
+   * Counts a frame and takes a place for it until `until` (epoch ms; a process that dies frees it so), both atomic whatever number of processes serve this
+   * connection. `crowded`: over `perSecond` (`frames` says how many came in this second) or `inFlight`; no place was taken. `gone`: no such connection.
+   */
+  enter(id: string, frame: string, limits: { readonly perSecond: number; readonly inFlight: number; readonly until: number }): Promise<
+    { readonly state: 'gone' } | { readonly state: 'entered' | 'crowded'; readonly socket: Socket; readonly frames: number }>
+  /** Gives the place back. false: the connection is gone, and nothing is to be sent to it. */
+  leave(id: string, frame: string): Promise<boolean>
+  /** This connection wants to hear what becomes of the request; kept until `until` (epoch ms). false: as many as may do so already (16). */
+  follow(request: Id<'arq'>, id: string, until: number): Promise<boolean>
+  /** Connections that follow, also those that are gone. */
+  followers(request: Id<'arq'>): Promise<readonly string[]>
+  /** One text frame, at most 128 KB. `gone`: nobody is there any more. Handed over when it returns, which is not to say read. */
+  push(id: string, text: string): Promise<'sent' | 'gone'>
+  /** Success also where it is closed already. */
+  close(id: string): Promise<void>
 }
 
 // ---- idempotency, quotas, secrets ----------------------------------------------------------------------------------

@@ -23,5 +23,5 @@ export function createLocalPorts({ dynamo, neon, secrets, self, alarm }: LocalPa
   const stores: Stores & Pick<ReturnType<typeof createStores>, 'createTables' | 'close'> = createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials })
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
-  return { ...stores, secrets, fetchJson, engines: { postgres }, approvals: null, alarm, self }
+  return { ...stores, secrets, fetchJson, engines: { postgres }, approvals: null, sockets: null, alarm, self }
 }
