@@ -63,6 +63,13 @@ export function isTrusted(fn: { readonly extension: string | null; readonly vola
   return fn.language === 'c' || fn.language === 'internal' || (fn.language === 'sql' && fn.volatility === 'i')
 }
 
+/** Compiled functions of those extensions where they serve a type or an index: many do not bother to say that they are stable. */
+export const isTrustedSupport = (fn: { readonly extension: string | null; readonly language: string }): boolean =>
+  fn.extension !== null && trusted.has(fn.extension) && (fn.language === 'c' || fn.language === 'internal')
+
+/** What row security may ask beside `introspection`: who is there and what was set, which decides which rows come and does not come out itself. */
+export const rowSecurityNames: ReadonlySet<string> = new Set(['current_setting', 'row_security_active', 'getpgusername'])
+
 /** Settings `show` may tell: those the gate pins or a client needs to read values. */
 export const shownSettings: ReadonlySet<string> = new Set(['timezone', 'datestyle', 'intervalstyle', 'client_encoding', 'standard_conforming_strings', 'integer_datetimes',
   'transaction_isolation', 'transaction_read_only', 'search_path', 'statement_timeout', 'bytea_output', 'extra_float_digits'])

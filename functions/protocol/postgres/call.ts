@@ -14,13 +14,14 @@ export function apply(found: Findings, frame: Frame, names: readonly string[], a
 
 /** A function of the target's own: a `call`, and what it gives back may hold any class, unless `classify` says otherwise for its column. */
 export function useFunction(found: Findings, fn: CatalogFunction, frame: Frame, span: Span | null): number {
-  makeType(found, frame, fn.returns, span)
+  for (const type of [...fn.takes, fn.returns]) makeType(found, frame, type, span)
   if (isTrusted(fn)) return fn.returns
   found.call(fn, frame, span)
   const columns = fn.outs.length > 0 ? fn.outs.map((out) => out.name) : [fn.name]
   const classes = new Set(columns.flatMap((column) => {
     const vouched = found.classes.returned(`${fn.schema}.${fn.name}.${column}`)
-    return vouched === undefined ? found.classes.all : vouched === 'none' ? [] : [vouched]
+    // In row security it decides which rows come, as the table's owner would have it, and is not seen: a class only where `classify` names one.
+    return vouched === undefined ? (frame.policy ? [] : found.classes.all) : vouched === 'none' ? [] : [vouched]
   }))
   found.use([...classes].map((dataClass) => ({ dataClass, resource: `${fn.schema}.${fn.name}`, column: '*' })), `in what ${fn.name}() may return`, span)
   return fn.returns

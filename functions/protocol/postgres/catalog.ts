@@ -13,6 +13,8 @@ export interface Catalog {
   readonly types: ReadonlyMap<number, CatalogType>
   readonly operators: readonly CatalogOperator[]
   readonly casts: readonly Cast[]
+  /** Functions of the target's own that built-in types alone may call: casts between two of them, default operator classes for one. */
+  readonly ambient: readonly number[]
   readonly schemas: ReadonlyMap<string, SchemaEntry>
   /** Every name in pg_catalog, judged or not: what an unqualified name means before any schema of the path is looked at. */
   readonly builtinFunctions: ReadonlySet<string>
@@ -40,9 +42,10 @@ export interface Relation {
   readonly columns: readonly Column[]
   /** Rules other than the one that makes a view. */
   readonly rules: number
-  /** Functions that row security calls, and columns of other relations that it reads. */
-  readonly policyFunctions: readonly number[]
-  readonly policyReads: readonly { readonly relation: number; readonly column: number }[]
+  /** Row security, where it is on: what it says of rows, with every name in it qualified except those of pg_catalog. */
+  readonly policies: readonly Policy[]
+  /** Functions of the target's own that its indexes' and partition keys' operator classes call. */
+  readonly supports: readonly number[]
   /** A view that reads with the rights of whoever asks, not of its owner. */
   readonly invoker: boolean
   /** Attribute numbers whose values decide in which partition a row lies; 0 stands for an expression. */
@@ -66,6 +69,8 @@ export interface Column {
   /** As `format_type` prints it; empty for system relations. */
   readonly typeName: string
 }
+/** `command`: pg_policy.polcmd, which is r select, a insert, w update, d delete, * all. `clauses`: USING and WITH CHECK, those that are there. */
+export interface Policy { readonly command: string; readonly clauses: readonly string[] }
 export interface Trigger { readonly function: number; /** pg_trigger.tgtype bits: 2 before, 4 insert, 8 delete, 16 update, 32 truncate. */ readonly type: number }
 export interface Constraint {
   readonly type: string; readonly name: string; readonly columns: readonly number[]
@@ -78,17 +83,22 @@ export interface CatalogFunction {
   readonly set: boolean; readonly returns: number; readonly volatility: string; readonly language: string; readonly extension: string | null
   /** Columns it returns by OUT or TABLE parameters; empty when it has none. */
   readonly outs: readonly { readonly name: string; readonly type: number }[]
+  /** Types of the target's own among its arguments: a literal given to it is read by their input functions. */
+  readonly takes: readonly number[]
   readonly version: string
 }
-export interface CatalogOperator { readonly oid: number; readonly schema: string; readonly name: string; readonly function: number; readonly version: string }
+/** `twins`: functions of its commutator and negator. One of pg_catalog is here only when it has such twins. */
+export interface CatalogOperator { readonly oid: number; readonly schema: string; readonly name: string; readonly function: number; readonly twins: readonly number[]; readonly version: string }
 export interface Cast { readonly source: number; readonly target: number; readonly function: number }
 export interface CatalogType {
   readonly oid: number; readonly schema: string; readonly name: string
   /** b base, c composite, d domain, e enum, m multirange, p pseudo, r range. */
   readonly kind: string
   readonly relation: number; readonly base: number; readonly element: number; readonly subtype: number
-  /** Functions that making a value of it runs: a domain's checks, a range's canonical and difference functions. */
+  /** Functions that whatever touches a value of it may run: in and out, subscripts, those of its operator classes, a range's canonical and difference functions. */
   readonly functions: readonly number[]
+  /** Functions that only making a value of it runs: a domain's checks. */
+  readonly checks: readonly number[]
   readonly version: string
 }
 
@@ -116,13 +126,13 @@ function outsOf(modes: unknown, names: unknown, types: unknown): CatalogFunction
 const readColumn = ([attnum, name, type, notNull, generated, identity, from, typeName]: Cells): Column => ({
   attnum: num(attnum), name: str(name), type: num(type), notNull: notNull === true, generated: str(generated).trim(), identity: str(identity).trim(), from: nums(from), typeName: str(typeName),
 })
-const readFunction = ([oid, schema, name, args, defaults, variadic, kind, set, returns, volatility, language, extension, modes, names, types, version]: Cells): CatalogFunction => ({
+const readFunction = ([oid, schema, name, args, defaults, variadic, kind, set, returns, volatility, language, extension, modes, names, types, version, takes]: Cells): CatalogFunction => ({
   oid: num(oid), schema: str(schema), name: str(name), args: num(args), defaults: num(defaults), variadic: variadic === true, kind: str(kind), set: set === true, returns: num(returns),
-  volatility: str(volatility), language: str(language), extension: typeof extension === 'string' ? extension : null, outs: outsOf(modes, names, types), version: str(version),
+  volatility: str(volatility), language: str(language), extension: typeof extension === 'string' ? extension : null, outs: outsOf(modes, names, types), takes: nums(takes), version: str(version),
 })
-const readType = ([oid, schema, name, kind, relation, base, element, functions, subtype, version]: Cells): CatalogType => ({
+const readType = ([oid, schema, name, kind, relation, base, element, checks, subtype, functions, version]: Cells): CatalogType => ({
   oid: num(oid), schema: str(schema), name: str(name), kind: str(kind), relation: num(relation), base: num(base), element: num(element), subtype: num(subtype),
-  functions: flat(functions).filter((f) => f !== 0), version: str(version),
+  functions: flat(functions).filter((f) => f >= 16384), checks: flat(checks).filter((f) => f !== 0), version: str(version),
 })
 const readConstraint = ([relation, type, columns, references, referenced, onDelete, onUpdate, name]: Cells): Constraint => ({
   type: str(type), name: str(name), columns: nums(columns), references: num(references), referenced: nums(referenced), onDelete: str(onDelete), onUpdate: str(onUpdate), relation: num(relation),
@@ -152,7 +162,7 @@ export function readCatalog(rows: readonly Readonly<Record<string, unknown>>[]):
   if (!server || server[1] !== 'UTF8') throw new Error('the target must be a PostgreSQL server with encoding UTF8')
   const [builtin] = of('builtin')
   const functions = of('function').map(readFunction)
-  const operators = of('operator').map(([oid, schema, name, fn, version]): CatalogOperator => ({ oid: num(oid), schema: str(schema), name: str(name), function: num(fn), version: str(version) }))
+  const operators = of('operator').map(([oid, schema, name, fn, version, twins]): CatalogOperator => ({ oid: num(oid), schema: str(schema), name: str(name), function: num(fn), twins: nums(twins), version: str(version) }))
   const types = of('type').map(readType)
   const relations = readRelations(of)
   const schemas = new Map<string, SchemaEntry>()
@@ -170,7 +180,7 @@ export function readCatalog(rows: readonly Readonly<Record<string, unknown>>[]):
   return {
     fingerprint: hash.digest('hex'), version: Number(server[0]), schemas, operators, builtinFunctions: strings(builtin?.[0]), builtinTypes: new Map(Object.entries(builtin?.[1] ?? {}).map(([name, oid]) => [name, num(oid)])),
     relations: new Map(relations.map((r) => [r.oid, r])), functions: new Map(functions.map((f) => [f.oid, f])), types: new Map(types.map((t) => [t.oid, t])),
-    casts: of('cast').map(([source, target, fn]) => ({ source: num(source), target: num(target), function: num(fn) })),
+    casts: of('cast').map(([source, target, fn]) => ({ source: num(source), target: num(target), function: num(fn) })), ambient: of('ambient').map(([fn]) => num(fn)),
   }
 }
 
@@ -182,12 +192,12 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
   const constraints = group(all, (k) => k.relation)
   const referencing = group(all, (k) => k.references)
   const indexes = group(of('index').map(([relation, key, columns]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)] })), (i) => i.relation)
-  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, policyReads, invoker, partitionedBy]): Relation => {
+  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, supports, invoker, partitionedBy]): Relation => {
     const oid = num(id)
     return {
       oid, schema: str(schema), name: str(name), kind: str(kind), partition: partition === true, rowType: num(rowType), rowSecurity: rowSecurity === true, print: str(print),
-      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), policyFunctions: flat(policies), invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [],
-      policyReads: list(policyReads).map(([other, column]) => ({ relation: num(other), column: num(column) })),
+      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), supports: nums(supports), invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [],
+      policies: list(policies).map(([command, ...clauses]) => ({ command: str(command), clauses: clauses.filter((c): c is string => typeof c === 'string') })),
       children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],
       answering: [...(constraints.get(oid) ?? []).map((k) => k.columns), ...(referencing.get(oid) ?? []).map((k) => k.referenced), ...(indexes.get(oid) ?? []).map((i) => i.columns)],

@@ -5,8 +5,9 @@ import { consequences } from './consequence.ts'
 import { isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
-import { makeType } from './names.ts'
-import { columnsOf, descend, lookup, placed, rowSecurity } from './relation.ts'
+import { makeType, support } from './names.ts'
+import { columnsOf, descend, lookup, placed } from './relation.ts'
+import { rowSecurity } from './security.ts'
 import { tagsOf, type Col, type Item, type Scope } from './scope.ts'
 import { targetList } from './select.ts'
 import { withClause } from './with.ts'
@@ -36,8 +37,11 @@ export function writeTarget(a: Analysis, node: RangeVar | undefined, events: rea
   if (refused) throw refused
   found.readOnly = false
   found.reach(relation, true)
-  rowSecurity(found, relation, frame, span)
-  if (events.some((event) => event !== 'insert')) placed(found, relation, span)
+  rowSecurity(a, relation, frame, span, 'rawd*')
+  if (events.some((event) => event !== 'insert')) {
+    placed(found, relation, span)
+    for (const fn of relation.supports) support(found, frame, fn, span)
+  }
   // a write alone reads nothing; the first column it mentions makes it a read as well
   const handle: Handle = { read: (column) => { for (const one of [found.access('select', relation.schema, relation.name, frame, span, true), ...node.inh ? descend(found, relation, frame, span, 'select') : []]) one.read(column) } }
   if (node.inh === true) for (const event of events) descend(found, relation, frame, span, event)
@@ -53,7 +57,7 @@ export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly C
   const target = writeTarget(a, node.relation, conflict ? ['insert', 'update'] : ['insert'], level)
   const named = (node.cols ?? []).map((col) => setName(a, col, target, level))
   const brought = new Map<string, Texts>()
-  const columns = node.cols ? named : target.relation.columns
+  const columns = node.cols ? named : node.selectStmt ? whole(a, target, level) : target.relation.columns
   consequences(a.found, target.relation, 'insert', columns, level.frame, target.span)
   if (node.selectStmt) {
     const given = a.subquery(a, node.selectStmt, { ...level, items: [] })
@@ -67,6 +71,11 @@ export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly C
   }
   if (node.onConflictClause) onConflict(a, node.onConflictClause, target, brought, level)
   return returning(a, node.returningClause, target, [target.item], level)
+}
+/** Without a list of names, every column is set. */
+export function whole(a: Analysis, { relation, span }: Target, scope: Scope): readonly Column[] {
+  for (const column of relation.columns) makeType(a.found, scope.frame, column.type, span)
+  return relation.columns
 }
 /** The values VALUES writes into one column, where the source is VALUES. */
 function cellsOf(source: Node, i: number): readonly Node[] | null {

@@ -8,7 +8,9 @@ import type { Plan } from '../protocol.ts'
 import { majors, readCatalog, type Catalog } from './catalog.ts'
 import { createClasses, type Classes } from './classes.ts'
 import { Findings, Refused, type Frame } from './effects.ts'
+import type { ParsedPolicy } from './expression.ts'
 import { joinReach, linesOf, makeGuard, reachOf, type Guard, type Reach } from './guard.ts'
+import { support } from './names.ts'
 import { parse, type Parsed } from './parse.ts'
 import type { Output, PlannedStatement, PostgresPlan, Reached } from './plan.ts'
 import type { Scope } from './scope.ts'
@@ -40,6 +42,7 @@ interface Known {
   readonly catalog: Catalog
   readonly classes: Classes
   readonly views: ReadonlyMap<number, Parsed | null>
+  readonly policies: ReadonlyMap<number, readonly ParsedPolicy[]>
   readonly readAt: number
   readonly facts: Map<string, Facts>
   /** What statements that reach the same objects by the same names share, by `JSON.stringify` of the reach: it depends on the catalog and on nothing else. */
@@ -70,12 +73,14 @@ export function createClassifier({ read, now }: Reader): Classifier {
     const rows = await read(connection, snapshotQuery, [])
     const catalog = understood(rows)
     const views = new Map<number, Parsed | null>()
+    const policies = new Map<number, readonly ParsedPolicy[]>()
+    const understand = async (text: string) => { const parsed = await parse(text); return parsed.ok ? parsed.value : null }
     for (const relation of catalog.relations.values()) {
-      if (relation.definition === null) continue
-      const parsed = await parse(relation.definition)
-      views.set(relation.oid, parsed.ok ? parsed.value : null)
+      if (relation.definition !== null) views.set(relation.oid, await understand(relation.definition))
+      if (relation.policies.length === 0) continue
+      policies.set(relation.oid, await Promise.all(relation.policies.map(async ({ command, clauses }) => ({ command, clauses: await Promise.all(clauses.map((clause) => understand(`SELECT ${clause}`))) }))))
     }
-    return { key, catalog, classes: createClasses(catalog, connection), views, readAt, facts: new Map(), reaches: new Map() }
+    return { key, catalog, classes: createClasses(catalog, connection), views, policies, readAt, facts: new Map(), reaches: new Map() }
   }
   function known(connection: ConnectionDocument): Promise<Known> {
     let key = keys.get(connection)
@@ -154,7 +159,8 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
   const scope: Scope = { frame, parent: null, items: [], ctes: new Map() }
   const base = { text: parsed.text, params: [] }
   try {
-    const { kind, cols, wrappable } = statement({ found, subquery, view: (oid) => state.views.get(oid) ?? null }, parsed.node, scope)
+    const { kind, cols, wrappable } = statement({ found, subquery, view: (oid) => state.views.get(oid) ?? null, policies: (oid) => state.policies.get(oid) ?? [], guarding: new Set() }, parsed.node, scope)
+    if (kind !== 'show' && kind !== 'truncate' && kind !== 'ddl') for (const fn of state.catalog.ambient) support(found, frame, fn, null)   // whatever has a value in it may convert, sort or compare it
     const shown: Shown[] = []
     const outputs = cols?.map((col, output): Output => ({
       name: col.name, origin: col.origin,

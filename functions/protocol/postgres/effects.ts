@@ -40,6 +40,8 @@ export interface Frame {
   readonly view: boolean
   /** It reads with the rights of the role that runs the statement, not of a view's owner. */
   readonly invoker: boolean
+  /** It is row security's, or of a view that row security reads. */
+  readonly policy?: boolean
 }
 /** As many as the server takes in one select list (MaxTupleAttributeNumber), and what all FROM items and select lists of a statement may bring. */
 const maxListColumns = 1664

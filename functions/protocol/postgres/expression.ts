@@ -1,6 +1,6 @@
 import type { ColumnRef, FuncCall, Node, SubLink, TypeName, WindowDef } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
-import { functionNames, introspection, valueFunctions } from './builtins.ts'
+import { functionNames, introspection, populating, valueFunctions } from './builtins.ts'
 import { apply } from './call.ts'
 import { missing, unknownFunction, unsupported, type Findings } from './effects.ts'
 import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, tell, unknown, useOperator } from './names.ts'
@@ -19,7 +19,12 @@ export interface Analysis {
   readonly subquery: (a: Analysis, node: Node, parent: Scope) => readonly Col[]
   /** The parsed text of a view, or null where the grammar or the allow-list refuses it. */
   readonly view: (oid: number) => Parsed | null
+  /** What row security of a relation says, by command; null for a clause that the grammar or the allow-list refuses. */
+  readonly policies: (oid: number) => readonly ParsedPolicy[]
+  /** Relations whose row security is being read. */
+  readonly guarding: Set<number>
 }
+export interface ParsedPolicy { readonly command: string; readonly clauses: readonly (Parsed | null)[] }
 /** `clause`: the words for where the expression stands; null in a select list, where the nearest operation is told instead. */
 export function expression(a: Analysis, node: Node | undefined, scope: Scope, clause: string | null): number {
   if (!node || Object.keys(node).length === 0) return scalar
@@ -181,6 +186,8 @@ function call(a: Analysis, node: FuncCall, scope: Scope, clause: string | null):
   const ordered = (node.agg_order ?? []).map((order) => expression(a, order, scope, how))
   expression(a, node.agg_filter, scope, clause ?? 'in a filter')
   if (node.over) window(a, node.over, scope)
+  // It fills a row of any type that was mentioned in its arguments: what came there as a value is made anew.
+  if (populating.has(name)) for (const type of [...a.found.types]) makeType(a.found, frame, type, span)
   const [only] = node.args ?? []
   if (names.length === 1 && args.length === 1 && only && rowField(a, { arg: only, indirection: [{ String: { sval: name } }] }, scope)) {
     if (!isFunctionName(a.found, frame, name)) return unknown   // `c(u)` is the column c of the row u, and the row was counted as used above

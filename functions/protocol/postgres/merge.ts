@@ -5,7 +5,7 @@ import { expression, type Analysis } from './expression.ts'
 import { fromItem } from './from.ts'
 import type { Col, Scope } from './scope.ts'
 import { withClause } from './with.ts'
-import { assignments, returning, setColumn, setName, writeTarget, type Event, type Target } from './change.ts'
+import { assignments, returning, setColumn, setName, whole, writeTarget, type Event, type Target } from './change.ts'
 import { noteWritten } from './writeback.ts'
 
 /** MERGE: each WHEN is a write of its own kind; joining reads the target even where no column of it is named. */
@@ -40,7 +40,7 @@ function eventOf(command: string | undefined): Event | null {
   throw unsupported('unknown_syntax', 'this part of a merge is not supported', null)
 }
 function insertion(a: Analysis, names: readonly Node[] | undefined, values: readonly Node[], target: Target, scope: Scope): void {
-  const columns = names ? names.map((name) => setName(a, name, target, scope)) : target.relation.columns
+  const columns = names ? names.map((name) => setName(a, name, target, scope)) : whole(a, target, scope)
   consequences(a.found, target.relation, 'insert', columns, scope.frame, target.span)
   for (const [i, value] of values.entries()) {
     const [, texts] = a.found.textsOf(() => expression(a, value, scope, `as a new value of ${columns[i]?.name ?? 'a column'}`))

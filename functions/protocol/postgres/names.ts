@@ -1,6 +1,6 @@
 import type { Node, TypeName } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
-import { functionNames, introspection, isTrusted, typeNames } from './builtins.ts'
+import { functionNames, introspection, isTrusted, isTrustedSupport, rowSecurityNames, typeNames } from './builtins.ts'
 import type { CatalogFunction, CatalogType, Relation } from './catalog.ts'
 import { isSystem, missing, unknownFunction, unknownType, unsupported, type Findings, type Frame } from './effects.ts'
 
@@ -28,8 +28,12 @@ export function findRelation(found: Findings, frame: Frame, schema: string | und
 /** Where a name that is nowhere would be: what a rule must cover for its absence to be told. */
 export const homeOf = (frame: Frame, schema: string | undefined): string => schema ?? frame.path[0] ?? 'public'
 
-/** A built-in function or type that tells of the server's objects: a call that a rule must name. */
+/**
+ * A built-in function or type that tells of the server's objects: a call that a rule must name. In row security it is the table owner's, who asks it which
+ * rows may come; what it tells does not come out.
+ */
 export function tell(found: Findings, frame: Frame, name: string, span: Span | null): void {
+  if (frame.policy) return
   found.access('call', 'pg_catalog', name, frame, span, false)
 }
 interface Candidates { readonly builtin: boolean; readonly user: readonly CatalogFunction[] }
@@ -43,7 +47,7 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
     .filter((fn) => fn.oid >= 16384 && args <= (fn.variadic ? Infinity : fn.args) && args >= fn.args - fn.defaults - (fn.variadic ? 1 : 0))
   const builtin = (schema === undefined || schema === 'pg_catalog') && found.catalog.builtinFunctions.has(name)
   if (builtin && introspection.has(name)) tell(found, frame, name, span)
-  else if (builtin && !functionNames.has(name)) throw unknownFunction(name, span)
+  else if (builtin && !functionNames.has(name) && !(frame.policy && rowSecurityNames.has(name))) throw unknownFunction(name, span)
   if (schema === 'information_schema' && name === '_pg_expandarray') {
     found.access('call', schema, name, frame, span, false)
     return { builtin: true, user }
@@ -77,18 +81,22 @@ export function useOperator(found: Findings, frame: Frame, names: readonly strin
   const name = names.at(-1) ?? ''
   const schema = names.length > 1 ? names.at(-2) : undefined
   found.names.operators.add(name)
-  for (const place of schemasOf(found, frame, schema)) {
-    for (const operator of found.catalog.schemas.get(place)?.operators.get(name) ?? []) callById(found, frame, operator.function, span)
+  for (const place of schema === undefined ? ['pg_catalog', ...schemasOf(found, frame, undefined)] : schemasOf(found, frame, schema)) {
+    for (const operator of found.catalog.schemas.get(place)?.operators.get(name) ?? []) for (const fn of [operator.function, ...operator.twins]) callById(found, frame, fn, span)
   }
 }
-/** A function reached by its oid: of an operator, a cast, a check, a trigger. Built-in ones are not in the catalog and are harmless in these places. */
-export function callById(found: Findings, frame: Frame, oid: number, span: Span | null): CatalogFunction | null {
+/**
+ * A function reached by its oid: of an operator, a cast, a check, a trigger, a type. Built-in ones are not in the catalog and are harmless in these places.
+ * A literal it is given is made a value of the type it takes, and that runs functions too.
+ */
+export function callById(found: Findings, frame: Frame, oid: number, span: Span | null, seen?: Set<number>): CatalogFunction | null {
   if (oid < 16384) return null
   const fn = found.catalog.functions.get(oid)
   if (!fn) throw unsupported('unknown_function', 'the statement reaches a function the catalog does not have', span)
   found.functions.add(oid)
   if (isTrusted(fn)) return null
   found.call(fn, frame, span)
+  for (const type of [...fn.takes, fn.returns]) makeType(found, frame, type, span, true, seen)
   return fn
 }
 
@@ -114,17 +122,28 @@ export function findType(found: Findings, frame: Frame, type: TypeName | undefin
   throw refused
 }
 
-/** A value of the type is made or shown: its own casts, and a domain's checks where one is made, may run. `seen` ends circles of rows. */
+/**
+ * A value of the type is made, shown or compared: functions that read and write it, its own casts, what its operator classes sort and compare by, and a
+ * domain's checks where one is made, may run. `seen` ends circles of rows, and of functions that take the type they serve.
+ */
 export function makeType(found: Findings, frame: Frame, oid: number, span: Span | null, made = true, seen = new Set<number>()): void {
   if (oid < 16384 || seen.has(oid)) return
   seen.add(oid)
   const type: CatalogType | undefined = found.catalog.types.get(oid)
   if (!type) throw unsupported('unknown_type', 'the statement reaches a type the catalog does not have', span)
   found.types.add(oid)
-  if (made || type.kind === 'r') for (const fn of type.functions) callById(found, frame, fn, span)
-  for (const cast of found.catalog.casts) if (cast.source === oid || cast.target === oid) callById(found, frame, cast.function, span)
+  for (const fn of type.functions) support(found, frame, fn, span, seen)
+  if (made) for (const fn of type.checks) callById(found, frame, fn, span, seen)
+  for (const cast of found.catalog.casts) if (cast.source === oid || cast.target === oid) callById(found, frame, cast.function, span, seen)
   for (const inner of [type.base, type.element, type.subtype]) makeType(found, frame, inner, span, made, seen)
   if (type.kind === 'c') for (const column of found.catalog.relations.get(type.relation)?.columns ?? []) makeType(found, frame, column.type, span, made, seen)
+}
+
+/** A function that serves a type or an index: of a trusted extension any that is compiled, whatever it says of its volatility, for nobody calls it by name. */
+export function support(found: Findings, frame: Frame, oid: number, span: Span | null, seen?: Set<number>): void {
+  const fn = found.catalog.functions.get(oid)
+  if (fn && isTrustedSupport(fn)) found.functions.add(oid)
+  else callById(found, frame, oid, span, seen)
 }
 
 /** The columns of a row type; not knowing them is not the same as there being none. */

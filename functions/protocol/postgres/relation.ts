@@ -4,7 +4,8 @@ import { sampled } from './builtins.ts'
 import type { Relation } from './catalog.ts'
 import { Findings, isSystem, missing, unsupported, withheld, type Frame, type Handle } from './effects.ts'
 import type { Analysis } from './expression.ts'
-import { callById, findRelation, homeOf, scalar, strings } from './names.ts'
+import { findRelation, homeOf, scalar, strings, support } from './names.ts'
+import { rowSecurity } from './security.ts'
 import { distinct, renamed, type Col, type Item, type Scope } from './scope.ts'
 
 /**
@@ -43,7 +44,7 @@ export function relationItem(a: Analysis, node: RangeVar, scope: Scope): Item {
   }
 }
 /** Where a row lies, and in which table: nothing of its data. The other system columns tell of transactions. */
-function systemColumns(relation: Relation, handle: Handle): Col[] {
+export function systemColumns(relation: Relation, handle: Handle): Col[] {
   return ([['ctid', -1], ['tableoid', -6]] as const).map(([name, column]) => ({ name, tags: [], derived: [], type: scalar, origin: { relation: relation.oid, column }, touch: () => handle.read(name) }))
 }
 
@@ -52,8 +53,9 @@ export function readRelation(a: Analysis, relation: Relation, frame: Frame, span
   const handles = [found.access('select', relation.schema, relation.name, frame, span, true)]
   found.reach(relation, false)
   found.log.push({ relation, frame })
-  rowSecurity(found, relation, frame, span)
+  rowSecurity(a, relation, frame, span, 'r*')
   placed(found, relation, span)
+  for (const fn of relation.supports) support(found, frame, fn, span)
   if (children) handles.push(...descend(found, relation, frame, span, 'select'))
   const handle: Handle = { read: (column) => { for (const one of handles) one.read(column) } }
   return { cols: columnsOf(a, relation, handle, insideOf(a, relation, frame, span), frame), handle }
@@ -67,19 +69,6 @@ export function placed(found: Findings, relation: Relation, span: Span | null): 
   for (const oid of relation.parents) {
     const parent = found.catalog.relations.get(oid)
     if (parent) placed(found, parent, span)
-  }
-}
-/** What a policy's expressions call and read beside the table: reads through it, as a view's. */
-export function rowSecurity(found: Findings, relation: Relation, frame: Frame, span: Span | null): void {
-  for (const fn of relation.policyFunctions) callById(found, frame, fn, span)
-  const through = { ...frame, via: [...frame.via, `${relation.schema}.${relation.name}`] }
-  for (const { relation: oid, column } of relation.policyReads) {
-    const other = found.catalog.relations.get(oid)
-    if (!other) throw unsupported('unknown_policy', `row security of \`${relation.name}\` reads what the catalog does not have`, span)
-    found.reach(other, false)
-    const handle = found.access('select', other.schema, other.name, through, span, true)
-    const read = other.columns.find((c) => c.attnum === column)
-    if (read) handle.read(read.name)
   }
 }
 /** Columns with the classes `classify` says are in them, and those a view's query brings. */
@@ -102,6 +91,7 @@ export function descend(found: Findings, relation: Relation, frame: Frame, span:
     if (!child || !'rpf'.includes(child.kind)) return []   // children of an index are indexes
     found.reach(child, action !== 'select')
     found.log.push({ relation: child, frame: through })
+    if (action !== 'insert' && action !== 'truncate') for (const fn of child.supports) support(found, frame, fn, span)
     return [found.access(action, child.schema, child.name, through, span, action === 'select', true), ...descend(found, child, through, span, action)]
   })
 }
@@ -112,7 +102,7 @@ function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | nu
   const name = `${relation.schema}.${relation.name}`
   const parsed = a.view(relation.oid)
   if (!parsed) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands; read what it reads by itself, where your rules let you`, span)
-  const inner: Frame = { via: [...frame.via, name], path: [], span: () => span, view: true, invoker: frame.invoker && relation.invoker }
+  const inner: Frame = { via: [...frame.via, name], path: [], span: () => span, view: true, invoker: frame.invoker && relation.invoker, policy: frame.policy === true }
   const scratch = relation.kind === 'm' ? new Findings(a.found.catalog, a.found.classes) : null
   const analysis = scratch ? { ...a, found: scratch } : a
   const cols = a.subquery(analysis, parsed.node, { frame: inner, parent: null, items: [], ctes: new Map() })

@@ -5,6 +5,7 @@ import { cast, expression, rowField, starred, useColumn, window, type Analysis }
 import { fromClause } from './from.ts'
 import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
+import { rowSecurity } from './security.ts'
 import { distinct, hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { withClause } from './with.ts'
 import type { Texts } from './writeback.ts'
@@ -217,5 +218,8 @@ function lockRows(a: Analysis, node: LockingClause, scope: Scope, reached: reado
     if (!item) throw missing('42P01', `there is no table \`${rel.relname ?? ''}\` to lock in this query`, scope.frame.span(rel.location))
     return item.reached
   })
-  for (const { relation, frame } of locked) a.found.access('lock', relation.schema, relation.name, frame, frame.span(undefined), false)
+  for (const { relation, frame } of locked) {
+    a.found.access('lock', relation.schema, relation.name, frame, frame.span(undefined), false)
+    rowSecurity(a, relation, frame, frame.span(undefined), 'w')   // a row that may not be updated may not be locked
+  }
 }

@@ -31,10 +31,19 @@ const functionsOf = (catalog: string, oid: string): string =>
 const columnsOf = (catalog: string, oid: string, relation: string): string =>
   `(select pg_catalog.array_agg(x.refobjsubid) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.refobjid = ${relation} and x.refobjsubid > 0)`
 
+/** Functions outside pg_catalog that operator families may call, by family: what an index, a partition key, a sort or a group of such a class runs. */
+const supports = `
+supports as materialized (select p.amprocfamily as family, p.amproc::oid as function from pg_catalog.pg_amproc p where p.amproc::oid >= 16384
+  union select a.amopfamily, o.oprcode::oid from pg_catalog.pg_amop a join pg_catalog.pg_operator o on o.oid = a.amopopr where o.oprcode::oid >= 16384)`
+const supportsOf = (classes: string): string =>
+  `(select pg_catalog.array_agg(distinct s.function::int8) from pg_catalog.pg_opclass k join supports s on s.family = k.opcfamily where ${classes})`
+/** Of an operator, the functions of its commutator and its negator: the planner may put either in its place. */
+const twins = `(select pg_catalog.array_agg(w.oprcode::oid::int8) from pg_catalog.pg_operator w where w.oid in (o.oprcom, o.oprnegate) and w.oprcode::oid >= 16384)`
+
 /** Rows {kind, data}: one a described object, `data` a JSON array in the order catalog.ts reads it. One query, so one snapshot. */
 export const snapshotQuery = `
 with pin as materialized (select pg_catalog.set_config('search_path', '', true) as path),   -- so that view texts name every object with its schema
-prints as materialized (select relation, ${print} as print from (${parts('true')}) every group by relation)
+prints as materialized (select relation, ${print} as print from (${parts('true')}) every group by relation),${supports}
 select 'server' as kind, pg_catalog.json_build_array(pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding'), (select path from pin))::text as data
 union all
 select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname, c.relkind, c.relispartition, c.reltype::int8, c.relrowsecurity,
@@ -45,10 +54,10 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
         case when ${user} then pg_catalog.format_type(a.atttypid, a.atttypmod) end) order by a.attnum)
       from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     (select pg_catalog.count(*) from pg_catalog.pg_rewrite r where r.ev_class = c.oid and r.ev_type <> '1'),
-    case when c.relrowsecurity then (select pg_catalog.json_agg(${functionsOf('pg_policy', 'p.oid')}) from pg_catalog.pg_policy p where p.polrelid = c.oid) end,
-    case when c.relrowsecurity then (select pg_catalog.json_agg(pg_catalog.json_build_array(x.refobjid::int8, x.refobjsubid)) from pg_catalog.pg_policy p
-      join pg_catalog.pg_depend x on x.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and x.objid = p.oid and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.refobjid <> c.oid
-      where p.polrelid = c.oid) end,
+    case when c.relrowsecurity then (select pg_catalog.json_agg(pg_catalog.json_build_array(p.polcmd, pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) order by p.oid)
+      from pg_catalog.pg_policy p where p.polrelid = c.oid) end,
+    case when ${user} then ${supportsOf(`k.oid in (select pg_catalog.unnest(i.indclass::oid[]) from pg_catalog.pg_index i where i.indrelid = c.oid)
+      or k.oid in (select pg_catalog.unnest(p.partclass::oid[]) from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid)`)} end,
     coalesce((select pg_catalog.bool_or(o ~ '^security_invoker=(true|on|yes|1|t)$') from pg_catalog.unnest(c.reloptions) o), false),
     (select p.partattrs::int2[] from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid))::text
   from pin, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -71,19 +80,27 @@ select 'index', pg_catalog.json_build_array(i.indrelid::int8, i.indkey::int2[], 
   where ${user} and (i.indisunique or i.indisexclusion or i.indexprs is not null or i.indpred is not null)
 union all
 select 'function', pg_catalog.json_build_array(p.oid::int8, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic <> 0, p.prokind, p.proretset, p.prorettype::int8,
-    p.provolatile, l.lanname, ${extension('pg_proc', 'p.oid')}, p.proargmodes, p.proargnames, p.proallargtypes::int8[], p.xmin::text)::text
+    p.provolatile, l.lanname, ${extension('pg_proc', 'p.oid')}, p.proargmodes, p.proargnames, p.proallargtypes::int8[], p.xmin::text,
+    (select pg_catalog.array_agg(x.type::int8) from pg_catalog.unnest(p.proargtypes::oid[]) x(type) where x.type >= 16384))::text
   from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace join pg_catalog.pg_language l on l.oid = p.prolang
   where n.nspname <> 'information_schema' and (n.nspname <> 'pg_catalog' or p.oid >= 16384 or p.proallargtypes is not null)
 union all
-select 'operator', pg_catalog.json_build_array(o.oid::int8, n.nspname, o.oprname, o.oprcode::oid::int8, o.xmin::text)::text
-  from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace where o.oid >= 16384
+select 'operator', pg_catalog.json_build_array(o.oid::int8, n.nspname, o.oprname, o.oprcode::oid::int8, o.xmin::text, ${twins})::text
+  from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace where o.oid >= 16384 or o.oprcom >= 16384 or o.oprnegate >= 16384
 union all
 select 'cast', pg_catalog.json_build_array(k.castsource::int8, k.casttarget::int8, k.castfunc::int8)::text from pg_catalog.pg_cast k where k.oid >= 16384
 union all
+select 'ambient', pg_catalog.json_build_array(k.castfunc::int8)::text from pg_catalog.pg_cast k where k.castfunc >= 16384 and k.castsource < 16384 and k.casttarget < 16384
+union all
+select 'ambient', pg_catalog.json_build_array(s.function::int8)::text from pg_catalog.pg_opclass k join supports s on s.family = k.opcfamily
+  where k.opcdefault and k.opcintype < 16384 and k.opcmethod in (403, 405)   -- btree and hash: what sorts, groups and compares
+union all
 select 'type', pg_catalog.json_build_array(t.oid::int8, n.nspname, t.typname, t.typtype, t.typrelid::int8, t.typbasetype::int8, case when t.typcategory = 'A' then t.typelem::int8 else 0 end,
-    case t.typtype when 'd' then (select pg_catalog.json_agg(${functionsOf('pg_constraint', 'k.oid')}) from pg_catalog.pg_constraint k where k.contypid = t.oid)
-      when 'r' then (select pg_catalog.json_build_array(pg_catalog.json_build_array(r.rngcanonical::oid::int8, r.rngsubdiff::oid::int8)) from pg_catalog.pg_range r where r.rngtypid = t.oid) end,
-    (select r.rngsubtype::int8 from pg_catalog.pg_range r where r.rngtypid = t.oid), ${typeVersion('(select print from prints where relation = t.typrelid)')})::text
+    case t.typtype when 'd' then (select pg_catalog.json_agg(${functionsOf('pg_constraint', 'k.oid')}) from pg_catalog.pg_constraint k where k.contypid = t.oid) end,
+    case t.typtype when 'm' then (select r.rngtypid::int8 from pg_catalog.pg_range r where r.rngmultitypid = t.oid) else (select r.rngsubtype::int8 from pg_catalog.pg_range r where r.rngtypid = t.oid) end,
+    pg_catalog.json_build_array(array[t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typmodin::oid, t.typmodout::oid, t.typsubscript::oid]::int8[],
+      (select array[r.rngcanonical::oid, r.rngsubdiff::oid]::int8[] from pg_catalog.pg_range r where r.rngtypid = t.oid),
+      ${supportsOf('k.opcintype = t.oid or k.oid in (select r.rngsubopc from pg_catalog.pg_range r where r.rngtypid = t.oid)')}), ${typeVersion('(select print from prints where relation = t.typrelid)')})::text
   from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid >= 16384 and (${user} or n.nspname = 'pg_catalog')`
 
 /** What a plan reaches or looked up, each as the text of an array the guard is given. */
