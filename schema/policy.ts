@@ -60,6 +60,8 @@ export const connectionDocument = z.strictObject({
 
 const approval = z.strictObject({
   by: z.array(z.string().min(1)).min(1), quorum: z.int().min(1).max(10).default(1), within: duration.default('30m'),
+  /** What chat and mail carry: `summary` (without it) tells who asks what of which tables; `full` also the statement's text. Never parameters. */
+  notify: z.enum(['summary', 'full']).optional(),
 })
 const rule = z.strictObject({
   allow: z.array(action).min(1).optional(), deny: z.array(action).min(1).optional(), ask: z.array(action).min(1).optional(),
@@ -81,13 +83,30 @@ export const roleDocument = z.strictObject({
   rules: z.array(rule),
 })
 
-export const policyDocument = z.discriminatedUnion('kind', [issuerDocument, connectionDocument, roleDocument])
+/** One plain address: no display name, no list, nothing that could end a header line. */
+export const mailAddress = z.string().max(254).regex(/^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/, 'a mail address is like `leads@acme.dev`')
+const slackChannel = z.string().regex(/^[CDG][A-Z0-9]{6,20}$/, 'a Slack channel is given by its id, such as `C0123456789`')
+const slackUser = z.string().regex(/^[UW][A-Z0-9]{6,20}$/, 'a Slack user is given by their id, such as `U0123456789`')
+
+/**
+ * Where the people of an approver group, or one `user:` approver, are told. `people` says which Slack users are which persons, so that they may reject from
+ * there; it vouches that they are of this group. Without a document, a `user:` approver whose name is a mail address is told by mail.
+ */
+export const notifyDocument = z.strictObject({
+  version: z.literal(1), kind: z.literal('notify'), name,
+  group: z.string().min(1).optional(), subject: z.string().regex(/^user:\S{1,250}$/, 'who is told is a person, `user:…`; agents decide nothing').optional(),
+  slack: slackChannel.optional(), mail: z.array(mailAddress).min(1).max(50).optional(),
+  people: z.record(slackUser, z.string().regex(/^user:\S{1,250}$/, 'a Slack user is a person, `user:…`')).optional(),
+})
+
+export const policyDocument = z.discriminatedUnion('kind', [issuerDocument, connectionDocument, roleDocument, notifyDocument])
 export type IssuerDocument = z.infer<typeof issuerDocument>
 /** Connection → `schema.table` → its columns. Taken from the live target by `policy apply`, never written by hand. */
 export type Known = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 /** `known`: what the bundle knows of this connection, put here when the bundle is compiled; no file may say it. */
 export type ConnectionDocument = z.infer<typeof connectionDocument> & { readonly known?: Known[string] }
 export type RoleDocument = z.infer<typeof roleDocument>
+export type NotifyDocument = z.infer<typeof notifyDocument>
 export type RuleDocument = RoleDocument['rules'][number]
 export type PolicyDocument = z.infer<typeof policyDocument>
 export type LimitsDocument = z.infer<typeof limits>

@@ -112,7 +112,7 @@ export function ruleWords(rule: RuleDocument): string {
   const reveal = rule.reveal ? `${verb ? ' and ' : ''}reveal ${rule.reveal.join(', ')}` : ''
   return [
     verb + reveal, `on ${rule.on?.join(', ') ?? 'everything'}`, `of ${[rule.connection].flat().join(', ')}`, rule.columns ? `columns ${rule.columns.join(', ')}` : '',
-    rule.through ? 'through the view' : '', rule.when ? `when ${rule.when}` : '', rule.approval ? `with approval of ${rule.approval.quorum} of ${rule.approval.by.join(', ')} within ${rule.approval.within}` : '',
+    rule.through ? 'through the view' : '', rule.when ? `when ${rule.when}` : '', rule.approval ? `with approval of ${rule.approval.quorum} of ${rule.approval.by.join(', ')} within ${rule.approval.within}${rule.approval.notify === 'full' ? ', told with the statement' : ''}` : '',
     rule.limits ? `limits ${JSON.stringify(rule.limits)}` : '',
   ].filter((part) => part !== '').join(' ')
 }

@@ -1,14 +1,17 @@
-import { digest } from '../../schema/bundle.ts'
+import { createHash } from 'node:crypto'
+import { canonicalJson, digest } from '../../schema/bundle.ts'
 import type { Caller, Principal } from '../../schema/caller.ts'
-import { policyDocument, type Bundle, type ConnectionDocument, type IssuerDocument, type PolicyDocument, type RoleDocument } from '../../schema/policy.ts'
+import { policyDocument, type Bundle, type ConnectionDocument, type IssuerDocument, type NotifyDocument, type PolicyDocument, type RoleDocument } from '../../schema/policy.ts'
 import type { Limits } from '../../schema/effects.ts'
 import { Fault } from '../ports.ts'
+import { inspectCondition } from './condition.ts'
 import { connectionLimits, withDefaults } from './limits.ts'
 import { indexRoles } from './lookup.ts'
+import { createPlaces, type Places } from './places.ts'
 import { RoleSet, type Memo } from './roleset.ts'
 
 /** A policy ready to decide by, made once per version. Immutable to its readers. */
-export interface Policy {
+export interface Policy extends Places {
   /** SHA-256 hex of the bundle's canonical JSON. */
   readonly version: string
   readonly issuers: readonly IssuerDocument[]
@@ -23,6 +26,12 @@ export interface Policy {
   /** For functions/decide. */
   roleSet(principal: Principal): RoleSet
   grant(connection: string): Limits | null
+  /** Names of the claims that some condition reads; `all` where one reads them by a name that is computed. What an access request keeps of a token. */
+  readonly claimsRead: readonly string[] | 'all'
+  /** SHA-256 hex of a rule's canonical JSON, by its name `role.rules[n]`; null: there is no such rule. */
+  ruleContent(name: string): string | null
+  /** Whom the policy names as owners of a principal (`owner:` beside `subject:`). */
+  ownersOf(principal: string): ReadonlySet<string>
 }
 
 /**
@@ -38,16 +47,31 @@ export function compile(bundle: Bundle): Policy {
   const issuers = named(documents, (document): document is IssuerDocument => document.kind === 'issuer')
   const connections = named(documents, (document): document is ConnectionDocument => document.kind === 'connection')
   const roles = named(documents, (document): document is RoleDocument => document.kind === 'role')
+  const notify = named(documents, (document): document is NotifyDocument => document.kind === 'notify')
   const filled = new Map([...connections].map(([name, document]) => [name, { ...withDefaults(document), ...(bundle.known?.[name] ? { known: bundle.known[name] } : {}) }]))
   const grants = new Map([...filled].map(([name, document]) => [name, connectionLimits(document)]))
   grants.set('sluice', connectionLimits(null))
   const roleSet = membership([...roles.values()])
+  const rules = new Map<string, RoleDocument['rules'][number]>([...roles.values()].flatMap((role) => role.rules.map((rule, n) => [`${role.name}.rules[${n}]`, rule] as const)))
+  const members = [...roles.values()].flatMap((role) => role.members)
   return {
     version: digest(bundle), issuers: [...issuers.values()], connections: filled, roles: new Set(roles.keys()), roleSet,
     rolesOf: (principal) => roleSet(principal).names,
     reaches: (caller, connection) => grants.has(connection) && [caller.subject, ...caller.actors].every((principal) => roleSet(principal).reaches(connection)),
     grant: (connection) => grants.get(connection) ?? null,
+    claimsRead: claimsRead([...rules.values()].flatMap(({ when }) => when ?? [])),
+    ruleContent(name) {
+      const rule = rules.get(name)
+      return rule ? createHash('sha256').update(canonicalJson(rule)).digest('hex') : null
+    },
+    ...createPlaces([...notify.values()], rules),
+    ownersOf: (principal) => new Set(members.flatMap((member) => ('subject' in member && member.subject === principal && member.owner !== undefined ? [member.owner] : []))),
   }
+}
+
+function claimsRead(conditions: readonly string[]): Policy['claimsRead'] {
+  const reads = new Set(conditions.flatMap((source) => [...inspectCondition(source).reads]))
+  return reads.has('claims') ? 'all' : [...reads].flatMap((name) => (name.startsWith('claims.') ? [name.slice('claims.'.length)] : [])).sort()
 }
 
 /** Sorted by name, so that nothing below can depend on the order of files. */

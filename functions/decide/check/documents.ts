@@ -1,7 +1,8 @@
-import type { Bundle, ConnectionDocument, IssuerDocument, PolicyDocument, RoleDocument } from '../../../schema/policy.ts'
+import type { Bundle, ConnectionDocument, IssuerDocument, NotifyDocument, PolicyDocument, RoleDocument } from '../../../schema/policy.ts'
 import { subjectsCollide } from '../../../schema/subject.ts'
 import { acts } from '../roleset.ts'
 import { glob } from '../pattern.ts'
+import { checkNotify } from './notify.ts'
 import { suggest, type Entry, type Finding, type Report } from './finding.ts'
 import { checkRule, classesOf } from './rule.ts'
 import { readShape } from './shape.ts'
@@ -31,6 +32,7 @@ function checkWhole(entries: readonly Entry[]): readonly Finding[] {
   const issuers = of((document): document is IssuerDocument => document.kind === 'issuer')
   const connections = of((document): document is ConnectionDocument => document.kind === 'connection')
   const roles = of((document): document is RoleDocument => document.kind === 'role')
+  const notify = of((document): document is NotifyDocument => document.kind === 'notify')
   checkNames(entries, reporter)
   const known = new Map(connections.map(({ document }) => [document.name, document]))
   for (const { document, report } of connections) checkConnection(document, report)
@@ -38,6 +40,7 @@ function checkWhole(entries: readonly Entry[]): readonly Finding[] {
     document.rules.forEach((rule, n) => checkRule(rule, n, known, report))
     checkGroups(document, issuers.map((issuer) => issuer.document), report)
   }
+  checkNotify(notify, roles, (group) => issuers.length === 0 || issuers.some(({ document }) => document.groups.accept.some((pattern) => glob(pattern, group))))
   issuers.forEach((one, i) => issuers.slice(0, i).forEach((other) => checkIssuers(one, other)))
   const applies = roles.some(({ document }) => document.rules.some((rule) => rule.allow && acts(rule.allow, 'apply') && [rule.connection].flat().includes('sluice') && rule.on?.some((name) => glob(name, 'policy'))))
   if (!applies && entries[0]) reporter(entries[0].path)('warning', [], 'no rule of this policy allows anyone to apply the next one (`allow: [apply]`, `connection: sluice`, `on: [policy]`)')
