@@ -1,13 +1,6 @@
-/**
- * Rows come from strangers: a value may hold escape sequences that repaint the terminal, or marks that reorder what a person reads. Everything
- * that is not a mark on paper is shown as an escape: controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, zero-width
- * and other format characters, fillers that look like nothing, tags, private use, lone surrogates.
- */
-const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\u{115f}\u{1160}\u{3164}\u{ffa0}\u{2800}]|\p{Variation_Selector}/gu
-const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+import { unseen, visible } from '../visible.ts'
 
-export const visible = (text: string): string =>
-  text.replace(unseen, (mark) => named[mark] ?? `\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`)
+export { visible } from '../visible.ts'
 
 /** The same for JSON text, losslessly: it stays JSON and means the same. New lines that `JSON.stringify` laid out stay. */
 export const visibleJson = (json: string): string =>
