@@ -3,6 +3,7 @@ import document from '../schema/openapi.json' with { type: 'json' }
 import { refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { createAdministration } from './administer.ts'
 import { type Frame, rowsBody, send, sendJson, sendProblem } from './answer.ts'
+import { waitingOf } from './approve/view.ts'
 import { createAudit } from './audit.ts'
 import { readBody } from './body.ts'
 import { pageHeaders } from './console/page.ts'
@@ -10,22 +11,23 @@ import { problemIndex, problemPage } from './console/problem.ts'
 import { createDiscovery } from './discover.ts'
 import { explained } from './explanation.ts'
 import type { Reply } from './door.ts'
-import { type Call, createGate } from './gate.ts'
+import { type Call, createGate, type Gate } from './gate.ts'
 import { createGrants } from './grants.ts'
 import { createHealth } from './health.ts'
 import { createLocking } from './locking.ts'
 import { createOwn } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
+import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
 
 /**
  * The HTTP API of CONTRACT.md section 2: one line a route. Every answer leaves through answer.ts, every refusal through problem.ts; what a
  * route may do is decided in gate.ts and own.ts, never here.
  */
-export function createApp(ports: Ports) {
-  const gate = createGate(ports)
+export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   const own = createOwn(ports, gate)
+  const requests = createRequests(ports, gate, own)
   const health = createHealth(ports, gate)
   const discovery = createDiscovery(ports, gate, own)
   const audit = createAudit(ports, own)
@@ -55,6 +57,7 @@ export function createApp(ports: Ports) {
     const frame: Frame = { url: ports.self.url, evaluation, session }
     if (!result.ok) return sendProblem(c, frame, result.refusal)
     const answer = result.value
+    if ('waiting' in answer) return sendJson(c, frame, 202, { request: waitingOf(answer.waiting, ports.self.console), evaluation }, { location: `/v1/requests/${answer.waiting.id}`, 'retry-after': String(retrySeconds) })
     if ('stored' in answer) {
       const type = answer.stored.status < 400 ? 'application/json' : 'application/problem+json'
       return send(c, answer.stored.status, type, answer.stored.body, session === null ? {} : { 'sluice-session': session })
@@ -87,6 +90,10 @@ export function createApp(ports: Ports) {
     .get('/v1/connections/:connection/grants', (c) => route(c, [], () => grants(door(c), name(c))))
     .post('/v1/connections/:connection/query', query)
     .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain(call(c)))))
+    .get('/v1/requests', (c) => route(c, requestFilters, (search) => requests.list(door(c), search)))
+    .get('/v1/requests/:id', (c) => route(c, [], () => requests.show(door(c), c.req.param('id'))))
+    .delete('/v1/requests/:id', (c) => route(c, [], () => requests.cancel(door(c), c.req.param('id'))))
+    .post('/v1/requests/:id/decision', (c) => route(c, [], () => requests.decide(door(c), c.req.param('id'), () => readBody(c.req.raw))))
     .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
     .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
     .get('/v1/policy', (c) => route(c, [], () => administration.show(door(c))))
@@ -105,9 +112,9 @@ export function createApp(ports: Ports) {
 
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
-    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/locks'].map((path) => [path, 'GET, HEAD'] as const),
+    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
   ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'],
-  ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
+  ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]
 const methodNotAllowed = (method: string, allow: string): Refusal =>
   ({ slug: 'invalid-request', reason: 'method_not_allowed', next: 'fix', detail: `method \`${method.slice(0, 16)}\` does nothing here; this path takes ${allow}` })
@@ -115,10 +122,19 @@ const noRoute: Refusal = { slug: 'not-found', reason: 'no_route', next: 'fix', d
 
 const door = (c: Context): Pick<Call, 'authorization' | 'session'> =>
   ({ authorization: c.req.header('authorization') ?? null, session: c.req.header('sluice-session') ?? null })
-const call = (c: Context): Call => ({ ...door(c), connection: name(c), idempotencyKey: null, body: () => readBody(c.req.raw) })
+const call = (c: Context): Call => ({ ...door(c), connection: name(c), idempotencyKey: null, waitMs: waitOf(c), body: () => readBody(c.req.raw) })
 
 /** No connection has a longer name, and a record must not carry a path of kilobytes. */
 const name = (c: Context): string => (c.req.param('connection') ?? '').slice(0, 64)
+
+/** `Prefer: wait=N` (RFC 7240), seconds; at most 55, which is under what gateways and clients wait for an answer. What is no number is no preference. */
+function waitOf(c: Context): number {
+  const [, seconds] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,4})"?\s*(?:$|[,;])/i.exec(c.req.header('prefer') ?? '') ?? []
+  return seconds === undefined ? 0 : Math.min(longestWaitSeconds, Number(seconds)) * 1000
+}
+const longestWaitSeconds = 55
+/** When to look again at a request that waits for people. */
+const retrySeconds = 5
 
 function idempotencyKey(c: Context): Result<string | null> {
   const key = c.req.header('idempotency-key')

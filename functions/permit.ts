@@ -11,6 +11,7 @@ export interface Permit { readonly [permitted]: true; readonly obligations: Obli
 /** `rules`: names (`role.rules[n]`) of every rule that took part, sorted. */
 export type Decision =
   | { readonly kind: 'permit'; readonly permit: Permit; readonly rules: readonly string[] }
-  /** Needs people first. `refusal` is what a gate without approvals answers. No Permit exists until it is decided again after approval. */
-  | { readonly kind: 'ask'; readonly demands: readonly Demand[]; readonly obligations: Obligations; readonly rules: readonly string[]; readonly refusal: Refusal }
+  | Ask
   | { readonly kind: 'deny'; readonly refusal: Refusal; readonly rules: readonly string[] }
+/** Needs people first. `refusal` is what a gate without approvals answers. No Permit exists until it is decided again after approval. */
+export interface Ask { readonly kind: 'ask'; readonly demands: readonly Demand[]; readonly obligations: Obligations; readonly rules: readonly string[]; readonly refusal: Refusal }

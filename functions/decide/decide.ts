@@ -2,7 +2,7 @@ import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Effects, Limits, Shown, Used } from '../../schema/effects.ts'
 import type { MaskName } from '../../schema/policy.ts'
 import type { Refusal } from '../../schema/refusal.ts'
-import type { Decision } from '../permit.ts'
+import type { Ask, Decision } from '../permit.ts'
 import { judgeAccess, Tally, type Judge, type Permitted } from './access.ts'
 import { openScope, type Context } from './condition.ts'
 import { allOf } from './demand.ts'
@@ -19,6 +19,8 @@ export interface Asked {
   /** Classes the call wants in clear, at the price of an approval where the rule wants one. */
   readonly reveal: readonly string[]
   readonly context: Context
+  /** Asked where people must agree first: true when they have, to exactly this. Left out: nobody was asked. */
+  readonly approved?: ((ask: Ask) => boolean) | undefined
 }
 
 /**
@@ -42,7 +44,10 @@ export function decide(policy: Policy, asked: Asked): Decision {
   const revealed = [...new Set([...effects.shown.filter((_, i) => masks[i] === null), ...effects.used].map((item) => item.dataClass))].sort()
   const obligations = { masks, revealed, detect: policy.connections.get(connection)?.detect ?? [], limits: tally.limits }
   const all = allOf(tally.demands)
-  if (all.length > 0) return { kind: 'ask', demands: all, obligations, rules: tally.rules, refusal: approvalRequired(all, asking) }
+  if (all.length > 0) {
+    const ask: Ask = { kind: 'ask', demands: all, obligations, rules: tally.rules, refusal: approvalRequired(all, asking) }
+    if (asked.approved?.(ask) !== true) return ask
+  }
   return { kind: 'permit', permit: makePermit(effects, obligations), rules: tally.rules }
 }
 

@@ -3,7 +3,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readSecrets } from './secrets.ts'
 
-const names = ['sluice-session-key', 'sluice-mask-key'] as const
+const names = ['sluice-session-key', 'sluice-mask-key', 'sluice-result-key', 'sluice-console-key'] as const
 
 /**
  * The gate's own keys, made once and kept in `keys.json` (0600), because sessions and hash masks must mean the same after a restart. A key that a

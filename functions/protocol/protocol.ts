@@ -33,6 +33,11 @@ export interface Protocol {
    * nothing. Left out where an engine has no grants of its own. Throws Fault target-unavailable or secret-missing.
    */
   grants?(connection: ConnectionDocument, rules: readonly Ruled[]): Promise<Grants>
+  /**
+   * How many rows the target expects of each statement, and its cost in its own units: planned, never executed. null where it cannot say. For people who decide: a guess may
+   * rest on classified values. Throws Fault target-unavailable.
+   */
+  estimate?(connection: ConnectionDocument, query: Query): Promise<readonly ({ readonly rows: number; readonly cost: number } | null)[]>
   /** Ends pools. */
   close(): Promise<void>
 }

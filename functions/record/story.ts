@@ -1,6 +1,6 @@
 import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Effects } from '../../schema/effects.ts'
-import type { ChangeEvent, Event, Id, NoticeEvent } from '../../schema/event.ts'
+import type { ApprovalEvent, ChangeEvent, Event, Id, IntentEvent, NoticeEvent } from '../../schema/event.ts'
 import { correctionId, maxEventBytes, outcomeId } from '../../schema/item.ts'
 import type { ConnectionDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
@@ -33,13 +33,18 @@ export interface Story {
   deadlines(connection: ConnectionDocument): { readonly evaluation: Id<'eval'>; readonly settleBy: number }
   /** Records the refusal and gives it back; `audit-unavailable` when it cannot be recorded. With an intent open it settles that as unknown instead. */
   refuse(refusal: Refusal): Promise<Refused>
-  /** Durable when it returns ok. `deadline`: epoch ms. Refusals: too-large, audit-unavailable. */
-  intend(decision: Permitted): Promise<Result<{ readonly deadline: number }>>
+  /**
+   * Durable when it returns ok. `deadline`: epoch ms. Refusals: too-large, audit-unavailable. `store`: writes the intent together with what it begins, in one
+   * write; `lost` where somebody else began it, and then nothing is stored.
+   */
+  intend(decision: Permitted, store?: (intent: IntentEvent) => Promise<'stored' | 'lost'>): Promise<Result<{ readonly deadline: number }>>
   /** The outcome's id, durable; `outcome-unknown` when it cannot be recorded. */
   settle(executed: Executed): Promise<Result<Id<'evt'>>>
   /** A change of the gate's own state. `audit-unavailable` when it is not recorded: then do not make it. */
   change(kind: ChangeEvent['kind'], change: ChangeEvent['change']): Promise<Result<Id<'evt'>>>
   notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Result<Id<'evt'>>>
+  /** A step of an access request, to be stored with the state it tells of. */
+  step(kind: ApprovalEvent['kind'], request: Id<'arq'>, change: ApprovalEvent['change']): ApprovalEvent
   /** What `explain` was asked and answered; nothing runs. `audit-unavailable` when it is not recorded, `too-large` over 300 KB. */
   explained(about: Pick<Decision, 'kind' | 'rules'> | Refused): Promise<Result<Id<'evt'>>>
   /** The same story whose refusals are not recorded: `explain` executes nothing and asks only what would be. */
@@ -50,7 +55,8 @@ type Desk = Pick<Ports, 'now' | 'id' | 'ledger' | 'alarm'>
 
 export function createRecorder(ports: Desk) {
   return {
-    begin: (evaluation: Id<'eval'>, admitted: Admitted, connection: string): Story => createStory(ports, evaluation, admitted, connection),
+    /** `request`: the access request whose execution this is. */
+    begin: (evaluation: Id<'eval'>, admitted: Admitted, connection: string, request: Id<'arq'> | null = null): Story => createStory(ports, evaluation, admitted, connection, request),
     /** What the process itself has to say, before anyone called. Throws Fault store-unavailable. */
     async notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Id<'evt'>> {
       const id = ports.id('evt')
@@ -60,20 +66,21 @@ export function createRecorder(ports: Desk) {
   }
 }
 
-function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string): Story {
+function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string, request: Id<'arq'> | null): Story {
   let query: Query | null = null
   let effects: Effects | null = null
   let limitMs: number | null = null
   let open: { readonly id: Id<'evt'>; readonly at: number } | null = null
   const who = whoOf(caller, (principal) => policy.rolesOf(principal))
-  const common = (id: Id<'evt'>): Common => ({ id, at: iso(ports.now()), evaluation, session, who, connection, policy: policy.version })
+  const common = (id: Id<'evt'>): Common => ({ id, at: iso(ports.now()), evaluation, session, who, connection, policy: policy.version, ...(request === null ? {} : { request }) })
 
-  async function store(event: Event, lost: Refusal): Promise<Result<Id<'evt'>>> {
+  const alarmed = (event: Event, error: unknown) => ports.alarm('event not recorded', { evaluation, kind: event.kind, error: error instanceof Error ? error.message : 'unknown' })
+  async function keep(event: Event, lost: Refusal): Promise<Result<Id<'evt'>>> {
     try {
       await ports.ledger.append(event)
       return ok(event.id)
     } catch (error) {
-      ports.alarm('event not recorded', { evaluation, kind: event.kind, error: error instanceof Error ? error.message : 'unknown' })
+      alarmed(event, error)
       return refuse(lost)
     }
   }
@@ -83,23 +90,29 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
       const settled = await settle({ status: 'unknown', refusal })
       return settled.ok ? refuse(unknown(refusal.reason)) : settled
     }
-    const stored = await store(refusalOf(common(ports.id('evt')), query, effects, refusal), unavailable(refusal.reason))
+    const stored = await keep(refusalOf(common(ports.id('evt')), query, effects, refusal), unavailable(refusal.reason))
     return stored.ok ? refuse(refusal) : stored
   }
 
-  async function intend(decision: Permitted): Promise<Result<{ readonly deadline: number }>> {
+  async function intend(decision: Permitted, store: (intent: IntentEvent) => Promise<'stored' | 'lost'> = ledgered): Promise<Result<{ readonly deadline: number }>> {
     if (!query || !effects) throw new TypeError('an intent without a question')
     const at = ports.now()
     const deadline = at + beginMs
     const event = intentOf(common(ports.id('evt')), query, effects, decision, { deadline, settleBy: deadline + skewMs + targetMs(decision.permit.obligations.limits.timeoutMs, query) })
     if (!fits(event)) return refused(tooLarge)
-    const stored = await store(event, unavailable('intent'))
-    if (!stored.ok) {
+    try {
+      if (await store(event) === 'lost') return refuse(begunElsewhere)
+    } catch (error) {
+      alarmed(event, error)
       void abandon(event.id, at)
-      return stored
+      return refuse(unavailable('intent'))
     }
     open = { id: event.id, at }
     return ok({ deadline })
+  }
+  const ledgered = async (event: Event): Promise<'stored' | 'lost'> => {
+    await ports.ledger.append(event)
+    return 'stored'
   }
 
   /** The intent's write failed and may have been stored all the same: then say that nothing ran. What arrives still later is the sweeper's. */
@@ -142,13 +155,14 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     },
     deadlines: () => ({ evaluation, settleBy: ports.now() + storesMs + beginMs + skewMs + targetMs(limitMs ?? longestMs, query) }),
     refuse: refused, intend, settle,
-    change: (kind, change) => store({ ...common(ports.id('evt')), kind, change: redactValue(change) as ChangeEvent['change'] }, unavailable(kind)),
-    notice: (kind, change) => store({ ...common(ports.id('evt')), kind, change: redactValue(change) as NoticeEvent['change'] }, unavailable(kind)),
+    change: (kind, change) => keep({ ...common(ports.id('evt')), kind, change: redactValue(change) as ChangeEvent['change'] }, unavailable(kind)),
+    step: (kind, id, change) => ({ ...common(ports.id('evt')), kind, request: id, change: redactValue(change) as ApprovalEvent['change'] }),
+    notice: (kind, change) => keep({ ...common(ports.id('evt')), kind, change: redactValue(change) as NoticeEvent['change'] }, unavailable(kind)),
     async explained(about) {
       const answered = 'kind' in about ? { decision: about.kind, rules: about.rules } : { decision: 'deny', reason: about.refusal.reason, ...(about.refusal.rule === undefined ? {} : { rules: [about.refusal.rule] }) }
       const change = redactValue({ statements: query?.statements.map(({ sql }) => sql) ?? [], purpose: query?.purpose ?? null, ...answered }) as NoticeEvent['change']
       const event: NoticeEvent = { ...common(ports.id('evt')), kind: 'explain', change }
-      return Buffer.byteLength(JSON.stringify(event)) > maxEventBytes ? refuse(tooLarge) : store(event, unavailable('explain'))
+      return Buffer.byteLength(JSON.stringify(event)) > maxEventBytes ? refuse(tooLarge) : keep(event, unavailable('explain'))
     },
     unrecorded: () => ({ ...story, refuse: async (refusal) => refuse(refusal) }),
   }
@@ -162,6 +176,7 @@ const tooLarge: Refusal = {
   slug: 'too-large', reason: 'intent_too_large', next: 'fix',
   detail: 'the call with its parameters is over 300 KB, and what cannot be recorded whole is not executed; send it in smaller pieces',
 }
+const begunElsewhere: Refusal = { slug: 'request-settled', reason: 'begun_elsewhere', next: 'none', detail: 'another process has begun this already' }
 const unavailable = (inner: string): Refusal => ({
   slug: 'audit-unavailable', reason: 'not_recorded', next: 'retry', retryAfterSeconds: 2, inner,
   detail: 'the gate could not record this call, and what it cannot record it does not do; nothing was executed, send it again in a few seconds',

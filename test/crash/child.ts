@@ -39,6 +39,6 @@ const ports: Ports = {
 }
 const gate = createGate(ports)
 process.send?.('ready')
-const reply = await gate.query({ authorization: `Bearer ${token}`, session: null, connection: 'shop', idempotencyKey: key, body: async () => ok(body) })
+const reply = await gate.query({ authorization: `Bearer ${token}`, session: null, connection: 'shop', idempotencyKey: key, waitMs: 0, body: async () => ok(body) })
 process.stdout.write(JSON.stringify({ boundary, ok: reply.result.ok, refusal: reply.result.ok ? null : reply.result.refusal }))
 process.exit(0)

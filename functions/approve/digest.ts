@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import type { Bound } from '../../schema/approval.ts'
+import { canonicalJson } from '../../schema/bundle.ts'
+import type { Caller } from '../../schema/caller.ts'
+import type { Effects, Obligations, Demand } from '../../schema/effects.ts'
+import type { Query } from '../../schema/request.ts'
+
+/** What of the policy an approval binds. */
+export interface Standing {
+  readonly claimsRead: readonly string[] | 'all'
+  ruleContent(name: string): string | null
+}
+export interface Decided { readonly effects: Effects; readonly obligations: Obligations; readonly rules: readonly string[]; readonly demands: readonly Demand[] }
+
+/**
+ * The whole decision in one value: made when a call asks and again before it runs, and only where both give the same digest does it run. All that
+ * an approver is shown is in here, so that what they read is what they say yes to. Left out on purpose: spans and evaluation ids, which change nothing.
+ */
+export function bind(policy: Standing, caller: Caller, connection: string, query: Query, { effects, obligations, rules, demands }: Decided, expiresAt: string): Bound {
+  const { purpose, ...asked } = query
+  const { masks, ...rest } = obligations
+  return {
+    version: 1, issuer: caller.issuer, subject: caller.subject, actors: caller.actors, claims: claimsOf(caller, policy.claimsRead), connection, purpose, query: asked,
+    accesses: effects.accesses.map(({ action, resource, columns, via, statement }) => ({ action, resource, columns, via, statement })),
+    shown: effects.shown.map(({ statement, output, resource, column, dataClass }, i) => ({ statement, output, resource, column, dataClass, mask: masks[i] ?? null })),
+    used: effects.used.map(({ statement, resource, column, dataClass, how }) => ({ statement, resource, column, dataClass, how })),
+    obligations: rest, demands,
+    // A rule that is not there any more has no content, which no rule's content equals.
+    rules: rules.map((name) => ({ name, content: policy.ruleContent(name) ?? '' })),
+    fingerprint: effects.fingerprint, expiresAt,
+  }
+}
+
+/** SHA-256, lower-case hex, of the RFC 8785 form. */
+export const digestOf = (bound: Bound): string => hash(bound)
+
+/** The same for every repeat of a call: what rules, objects and the clock add is left out. */
+export function callKeyOf({ rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, ...call }: Bound): string {
+  return hash(call)
+}
+
+const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')
+
+/** Differ from token to token, and say nothing a rule about a person or an agent could rest on. */
+const perToken = new Set(['exp', 'iat', 'nbf', 'jti', 'auth_time', 'sid', 'nonce', 'at_hash', 'rt_hash', 'uti', 'rh'])
+function claimsOf({ claims }: Caller, read: readonly string[] | 'all'): Record<string, unknown> {
+  const names = read === 'all' ? Object.keys(claims).filter((name) => !perToken.has(name)) : read.filter((name) => Object.hasOwn(claims, name))
+  return Object.fromEntries(names.sort().map((name) => [name, claims[name]]))
+}
+
+/** What changed between what was approved and what would run now, in words for the requester and the approver. */
+export function differenceOf(approved: Bound, now: Bound): readonly string[] {
+  const parts: readonly (readonly [keyof Bound, string])[] = [
+    ['fingerprint', 'an object it reaches'], ['rules', 'a rule that took part'], ['demands', 'who must approve'], ['accesses', 'what it accesses'], ['shown', 'what it shows'], ['used', 'what it uses'],
+    ['obligations', 'its limits'], ['claims', 'a claim'], ['query', 'the call'],
+  ]
+  return parts.flatMap(([part, name]) => (canonicalJson(approved[part]) === canonicalJson(now[part]) ? [] : [name]))
+}

@@ -1,0 +1,164 @@
+import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
+import type { Caller } from '../schema/caller.ts'
+import type { Effects } from '../schema/effects.ts'
+import type { ApprovalEvent, Id, OutcomeEvent } from '../schema/event.ts'
+import { outcomeId } from '../schema/item.ts'
+import { refuse, type Refusal } from '../schema/refusal.ts'
+import type { Query } from '../schema/request.ts'
+import { rowsBody } from './answer.ts'
+import { bind, differenceOf, digestOf } from './approve/digest.ts'
+import { met } from './approve/eligible.ts'
+import { resultKeySecret, seal } from './approve/seal.ts'
+import { end, ending, expired, stale, step } from './approve/step.ts'
+import { lost } from './ask.ts'
+import type { Admitted } from './door.ts'
+import type { Gate } from './gate.ts'
+import type { Decision } from './permit.ts'
+import type { Ports } from './ports.ts'
+import { faultRefusal } from './problem.ts'
+import type { Story } from './record/story.ts'
+import { findLock } from './resolve/locks.ts'
+
+type Permitted = Extract<Decision, { kind: 'permit' }>
+const tries = 20
+
+/**
+ * What the state machine asks of the gate. Each step may be called twice, late, or by two processes at once: it looks at the stored request, never at
+ * what the state machine believes, and every change is one conditional write.
+ */
+export function createApprover(ports: Ports, gate: Gate) {
+  const { approvals } = ports
+  if (approvals === null) throw new TypeError('an approver without a store of requests')
+  const { requests } = approvals
+
+  const pending = async (id: Id<'arq'>): Promise<boolean> => (await requests.get(id))?.status === 'pending'
+
+  /** Brings a request as far as it can go now; gives where it is. `pending`: people still have time. Throws Fault where a store or the target does not answer before anything began. */
+  async function proceed(id: Id<'arq'>): Promise<Status> {
+    for (let i = 0; i < tries; i++) {
+      const request = await requests.get(id)
+      if (request === null) return 'expired'                             // forgotten after its time
+      if (!isOpen(request.status)) return request.status
+      if (request.status === 'executing') return await finish(request) ?? 'executing'
+      if (ports.now() >= Date.parse(request.bound.expiresAt)) await store(end(request, 'expired', now(), expired), nobody(request, 'expiry', { digest: request.digest }))
+      else if (request.status === 'pending') return 'pending'
+      else await execute(request)
+    }
+    throw new Error('a request that changes faster than it can be read')
+  }
+
+  /** Resolve and decide again, as of now; then, and only where all of it is what was approved, the one write that begins. */
+  async function execute(request: AccessRequest): Promise<void> {
+    const { bound } = request
+    const current = await gate.standing.current()
+    if (!current.ok) throw new Error(current.refusal.detail)             // not decided: the state machine, or the sweeper, comes again
+    const { policy, locks } = current.value
+    const caller: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: bound.claims, expiresAt: Date.parse(bound.expiresAt) }
+    const admitted: Admitted = { policy, locks, caller, session: request.session ?? ports.id('ses') }
+    const evaluation = ports.id('eval')
+    const story = gate.recorder.begin(evaluation, admitted, bound.connection, request.id)
+    const query: Query = { ...bound.query, purpose: bound.purpose }
+    story.asked(query)
+    const trusted = (issuer: string) => issuer === ports.self.localIssuer?.name || policy.issuers.some(({ name }) => name === issuer)
+    if (!trusted(bound.issuer)) return stop(request, story, stale(['the issuer of the token']))
+    let changes: readonly string[] = []
+    const approved = (effects: Effects) => (ask: Extract<Decision, { kind: 'ask' }>): boolean => {
+      const again = bind(policy, caller, bound.connection, query, { effects, ...ask }, bound.expiresAt)
+      changes = digestOf(again) === request.digest ? [] : differenceOf(bound, again)
+      if (digestOf(again) !== request.digest) return false
+      // A verdict counts while its person does: an issuer that is trusted, no lock on them or their role.
+      const counts = ({ subject, groups, issuer }: AccessRequest['verdicts'][number]): boolean =>
+        trusted(issuer) && findLock(locks, policy, { issuer, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: {}, expiresAt: 0 }, bound.connection, ports.now()) === null
+      if (met(bound, request.verdicts, policy, counts)) return true
+      changes = ['whether its approvers count']
+      return false
+    }
+    const considered = await gate.consider(bound.connection, query, admitted, story.unrecorded(), approved)
+    if (!considered.ok) return stop(request, story, because(considered.refusal))
+    const { decision } = considered.value
+    if (decision.kind === 'deny') return stop(request, story, because(decision.refusal))
+    if (decision.kind === 'ask') return stop(request, story, stale(changes))
+    // Permitted without anybody's approval, and so by other rules than were approved: those would run it under limits and masks nobody was shown.
+    if (changes.length > 0 || !asked(considered.value.plan.effects, decision)) return stop(request, story, stale(['a rule that took part']))
+    await begin(request, considered.value, decision, query, admitted, story, evaluation)
+
+    function asked(effects: Effects, { permit, rules }: Permitted): boolean {
+      return digestOf(bind(policy, caller, bound.connection, query, { effects, obligations: permit.obligations, rules, demands: bound.demands }, bound.expiresAt)) === request.digest
+    }
+  }
+
+  async function begin(request: AccessRequest, considered: Parameters<Gate['perform']>[0], decision: Permitted, query: Query, admitted: Admitted, story: Story, evaluation: Id<'eval'>): Promise<void> {
+    let begun: AccessRequest | null = null
+    const done = await gate.perform(considered, decision, query, admitted, story, async (intent) => {
+      // Nothing is between these two: the clock, and the write that fails where anything about the request changed since it was read.
+      if (ports.now() >= Date.parse(request.bound.expiresAt)) return 'lost'
+      const next = step(request, 'executing', { execution: { evaluation, intent: intent.id, at: intent.at } })
+      if (!await requests.swap(next, intent)) return 'lost'              // dies after: an intent, and a request that is executing; the sweeper settles both as unknown
+      begun = next
+      return 'stored'
+    })
+    gate.waits.ring(request.id)
+    if (begun === null) {
+      if (!done.ok && done.refusal.reason === 'hourly_quota') await store(end(request, 'failed', now(), done.refusal), null)
+      return                                                             // another process has it, or it was never stored: the next look tells
+    }
+    if (done.ok) await keep(begun, rowsBody(done.value.masked, query.batch, { evaluation, session: request.session, event: done.value.outcome }))
+    const to = done.ok ? 'succeeded' : done.began === 'unknown' ? 'outcome-unknown' : 'failed'
+    if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation })
+    await conclude(request.id, to, done.ok ? null : because(done.refusal), { rowCounts: done.ok ? done.value.rowCounts : [], outcome: done.ok ? done.value.outcome : done.outcome })
+  }
+
+  /** What its requester may fetch. Failing here costs the rows, never a second run. */
+  async function keep(request: AccessRequest, body: string): Promise<void> {
+    try {
+      await requests.keep(request.id, seal(await ports.secrets.get(resultKeySecret), request, body))
+    } catch (error) {
+      ports.alarm('the answer of an approved request is not kept', { request: request.id, error: error instanceof Error ? error.name : 'unknown' })
+    }
+  }
+
+  /** From `executing` to its end. Notices may have been written meanwhile, so the step is taken on what is stored. */
+  async function conclude(id: Id<'arq'>, to: 'succeeded' | 'failed' | 'outcome-unknown', refusal: Refusal | null, ran: Parameters<typeof ending>[2]): Promise<void> {
+    for (let i = 0; i < tries; i++) {
+      const request = await requests.get(id)
+      if (request?.status !== 'executing') return
+      if (await store(step(request, to, { ending: ending(now(), refusal, ran) }), null)) return
+    }
+  }
+
+  /** An `executing` request whose process is gone: its intent's outcome, the gate's or the sweeper's, says how it ended. null: it has none yet. */
+  async function finish(request: AccessRequest): Promise<Status | null> {
+    const { execution } = request
+    if (execution === null) return null
+    const outcome = await ports.ledger.get(outcomeId(execution.intent)) as OutcomeEvent | null
+    if (outcome === null) return null
+    const to = outcome.status === 'unknown' ? 'outcome-unknown' : outcome.status
+    if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation: execution.evaluation })
+    const refusal = outcome.refusal ? because(outcome.refusal) : to === 'outcome-unknown' ? lost : null
+    await conclude(request.id, to, refusal, { rowCounts: outcome.rowCounts, outcome: outcome.id })
+    return to
+  }
+
+  async function stop(request: AccessRequest, story: Story, refusal: Refusal): Promise<void> {
+    await store(end(request, 'stale', now(), refusal), story.step('stale', request.id, { digest: request.digest, reason: refusal.reason, detail: refusal.detail }))
+  }
+
+  async function store(next: AccessRequest, event: ApprovalEvent | null): Promise<boolean> {
+    const stored = await requests.swap(next, event)
+    if (stored) gate.waits.ring(next.id)
+    return stored
+  }
+
+  const now = (): string => new Date(ports.now()).toISOString()
+  const nobody = ({ id, bound, policy, session }: AccessRequest, kind: ApprovalEvent['kind'], change: ApprovalEvent['change']): ApprovalEvent =>
+    ({ id: ports.id('evt'), at: now(), evaluation: ports.id('eval'), session, who: null, connection: bound.connection, policy, kind, request: id, change })
+
+  return { pending, proceed, /** Faults as the state machine hears them: a name, and nothing of a driver's text. */ refused: (error: unknown) => refuse(faultRefusal(error, ports.alarm)) }
+}
+export type Approver = ReturnType<typeof createApprover>
+
+/** Decided again and refused: told as what it is, a change since the approval, with the present reason. */
+function because(refusal: Omit<Refusal, 'inner'> & { readonly inner?: string }): Refusal {
+  if (refusal.slug === 'target-error' || refusal.slug === 'outcome-unknown' || refusal.slug === 'timeout' || refusal.slug === 'too-large' || refusal.slug === 'target-unavailable' || refusal.slug === 'audit-unavailable') return refusal
+  return { ...refusal, slug: 'approval-stale', next: 'request', detail: `it was approved, and what holds now does not let it run: ${refusal.detail}` }
+}

@@ -1,0 +1,92 @@
+import { type AccessRequest, isOpen } from '../schema/approval.ts'
+import type { Effects } from '../schema/effects.ts'
+import { maxEventBytes } from '../schema/item.ts'
+import type { ConnectionDocument } from '../schema/policy.ts'
+import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
+import type { Query } from '../schema/request.ts'
+import { bind, callKeyOf, digestOf } from './approve/digest.ts'
+import { resultKeySecret, unseal } from './approve/seal.ts'
+import { expired, rejected, settledAlready, stale } from './approve/step.ts'
+import type { Admitted } from './door.ts'
+import type { Ask } from './permit.ts'
+import type { Ports } from './ports.ts'
+import type { Story } from './record/story.ts'
+import type { Waits } from './wait.ts'
+
+/** Requests of one subject that may wait on one connection, where the connection says nothing. */
+const usualPending = 20
+export interface Asking { readonly connection: ConnectionDocument; readonly effects: Effects; readonly ask: Ask; readonly query: Query; readonly waitMs: number }
+/** `waiting`: nobody has decided yet. `stored`: the serialised answer of its execution. */
+export type Asked = { readonly waiting: AccessRequest } | { readonly stored: { readonly status: number; readonly body: string } }
+
+/**
+ * A decision that needs people becomes an access request. Receives what was decided a moment ago; the request and its event are one write, then the
+ * state machine is started. Dies in between: a request that nobody was told of; the sweeper starts it. The same call again finds the request it made.
+ */
+export function createAsk(ports: Ports, waits: Waits) {
+  return async function ask(admitted: Admitted, { connection, effects, ask, query, waitMs }: Asking, story: Story): Promise<Result<Asked>> {
+    const { approvals } = ports
+    if (approvals === null) return story.refuse(nobodyToAsk(ask.refusal))
+    const now = ports.now()
+    const expiresAt = new Date(now + Math.min(...ask.demands.map(({ withinMs }) => withinMs))).toISOString()
+    const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt)
+    const request: AccessRequest = {
+      id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound), bound, createdAt: new Date(now).toISOString(),
+      evaluation: story.deadlines(connection).evaluation, session: admitted.session, policy: admitted.policy.version, verdicts: [], notices: [], execution: null, ending: null, revision: 0,
+    }
+    if (Buffer.byteLength(JSON.stringify(request)) > maxEventBytes) return story.refuse(tooLarge)
+    const pending = await openOf(admitted, connection.name)
+    const limit = connection.limits?.pending ?? usualPending
+    if (pending.length >= limit && !pending.some(({ callKey }) => callKey === request.callKey)) return story.refuse(tooMany(limit))
+    const { digest, callKey } = request
+    const created = await approvals.requests.create(request, story.step('request', request.id, {
+      digest, callKey, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: query.statements.map(({ sql }) => sql), purpose: query.purpose,
+      accesses: bound.accesses.map(({ action, resource }) => ({ action, resource })),
+    }), now)
+    const mine = created.created ? request : created.existing
+    // The wait of a request that another call made is started already, or is the sweeper's.
+    if (created.created) await approvals.workflow.start(mine.id, Date.parse(expiresAt)).catch((error: unknown) => ports.alarm('a request waits for the sweeper to be announced', { request: mine.id, error: String(error) }))
+    const found = isOpen(mine.status) && waitMs > 0 ? await waits.settled(mine.id, now + waitMs) ?? mine : mine
+    if (isOpen(found.status)) return ok({ waiting: found })
+    const ended = await answerOf(ports, found)
+    if (!ended.ok) return ended
+    const noticed = await story.notice('repeat', { request: found.id, first: found.execution?.evaluation ?? null })   // rows go out, so it is on record first
+    return noticed.ok ? ok({ stored: ended.value }) : noticed
+  }
+
+  /** What this subject has waiting on a connection. Counted from a list that may be a moment old: the bound is against floods, not exact. */
+  async function openOf({ caller }: Admitted, connection: string): Promise<readonly AccessRequest[]> {
+    const page = await ports.approvals?.requests.list({ requester: { issuer: caller.issuer, subject: caller.subject.id }, open: true }, { limit: 200, after: null })
+    return (page?.requests ?? []).filter(({ bound }) => bound.connection === connection)
+  }
+}
+
+/** How a request that ended answers the call it was made of: with the rows of its execution, or why there are none. Only for its requester. */
+export async function answerOf(ports: Pick<Ports, 'approvals' | 'secrets'>, request: AccessRequest): Promise<Result<{ readonly status: number; readonly body: string }>> {
+  const { status, ending } = request
+  switch (status) {
+    case 'succeeded': {
+      const sealed = await ports.approvals?.requests.kept(request.id) ?? null
+      if (sealed === null) return refuse(notKept)
+      return ok({ status: 200, body: unseal(await ports.secrets.get(resultKeySecret), request, sealed) })
+    }
+    case 'failed': case 'outcome-unknown': return refuse(ending?.refusal ?? lost)
+    case 'rejected': return refuse(ending?.refusal ?? rejected({ subject: '', reason: null }))
+    case 'expired': return refuse(expired)
+    case 'stale': return refuse(ending?.refusal ?? stale([]))
+    case 'cancelled': case 'pending': case 'approved': case 'executing': return refuse(settledAlready(status))
+  }
+}
+
+/** True while this gate cannot collect approvals: an agent that waits for a person would wait for ever. */
+const nobodyToAsk = (refusal: Refusal): Refusal => ({ ...refusal, next: 'none', detail: `${refusal.detail}, which this gate cannot ask for` })
+const tooLarge: Refusal = { slug: 'too-large', reason: 'request_too_large', next: 'fix', detail: 'the call with its parameters is over 300 KB, and people cannot be asked about what cannot be kept whole; send it in smaller pieces' }
+const tooMany = (limit: number): Refusal => ({
+  slug: 'rate-limited', reason: 'too_many_pending', next: 'retry', retryAfterSeconds: 30,
+  detail: `${limit} of your requests wait for people on this connection already; wait until some are decided, or cancel those you no longer need`,
+})
+const notKept: Refusal = { slug: 'too-large', reason: 'answer_not_kept', next: 'none', detail: 'it was approved and executed, but its answer is not kept any more; nothing was executed again' }
+export const lost: Refusal = {
+  slug: 'outcome-unknown', reason: 'outcome_unknown', next: 'none',
+  detail: 'it was approved and begun, but what became of it could not be established; look at the data before sending a write again',
+}

@@ -1,0 +1,190 @@
+import * as z from 'zod'
+import { type AccessRequest, isOpen, type RequestView, statuses, type Verdict } from '../schema/approval.ts'
+import type { Caller } from '../schema/caller.ts'
+import type { Id } from '../schema/event.ts'
+import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
+import { answerOf } from './ask.ts'
+import { concerns, ineligible, signedInMs } from './approve/eligible.ts'
+import { end, settledAlready, vote } from './approve/step.ts'
+import { viewOf } from './approve/view.ts'
+import type { Reply } from './door.ts'
+import type { Gate } from './gate.ts'
+import type { Admitted, Door, Own } from './own.ts'
+import { CursorError, type Ports } from './ports.ts'
+import { findLock } from './resolve/locks.ts'
+
+/** Body of `POST /v1/requests/{id}/decision`. */
+export const decisionBody = z.strictObject({
+  decision: z.enum(['approve', 'reject']), reason: z.string().min(1).max(500).optional(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/, 'the digest is 64 lower-case hex characters, as the request shows it'),
+})
+export const requestFilters = ['status', 'limit', 'after'] as const
+const pageLength = { usual: 50, most: 200 }
+/** How many stored pages one list looks through for what concerns the caller. */
+const maxPages = 20
+const tries = 20
+
+/**
+ * Access requests, for those who asked them and those who may decide them; for everybody else there is no such request. Deciding is for people alone and
+ * by the token that is sent, judged now; what it starts is judged again when it runs (approver.ts).
+ */
+export function createRequests(ports: Ports, gate: Gate, own: Own) {
+  const store = ports.approvals?.requests
+
+  const list = (door: Door, search: Readonly<Partial<Record<(typeof requestFilters)[number], string>>>) => own.admitted(door, async (admitted) => {
+    const asked = readFilter(search)
+    if (!asked.ok) return asked
+    const { caller } = admitted
+    const requests: RequestView[] = []
+    let after = asked.value.after
+    const filter = { ...(caller.person ? {} : { requester: { issuer: caller.issuer, subject: caller.subject.id } }), ...(asked.value.status === null ? {} : { status: asked.value.status }) }
+    try {
+      for (let page = 0; store && page < maxPages; page++) {
+        const found = await store.list(filter, { limit: asked.value.limit - requests.length, after })
+        requests.push(...found.requests.flatMap((request) => seen(admitted, request) ?? []))
+        after = found.next
+        if (after === null || requests.length >= asked.value.limit) break
+      }
+    } catch (error) {
+      if (error instanceof CursorError) return invalid('after', '`after` is not what an earlier page of this list gave')
+      throw error
+    }
+    return ok({ requests, ...(after === null || !store ? {} : { next: after }) })
+  })
+
+  const show = (door: Door, id: string) => own.admitted(door, async (admitted) => {
+    const request = await find(admitted, id)
+    if (!request.ok) return request
+    const view = seen(admitted, request.value)
+    if (!view) return refuse(none)
+    const estimate = view.mayDecide ? await estimated(admitted, request.value) : undefined
+    const shown: RequestView = estimate === undefined ? view : { ...view, estimate }
+    // An answer that has rows goes out only where the caller is who asked, and may still be answered.
+    if (!view.mine || request.value.status !== 'succeeded') return ok({ request: shown })
+    const lock = findLock(admitted.locks, admitted.policy, admitted.caller, request.value.bound.connection, ports.now())
+    const answer = lock ? refuse(lock) : await answerOf(ports, request.value)
+    return ok({ request: shown, ...(answer.ok ? { result: JSON.parse(answer.value.body) as unknown } : {}) })
+  })
+
+  /** Whoever asked may take it back until it runs. */
+  const cancel = (door: Door, id: string) => own.admitted(door, async (admitted, evaluation) => {
+    const done = await change(admitted, id, (request) => {
+      if (!isRequester(admitted.caller, request)) return refuse({ slug: 'denied', reason: 'not_yours', next: 'none', detail: 'only whoever asked takes a request back; to say no to it, reject it' })
+      if (request.status === 'cancelled') return ok(request)
+      if (request.status !== 'pending' && request.status !== 'approved') return refuse(settledAlready(request.status))
+      return ok(end(request, 'cancelled', now(), null))
+    }, (next) => story(admitted, evaluation, next).step('cancellation', next.id, { digest: next.digest }))
+    return done.ok ? ok({ request: view(admitted, done.value) }) : done
+  })
+
+  const decide = (door: Door, id: string, body: () => Promise<Result<unknown>>) => own.admitted(door, async (admitted, evaluation) => {
+    const { caller } = admitted
+    const found = await find(admitted, id)                              // before the body: whoever may not know of it learns nothing by what they send
+    if (!found.ok) return found
+    const refusal = ineligible(found.value.bound, caller, admitted.policy, ports.now()) ?? findLock(admitted.locks, admitted.policy, caller, found.value.bound.connection, ports.now())
+    if (refusal) return story(admitted, evaluation, found.value).refuse(refusal)
+    const asked = await readDecision(body)
+    if (!asked.ok) return asked
+    const { decision, reason = null, digest } = asked.value
+    if (digest !== found.value.digest) return refuse({ slug: 'approval-stale', reason: 'digest_differs', next: 'fix', detail: 'the digest is not that of this request: read it again, and decide on what it says now' })
+    const verdict: Verdict = {
+      decision, issuer: caller.issuer, subject: caller.subject.id, groups: caller.subject.groups, signedInAt: new Date(signedInMs(caller) ?? 0).toISOString(), at: now(), reason, evaluation,
+    }
+    return decided(admitted, id, verdict)
+  })
+
+  /**
+   * A rejection from chat, where who rejects is vouched for by the chat's signature and the policy's mapping, not by a token. It can only make less happen.
+   */
+  async function rejectFromChat(id: string, { subject, via, reason }: { readonly subject: string; readonly via: 'slack'; readonly reason: string | null }): Promise<Reply<{ readonly request: RequestView }>> {
+    const evaluation = ports.id('eval')
+    const current = await gate.standing.current()
+    if (!current.ok) return { evaluation, session: null, result: current }
+    const found = store && /^arq_[0-9A-Z]{26}$/.test(id) ? await store.get(id as Id<'arq'>) : null
+    if (!found) return { evaluation, session: null, result: refuse(none) }
+    const groups = [...new Set(found.bound.demands.flatMap(({ by }) => by))].filter((name) => !name.startsWith('user:'))
+    const at = now()
+    const caller: Caller = { issuer: via, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: { auth_time: ports.now() / 1000 }, expiresAt: ports.now() }
+    const admitted: Admitted = { ...current.value, caller, session: found.session ?? ports.id('ses') }
+    const refusal = ineligible(found.bound, caller, current.value.policy, ports.now()) ?? findLock(current.value.locks, current.value.policy, caller, found.bound.connection, ports.now())
+    if (refusal) return { evaluation, session: null, result: refuse(refusal) }
+    return { evaluation, session: null, result: await decided(admitted, id, { decision: 'reject', issuer: via, subject, groups: [], signedInAt: at, at, reason, evaluation }) }
+  }
+  return { list, show, cancel, decide, rejectFromChat }
+
+  async function decided(admitted: Admitted, id: string, verdict: Verdict): Promise<Result<{ readonly request: RequestView }>> {
+    const done = await change(admitted, id, (request) => vote(request, verdict, admitted.policy, ports.now()), (next) =>
+      story(admitted, verdict.evaluation, next).step(verdict.decision === 'approve' ? 'approval' : 'rejection', next.id, { digest: next.digest, reason: verdict.reason, signedInAt: verdict.signedInAt, status: next.status, ...(verdict.issuer === 'slack' ? { via: 'slack' } : {}) }))
+    return done.ok ? ok({ request: view(admitted, done.value) }) : done
+  }
+
+  /** Loads, steps, stores with its event; again where somebody was first. Afterwards the wait is woken: dies before it, and the sweeper does. */
+  async function change(admitted: Admitted, id: string, next: (request: AccessRequest) => Result<AccessRequest>, event: (next: AccessRequest) => ReturnType<ReturnType<typeof story>['step']>): Promise<Result<AccessRequest>> {
+    for (let i = 0; store && i < tries; i++) {
+      const found = await find(admitted, id)
+      if (!found.ok) return found
+      const stepped = next(found.value)
+      if (!stepped.ok || stepped.value === found.value) return stepped
+      if (!await store.swap(stepped.value, event(stepped.value))) continue
+      gate.waits.ring(stepped.value.id)
+      if (stepped.value.status !== 'pending') await ports.approvals?.workflow.wake(stepped.value.id).catch((error: unknown) => ports.alarm('a decided request waits for the sweeper', { request: id, error: String(error) }))
+      return stepped
+    }
+    return refuse(none)
+  }
+
+  async function find(admitted: Admitted, id: string): Promise<Result<AccessRequest>> {
+    const request = store && /^arq_[0-9A-Z]{26}$/.test(id) ? await store.get(id as Id<'arq'>) : null
+    return request && (isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy)) ? ok(request) : refuse(none)
+  }
+  function seen(admitted: Admitted, request: AccessRequest): RequestView | null {
+    return isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy) ? view(admitted, request) : null
+  }
+  function view({ caller, policy }: Admitted, request: AccessRequest): RequestView {
+    const mine = isRequester(caller, request)
+    const open = request.status === 'pending' && ports.now() < Date.parse(request.bound.expiresAt)
+    const shown = viewOf(request, ports.self.console, { mine, mayDecide: open && ineligible(request.bound, caller, policy, ports.now()) === null })
+    return concerns(request.bound, caller, policy) ? shown : withoutDefinitions(request, shown)
+  }
+  /** The target's guess of how many rows, for the people who decide. A guess that cannot be had is none; it never stands in the way. */
+  async function estimated({ policy }: Admitted, { bound }: AccessRequest): Promise<RequestView['estimate']> {
+    const connection = policy.connections.get(bound.connection)
+    const engine = connection && ports.engines[connection.engine]
+    if (!connection || !engine?.estimate) return undefined
+    return engine.estimate(connection, { ...bound.query, purpose: bound.purpose }).catch(() => undefined)
+  }
+  function story(admitted: Admitted, evaluation: Id<'eval'>, { bound, id }: AccessRequest) {
+    return gate.recorder.begin(evaluation, admitted, bound.connection, id)
+  }
+  function now(): string { return new Date(ports.now()).toISOString() }
+}
+export type Requests = ReturnType<typeof createRequests>
+
+/** The same subject through the same actors, of the same issuer: what one agent asked for a person is not another agent's to read. */
+export const isRequester = (caller: Caller, { bound }: AccessRequest): boolean =>
+  caller.issuer === bound.issuer && caller.subject.id === bound.subject.id && caller.actors.length === bound.actors.length && caller.actors.every(({ id }, i) => id === bound.actors[i]?.id)
+
+/** What a view reads is its definition, and not the requester's to know. */
+function withoutDefinitions({ bound }: AccessRequest, view: RequestView): RequestView {
+  const named = new Set(bound.accesses.filter(({ via }) => via.length === 0).map(({ resource }) => resource))
+  return { ...view, accesses: view.accesses.filter(({ resource }) => named.has(resource)), classified: view.classified.filter(({ column }) => [...named].some((name) => column.startsWith(`${name}.`))) }
+}
+
+async function readDecision(body: () => Promise<Result<unknown>>): Promise<Result<z.infer<typeof decisionBody>>> {
+  const value = await body()
+  if (!value.ok) return value
+  const parsed = decisionBody.safeParse(value.value)
+  if (parsed.success) return ok(parsed.data)
+  const issue = parsed.error.issues[0]
+  return invalid('decision', `${issue?.path.length ? `\`${issue.path.join('.')}\`: ` : ''}${issue?.message ?? 'not a decision'}; the body is {"decision": "approve" or "reject", "digest": "…", "reason": "…"}`)
+}
+
+function readFilter(search: Readonly<Partial<Record<(typeof requestFilters)[number], string>>>) {
+  const status = search.status === undefined ? null : statuses.find((known) => known === search.status)
+  if (status === undefined) return invalid('status', `\`status\` is one of ${statuses.join(', ')}`)
+  const limit = search.limit === undefined ? pageLength.usual : /^[1-9]\d{0,3}$/.test(search.limit) ? Number(search.limit) : 0
+  if (limit < 1 || limit > pageLength.most) return invalid('limit', `\`limit\` is a number from 1 to ${pageLength.most}`)
+  return ok({ status, limit, after: search.after ?? null })
+}
+const invalid = (reason: string, detail: string): { readonly ok: false; readonly refusal: Refusal } => refuse({ slug: 'invalid-request', reason, detail, next: 'fix' })
+const none: Refusal = { slug: 'not-found', reason: 'no_request', next: 'none', detail: 'there is no such request, or none you may know of' }

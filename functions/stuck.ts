@@ -1,0 +1,40 @@
+import type { AccessRequest } from '../schema/approval.ts'
+import type { Approver } from './approver.ts'
+import type { Ports } from './ports.ts'
+
+/** A request untouched for so long, ms, was left by a process that is gone, or by a state machine that did not answer. */
+const leftMs = 30_000
+const page = 100
+
+/**
+ * Brings on what a dead process, or a state machine that did not answer, left lying: announces what nobody was told of, runs what was approved, expires
+ * what nobody decided, ends what was executing by its intent's outcome. Each step is the approver's own, so meeting a living process does no harm.
+ * Returns how many it looked at. Never throws for one request: it says so and goes on to the next.
+ */
+export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>, approver: Pick<Approver, 'proceed'>): Promise<number> {
+  const { approvals } = ports
+  if (approvals === null) return 0
+  let seen = 0
+  let after: string | null = null
+  do {
+    const found: { readonly requests: readonly AccessRequest[]; readonly next: string | null } = await approvals.requests.list({ open: true }, { limit: page, after })
+    for (const request of found.requests) {
+      if (!isLeft(request, ports.now())) continue
+      seen++
+      try {
+        if (request.status === 'pending' && request.notices.length === 0) await approvals.workflow.start(request.id, Date.parse(request.bound.expiresAt))
+        await approver.proceed(request.id)
+      } catch (error) {
+        ports.alarm('a request is stuck', { request: request.id, error: error instanceof Error ? error.message : 'unknown' })
+      }
+    }
+    after = found.next
+  } while (after !== null)
+  return seen
+}
+
+/** What was decided or begun a while ago and is not over, what nobody was told of, and what has no time left. */
+function isLeft({ status, createdAt, bound, notices, verdicts, execution }: AccessRequest, now: number): boolean {
+  if (status === 'pending') return now >= Date.parse(bound.expiresAt) || (notices.length === 0 && now - Date.parse(createdAt) > leftMs)
+  return now - Date.parse(execution?.at ?? verdicts.at(-1)?.at ?? createdAt) > leftMs
+}
