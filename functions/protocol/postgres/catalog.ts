@@ -46,6 +46,8 @@ export interface Relation {
   readonly policies: readonly Policy[]
   /** Functions of the target's own that its indexes' and partition keys' operator classes call. */
   readonly supports: readonly number[]
+  /** Expressions of its indexes, checks, statistics and partition key that name what is not the server's, spelled as policies are: see planning.ts. */
+  readonly planned: readonly string[]
   /** A view that reads with the rights of whoever asks, not of its owner. */
   readonly invoker: boolean
   /** Attribute numbers whose values decide in which partition a row lies; 0 stands for an expression. */
@@ -192,11 +194,11 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
   const constraints = group(all, (k) => k.relation)
   const referencing = group(all, (k) => k.references)
   const indexes = group(of('index').map(([relation, key, columns]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)] })), (i) => i.relation)
-  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, supports, invoker, partitionedBy]): Relation => {
+  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, supports, planned, invoker, partitionedBy]): Relation => {
     const oid = num(id)
     return {
       oid, schema: str(schema), name: str(name), kind: str(kind), partition: partition === true, rowType: num(rowType), rowSecurity: rowSecurity === true, print: str(print),
-      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), supports: nums(supports), invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [],
+      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), supports: nums(supports), planned: [...strings(planned)], invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [],
       policies: list(policies).map(([command, ...clauses]) => ({ command: str(command), clauses: clauses.filter((c): c is string => typeof c === 'string') })),
       children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],

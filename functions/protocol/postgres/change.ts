@@ -5,7 +5,8 @@ import { consequences } from './consequence.ts'
 import { isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
-import { makeType, support } from './names.ts'
+import { makeType } from './names.ts'
+import { planning } from './planning.ts'
 import { columnsOf, descend, lookup, placed } from './relation.ts'
 import { rowSecurity } from './security.ts'
 import { tagsOf, type Col, type Item, type Scope } from './scope.ts'
@@ -40,11 +41,11 @@ export function writeTarget(a: Analysis, node: RangeVar | undefined, events: rea
   rowSecurity(a, relation, frame, span, 'rawd*')
   if (events.some((event) => event !== 'insert')) {
     placed(found, relation, span)
-    for (const fn of relation.supports) support(found, frame, fn, span)
+    planning(a, relation, frame, span)
   }
   // a write alone reads nothing; the first column it mentions makes it a read as well
-  const handle: Handle = { read: (column) => { for (const one of [found.access('select', relation.schema, relation.name, frame, span, true), ...node.inh ? descend(found, relation, frame, span, 'select') : []]) one.read(column) } }
-  if (node.inh === true) for (const event of events) descend(found, relation, frame, span, event)
+  const handle: Handle = { read: (column) => { for (const one of [found.access('select', relation.schema, relation.name, frame, span, true), ...node.inh ? descend(a, relation, frame, span, 'select') : []]) one.read(column) } }
+  if (node.inh === true) for (const event of events) descend(a, relation, frame, span, event)
   const alias = node.alias?.aliasname
   const cols = columnsOf(a, relation, handle, null, frame)
   const system = ([['ctid', -1], ['tableoid', -6]] as const).map(([name, column]): Col => ({ name, tags: [], derived: [], type: -1, origin: { relation: relation.oid, column }, touch: () => handle.read(name) }))

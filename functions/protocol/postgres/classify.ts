@@ -43,6 +43,7 @@ interface Known {
   readonly classes: Classes
   readonly views: ReadonlyMap<number, Parsed | null>
   readonly policies: ReadonlyMap<number, readonly ParsedPolicy[]>
+  readonly planned: ReadonlyMap<number, readonly (Parsed | null)[]>
   readonly readAt: number
   readonly facts: Map<string, Facts>
   /** What statements that reach the same objects by the same names share, by `JSON.stringify` of the reach: it depends on the catalog and on nothing else. */
@@ -74,13 +75,15 @@ export function createClassifier({ read, now }: Reader): Classifier {
     const catalog = understood(rows)
     const views = new Map<number, Parsed | null>()
     const policies = new Map<number, readonly ParsedPolicy[]>()
+    const planned = new Map<number, readonly (Parsed | null)[]>()
     const understand = async (text: string) => { const parsed = await parse(text); return parsed.ok ? parsed.value : null }
     for (const relation of catalog.relations.values()) {
       if (relation.definition !== null) views.set(relation.oid, await understand(relation.definition))
+      if (relation.planned.length > 0) planned.set(relation.oid, await Promise.all(relation.planned.map((text) => understand(`SELECT ${text}`))))
       if (relation.policies.length === 0) continue
       policies.set(relation.oid, await Promise.all(relation.policies.map(async ({ command, clauses }) => ({ command, clauses: await Promise.all(clauses.map((clause) => understand(`SELECT ${clause}`))) }))))
     }
-    return { key, catalog, classes: createClasses(catalog, connection), views, policies, readAt, facts: new Map(), reaches: new Map() }
+    return { key, catalog, classes: createClasses(catalog, connection), views, policies, planned, readAt, facts: new Map(), reaches: new Map() }
   }
   function known(connection: ConnectionDocument): Promise<Known> {
     let key = keys.get(connection)
@@ -159,7 +162,7 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
   const scope: Scope = { frame, parent: null, items: [], ctes: new Map() }
   const base = { text: parsed.text, params: [] }
   try {
-    const { kind, cols, wrappable } = statement({ found, subquery, view: (oid) => state.views.get(oid) ?? null, policies: (oid) => state.policies.get(oid) ?? [], guarding: new Set() }, parsed.node, scope)
+    const { kind, cols, wrappable } = statement({ found, subquery, view: (oid) => state.views.get(oid) ?? null, policies: (oid) => state.policies.get(oid) ?? [], planned: (oid) => state.planned.get(oid) ?? [], guarding: new Set() }, parsed.node, scope)
     if (kind !== 'show' && kind !== 'truncate' && kind !== 'ddl') for (const fn of state.catalog.ambient) support(found, frame, fn, null)   // whatever has a value in it may convert, sort or compare it
     const shown: Shown[] = []
     const outputs = cols?.map((col, output): Output => ({

@@ -21,6 +21,8 @@ export interface Analysis {
   readonly view: (oid: number) => Parsed | null
   /** What row security of a relation says, by command; null for a clause that the grammar or the allow-list refuses. */
   readonly policies: (oid: number) => readonly ParsedPolicy[]
+  /** The parsed expressions of `planned` of a relation; null where the grammar or the allow-list refuses one. */
+  readonly planned: (oid: number) => readonly (Parsed | null)[]
   /** Relations whose row security is being read. */
   readonly guarding: Set<number>
 }

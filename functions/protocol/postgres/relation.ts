@@ -4,7 +4,8 @@ import { sampled } from './builtins.ts'
 import type { Relation } from './catalog.ts'
 import { Findings, isSystem, missing, unsupported, withheld, type Frame, type Handle } from './effects.ts'
 import type { Analysis } from './expression.ts'
-import { findRelation, homeOf, scalar, strings, support } from './names.ts'
+import { findRelation, homeOf, scalar, strings } from './names.ts'
+import { planning } from './planning.ts'
 import { rowSecurity } from './security.ts'
 import { distinct, renamed, type Col, type Item, type Scope } from './scope.ts'
 
@@ -55,8 +56,8 @@ export function readRelation(a: Analysis, relation: Relation, frame: Frame, span
   found.log.push({ relation, frame })
   rowSecurity(a, relation, frame, span, 'r*')
   placed(found, relation, span)
-  for (const fn of relation.supports) support(found, frame, fn, span)
-  if (children) handles.push(...descend(found, relation, frame, span, 'select'))
+  planning(a, relation, frame, span)
+  if (children) handles.push(...descend(a, relation, frame, span, 'select'))
   const handle: Handle = { read: (column) => { for (const one of handles) one.read(column) } }
   return { cols: columnsOf(a, relation, handle, insideOf(a, relation, frame, span), frame), handle }
 }
@@ -84,15 +85,16 @@ export function columnsOf({ found }: Analysis, relation: Relation, handle: Handl
 }
 
 /** Partitions and inheritance children, however deep: read or written with the parent, each an access of its own through it. */
-export function descend(found: Findings, relation: Relation, frame: Frame, span: Span | null, action: 'select' | 'update' | 'delete' | 'insert' | 'truncate'): Handle[] {
+export function descend(a: Analysis, relation: Relation, frame: Frame, span: Span | null, action: 'select' | 'update' | 'delete' | 'insert' | 'truncate'): Handle[] {
+  const { found } = a
   const through = { ...frame, via: [...frame.via, `${relation.schema}.${relation.name}`] }
   return relation.children.flatMap((oid) => {
     const child = found.catalog.relations.get(oid)
     if (!child || !'rpf'.includes(child.kind)) return []   // children of an index are indexes
     found.reach(child, action !== 'select')
     found.log.push({ relation: child, frame: through })
-    if (action !== 'insert' && action !== 'truncate') for (const fn of child.supports) support(found, frame, fn, span)
-    return [found.access(action, child.schema, child.name, through, span, action === 'select', true), ...descend(found, child, through, span, action)]
+    if (action !== 'insert' && action !== 'truncate') planning(a, child, frame, span)
+    return [found.access(action, child.schema, child.name, through, span, action === 'select', true), ...descend(a, child, through, span, action)]
   })
 }
 

@@ -28,6 +28,9 @@ const extension = (catalog: string, oid: string): string =>
 /** Functions outside pg_catalog that an object's expressions call, by pg_depend. */
 const functionsOf = (catalog: string, oid: string): string =>
   `(select pg_catalog.array_agg(x.refobjid::int8) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass)`
+/** Its expressions name a function or an operator outside pg_catalog. */
+const calls = (catalog: string, oid: string): string =>
+  `exists (select from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass))`
 const columnsOf = (catalog: string, oid: string, relation: string): string =>
   `(select pg_catalog.array_agg(x.refobjsubid) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.refobjid = ${relation} and x.refobjsubid > 0)`
 
@@ -39,6 +42,14 @@ const supportsOf = (classes: string): string =>
   `(select pg_catalog.array_agg(distinct s.function::int8) from pg_catalog.pg_opclass k join supports s on s.family = k.opcfamily where ${classes})`
 /** Of an operator, the functions of its commutator and its negator: the planner may put either in its place. */
 const twins = `(select pg_catalog.array_agg(w.oprcode::oid::int8) from pg_catalog.pg_operator w where w.oid in (o.oprcom, o.oprnegate) and w.oprcode::oid >= 16384)`
+
+/** Expressions of a table's own that planning a read of it looks at, where they may call what is not the server's: indexes, checks, statistics, partition key. */
+const planned = `(select pg_catalog.json_agg(e.text) from (
+    select pg_catalog.pg_get_expr(i.indexprs, i.indrelid) from pg_catalog.pg_index i where i.indrelid = c.oid and ${calls('pg_class', 'i.indexrelid')}
+    union all select pg_catalog.pg_get_expr(i.indpred, i.indrelid) from pg_catalog.pg_index i where i.indrelid = c.oid and ${calls('pg_class', 'i.indexrelid')}
+    union all select pg_catalog.pg_get_expr(k.conbin, k.conrelid) from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'c' and ${calls('pg_constraint', 'k.oid')}
+    union all select pg_catalog.unnest(pg_catalog.pg_get_statisticsobjdef_expressions(s.oid)) from pg_catalog.pg_statistic_ext s where s.stxrelid = c.oid and ${calls('pg_statistic_ext', 's.oid')}
+    union all select pg_catalog.pg_get_expr(p.partexprs, p.partrelid) from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid and ${calls('pg_class', 'c.oid')}) e(text) where e.text is not null)`
 
 /** Rows {kind, data}: one a described object, `data` a JSON array in the order catalog.ts reads it. One query, so one snapshot. */
 export const snapshotQuery = `
@@ -58,6 +69,7 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
       from pg_catalog.pg_policy p where p.polrelid = c.oid) end,
     case when ${user} then ${supportsOf(`k.oid in (select pg_catalog.unnest(i.indclass::oid[]) from pg_catalog.pg_index i where i.indrelid = c.oid)
       or k.oid in (select pg_catalog.unnest(p.partclass::oid[]) from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid)`)} end,
+    case when ${user} then ${planned} end,
     coalesce((select pg_catalog.bool_or(o ~ '^security_invoker=(true|on|yes|1|t)$') from pg_catalog.unnest(c.reloptions) o), false),
     (select p.partattrs::int2[] from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid))::text
   from pin, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace

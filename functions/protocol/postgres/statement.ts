@@ -84,7 +84,7 @@ function truncate(a: Analysis, node: TruncateStmt, scope: Scope): Analysed {
     a.found.access('truncate', relation.schema, relation.name, scope.frame, span, false)
     if (relation.kind !== 'r' && relation.kind !== 'p') throw unsupported('unknown_syntax', `\`${relation.name}\` is not a table`, span)
     a.found.reach(relation, true)
-    if (entry.RangeVar.inh) descend(a.found, relation, scope.frame, span, 'truncate')
+    if (entry.RangeVar.inh) descend(a, relation, scope.frame, span, 'truncate')
     consequences(a.found, relation, 'truncate', [], scope.frame, span)
   }
   a.found.readOnly = false

@@ -1,0 +1,38 @@
+import type { Node } from 'libpg-query'
+import type { Span } from '../../../schema/refusal.ts'
+import type { Relation } from './catalog.ts'
+import { unsupported, type Findings, type Frame } from './effects.ts'
+import type { Analysis } from './expression.ts'
+import { callById, makeType, strings, support } from './names.ts'
+
+/**
+ * What planning a statement on a table may run of the table's own: what its indexes' and partition keys' operator classes compare and hash by, and
+ * calls on constants alone in the expressions of its indexes, checks, statistics and partition key, which the planner computes ahead whatever the statement is.
+ */
+export function planning(a: Analysis, relation: Relation, frame: Frame, span: Span | null): void {
+  for (const fn of relation.supports) support(a.found, frame, fn, span)
+  for (const parsed of a.planned(relation.oid)) {
+    if (!parsed) throw unsupported('unknown_expression', `an index, check, statistic or partition key of \`${relation.schema}.${relation.name}\` is not one the gate understands`, span)
+    for (const constant of constants(parsed.node)) compute(a.found, constant, frame, span)
+  }
+}
+
+type Struct = Readonly<Record<string, unknown>>
+const inner = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : typeof value === 'object' && value !== null ? Object.values(value) : [])
+const isNode = (value: unknown, kind: string): value is Struct => typeof value === 'object' && value !== null && kind in value
+const readsRow = (value: unknown): boolean => isNode(value, 'ColumnRef') || inner(value).some(readsRow)
+/** The outermost parts that mention no column. */
+const constants = (value: unknown): readonly unknown[] => (readsRow(value) ? inner(value).flatMap(constants) : [value])
+
+/** Every name in it that is not of pg_catalog has its schema. */
+function compute(found: Findings, value: unknown, frame: Frame, span: Span | null): void {
+  if (isNode(value, 'FuncCall')) for (const fn of placed(found, value['FuncCall'], 'funcname', (place, name) => place.functions.get(name))) callById(found, frame, fn.oid, span)
+  if (isNode(value, 'A_Expr')) for (const operator of placed(found, value['A_Expr'], 'name', (place, name) => place.operators.get(name))) for (const fn of [operator.function, ...operator.twins]) callById(found, frame, fn, span)
+  if (isNode(value, 'TypeCast')) for (const type of placed(found, (value['TypeCast'] as Struct)['typeName'], 'names', (place, name) => { const type = place.types.get(name); return type && [type] })) makeType(found, frame, type.oid, span)
+  for (const part of inner(value)) compute(found, part, frame, span)
+}
+function placed<T>(found: Findings, node: unknown, field: string, look: (place: NonNullable<ReturnType<Findings['catalog']['schemas']['get']>>, name: string) => readonly T[] | undefined): readonly T[] {
+  const [name = '', schema] = strings((node as Readonly<Record<string, Node[] | undefined>>)[field]).reverse()
+  const place = schema === undefined ? undefined : found.catalog.schemas.get(schema)
+  return (place && look(place, name)) ?? []
+}
