@@ -15,6 +15,7 @@ import { type Call, createGate, type Gate } from './gate.ts'
 import { createGrants } from './grants.ts'
 import { createHealth } from './health.ts'
 import { createLocking } from './locking.ts'
+import { createMcp } from './mcp.ts'
 import { createOwn } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
@@ -36,6 +37,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   const locking = createLocking(ports, own)
   const open = { url: ports.self.url, evaluation: null, session: null }
   const openapi = JSON.stringify({ ...document, servers: [{ url: ports.self.url }] })
+  const mcp = createMcp(ports, gate, { discovery, requests, waits: gate.waits })
 
   const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
 
@@ -94,6 +96,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     .get('/v1/requests/:id', (c) => route(c, [], () => requests.show(door(c), c.req.param('id'))))
     .delete('/v1/requests/:id', (c) => route(c, [], () => requests.cancel(door(c), c.req.param('id'))))
     .post('/v1/requests/:id/decision', (c) => route(c, [], () => requests.decide(door(c), c.req.param('id'), () => readBody(c.req.raw))))
+    .post('/mcp', (c) => mcp(c.req.raw))
     .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
     .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
     .get('/v1/policy', (c) => route(c, [], () => administration.show(door(c))))
@@ -113,7 +116,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
     '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
-  ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'],
+  ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'],
   ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]
 const methodNotAllowed = (method: string, allow: string): Refusal =>

@@ -1,0 +1,60 @@
+import type { createDiscovery } from '../discover.ts'
+import { ok, type Result } from '../../schema/refusal.ts'
+import type { Door } from '../own.ts'
+
+type Discovery = ReturnType<typeof createDiscovery>
+type Answered<T extends keyof Discovery> = Extract<Awaited<ReturnType<Discovery[T]>>, { result: unknown }>['result']
+type Value<R> = R extends { readonly ok: true; readonly value: infer V } ? V : never
+type Relation = Value<Answered<'schema'>>['relations'][number]
+
+/** Bytes of tables one answer gives; past it, how many are left out and how to narrow. 16 KB are about 4 000 tokens. */
+const maxBytes = 16 * 1024
+
+/**
+ * What the caller may do, small enough to plan from: one line a table. Of several connections only their names, until one is asked for. Everything comes
+ * from the same discovery that HTTP serves.
+ */
+export async function outline(discovery: Discovery, door: Door, { connection, match }: { readonly connection?: string | undefined; readonly match?: string | undefined }): Promise<Result<Record<string, unknown>>> {
+  const me = (await discovery.me(door)).result
+  if (!me.ok) return me
+  const known = (await discovery.connections(door)).result
+  if (!known.ok) return known
+  const { subject, actors, roles, expiresAt, abilities } = me.value
+  const open = known.value.connections.filter(({ locked }) => !locked)
+  const chosen = connection ?? (open.length === 1 ? open[0]?.name : undefined)
+  const about = {
+    you: subject.id, ...(actors.length === 0 ? {} : { actors: actors.map(({ id }) => id) }), roles, tokenExpiresAt: expiresAt,
+    connections: known.value.connections.map(({ name, engine, locked }) => ({ name, engine, ...(locked ? { locked } : {}), ...limitsOf(abilities.find((one) => one.connection === name)?.limits) })),
+  }
+  if (chosen === undefined) return ok(about)
+  const schema = (await discovery.schema(door, chosen, null)).result
+  if (!schema.ok) return schema
+  return ok({ ...about, connection: chosen, ...tablesOf(schema.value.relations, match?.toLowerCase() ?? '') })
+}
+
+/** A budget of the hour that has no bound is not worth a token. */
+const limitsOf = (limits: { readonly rows: number; readonly affected: number; readonly statementsPerHour: number | null; readonly rowsPerHour: number | null } | undefined) => limits === undefined ? {} : {
+  rows: limits.rows, affected: limits.affected, ...(limits.statementsPerHour === null ? {} : { statementsPerHour: limits.statementsPerHour }), ...(limits.rowsPerHour === null ? {} : { rowsPerHour: limits.rowsPerHour }),
+}
+
+function tablesOf(relations: readonly Relation[], match: string): Record<string, unknown> {
+  const tables: string[] = []
+  let bytes = 0
+  const found = relations.filter(({ schema, name }) => `${schema}.${name}`.toLowerCase().includes(match))
+  for (const relation of found) {
+    const line = lineOf(relation)
+    bytes += Buffer.byteLength(line)
+    if (bytes > maxBytes && tables.length > 0) break
+    tables.push(line)
+  }
+  return { tables, ...(tables.length < found.length ? { notShown: found.length - tables.length, narrow: 'give `match`' } : {}) }
+}
+
+/** `public.refunds: select, insert after approval (id bigint, email text masked as email, note text write only)` */
+function lineOf({ schema, name, actions, columns }: Relation): string {
+  const may = Object.entries(actions).map(([action, how]) => how === 'ask' ? `${action} after approval` : action)
+  const described = columns.map((column) => [
+    column.name, column.type, ...('class' in column ? [column.class] : []), ...('masked' in column ? [`masked as ${column.masked}`] : []), ...('readable' in column ? ['write only'] : []),
+  ].join(' '))
+  return `${schema}.${name}: ${may.join(', ')} (${described.join(', ')})`
+}
