@@ -1,4 +1,4 @@
-import { type AccessRequest, isOpen } from '../schema/approval.ts'
+import { type AccessRequest, isOpen, repeatMs } from '../schema/approval.ts'
 import type { Effects } from '../schema/effects.ts'
 import { maxEventBytes } from '../schema/item.ts'
 import type { ConnectionDocument } from '../schema/policy.ts'
@@ -47,6 +47,7 @@ export function createAsk(ports: Ports, waits: Waits) {
     // The wait of a request that another call made is started already, or is the sweeper's.
     if (created.created) await approvals.workflow.start(mine.id, Date.parse(expiresAt)).catch((error: unknown) => ports.alarm('a request waits for the sweeper to be announced', { request: mine.id, error: String(error) }))
     const found = isOpen(mine.status) && waitMs > 0 ? await waits.settled(mine.id, now + waitMs) ?? mine : mine
+    if (found.status !== 'executing' && isOpen(found.status) && ports.now() >= Date.parse(found.bound.expiresAt)) return refuse(over(found, ports.now()))
     if (isOpen(found.status)) return ok({ waiting: found })
     const ended = await answerOf(ports, found)
     if (!ended.ok) return ended
@@ -62,7 +63,7 @@ export function createAsk(ports: Ports, waits: Waits) {
 }
 
 /** How a request that ended answers the call it was made of: with the rows of its execution, or why there are none. Only for its requester. */
-export async function answerOf(ports: Pick<Ports, 'approvals' | 'secrets'>, request: AccessRequest): Promise<Result<{ readonly status: number; readonly body: string }>> {
+export async function answerOf(ports: Pick<Ports, 'now' | 'approvals' | 'secrets'>, request: AccessRequest): Promise<Result<{ readonly status: number; readonly body: string }>> {
   const { status, ending } = request
   switch (status) {
     case 'succeeded': {
@@ -72,11 +73,15 @@ export async function answerOf(ports: Pick<Ports, 'approvals' | 'secrets'>, requ
     }
     case 'failed': case 'outcome-unknown': return refuse(ending?.refusal ?? lost)
     case 'rejected': return refuse(ending?.refusal ?? rejected({ subject: '', reason: null }))
-    case 'expired': return refuse(expired)
+    case 'expired': return refuse(over(request, ports.now()))
     case 'stale': return refuse(ending?.refusal ?? stale([]))
     case 'cancelled': case 'pending': case 'approved': case 'executing': return refuse(settledAlready(status))
   }
 }
+
+/** Expired, whether or not that has been written down yet; with the time until the same call asks anew. */
+const over = ({ ending, bound }: AccessRequest, now: number): Refusal =>
+  ({ ...expired, retryAfterSeconds: Math.max(1, Math.ceil((Date.parse(ending?.at ?? bound.expiresAt) + repeatMs - now) / 1000)) })
 
 /** True while this gate cannot collect approvals: an agent that waits for a person would wait for ever. */
 const nobodyToAsk = (refusal: Refusal): Refusal => ({ ...refusal, next: 'none', detail: `${refusal.detail}, which this gate cannot ask for` })

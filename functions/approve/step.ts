@@ -48,7 +48,7 @@ const said: Readonly<Record<Status, string>> = {
   pending: 'waiting', approved: 'approved already', executing: 'being executed', succeeded: 'executed already', failed: 'over: it was approved and failed', 'outcome-unknown': 'over: it was started and its outcome was lost',
   rejected: 'rejected already', expired: 'expired', cancelled: 'cancelled by whoever asked', stale: 'stale: what it would do had changed',
 }
-export const expired: Refusal = { slug: 'approval-expired', reason: 'expired', next: 'request', detail: 'nobody decided this in time, and nothing ran; send the call again to ask anew' }
+export const expired: Refusal = { slug: 'approval-expired', reason: 'expired', next: 'retry', detail: 'nobody decided this in time, and nothing ran; the same call may be asked anew a quarter of an hour after that' }
 export const rejected = ({ subject, reason }: Pick<Verdict, 'subject' | 'reason'>): Refusal => ({
   slug: 'approval-rejected', reason: 'rejected', next: 'none', inner: `by ${subject}`,
   detail: `an approver said no, and nothing ran${reason === null ? '' : `; their reason: ${JSON.stringify(reason)}`}`,

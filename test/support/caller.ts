@@ -7,8 +7,7 @@ export interface Caller {
 }
 export type App = ReturnType<typeof createApp>
 
-export function createGateway(world: World = createWorld()): { readonly world: World; readonly app: App; as(options: TokenOptions): Promise<Caller> } {
-  const app = createApp(world.ports)
+export function createGateway(world: World = createWorld(), app: App = createApp(world.ports)): { readonly world: World; readonly app: App; as(options: TokenOptions): Promise<Caller> } {
   return {
     world, app,
     async as(options) {

@@ -1,0 +1,256 @@
+import { expect, test } from 'vitest'
+import { support } from '../support/caller.ts'
+import { asked, createApproving, lead, otherLead, path, refund, say } from '../support/approvals.ts'
+import { demo } from '../support/policy.ts'
+
+const kinds = (world: ReturnType<typeof createApproving>['world']) => world.events.map(({ kind }) => kind)
+type Rules = Extract<typeof demo[string], { kind: 'role' }>['rules']
+const withRules = (rules: Rules): typeof demo => ({ ...demo, 'roles/support-agent.yaml': { version: 1, kind: 'role', name: 'support-agent', members: [{ group: 'support-agents' }, { subject: 'agent:support-bot', owner: 'user:olga@acme.dev' }], rules } })
+const refunds: Rules[number] = { allow: ['insert', 'update'], connection: 'shop', on: ['public.refunds'], approval: { by: ['support-leads'], quorum: 1, within: '30m' } }
+
+test('a write that needs a person is 202, runs when one approves, and the same call then gets its rows', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const reply = await agent.call('POST', path, refund)
+  expect(reply.status).toBe(202)
+  const { request } = reply.json as { request: Awaited<ReturnType<typeof asked>> }
+  expect(reply.headers.get('location')).toBe(`/v1/requests/${request.id}`)
+  expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(request).toMatchObject({ status: 'pending', approvers: ['support-leads'], quorum: 1, url: `${at.ports.self.console}/requests/${request.id}` })
+  expect([at.started, at.world.engine.ran]).toEqual([[request.id], []])
+
+  const approved = await say(await at.as(lead), 'approve', request)
+  expect(approved.status).toBe(200)
+  expect(approved.json['request']).toMatchObject({ status: 'approved' })
+  expect(at.woken).toEqual([request.id])
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+  expect(at.world.engine.ran).toEqual([refund.sql])
+
+  const again = await agent.call('POST', path, refund)
+  expect(again.status).toBe(200)
+  expect(again.json).toMatchObject({ rowCount: 1 })
+  expect(at.world.engine.ran).toHaveLength(1)
+  const shown = await agent.call('GET', `/v1/requests/${request.id}`)
+  expect(shown.json).toMatchObject({ request: { status: 'succeeded', mine: true }, result: { rowCount: 1 } })
+  expect(kinds(at.world)).toEqual(['request', 'approval', 'intent', 'outcome', 'repeat'])
+  expect(at.world.events.filter((event) => event.request === request.id).map(({ kind }) => kind)).toEqual(['request', 'approval', 'intent', 'outcome'])
+})
+
+test('the approver sees all that would run, and counts afterwards, never rows', async () => {
+  const at = createApproving()
+  const request = await asked(await at.as(support))
+  const person = await at.as(lead)
+  const before = await person.call('GET', `/v1/requests/${request.id}`)
+  expect(before.json['request']).toMatchObject({ statements: [{ sql: refund.sql, params: [7] }], purpose: 'late parcel', subject: 'agent:support-bot', accesses: [{ action: 'insert', resource: 'public.refunds' }], mayDecide: true, mine: false })
+  await say(person, 'approve', request)
+  await at.approver.proceed(request.id)
+  const after = await person.call('GET', `/v1/requests/${request.id}`)
+  expect(after.json['request']).toMatchObject({ status: 'succeeded', ending: { rowCounts: [1] }, mayDecide: false })
+  expect(after.json).not.toHaveProperty('result')
+})
+
+test('the same call while it waits finds the same request; another body is another', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const one = await asked(agent)
+  expect((await asked(agent)).id).toBe(one.id)
+  expect((await asked(agent, { ...refund, params: ['7'] })).id).not.toBe(one.id)
+  expect((await asked(agent, { ...refund, purpose: 'other' })).id).not.toBe(one.id)
+  expect((await asked(await at.as({ ...support, subject: 'agent:other' }))).id).not.toBe(one.id)
+  expect(at.started).toHaveLength(4)
+})
+
+test('one rejection ends it: 403 with the reason, nothing ran, and nobody can approve it any more', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const request = await asked(agent)
+  expect((await say(await at.as(lead), 'reject', request, 'no receipt')).json['request']).toMatchObject({ status: 'rejected' })
+  expect(await at.approver.proceed(request.id)).toBe('rejected')
+  const again = await agent.call('POST', path, refund)
+  expect([again.status, again.json['type']]).toEqual([403, '/problems/approval-rejected'])
+  expect(again.json['detail']).toContain('no receipt')
+  const late = await say(await at.as(otherLead), 'approve', request)
+  expect([late.status, late.json['type']]).toEqual([409, '/problems/request-settled'])
+  expect(at.world.engine.ran).toEqual([])
+})
+
+test('what nobody decides in time expires, and cannot be approved after it', async () => {
+  const at = createApproving()
+  const request = await asked(await at.as(support))
+  at.world.clock.ms += 30 * 60_000
+  const late = await say(await at.as(lead), 'approve', request)
+  expect([late.status, late.json['type']]).toEqual([410, '/problems/approval-expired'])
+  const again = await at.as(support)
+  expect((await again.call('POST', path, refund)).status).toBe(410)
+  expect(await at.approver.proceed(request.id)).toBe('expired')
+  const ended = await again.call('POST', path, refund)
+  expect([ended.status, ended.json['type'], ended.headers.get('retry-after')]).toEqual([410, '/problems/approval-expired', '900'])
+  at.world.clock.ms += 15 * 60_000
+  expect((await asked(await at.as(support))).id).not.toBe(request.id)
+  expect([at.world.engine.ran, kinds(at.world)]).toEqual([[], ['request', 'expiry', 'request']])
+})
+
+test('approved in time and begun too late does not run', async () => {
+  const at = createApproving()
+  const request = await asked(await at.as(support))
+  at.world.clock.ms += 30 * 60_000 - 1
+  await say(await at.as(lead), 'approve', request)
+  at.world.clock.ms += 1
+  expect(await at.approver.proceed(request.id)).toBe('expired')
+  expect(at.world.engine.ran).toEqual([])
+})
+
+test('whoever asked takes it back, and may ask anew; nobody else takes it back', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const request = await asked(agent)
+  expect((await (await at.as(lead)).call('DELETE', `/v1/requests/${request.id}`)).status).toBe(403)
+  expect((await (await at.as({ ...support, subject: 'agent:other' })).call('DELETE', `/v1/requests/${request.id}`)).status).toBe(404)
+  expect((await agent.call('DELETE', `/v1/requests/${request.id}`)).json['request']).toMatchObject({ status: 'cancelled' })
+  expect((await say(await at.as(lead), 'approve', request)).status).toBe(409)
+  expect(await at.approver.proceed(request.id)).toBe('cancelled')
+  expect((await asked(agent)).id).not.toBe(request.id)
+})
+
+test.each([
+  ['the rule that asked', async (at: ReturnType<typeof createApproving>) => at.apply(withRules([{ ...refunds, approval: { by: ['support-leads'], quorum: 1, within: '20m' } }]))],
+  ['the rule is gone', async (at: ReturnType<typeof createApproving>) => at.apply(withRules([]))],
+  ['a deny came', async (at: ReturnType<typeof createApproving>) => at.apply(withRules([refunds, { deny: ['insert'], connection: 'shop', on: ['public.refunds'] }]))],
+  ['it needs nobody any more', async (at: ReturnType<typeof createApproving>) => at.apply(withRules([{ allow: ['insert', 'update'], connection: 'shop', on: ['public.refunds'] }]))],
+  ['the agent is locked', async (at: ReturnType<typeof createApproving>) => { await at.ports.policies.lock({ target: 'subject:agent:support-bot', by: 'user:x', at: '', reason: null, until: null }); at.world.clock.ms += 3000 }],
+  ['its approver is locked', async (at: ReturnType<typeof createApproving>) => { await at.ports.policies.lock({ target: 'subject:user:lea@acme.dev', by: 'user:x', at: '', reason: null, until: null }); at.world.clock.ms += 3000 }],
+  ['the connection is locked', async (at: ReturnType<typeof createApproving>) => { await at.ports.policies.lock({ target: 'connection:shop', by: 'user:x', at: '', reason: null, until: null }); at.world.clock.ms += 3000 }],
+])('changed between approval and execution: %s', async (_, change) => {
+  const at = createApproving(withRules([refunds]))
+  const agent = await at.as(support)
+  const request = await asked(agent)
+  await say(await at.as(lead), 'approve', request)
+  await change(at)
+  expect(await at.approver.proceed(request.id)).toBe('stale')
+  expect(at.world.engine.ran).toEqual([])
+  expect((await at.memory.requests.get(request.id))?.ending?.refusal?.slug).toBe('approval-stale')
+  expect(kinds(at.world)).toEqual(['request', 'approval', 'stale'])
+})
+
+test('a policy that changes elsewhere leaves the approval as it is', async () => {
+  const at = createApproving(withRules([refunds]))
+  const request = await asked(await at.as(support))
+  await say(await at.as(lead), 'approve', request)
+  await at.apply({ ...withRules([refunds]), 'roles/analyst.yaml': { version: 1, kind: 'role', name: 'analyst', members: [], rules: [] } })
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+})
+
+test('a quorum counts people, not approvals', async () => {
+  const at = createApproving(withRules([{ ...refunds, approval: { by: ['support-leads', 'security'], quorum: 2, within: '30m' } }]))
+  const request = await asked(await at.as(support))
+  const both = await at.as({ ...lead, groups: ['support-leads', 'security'] })
+  expect((await say(both, 'approve', request)).json['request']).toMatchObject({ status: 'pending', demands: [{ missing: 1 }] })
+  expect((await say(both, 'approve', request)).json['request']).toMatchObject({ status: 'pending', demands: [{ missing: 1 }] })
+  await say(await at.as({ ...lead, subject: 'user:LEA@acme.dev' }), 'approve', request)
+  expect(await at.approver.proceed(request.id)).toBe('pending')
+  expect((await say(await at.as(otherLead), 'approve', request)).json['request']).toMatchObject({ status: 'approved' })
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+})
+
+test('demands of several rules all hold', async () => {
+  const ask: Rules[number] = { ask: ['write'], connection: '*', when: 'subject.kind == "agent"', approval: { by: ['security'], quorum: 1, within: '10m' } }
+  const at = createApproving(withRules([refunds, ask]))
+  const request = await asked(await at.as(support))
+  expect(Date.parse(request.expiresAt) - at.world.clock.ms).toBe(600_000)
+  await say(await at.as(lead), 'approve', request)
+  expect(await at.approver.proceed(request.id)).toBe('pending')
+  await say(await at.as({ subject: 'user:sam@acme.dev', groups: ['security'] }), 'approve', request)
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+})
+
+test.each([
+  ['the agent itself', support, 404],
+  ['the agent with the approvers\' group', { ...support, groups: ['support-agents', 'support-leads'] }, 403],
+  ['another agent with the approvers\' group', { subject: 'agent:lead-bot', groups: ['support-leads'] }, 404],
+  ['a person through an agent', { ...lead, actor: 'agent:helper' }, 404],
+  ['an agent that claims to be a person', { subject: 'agent:x', groups: ['support-leads'], claims: { person: true, kind: 'user', amr: ['mfa'] } }, 404],
+  ['the owner of the agent', { subject: 'user:olga@acme.dev', groups: ['support-leads'] }, 404],
+  ['the owner in capitals', { subject: 'user:OLGA@acme.dev', groups: ['support-leads'] }, 404],
+  ['a person of another group', { subject: 'user:zoe@acme.dev', groups: ['analysts'] }, 404],
+  ['a group that is called like a person', { subject: 'user:zoe@acme.dev', groups: ['user:lea@acme.dev'] }, 404],
+  ['a sign-in of 16 minutes ago', { ...lead, claims: { auth_time: Date.parse('2026-11-22T08:44:00Z') / 1000 } }, 403],
+  ['a sign-in that is no number', { ...lead, claims: { auth_time: 'now' } }, 403],
+  ['a sign-in to come', { ...lead, claims: { auth_time: Date.parse('2026-11-22T10:00:00Z') / 1000 } }, 403],
+])('does not decide: %s', async (_, token, status) => {
+  const at = createApproving(withRules([{ ...refunds, approval: { by: ['support-leads', 'user:lea@acme.dev'], quorum: 1, within: '30m' } }]))
+  const request = await asked(await at.as(support))
+  const reply = await say(await at.as(token), 'approve', request)
+  expect([reply.status, (await at.memory.requests.get(request.id))?.status, (await at.memory.requests.get(request.id))?.verdicts]).toEqual([status === 404 && token.subject === 'agent:support-bot' ? 403 : status, 'pending', []])
+})
+
+test('a person who asks does not decide, also as one of the approvers', async () => {
+  const at = createApproving({ ...withRules([refunds]), 'roles/lead.yaml': { version: 1, kind: 'role', name: 'lead', members: [{ group: 'support-leads' }], rules: [refunds] } })
+  const person = await at.as(lead)
+  const request = await asked(person)
+  expect((await say(person, 'approve', request)).json).toMatchObject({ reason: 'own_request' })
+  expect((await say(await at.as(otherLead), 'approve', request)).json['request']).toMatchObject({ status: 'approved' })
+})
+
+test('a digest of another request, or of an earlier reading, decides nothing', async () => {
+  const at = createApproving()
+  const request = await asked(await at.as(support))
+  const reply = await say(await at.as(lead), 'approve', { id: request.id, digest: '0'.repeat(64) })
+  expect([reply.status, reply.json['type'], reply.json['reason']]).toEqual([409, '/problems/approval-stale', 'digest_differs'])
+})
+
+test('a call that waits is answered as soon as it is decided, with its rows', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const request = await asked(agent)
+  const waiting = agent.call('POST', path, refund, { prefer: 'wait=50' })
+  await say(await at.as(lead), 'approve', request)
+  await at.approver.proceed(request.id)
+  expect((await waiting).status).toBe(200)
+})
+
+test('a list shows one\'s own and those one may decide, and nothing else', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const { id } = await asked(agent)
+  const ids = async (token: Parameters<typeof at.as>[0], search = '') => ((await (await at.as(token)).call('GET', `/v1/requests${search}`)).json['requests'] as { id: string }[] | undefined)?.map((one) => one.id)
+  expect(await ids(support)).toEqual([id])
+  expect(await ids(lead, '?status=pending')).toEqual([id])
+  expect(await ids(lead, '?status=rejected')).toEqual([])
+  expect(await ids({ subject: 'user:zoe@acme.dev', groups: ['analysts'] })).toEqual([])
+  expect(await ids({ ...support, actor: 'agent:other' })).toEqual([])
+  expect((await agent.call('GET', '/v1/requests?status=done')).status).toBe(400)
+})
+
+test('a subject has only so many requests waiting on a connection', async () => {
+  const at = createApproving({ ...demo, 'shop.yaml': { ...demo['shop.yaml']!, limits: { pending: 2 } } as typeof demo[string] })
+  const agent = await at.as(support)
+  await asked(agent, { ...refund, params: [1] })
+  await asked(agent, { ...refund, params: [2] })
+  const third = await agent.call('POST', path, { ...refund, params: [3] })
+  expect([third.status, third.json['reason']]).toEqual([429, 'too_many_pending'])
+  expect((await asked(agent, { ...refund, params: [2] })).status).toBe('pending')
+})
+
+test('two processes that execute at once: one begins', async () => {
+  const at = createApproving()
+  const request = await asked(await at.as(support))
+  await say(await at.as(lead), 'approve', request)
+  const ended = await Promise.all([1, 2, 3, 4].map(async () => at.approver.proceed(request.id)))
+  expect(at.world.engine.ran).toHaveLength(1)
+  expect(ended.every((status) => status === 'succeeded' || status === 'executing')).toBe(true)
+  expect(kinds(at.world).filter((kind) => kind === 'intent' || kind === 'outcome')).toEqual(['intent', 'outcome'])
+})
+
+test('a target that lost its answer leaves outcome-unknown, alarmed, and never runs again', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const request = await asked(agent)
+  await say(await at.as(lead), 'approve', request)
+  at.world.engine.next = { status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'connection_lost', detail: 'the answer was lost', next: 'none' } }
+  expect(await at.approver.proceed(request.id)).toBe('outcome-unknown')
+  at.world.engine.next = null
+  expect(await at.approver.proceed(request.id)).toBe('outcome-unknown')
+  expect((await agent.call('POST', path, refund)).status).toBe(502)
+  expect(at.world.engine.ran).toEqual([])
+  expect(at.world.alarms.map(({ what }) => what)).toContain('the outcome of an approved request is not known')
+})
