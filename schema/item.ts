@@ -1,8 +1,9 @@
 import type { Id } from './event.ts'
 
 /**
- * Where everything lies in DynamoDB. Three tables, because three roles: policy is replicated and rarely written, audit is never updated or
- * deleted by anyone, state may be forgotten.
+ * Where everything lies in DynamoDB. Four tables, because four roles: policy is replicated and rarely written, audit is never updated or
+ * deleted by anyone, state may be forgotten, and requests must never be: a lost one is an approval nobody can account for, so that table alone
+ * is backed up like the audit and is written together with it, in one transaction. Its home region is the only one that writes it.
  *
  * | table | pk | sk | what | gone after |
  * |---|---|---|---|---|
@@ -13,14 +14,25 @@ import type { Id } from './event.ts'
  * | sluice-state | `idempotency#<sha256>` | | body digest, evaluation, answer | 24 h |
  * | | `meter#<sha256>#<hour>` | | units taken in that hour | 2 h after it |
  * | | `sweep` | | how far every intent is settled | never |
+ * | sluice-requests | `arq_…` | | one access request as JSON; its revision, status, state (`open`, `ended`), requester, and a mark for each write it had | 30 days after its end |
+ * | | `call#<callKey>` | | the request this call leads to; whether it still does is told by that request | 30 days after the request would have expired |
+ * | | `result#arq_…` | | the sealed answer's first piece, how many there are, SHA-256 of the whole; written last | 24 h |
+ * | | `result#arq_…#<sha256>#0001` | | a further piece of it, ≤ 300 KB | 24 h |
+ *
+ * Indexes of sluice-requests, keys and status only, because what they find is then read from the table itself: `byRequester` (requester,
+ * newest first) and `byState` (open and ended ones, newest first). Only requests have those attributes, so only requests are in them.
  *
  * Hashed, because they are long, or secret, or would join two fields ambiguously: the idempotency key with subject, actors, issuer and
- * connection; the request body; a meter's subject and connection. Not hashed: ids, times, and what the record is for.
+ * connection; the request body; a meter's subject and connection; a requester's issuer and subject. Not hashed: ids, times, and what the record is for.
  */
 export const tables = {
-  policy: { name: 'sluice-policy', sortKey: true, ttl: null },
-  audit: { name: 'sluice-audit', sortKey: true, ttl: null },
-  state: { name: 'sluice-state', sortKey: false, ttl: 'expires' },
+  policy: { name: 'sluice-policy', sortKey: true, ttl: null, indexes: [] },
+  audit: { name: 'sluice-audit', sortKey: true, ttl: null, indexes: [] },
+  state: { name: 'sluice-state', sortKey: false, ttl: 'expires', indexes: [] },
+  requests: {
+    name: 'sluice-requests', sortKey: false, ttl: 'expires',
+    indexes: [{ name: 'byRequester', hash: 'requester', range: 'pk', include: ['state', 'status'] }, { name: 'byState', hash: 'state', range: 'pk', include: ['status'] }],
+  },
 } as const
 
 /** Bytes of UTF-8. DynamoDB takes 400 KB an item, attribute names and all. */
@@ -28,14 +40,23 @@ export const maxEventBytes = 300 * 1024
 export const maxChunkBytes = 300 * 1024
 export const maxAnswerBytes = 300 * 1024
 export const maxLocks = 500
+/** A new request, and one that has grown by verdicts and notices: whoever decides must find room for it. */
+export const maxRequestBytes = 300 * 1024
+export const maxGrownRequestBytes = 380 * 1024
+export const maxResultBytes = 12 * 1024 * 1024
+/** Kept so long after its end. */
+export const requestSeconds = 30 * 24 * 3600
 
 /** Partitions a day: one takes 1 000 write units a second, a request writes about three. */
 export const shards = '0123456789abcdef'
 
 const symbols = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const eventId = /^evt_[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+const requestId = /^arq_[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 
 export const isEventId = (id: string): id is Id<'evt'> => eventId.test(id)
+/** Asked before an id becomes a key: in a table of several kinds of items, another text would read another kind. */
+export const isRequestId = (id: string): id is Id<'arq'> => requestId.test(id)
 
 /** The key of an event, from its id alone. Throws RangeError for what is not one of our ids. */
 export function eventKey(id: string): { readonly pk: string; readonly sk: string } {

@@ -7,7 +7,7 @@ import { Fault } from '../ports.ts'
  */
 export type Dynamo = (operation: Operation, input: object) => Promise<Output>
 export type Operation =
-  | 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query'
+  | 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query' | 'BatchGetItem' | 'TransactWriteItems'
   | 'CreateTable' | 'DescribeTable' | 'UpdateTimeToLive' | 'DescribeTimeToLive'
 
 export interface Value { readonly S?: string; readonly N?: string; readonly BOOL?: boolean; readonly NULL?: boolean; readonly L?: readonly Value[]; readonly M?: Item }
@@ -16,24 +16,31 @@ export interface Output {
   readonly Item?: Item
   readonly Items?: readonly Item[]
   readonly LastEvaluatedKey?: Item
+  readonly Responses?: Readonly<Record<string, readonly Item[]>>
+  readonly UnprocessedKeys?: Readonly<Record<string, { readonly Keys?: readonly Item[] }>>
   readonly Table?: { readonly TableStatus?: string }
   readonly TimeToLiveDescription?: { readonly TimeToLiveStatus?: string }
 }
+/** Why one action of a cancelled transaction failed; `None` for those that would not have. */
+export interface Reason { readonly Code?: string; readonly Message?: string; readonly Item?: Item }
 export interface Credentials { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined }
 export interface Place { readonly region: string; readonly endpoint: string; readonly credentials: Credentials }
 
 /**
- * An operation failed. `type` is DynamoDB's own word, or `Timeout` or `Network`; `item` the one that failed a condition, where it was asked for.
+ * An operation failed. `type` is DynamoDB's own word, or `Timeout` or `Network`; `item` the one that failed a condition, where it was asked for;
+ * `reasons` one for each action of a cancelled transaction.
  * Code `internal` is a request DynamoDB says is malformed: a bug here, never worth sending again.
  */
 export class DynamoError extends Fault {
   readonly type: string
   readonly item: Item | null
-  constructor(type: string, message: string, more: { readonly item?: Item | undefined; readonly cause?: unknown } = {}) {
+  readonly reasons: readonly Reason[]
+  constructor(type: string, message: string, more: { readonly item?: Item | undefined; readonly reasons?: readonly Reason[] | undefined; readonly cause?: unknown } = {}) {
     super(type === 'ValidationException' || type === 'SerializationException' ? 'internal' : 'store-unavailable', `${type}: ${message}`, { cause: more.cause })
     this.name = 'DynamoError'
     this.type = type
     this.item = more.item ?? null
+    this.reasons = more.reasons ?? []
   }
 }
 export const conditionFailed = (error: unknown): error is DynamoError => error instanceof DynamoError && error.type === 'ConditionalCheckFailedException'

@@ -1,9 +1,10 @@
-import type { Ports } from '../ports.ts'
+import type { Ports, Requests } from '../ports.ts'
 import { type Place, placeOf } from './dynamo.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createLedger } from './ledger.ts'
 import { createMeter } from './meter.ts'
 import { createPolicies } from './policies.ts'
+import { createRequests } from './requests.ts'
 import { sdkDynamo } from './sdk.ts'
 import { signedDynamo } from './signed.ts'
 import { createTables } from './tables.ts'
@@ -11,7 +12,7 @@ import { createIds } from './ulid.ts'
 import { vetted } from './vet.ts'
 
 /** What of Ports lives in DynamoDB, with the clock and the ids that its keys are made from. */
-export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempotency' | 'meter'>
+export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempotency' | 'meter'> & { readonly requests: Requests }
 
 /**
  * The stores, on whatever endpoint `place` names: AWS, or our own server on this machine. The hot path is signed by hand, the rest is the SDK's.
@@ -23,7 +24,7 @@ export function createStores(place: Place, now: () => number = Date.now): Stores
   const parts = { hot, cold, now }
   return {
     now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
-    createTables: () => createTables(hot),
+    requests: createRequests(parts), createTables: () => createTables(hot),
     close: () => { hot.close(); cold.close() },
   }
 }

@@ -1,4 +1,4 @@
-import { type Dynamo, DynamoError, type Item, type Output, type Place } from './dynamo.ts'
+import { type Dynamo, DynamoError, type Item, type Output, type Place, type Reason } from './dynamo.ts'
 
 /**
  * DynamoDB by the SDK, for what is cold: applying and loading a policy, lists, the sweeper, tables. Loaded at the first call, because it costs a
@@ -32,6 +32,8 @@ async function load({ region, endpoint, credentials: { accessKeyId, secretAccess
       case 'UpdateItem': return await client.send(new sdk.UpdateItemCommand(input as never)) as Output
       case 'DeleteItem': return await client.send(new sdk.DeleteItemCommand(input as never)) as Output
       case 'Query': return await client.send(new sdk.QueryCommand(input as never)) as Output
+      case 'BatchGetItem': return await client.send(new sdk.BatchGetItemCommand(input as never)) as Output
+      case 'TransactWriteItems': { await client.send(new sdk.TransactWriteItemsCommand(input as never)); return {} }
       case 'CreateTable': { await client.send(new sdk.CreateTableCommand(input as never)); return {} }
       case 'DescribeTable': return await client.send(new sdk.DescribeTableCommand(input as never)) as Output
       case 'UpdateTimeToLive': { await client.send(new sdk.UpdateTimeToLiveCommand(input as never)); return {} }
@@ -44,5 +46,8 @@ async function load({ region, endpoint, credentials: { accessKeyId, secretAccess
 function errorOf(error: unknown): DynamoError {
   if (!(error instanceof Error)) return new DynamoError('Network', 'unknown')
   const type = '$fault' in error ? error.name : error.name === 'TimeoutError' ? 'Timeout' : 'Network'
-  return new DynamoError(type, error.message, { cause: error, ...('Item' in error ? { item: error.Item as Item | undefined } : {}) })
+  return new DynamoError(type, error.message, {
+    cause: error, ...('Item' in error ? { item: error.Item as Item | undefined } : {}),
+    ...('CancellationReasons' in error ? { reasons: error.CancellationReasons as readonly Reason[] | undefined } : {}),
+  })
 }

@@ -1,6 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
-import { type Dynamo, DynamoError, type Item, type Output, type Place } from './dynamo.ts'
+import { type Dynamo, DynamoError, type Item, type Output, type Place, type Reason } from './dynamo.ts'
 import { createSigner } from './signature.ts'
 
 export interface SignedOptions extends Place {
@@ -106,9 +106,9 @@ export function signedDynamo(options: SignedOptions): Dynamo & { close(): void }
 }
 
 function errorOf(answer: Answer): DynamoError {
-  const body = parse(answer.body) as { __type?: unknown; message?: unknown; Message?: unknown; Item?: Item }
+  const body = parse(answer.body) as { __type?: unknown; message?: unknown; Message?: unknown; Item?: Item; CancellationReasons?: readonly Reason[] }
   const type = typeof body.__type === 'string' ? body.__type.slice(body.__type.lastIndexOf('#') + 1) : `status ${answer.status}`
-  return new DynamoError(type, String(body.message ?? body.Message ?? ''), { item: body.Item })
+  return new DynamoError(type, String(body.message ?? body.Message ?? ''), { item: body.Item, reasons: body.CancellationReasons })
 }
 
 /** An answer that is not JSON (a proxy's page, a cut body) is a lost answer. */

@@ -4,18 +4,25 @@ import { type Dynamo, DynamoError } from './dynamo.ts'
 const key = (name: string, type: 'HASH' | 'RANGE') => ({ AttributeName: name, KeyType: type })
 const patience = 100
 
-/** Creates what of the three tables is missing, with its TTL, and waits until they serve. For the local stack; on AWS infra/ makes them. */
+/** Creates what of the tables is missing, with its indexes and its TTL, and waits until they serve. For the local stack; on AWS infra/ makes them. */
 export async function createTables(dynamo: Dynamo): Promise<void> {
   for (const table of Object.values(tables)) {
-    const keys = table.sortKey ? [key('pk', 'HASH'), key('sk', 'RANGE')] : [key('pk', 'HASH')]
-    if (!await has(dynamo, table.name)) {
-      await dynamo('CreateTable', {
-        TableName: table.name, BillingMode: 'PAY_PER_REQUEST', KeySchema: keys,
-        AttributeDefinitions: keys.map(({ AttributeName }) => ({ AttributeName, AttributeType: 'S' })),
-      })
-    }
+    if (!await has(dynamo, table.name)) await dynamo('CreateTable', definitionOf(table))
     await active(dynamo, table.name)
     if (table.ttl !== null) await ensureTtl(dynamo, table.name, table.ttl)
+  }
+}
+
+function definitionOf({ name, sortKey, indexes }: (typeof tables)[keyof typeof tables]): object {
+  const keys = sortKey ? [key('pk', 'HASH'), key('sk', 'RANGE')] : [key('pk', 'HASH')]
+  const global = indexes.map((index) => ({
+    IndexName: index.name, KeySchema: [key(index.hash, 'HASH'), key(index.range, 'RANGE')],
+    Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: index.include },
+  }))
+  const attributes = new Set([...keys, ...global.flatMap(({ KeySchema }) => KeySchema)].map(({ AttributeName }) => AttributeName))
+  return {
+    TableName: name, BillingMode: 'PAY_PER_REQUEST', KeySchema: keys, ...(global.length === 0 ? {} : { GlobalSecondaryIndexes: global }),
+    AttributeDefinitions: [...attributes].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
   }
 }
 

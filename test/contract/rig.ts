@@ -7,6 +7,7 @@ import { createLedger } from '../../functions/aws/ledger.ts'
 import { createMeter } from '../../functions/aws/meter.ts'
 import { createPolicies } from '../../functions/aws/policies.ts'
 import type { Stores } from '../../functions/aws/ports.ts'
+import { createRequests } from '../../functions/aws/requests.ts'
 import { sdkDynamo } from '../../functions/aws/sdk.ts'
 import { signedDynamo } from '../../functions/aws/signed.ts'
 import { createTables } from '../../functions/aws/tables.ts'
@@ -58,7 +59,7 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
     const dynamo = carry()
     const now = () => clock.ms
     const parts = { hot: dynamo, cold: dynamo, now }
-    return { now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts) }
+    return { now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts), requests: createRequests(parts) }
   }
   const dynamo = carry()
   await createTables(dynamo)

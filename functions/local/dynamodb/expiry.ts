@@ -1,4 +1,5 @@
-import { type Item, type Store, tableOf, validationError } from './dynalite.ts'
+import { type Item, type Store, tableOf, validationError, type WireError } from './dynalite.ts'
+import { write } from './write.ts'
 
 /**
  * Time to live: UpdateTimeToLive, DescribeTimeToLive and the deletion itself, which like the real one comes late and promises no moment:
@@ -26,36 +27,53 @@ export async function describeTimeToLive(store: Store, input: object): Promise<o
 
 const attribute = async (store: Store, table: string): Promise<string | null> => await store.db.get(`ttl~${table}`) as string | null | undefined ?? null
 
-/** Deletes what is expired, and transaction tokens past their time. `now` in epoch ms. Tables with a TTL have no secondary index here. */
+/** Deletes what is expired, and transaction tokens past their time. `now` in epoch ms. */
 export async function expire(store: Store, now: number): Promise<number> {
   let count = 0
   for await (const [key, name] of store.db.iterator({ gte: 'ttl~', lt: 'ttl~\xFF' })) {
     if (typeof name !== 'string') continue
-    const prefix = `item-${key.slice(4)}~`
-    count += await drop(store, prefix, (item) => Number((item as Item)[name]?.['N'] ?? Number.NaN) < now / 1000)
+    count += await expireIn(store, key.slice(4), name, now)
   }
   await drop(store, 'token~', (token) => now - (token as { at: number }).at > 10 * 60_000)
   return count
 }
 
-async function drop(store: Store, prefix: string, over: (value: unknown) => boolean): Promise<number> {
-  const keys: string[] = []
-  for await (const [key, value] of store.db.iterator({ gte: prefix, lt: `${prefix}\xFF` })) if (over(value)) keys.push(key)
+/** By the way every delete goes, so that an item leaves its indexes too; and only as it was seen: between the scan and now it may have been written anew. */
+async function expireIn(store: Store, TableName: string, name: string, now: number): Promise<number> {
+  const { KeySchema: schema } = await tableOf(store, TableName) as { KeySchema?: readonly { readonly AttributeName: string }[] }
+  const expired: { readonly Key: object; readonly at: unknown }[] = []
+  const prefix = `item-${TableName}~`
+  for await (const [, item] of store.db.iterator({ gte: prefix, lt: `${prefix}\xFF` })) {
+    const attributes = item as Item
+    if (!(Number(attributes[name]?.['N'] ?? Number.NaN) < now / 1000)) continue
+    expired.push({ Key: Object.fromEntries((schema ?? []).map(({ AttributeName }) => [AttributeName, attributes[AttributeName]])), at: attributes[name] })
+  }
   let count = 0
-  for (const key of keys) if (await dropOne(store, key, over)) count++
+  for (const { Key, at } of expired) {
+    try {
+      await write(store, 'DeleteItem', { TableName, Key, ConditionExpression: '#ttl = :ttl', ExpressionAttributeNames: { '#ttl': name }, ExpressionAttributeValues: { ':ttl': at } })
+      count++
+    } catch (error) {
+      if (!(error as WireError).body?.__type.endsWith('#ConditionalCheckFailedException')) throw error
+    }
+  }
   return count
 }
 
+async function drop(store: Store, prefix: string, over: (value: unknown) => boolean): Promise<void> {
+  const keys: string[] = []
+  for await (const [key, value] of store.db.iterator({ gte: prefix, lt: `${prefix}\xFF` })) if (over(value)) keys.push(key)
+  for (const key of keys) await dropOne(store, key, over)
+}
+
 /** Under the writer's lock and looked at again: between the scan and now it may have been written anew. */
-function dropOne(store: Store, key: string, over: (value: unknown) => boolean): Promise<boolean> {
+function dropOne(store: Store, key: string, over: (value: unknown) => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     store.getItemDb('~lock').lock([key], (release) => {
       const free = release(() => undefined)
       const run = async () => {
         const value = await store.db.get(key)
-        if (value === undefined || !over(value)) return false
-        await store.db.batch([{ type: 'del', key }])
-        return true
+        if (value !== undefined && over(value)) await store.db.batch([{ type: 'del', key }])
       }
       run().then(resolve, reject).finally(free)
     })

@@ -1,0 +1,49 @@
+import { dayOf, maxEventBytes, outcomeId, tables, timeOf } from '../../schema/item.ts'
+import type { Event } from '../../schema/event.ts'
+import { Fault } from '../ports.ts'
+import { conditionFailed, type Dynamo, type Item } from './dynamo.ts'
+import { itemOf } from './event.ts'
+
+const TableName = tables.audit.name
+/** An intent older than this when it is about to be written comes from a process that slept: the sweeper may have passed its place. */
+const staleMs = 60_000
+
+/** An event ready to be written, alone or with what it tells of. */
+export interface Entry {
+  /** The input of a PutItem, or of the Put of a transaction. Append-only by its condition: a key is written once, whoever asks. */
+  readonly put: { readonly TableName: string; readonly Item: Item; readonly ConditionExpression: string; readonly ReturnValuesOnConditionCheckFailure: 'ALL_OLD' }
+  /** Whether the item that failed the condition is this very event: our own first write, its answer lost. */
+  mine(stored: Item | null | undefined): boolean
+}
+
+/** Makes entries. The day's mark is durable when one is given; what must not be written is a Fault. */
+export function createEntries({ hot, now }: { readonly hot: Dynamo; readonly now: () => number }): (event: Event) => Promise<Entry> {
+  const marked = new Map<string, Promise<void>>()
+
+  /** Lists and the sweeper find days by these marks, so one is durable before the first event of its day is written. One write a day and process. */
+  function mark(day: string): Promise<void> {
+    const known = marked.get(day)
+    if (known) return known
+    const writing = hot('PutItem', { TableName, Item: { pk: { S: 'days' }, sk: { S: day } }, ConditionExpression: 'attribute_not_exists(pk)' })
+      .then(() => undefined, (error: unknown) => {
+        if (conditionFailed(error)) return
+        marked.delete(day)
+        throw error
+      })
+    if (marked.size > 400) marked.clear()
+    marked.set(day, writing)
+    return writing
+  }
+
+  return async (event) => {
+    if (event.kind === 'outcome' && event.id !== outcomeId(event.intent)) throw new Fault('internal', 'an outcome has the id its intent gives it')
+    if (event.kind === 'intent' && now() - timeOf(event.id) > staleMs) throw new Fault('store-unavailable', 'the intent is too old to be written now')
+    const json = JSON.stringify(event)
+    if (json.length > maxEventBytes / 3 && Buffer.byteLength(json) > maxEventBytes) throw new Fault('internal', 'an event over 300 KB')
+    await mark(dayOf(event.id))
+    return {
+      put: { TableName, Item: itemOf(event, json), ConditionExpression: 'attribute_not_exists(pk)', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' },
+      mine: (stored) => stored?.['event']?.S === json,
+    }
+  }
+}
