@@ -83,9 +83,10 @@ describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime A
   const query = (body: object, headers: Record<string, string> = {}) =>
     runtime.invoke(urlEvent('POST', '/v1/connections/shop/query', { headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, ...headers }, body: JSON.stringify(body) }))
 
-  test('is one file within its budget', () => {
+  test('is within its budget, and what few calls need is not read at a cold start', () => {
     console.log(`http bundle: ${(built.bytes / 1024).toFixed(0)} KB minified, ${(built.gzipBytes / 1024).toFixed(0)} KB gzipped`)
     expect(built.gzipBytes).toBeLessThan(1024 * 1024)
+    expect(built.later.bytes).toBeGreaterThan(300 * 1024)
   })
 
   test('is alive, and challenges a caller without a token', async () => {
@@ -101,6 +102,14 @@ describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime A
     expect(answer.status, answer.body + runtime.output()).toBe(200)
     expect((JSON.parse(answer.body) as { rows: unknown[] }).rows).toEqual([{ id: 1, email: 'c***@example.com' }, { id: 2, email: 'c***@example.com' }])
     expect(answer.headers['sluice-session']).toMatch(/^ses_/)
+  })
+
+  test('speaks the Model Context Protocol, whose server is read when the first message comes', async () => {
+    const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'run', arguments: { connection: 'shop', sql: 'select id from customers order by id limit 1' } } }
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}` }
+    const answer = await runtime.invoke(urlEvent('POST', '/mcp', { headers, body: JSON.stringify(message) }))
+    expect(answer.status, answer.body + runtime.output()).toBe(200)
+    expect(JSON.parse(answer.body)).toMatchObject({ id: 1, result: { isError: false, structuredContent: { data: { rows: [[1]] } } } })
   })
 
   test('refuses what no rule allows with a problem', async () => {
