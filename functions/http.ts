@@ -43,5 +43,5 @@ const url = (process.env['SLUICE_PUBLIC_URL'] ?? '').replace(/\/+$/, '')
 if (!url.startsWith('https://')) throw new Error('SLUICE_PUBLIC_URL must be the https address of this gate')
 
 export const handler = streamHandle(createApp(createPorts({
-  secrets, fetchJson, alarm, engines: { postgres: createPostgres({ secrets, now, alarm, isPermit }) }, approvals: null, sockets: null, self: { url, console: url, localIssuer: null },
+  secrets, fetchJson, alarm, engines: { postgres: createPostgres({ secrets, now, alarm, isPermit }) }, approvals: null, self: { url, console: url, localIssuer: null },
 })))

@@ -1,9 +1,10 @@
 import type { Id } from './event.ts'
 
 /**
- * Where everything lies in DynamoDB. Four tables, because four roles: policy is replicated and rarely written, audit is never updated or
+ * Where everything lies in DynamoDB. Five tables, because five roles: policy is replicated and rarely written, audit is never updated or
  * deleted by anyone, state may be forgotten, and requests must never be: a lost one is an approval nobody can account for, so that table alone
- * is backed up like the audit and is written together with it, in one transaction. Its home region is the only one that writes it.
+ * is backed up like the audit and is written together with it, in one transaction. Its home region is the only one that writes it. Sockets may be
+ * lost whole, and hold the sealed tokens of who is connected: only what serves sockets may read them.
  *
  * | table | pk | sk | what | gone after |
  * |---|---|---|---|---|
@@ -18,6 +19,8 @@ import type { Id } from './event.ts'
  * | | `call#<callKey>` | | the request this call leads to; whether it still does is told by that request | 30 days after the request would have expired |
  * | | `result#arq_…` | | the sealed answer's first piece, how many there are, SHA-256 of the whole; written last | 24 h |
  * | | `result#arq_…#<sha256>#0001` | | a further piece of it, ≤ 300 KB | 24 h |
+ * | sluice-sockets | `socket#<shard>` | connection id | one open WebSocket: whose, its sealed token, calls in flight | at its end |
+ * | | `follow#arq_…` | connection id | that connection wants to hear what becomes of the request | at the connection's end |
  *
  * Indexes of sluice-requests, keys and status only, because what they find is then read from the table itself: `byRequester` (requester,
  * newest first) and `byState` (open and ended ones, newest first). Only requests have those attributes, so only requests are in them.
@@ -33,6 +36,7 @@ export const tables = {
     name: 'sluice-requests', sortKey: false, ttl: 'expires',
     indexes: [{ name: 'byRequester', hash: 'requester', range: 'pk', include: ['state', 'status'] }, { name: 'byState', hash: 'state', range: 'pk', include: ['status'] }],
   },
+  sockets: { name: 'sluice-sockets', sortKey: true, ttl: 'expires', indexes: [] },
 } as const
 
 /** Bytes of UTF-8. DynamoDB takes 400 KB an item, attribute names and all. */

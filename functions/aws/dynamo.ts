@@ -15,6 +15,8 @@ export type Item = Readonly<Record<string, Value>>
 export interface Output {
   readonly Item?: Item
   readonly Items?: readonly Item[]
+  /** Of an update, what ReturnValues asked for. */
+  readonly Attributes?: Item
   readonly LastEvaluatedKey?: Item
   readonly Responses?: Readonly<Record<string, readonly Item[]>>
   readonly UnprocessedKeys?: Readonly<Record<string, { readonly Keys?: readonly Item[] }>>

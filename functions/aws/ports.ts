@@ -4,9 +4,11 @@ import { createIdempotency } from './idempotency.ts'
 import { createLedger } from './ledger.ts'
 import { createMeter } from './meter.ts'
 import { createPolicies } from './policies.ts'
+import { createPush } from './push.ts'
 import { createRequests } from './requests.ts'
 import { sdkDynamo } from './sdk.ts'
 import { signedDynamo } from './signed.ts'
+import { createSockets } from './sockets.ts'
 import { createTables } from './tables.ts'
 import { createIds } from './ulid.ts'
 import { vetted } from './vet.ts'
@@ -16,21 +18,23 @@ export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempot
 
 /**
  * The stores, on whatever endpoint `place` names: AWS, or our own server on this machine. The hot path is signed by hand, the rest is the SDK's.
- * `createTables` is for where infra/ did not. Throws nothing; the first call does, as Fault store-unavailable.
+ * `createTables` is for where infra/ did not. `gateway`: the Management API of the WebSockets, where there are any. Throws nothing; the first call does,
+ * as Fault store-unavailable.
  */
-export function createStores(place: Place, now: () => number = Date.now): Stores & { createTables(): Promise<void>; close(): void } {
+export function createStores(place: Place, now: () => number = Date.now, gateway: string | null = null): Stores & Pick<Ports, 'sockets'> & { createTables(): Promise<void>; close(): void } {
   const hot = signedDynamo({ ...place, now })
   const cold = sdkDynamo(place)
   const parts = { hot, cold, now }
+  const reach = gateway === null ? null : createPush({ ...place, endpoint: gateway, now })
   return {
     now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
-    requests: createRequests(parts), createTables: () => createTables(hot),
-    close: () => { hot.close(); cold.close() },
+    requests: createRequests(parts), sockets: reach && createSockets({ hot, now, reach }), createTables: () => createTables(hot),
+    close: () => { hot.close(); cold.close(); reach?.end() },
   }
 }
 
 /** Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. */
-export function createPorts(rest: Omit<Ports, keyof Stores>, env: Readonly<Record<string, string | undefined>> = process.env): Ports {
-  const stores = createStores(placeOf(env))
+export function createPorts(rest: Omit<Ports, keyof Stores | 'sockets'>, env: Readonly<Record<string, string | undefined>> = process.env): Ports {
+  const stores = createStores(placeOf(env), Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null)
   return { ...stores, policies: vetted(stores.policies), ...rest }
 }
