@@ -11,7 +11,8 @@ export async function fetchKeys(fetchJson: Ports['fetchJson'], issuer: string, l
   return { document: await attempt(fetchJson, uri), metadata: found.url }
 }
 
-async function fetchMetadata(fetchJson: Ports['fetchJson'], issuer: string, local: boolean, known: string | null): Promise<{ document: unknown; url: string }> {
+/** Its metadata and where they were found. */
+export async function fetchMetadata(fetchJson: Ports['fetchJson'], issuer: string, local: boolean, known: string | null): Promise<{ document: unknown; url: string }> {
   let last: unknown = null
   for (const url of known ? [known] : locations(issuer)) {
     if (!trusted(url, local)) throw new Fault('issuer-unavailable', `the issuer \`${issuer}\` is not https`)
@@ -41,13 +42,14 @@ async function attempt(fetchJson: Ports['fetchJson'], url: string): Promise<unkn
   }
 }
 
-function trusted(text: string, local: boolean): boolean {
+/** Whether a document or an endpoint of an issuer may be there. */
+export function trusted(text: string, local: boolean): boolean {
   const url = URL.parse(text)
   if (!url || url.username !== '' || url.password !== '') return false
   if (url.protocol === 'https:') return true
   return local && url.protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
 }
 
-function member(value: unknown, name: string): unknown {
+export function member(value: unknown, name: string): unknown {
   return value !== null && typeof value === 'object' && Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : undefined
 }

@@ -1,0 +1,42 @@
+import { html } from 'hono/html'
+import { readText, warning, type Line } from './marks.ts'
+
+type Html = ReturnType<typeof html>
+const partsOf = (line: Line): Html => html`${line.parts.map((part) => typeof part === 'string' ? part : html`<mark>${part.shown}<span>${part.label}</span></mark>`)}`
+
+/** What is odd about the text, in one sentence a person cannot overlook. */
+const warn = (lines: readonly Line[]): Html | '' => {
+  const found = warning(lines)
+  return found === null ? '' : html`<p class="warn"><strong>Look twice.</strong> In here: ${found}. Each is marked where it stands.</p>`
+}
+
+/** A whole statement, every line numbered, nothing cut. Reading order is the order of the characters, whatever script they are of. */
+export function statement(sql: string, name: string): Html {
+  const lines = readText(sql, true)
+  return html`${warn(lines)}
+<div class="code" role="group" aria-label="${name}">${lines.map((line, index) => html`<div class="line"><span class="no" aria-hidden="true">${index + 1}</span><code>${partsOf(line)}</code></div>`)}</div>`
+}
+
+/** A parameter with its type as it travels: text is quoted, so that where it ends can be seen. */
+export function parameter(value: unknown, position: number): Html {
+  const { type, text } = typed(value)
+  const lines = readText(text, false)
+  const quote = type === 'text' ? html`<span class="quote">'</span>` : ''
+  return html`<li><div class="value"><code class="no">$${position}</code> <span class="type">${type}</span> <code>${quote}${lines.map((line, index) => html`${index === 0 ? '' : html`<mark><span>new line</span></mark><br>`}${partsOf(line)}`)}${quote}</code></div>${warn(lines)}</li>`
+}
+
+function typed(value: unknown): { readonly type: string; readonly text: string } {
+  if (value === null || value === undefined) return { type: 'null', text: 'null' }
+  if (typeof value === 'string') return { type: 'text', text: value }
+  if (typeof value === 'number' || typeof value === 'boolean') return { type: typeof value, text: String(value) }
+  return { type: 'JSON', text: JSON.stringify(value) }
+}
+
+/** Words of somebody else's: as text in a frame of its own direction, never a link, whatever they look like. */
+export function words(text: string): Html {
+  const lines = readText(text, false)
+  return html`<blockquote class="words" dir="auto">${lines.map((line, index) => html`${index === 0 ? '' : html`<br>`}${partsOf(line)}`)}</blockquote>${warn(lines)}`
+}
+
+/** A name inside our own sentence: marked, and kept from reordering what stands around it. */
+export const name = (text: string): Html => html`<bdi class="name">${readText(text, true).map((line, index) => html`${index === 0 ? '' : html`<mark><span>new line</span></mark>`}${partsOf(line)}`)}</bdi>`
