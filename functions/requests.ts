@@ -1,5 +1,5 @@
-import * as z from 'zod'
-import { type AccessRequest, isOpen, type RequestView, statuses, type Verdict } from '../schema/approval.ts'
+import type * as z from 'zod'
+import { type AccessRequest, decisionBody, type RequestView, statuses, type Verdict } from '../schema/approval.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
@@ -13,11 +13,6 @@ import type { Admitted, Door, Own } from './own.ts'
 import { CursorError, type Ports } from './ports.ts'
 import { findLock } from './resolve/locks.ts'
 
-/** Body of `POST /v1/requests/{id}/decision`. */
-export const decisionBody = z.strictObject({
-  decision: z.enum(['approve', 'reject']), reason: z.string().min(1).max(500).optional(),
-  digest: z.string().regex(/^[0-9a-f]{64}$/, 'the digest is 64 lower-case hex characters, as the request shows it'),
-})
 export const requestFilters = ['status', 'limit', 'after'] as const
 const pageLength = { usual: 50, most: 200 }
 /** How many stored pages one list looks through for what concerns the caller. */

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { statuses } from './approval.ts'
 import { slugs } from './refusal.ts'
 
 /** What the calls of CONTRACT.md section 2 answer, for /openapi.json, for the command line and for tests. Objects may grow members. */
@@ -62,3 +63,21 @@ export const oneLock = z.object({ lock })
 export const locks = z.object({ locks: z.array(lock) })
 export const unlocked = z.object({ unlocked: z.string() })
 export const metadata = z.object({ resource: z.url(), authorization_servers: z.array(z.url()), bearer_methods_supported: z.array(z.string()), resource_name: z.string(), resource_documentation: z.url() })
+
+const demand = z.object({ by: z.array(z.string()), quorum: z.int(), rule: z.string(), missing: z.int().describe('people still missing') })
+const asked = {
+  id: z.string(), status: z.enum(statuses), digest: z.string().describe('SHA-256 over all that is asked; send it with a decision'), approvers: z.array(z.string()), quorum: z.int(),
+  demands: z.array(demand).describe('each must reach its own quorum'), expiresAt: time, url: z.url().describe('the page for the people who decide'),
+}
+export const waiting = z.object({ request: z.object(asked), evaluation: z.string() })
+const request = z.object({
+  ...asked, createdAt: time, connection: z.string(), purpose: z.string().nullable(), subject: z.string(), actors: z.array(z.string()), issuer: z.string(), batch: z.boolean(), isolation: z.string(),
+  statements: z.array(z.object({ sql: z.string(), params: z.array(z.json()) })), accesses: z.array(z.object({ action: z.string(), resource: z.string(), columns: z.array(z.string()).nullable() })),
+  classified: z.array(z.object({ column: z.string(), class: z.string(), use: z.string() })), rules: z.array(z.string()), policy: z.string(),
+  decisions: z.array(z.object({ subject: z.string(), decision: z.enum(['approve', 'reject']), at: time, reason: z.string().nullable() })),
+  notices: z.array(z.object({ to: z.string(), sent: z.boolean(), attempts: z.int(), at: time })).describe('who was told, and how that went'),
+  ending: z.object({ at: time, reason: z.string().nullable(), detail: z.string().nullable(), rowCounts: z.array(z.int()), outcome: z.string().nullable() }).nullable(),
+  mine: z.boolean(), mayDecide: z.boolean(), estimate: z.array(z.object({ rows: z.number(), cost: z.number() }).nullable()).optional().describe('the target\'s own guess, for those who may decide'),
+})
+export const oneRequest = z.object({ request, result: z.json().optional().describe('the answer of its execution, as the call itself would have had it; for whoever asked') })
+export const requests = z.object({ requests: z.array(request), next: z.string().optional() })

@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import type { Principal } from './caller.ts'
 import type { DetectorName, MaskName } from './policy.ts'
 import type { Demand, Limits } from './effects.ts'
@@ -132,3 +133,9 @@ export interface RequestView {
   /** The target's own guess of rows for each statement, EXPLAIN without execution; only for those who may decide; null where it has none. */
   readonly estimate?: readonly ({ readonly rows: number; readonly cost: number } | null)[]
 }
+
+/** Body of `POST /v1/requests/{id}/decision`. */
+export const decisionBody = z.strictObject({
+  decision: z.enum(['approve', 'reject']), reason: z.string().min(1).max(500).optional(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/, 'the digest is 64 lower-case hex characters, as the request shows it'),
+})

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { lockBody, planBody, policyBody } from './administration.ts'
 import * as answer from './answer.ts'
+import { decisionBody } from './approval.ts'
 import { queryBody } from './request.ts'
 
 /**
@@ -10,7 +11,7 @@ import { queryBody } from './request.ts'
 interface Operation {
   readonly method: 'get' | 'put' | 'post' | 'delete'; readonly path: string; readonly id: string; readonly summary: string; readonly text?: string
   readonly answers: string; readonly body?: string; readonly open?: true; readonly query?: readonly Parameter[]; readonly headers?: readonly Parameter[]
-  readonly refusals: readonly number[]; readonly html?: true
+  readonly refusals: readonly number[]; readonly html?: true; /** May answer 202. */ readonly waits?: true
 }
 interface Parameter { readonly name: string; readonly description: string; readonly schema?: object }
 
@@ -31,11 +32,17 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/v1/connections', id: 'connections', summary: 'The connections you may use', answers: 'Connections', refusals: always },
   { method: 'get', path: '/v1/connections/{connection}/schema', id: 'schema', summary: 'The tables and columns you may use, with data class and mask', answers: 'Schema', query: [{ name: 'purpose', description: 'what the access is for, where rules ask for it' }], refusals: [403, ...always] },
   { method: 'get', path: '/v1/connections/{connection}/grants', id: 'grants', summary: 'The roles and grants the connection needs on its target, as a script, and where those in force differ', text: 'For those who may read the policy. Reads catalogs, changes nothing.', answers: 'Grants', refusals: [400, 403, 404, ...always] },
-  { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], refusals: [403, 409, 413, 422, 429, 502, 504, ...always] },
+  { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], waits: true, refusals: [403, 409, 410, 413, 422, 429, 502, 504, ...always] },
   { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [413, ...always] },
+  { method: 'get', path: '/v1/requests', id: 'requests', summary: 'Access requests: your own, and those you may decide, newest first', answers: 'Requests', query: [
+    { name: 'status', description: 'only those in this state' }, { name: 'limit', description: 'requests a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
+  ], refusals: always },
+  { method: 'get', path: '/v1/requests/{id}', id: 'request', summary: 'One access request; with its result, for whoever asked', answers: 'OneRequest', refusals: always },
+  { method: 'delete', path: '/v1/requests/{id}', id: 'cancel', summary: 'Take your own request back', answers: 'OneRequest', refusals: [403, 409, ...always] },
+  { method: 'post', path: '/v1/requests/{id}/decision', id: 'decide', summary: 'Say yes or no. People only, signed in at most 15 minutes ago; approval itself starts the execution', answers: 'OneRequest', body: 'Decision', refusals: [403, 409, 410, 413, ...always] },
   { method: 'get', path: '/v1/audit/events', id: 'events', summary: 'The record, newest first', answers: 'Events', query: [
     { name: 'from', description: 'ISO 8601, from this moment on' }, { name: 'to', description: 'ISO 8601, before this moment' }, { name: 'subject', description: '`user:…` or `agent:…`' }, { name: 'actor', description: '`user:…` or `agent:…`' },
-    { name: 'connection', description: 'a connection\'s name' }, { name: 'kind', description: 'intent, outcome, correction, refusal, policy, lock, audit-read, repeat or start' }, { name: 'session', description: 'a session id' }, { name: 'evaluation', description: 'an evaluation id, as every answer carries it' },
+    { name: 'connection', description: 'a connection\'s name' }, { name: 'kind', description: 'intent, outcome, correction, refusal, policy, lock, audit-read, explain, repeat, start, unauthenticated, request, approval, rejection, cancellation, expiry or stale' }, { name: 'session', description: 'a session id' }, { name: 'evaluation', description: 'an evaluation id, as every answer carries it' },
     { name: 'limit', description: 'events a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
   ], refusals: [403, ...always] },
   { method: 'get', path: '/v1/audit/events/{id}', id: 'event', summary: 'One event', answers: 'OneEvent', refusals: [403, ...always] },
@@ -49,7 +56,7 @@ const operations: readonly Operation[] = [
 ]
 
 const shapes: Readonly<Record<string, z.ZodType>> = {
-  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent,
+  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Waiting: answer.waiting, Requests: answer.requests, OneRequest: answer.oneRequest, Decision: decisionBody, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent,
   Policy: answer.policy, PolicyBody: policyBody, Applied: answer.applied, PlanBody: planBody, Plan: answer.plan, LockBody: lockBody, OneLock: answer.oneLock, Locks: answer.locks, Unlocked: answer.unlocked,
   Metadata: answer.metadata, Alive: z.object({ alive: z.literal(true) }), Ready: z.object({ ready: z.boolean() }),
 }
@@ -72,7 +79,7 @@ export function openapi(): Record<string, unknown> {
   }
 }
 
-function described({ path, id, summary, text, answers, body, open, query, headers, refusals, html }: Operation): Record<string, unknown> {
+function described({ path, id, summary, text, answers, body, open, query, headers, refusals, html, waits }: Operation): Record<string, unknown> {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
   const inQuery = (query ?? []).map(({ name, description, schema }) => ({ name, in: 'query', description, schema: schema ?? { type: 'string' } }))
   const inHeader = (headers ?? []).map(({ name, description, schema }) => ({ name, in: 'header', description, schema: schema ?? { type: 'string' } }))
@@ -84,6 +91,7 @@ function described({ path, id, summary, text, answers, body, open, query, header
     ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: reference(body) } } } } : {}),
     responses: {
       200: { description: summary, content: answered },
+      ...(waits ? { 202: { description: 'Waits for people; `Location` is the request, `Retry-After` when to look again', content: { 'application/json': { schema: reference('Waiting') } } } } : {}),
       ...Object.fromEntries([...new Set(refusals)].sort().map((status) => [status, { description: 'Refused', content: { 'application/problem+json': { schema: reference('Problem') } } }])),
       ...(id === 'ready' ? { 503: { description: 'Not ready', content: answered } } : {}),
     },

@@ -2,7 +2,7 @@ import { encode, type Command, type World } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
 import { readStatement, statementHelp } from './statement.ts'
 import { table } from './table.ts'
-import { exit, type Terminal } from './terminal.ts'
+import { exit, Stop, type Terminal } from './terminal.ts'
 import { visible } from './visible.ts'
 
 const usage = 'sluice query CONNECTION STATEMENT [options]'
@@ -17,15 +17,31 @@ export const query: Command = {
 Rows go to standard output, words to standard error. The gate decides per statement; \`sluice explain\` asks without running.
 
 ${statementHelp}
+  --wait                 holds until people have decided, then shows the rows; Ctrl-C leaves the request waiting. Without it: exit code 4
   --idempotency-key KEY  a repeat with the same key gives the first answer instead of running twice`,
   run: async (args, world) => {
-    const { connection, body, headers, json } = await readStatement(args, world.terminal, usage)
-    const reply = await (await world.gate()).call('POST', `/v1/connections/${encode(connection)}/query`, { body, headers })
+    const { connection, body, headers, json, wait } = await readStatement(args, world.terminal, usage)
+    const client = await world.gate()
+    const send = () => client.call('POST', `/v1/connections/${encode(connection)}/query`, { body, headers: { ...headers, ...(wait ? { prefer: 'wait=50' } : {}) } })
+    let reply = await send()
+    if (reply.status === 202) tellWaiting(world.terminal, object(object(reply.body)['request']), wait)
+    // The same call finds the request it made: nothing is asked twice, and a lost connection costs nothing.
+    while (wait && reply.status === 202) reply = await send()
+    if (reply.status === 202) {
+      if (json) printJson(world.terminal, reply.body)
+      return exit.waiting
+    }
     if (reply.status >= 300) return refused(world.terminal, reply, json)
     if (json) printJson(world.terminal, reply.body)
     else show(world.terminal, object(reply.body))
     return exit.done
   },
+}
+
+/** Where a person looks, and how this goes on. */
+function tellWaiting(terminal: Terminal, request: Readonly<Record<string, unknown>>, wait: boolean): void {
+  terminal.err(`waits for ${text(request['quorum'])} of ${visible(list(request['approvers']).join(', '))}, until ${visible(text(request['expiresAt']))}\n${visible(text(request['url']))}\n`)
+  terminal.err(wait ? 'holding until it is decided\n' : `follow it with \`sluice requests ${visible(text(request['id']))}\`, or send the same call again; approval itself runs it\n`)
 }
 
 function show(terminal: Terminal, answer: Readonly<Record<string, unknown>>): void {
@@ -61,7 +77,8 @@ Exit code 0 when it is permitted, 2 when it is denied, 4 when it would wait for 
 
 ${statementHelp}`,
   run: async (args, world) => {
-    const { connection, body, headers, json } = await readStatement(args, world.terminal, explainUsage)
+    const { connection, body, headers, json, wait } = await readStatement(args, world.terminal, explainUsage)
+    if (wait) throw new Stop(exit.invalid, `an explanation waits for nobody; leave out --wait\nusage: ${explainUsage}`)
     const reply = await (await world.gate()).call('POST', `/v1/connections/${encode(connection)}/explain`, { body, headers })
     if (reply.status >= 300) return refused(world.terminal, reply, json)
     const answer = object(reply.body)

@@ -17,7 +17,7 @@ export const statementHelp = `  --param VALUE          the next of $1, $2, …, 
 const options = {
   param: { type: 'string', multiple: true }, 'param-json': { type: 'string', multiple: true }, file: { type: 'string' }, transaction: { type: 'boolean' },
   isolation: { type: 'string' }, purpose: { type: 'string' }, reveal: { type: 'string', multiple: true }, 'max-rows': { type: 'string' }, session: { type: 'string' }, json: { type: 'boolean' },
-  'idempotency-key': { type: 'string' },
+  'idempotency-key': { type: 'string' }, wait: { type: 'boolean' },
 } as const
 
 export async function readStatement(args: readonly string[], terminal: Terminal, usage: string) {
@@ -37,7 +37,7 @@ export async function readStatement(args: readonly string[], terminal: Terminal,
     ...(values.session === undefined ? {} : { 'sluice-session': values.session }),
     ...(values['idempotency-key'] === undefined ? {} : { 'idempotency-key': values['idempotency-key'] }),
   }
-  return { connection, body, headers, json: values.json === true }
+  return { connection, body, headers, json: values.json === true, wait: values.wait === true }
 }
 
 /** Both spellings count in the order they are written: $1 is the first of them. */

@@ -2,6 +2,7 @@ import { createApp } from '../../functions/app.ts'
 import { run } from '../../functions/cli/run.ts'
 import type { Terminal } from '../../functions/cli/terminal.ts'
 import type { Bundle } from '../../schema/policy.ts'
+import type { App } from '../support/caller.ts'
 import { createWorld, type TokenOptions, type World } from '../support/ports.ts'
 
 /** The command line against an app in this process: what it printed where, and how it ended. */
@@ -12,8 +13,7 @@ export interface Console {
   sluice(args: readonly string[], given?: { readonly as?: TokenOptions; readonly env?: Readonly<Record<string, string>>; readonly input?: string; readonly columns?: number | null; readonly color?: boolean }): Promise<{ readonly code: number; readonly out: string; readonly err: string }>
 }
 
-export function createConsole(world: World = createWorld()): Console {
-  const app = createApp(world.ports)
+export function createConsole(world: World = createWorld(), app: App = createApp(world.ports)): Console {
   const sent: { url: string; init: RequestInit }[] = []
   const bootstrapped: Bundle[] = []
   return {

@@ -4,6 +4,7 @@ import type { Plan, Protocol } from '../protocol.ts'
 import { createClassifier } from './classify.ts'
 import { describe } from './describe.ts'
 import { serverError } from './diagnose.ts'
+import { estimate } from './estimate.ts'
 import { createExecute, secretName, type Understood } from './execute.ts'
 import { grants } from './grants.ts'
 import { inspect } from './inspect.ts'
@@ -80,6 +81,12 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
       describe: (one) => describe(one, classifier), read, ask: async (secret, sql) => (await ask(secret, [catalogPins, sql])).rows[0] ?? [], kindOf,
       timeoutMs: ({ limits }) => durationMs(limits?.timeout ?? '10s'),
     }),
+    async estimate(connection, query) {
+      const plan = await classifier.classify(connection, query)
+      const secret = plan.ok ? secretName(connection, plan.value.plan) : null
+      if (!plan.ok || secret === null) return query.statements.map(() => null)
+      return estimate(connection, plan.value.plan, (sql, searchPath) => ask(secret, [pinned(searchPath), sql]))
+    },
     ping: async (connection) => { await read(connection, 'SELECT 1') },
     close: sessions.close,
   }
@@ -94,11 +101,12 @@ const durationMs = (text: string): number => { const [, count, unit = 's'] = /^(
 /** The driver's words may hold a host name and a user; a cause is logged, so it keeps the kind alone. */
 const reasonOf = (error: unknown): Error => new Error(error instanceof TransportError ? error.kind : `sqlstate ${serverError(error)?.code}`)
 
-const catalogPins: Sql = {
+const pinned = (searchPath: readonly string[]): Sql => ({
   text: `SELECT pg_catalog.set_config('search_path', $1, true), pg_catalog.set_config('statement_timeout', $2, true), pg_catalog.set_config('DateStyle', 'ISO, MDY', true),
     pg_catalog.set_config('standard_conforming_strings', 'on', true), pg_catalog.set_config('client_min_messages', 'error', true)`,
-  values: [pathOf([]), String(catalogTimeoutMs)],
-}
+  values: [pathOf(searchPath), String(catalogTimeoutMs)],
+})
+const catalogPins = pinned([])
 
 /** `URL` knows the form of `postgres:` strings well enough for this; the port is part of what the endpoint may choose by. */
 function hostOf(url: string): string {

@@ -81,3 +81,15 @@ test('five bombs die at the budget, and honest statements are answered while the
   for (const { status, json } of await Promise.all(bombed)) expect([[504, 'statement_timeout'], [504, 'target_timeout'], [422, 'statement_refused'], [422, 'target_error']]).toContainEqual([status, json['reason']])
   expect((await at.database.query("SELECT count(*) FROM pg_stat_activity WHERE usename IN ('r', 'p') AND state = 'active'")).rows[0].count).toBe('0')
 }, 30_000)
+
+test('an estimate plans a write as who would run it, and runs nothing', async () => {
+  const shop = connection('shop')
+  const before = await rows()
+  const estimate = async (...statements: readonly { sql: string; params?: readonly (string | number)[] }[]) =>
+    ports.engines.postgres.estimate?.(shop, { statements: statements.map(({ sql, params = [] }) => ({ sql, params })), batch: true, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
+  const [update, one, insert] = await estimate({ sql: 'UPDATE big SET n = 0' }, { sql: 'DELETE FROM big WHERE id = $1', params: [7] }, { sql: 'INSERT INTO big VALUES (0, 1)' }) ?? []
+  expect([update?.rows, one?.rows, insert?.rows]).toEqual([20000, 1, 1])
+  expect(await rows()).toBe(before)
+  expect(await estimate({ sql: 'UPDATE nothing SET n = 0' })).toEqual([null])
+  expect(await estimate({ sql: 'UPDATE' })).toEqual([null])
+})

@@ -1,0 +1,139 @@
+import { encode, parse, search, type Command, type World } from './command.ts'
+import { list, object, printJson, refused, text } from './output.ts'
+import { table } from './table.ts'
+import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
+import { visible, visibleLines } from './visible.ts'
+
+const usage = 'sluice requests [ID] [options]'
+export const requests: Command = {
+  summary: 'what waits for people: yours, and what you may decide; with an id, all of one',
+  help: `${usage}
+
+  sluice requests                            what waits
+  sluice requests --status succeeded         pending, approved, executing, succeeded, failed, outcome-unknown, rejected, expired, cancelled or stale; \`all\` for everything
+  sluice requests arq_…                      the whole statement, who asks, what it touches; its rows, when you asked and it ran
+  sluice requests arq_… --cancel             takes your own request back
+
+  --limit N              requests a page (50)    --after CURSOR   the page after
+  --json
+
+Deciding is \`sluice approve\` and \`sluice reject\`. Exit code of one request: 0 it ran, 2 it was rejected, 4 it still waits, 1 otherwise.`,
+  run: async (args, world) => {
+    const { values, positionals: [id] } = parse(args, { status: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, cancel: { type: 'boolean' }, json: { type: 'boolean' } }, [0, 1], usage)
+    if (id !== undefined) return one(id, values.cancel === true, values.json === true, world)
+    const status = values.status === 'all' ? undefined : values.status ?? 'pending'
+    const reply = await (await world.gate()).call('GET', `/v1/requests${search({ status, limit: values.limit, after: values.after })}`)
+    if (reply.status >= 300) return refused(world.terminal, reply, values.json === true)
+    if (values.json) printJson(world.terminal, reply.body)
+    else showList(world.terminal, object(reply.body), status)
+    return exit.done
+  },
+}
+
+function showList(terminal: Terminal, body: Readonly<Record<string, unknown>>, status: string | undefined): void {
+  const found = list(body['requests']).map(object)
+  if (found.length === 0) return terminal.err(`nothing ${status === undefined ? 'was asked' : `is ${status}`} that is yours or yours to decide\n`)
+  const rows = found.map((request) => [request['id'], request['status'], request['subject'], request['connection'], firstLine(request), told(request), request['expiresAt'], request['mayDecide'] === true ? 'you' : list(request['approvers']).join(', ')])
+  terminal.out(`${table(['request', 'status', 'asked by', 'connection', 'statement', 'told', 'until', 'decided by'], rows, terminal.columns)}\n`)
+  if (body['next'] !== undefined) terminal.err(`there are more: --after ${text(body['next'])}\n`)
+}
+const firstLine = (request: Readonly<Record<string, unknown>>): string => {
+  const [first, ...more] = list(request['statements']).map((statement) => text(object(statement)['sql']).replaceAll(/\s+/g, ' '))
+  return `${first ?? ''}${more.length === 0 ? '' : ` (and ${more.length} more)`}`
+}
+/** How telling people went: a request nobody was told of waits for nobody. */
+const told = (request: Readonly<Record<string, unknown>>): string => {
+  const notices = list(request['notices']).map(object)
+  const sent = notices.filter((notice) => notice['sent'] === true).length
+  return notices.length === 0 ? 'nobody yet' : sent === notices.length ? `${sent}` : `${sent} of ${notices.length}`
+}
+
+async function one(id: string, cancel: boolean, json: boolean, { terminal, gate }: World): Promise<Exit> {
+  const reply = await (await gate()).call(cancel ? 'DELETE' : 'GET', `/v1/requests/${encode(id)}`)
+  if (reply.status >= 300) return refused(terminal, reply, json)
+  const body = object(reply.body)
+  const request = object(body['request'])
+  if (json) printJson(terminal, reply.body)
+  else show(terminal, request)
+  const result = object(body['result'])
+  if (!json && body['result'] !== undefined) showResult(terminal, result)
+  return exitOfStatus(text(request['status']))
+}
+
+/** As the approver must see it: whole, nothing cut, hidden characters visible. */
+export function show(terminal: Terminal, request: Readonly<Record<string, unknown>>): void {
+  const line = (name: string, value: string) => { if (value !== '') terminal.out(`${name.padEnd(13)}${visible(value)}\n`) }
+  const estimate = list(request['estimate']).map(object)
+  const ending = object(request['ending'])
+  line('request', text(request['id']))
+  line('status', text(request['status']))
+  line('asked by', [text(request['subject']), ...list(request['actors']).map((actor) => `through ${text(actor)}`)].join(' '))
+  line('connection', text(request['connection']))
+  line('purpose', request['purpose'] === null ? '' : `${text(request['purpose'])}  (in the agent's own words)`)
+  for (const [n, statement] of list(request['statements']).map(object).entries()) {
+    const rows = estimate[n]?.['rows']
+    terminal.out(`statement${list(request['statements']).length > 1 ? ` ${n + 1}` : ''}${rows === undefined ? '' : `, about ${text(rows)} rows`}\n${visibleLines(text(statement['sql'])).replaceAll(/^/gm, '    ')}\n`)
+    for (const [i, param] of list(statement['params']).entries()) line(`    $${i + 1}`, JSON.stringify(param))
+  }
+  for (const access of list(request['accesses']).map(object)) line('would', `${text(access['action'])} ${text(access['resource'])}${list(access['columns']).length === 0 ? '' : ` (${list(access['columns']).join(', ')})`}`)
+  for (const use of list(request['classified']).map(object)) line('classified', `${text(use['column'])} (${text(use['class'])}): ${text(use['use'])}`)
+  for (const demand of list(request['demands']).map(object)) line('needs', `${text(demand['quorum'])} of ${list(demand['by']).join(', ')} (${text(demand['rule'])})${Number(demand['missing']) > 0 ? `, ${text(demand['missing'])} missing` : ', met'}`)
+  for (const decision of list(request['decisions']).map(object)) line('said', `${text(decision['decision'])} by ${text(decision['subject'])} at ${text(decision['at'])}${decision['reason'] === null ? '' : `: ${text(decision['reason'])}`}`)
+  for (const notice of list(request['notices']).map(object)) line('told', `${text(notice['to'])}${notice['sent'] === true ? '' : `: not sent, ${text(notice['attempts'])} tries`}`)
+  line('until', text(request['expiresAt']))
+  line('ended', ending['at'] === undefined ? '' : `${text(ending['at'])}${ending['detail'] ? `: ${text(ending['detail'])}` : ''}`)
+  line('digest', text(request['digest']))
+  line('page', text(request['url']))
+}
+
+function showResult(terminal: Terminal, result: Readonly<Record<string, unknown>>): void {
+  for (const one of 'results' in result ? list(result['results']).map(object) : [result]) {
+    const names = list(one['columns']).map((column) => text(object(column)['name']))
+    if (names.length > 0) terminal.out(`${table(names, list(one['rows']).map((row) => Array.isArray(row) ? row : names.map((name) => object(row)[name])), terminal.columns)}\n`)
+    terminal.err(`${Number(one['rowCount'])} ${Number(one['rowCount']) === 1 ? 'row' : 'rows'}\n`)
+  }
+}
+
+function exitOfStatus(status: string): Exit {
+  switch (status) {
+    case 'pending': case 'approved': case 'executing': return exit.waiting
+    case 'succeeded': case 'cancelled': return exit.done
+    case 'rejected': return exit.denied
+    default: return exit.failed
+  }
+}
+
+const decideUsage = (word: string) => `sluice ${word} ID [--reason TEXT] [--digest DIGEST]`
+const deciding = (word: 'approve' | 'reject'): Command => ({
+  summary: word === 'approve' ? 'say yes to a request, as a person' : 'say no to a request, which ends it',
+  help: `${decideUsage(word)}
+
+  sluice ${word} arq_…
+  sluice ${word} arq_… --reason 'customer confirmed'
+
+Shows the whole request first and sends its digest with the decision, so that what is decided on is what was shown. Only people decide, signed in at most
+15 minutes ago (\`sluice login\`); never who asked, nor the owner of the agent that asks.
+
+  --reason TEXT          kept with the decision; the requester sees the reason of a rejection
+  --digest DIGEST        decide only if the request still has this digest, as you read it elsewhere
+  --json`,
+  run: async (args, { terminal, gate }) => {
+    const { values, positionals: [id = ''] } = parse(args, { reason: { type: 'string' }, digest: { type: 'string' }, json: { type: 'boolean' } }, [1, 1], decideUsage(word))
+    const json = values.json === true
+    const client = await gate()
+    const shown = await client.call('GET', `/v1/requests/${encode(id)}`)
+    if (shown.status >= 300) return refused(terminal, shown, json)
+    const request = object(object(shown.body)['request'])
+    if (!json) show(terminal, request)
+    const digest = values.digest ?? text(request['digest'])
+    if (digest === '') throw new Stop(exit.failed, 'the gate shows this request without a digest')
+    const reply = await client.call('POST', `/v1/requests/${encode(id)}/decision`, { body: { decision: word, digest, ...(values.reason === undefined ? {} : { reason: values.reason }) } })
+    if (reply.status >= 300) return refused(terminal, reply, json)
+    const after = object(object(reply.body)['request'])
+    if (json) printJson(terminal, reply.body)
+    else terminal.err(`${word === 'approve' ? 'approved' : 'rejected'}; the request is now ${visible(text(after['status']))}\n`)
+    return exit.done
+  },
+})
+export const approve = deciding('approve')
+export const reject = deciding('reject')
