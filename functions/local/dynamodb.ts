@@ -5,6 +5,7 @@ import { act, create, isKnown, type Store, type Table, validate, type WireError,
 import { describeTimeToLive, expire, updateTimeToLive } from './dynamodb/expiry.ts'
 import { checkSignature, type Credentials } from './dynamodb/signature.ts'
 import { canceled, transact, transactGet, write } from './dynamodb/write.ts'
+import { isOurs, readBody, readObject } from './wire.ts'
 
 const maxBodyBytes = 16 * 1024 * 1024
 const expireEveryMs = 10 * 60_000
@@ -84,15 +85,14 @@ async function finishTables(store: Store): Promise<void> {
 }
 
 async function answer(store: Store, options: DynamoOptions, now: () => number, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = await readBody(request)
+  const body = await readBody(request, maxBodyBytes)
   if (body === null) return reply(response, wireError('RequestTooLarge', 'over 16 MB', {}, 413))
-  // A page in the machine's browser can reach loopback: by another name (DNS rebinding) or as a cross-origin post. Neither is a client of ours.
-  if (!isLoopback(request.headers.host) || request.headers.origin !== undefined) return reply(response, wireError('AccessDeniedException', 'not a request of this machine', {}, 403))
+  if (!isOurs(request)) return reply(response, wireError('AccessDeniedException', 'not a request of this machine', {}, 403))
   if (request.method !== 'POST') return reply(response, wireError('UnknownOperationException', 'POST only', {}, 404))
   const wrong = options.credentials ? checkSignature(request, body, options.credentials, now()) : null
   if (wrong) return reply(response, wrong)
   const operation = /^DynamoDB_20120810\.(\w+)$/.exec(String(request.headers['x-amz-target'] ?? ''))?.[1] ?? ''
-  const input = parse(body)
+  const input = readObject(body)
   if (!input) return reply(response, wireError('SerializationException', 'not a JSON object'))
   const fault = options.faults?.({ operation, body: structuredClone(input) }) ?? null
   if (fault?.latencyMs) await new Promise((resolve) => { setTimeout(resolve, fault.latencyMs) })
@@ -122,31 +122,9 @@ function failure(kind: 'throttle' | 'conflict' | 'error', input: { readonly Tran
 
 const known = (error: unknown): WireError => error instanceof Error && 'statusCode' in error ? error as WireError : wireError('InternalServerError', error instanceof Error ? error.message : 'unknown', {}, 500)
 
-function parse(body: Buffer): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : null
-  } catch {
-    return null
-  }
-}
-
 function reply(response: ServerResponse, result: object | WireError): void {
   const failed = result instanceof Error ? result as WireError : null
   const body = JSON.stringify(failed ? failed.body : result)
   response.writeHead(failed?.statusCode ?? 200, { 'content-type': 'application/x-amz-json-1.0', 'content-length': Buffer.byteLength(body), 'x-amzn-requestid': randomBytes(8).toString('hex') })
   response.end(body)
-}
-
-const isLoopback = (host: string | undefined): boolean => /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/.test(host ?? '')
-
-async function readBody(request: IncomingMessage): Promise<Buffer | null> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBodyBytes) return null
-    chunks.push(chunk)
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
 }

@@ -1,0 +1,47 @@
+import * as z from 'zod'
+import type { Status } from '../schema/approval.ts'
+import type { Id } from '../schema/event.ts'
+
+const request = z.templateLiteral(['arq_', z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/)])
+const event = z.discriminatedUnion('step', [
+  z.strictObject({ step: z.literal('announce'), request }),
+  z.strictObject({ step: z.literal('wait'), request, token: z.string().min(1).max(2048) }),
+  z.strictObject({ step: z.literal('proceed'), request }),
+  z.strictObject({ step: z.literal('tell'), request }),
+])
+export interface StepParts {
+  readonly approver: {
+    announce(id: Id<'arq'>): Promise<void>
+    pending(id: Id<'arq'>): Promise<boolean>
+    proceed(id: Id<'arq'>): Promise<Status>
+    tell(id: Id<'arq'>): Promise<void>
+  }
+  readonly workflow: { register(id: Id<'arq'>, token: string): Promise<void>; wake(id: Id<'arq'>): Promise<void> }
+}
+
+/**
+ * One step of an access request's state machine (infra/approval.asl.json). Each may come twice, late, or after its request is over: what it does, the stored request decides.
+ * Throws where it is to be tried again.
+ */
+export function createSteps({ approver, workflow }: StepParts): (given: unknown) => Promise<{ readonly status?: Status }> {
+  return async (given) => {
+    const read = event.safeParse(given)
+    // Paths alone: zod's messages may quote what came, and a token may have.
+    if (!read.success) throw new TypeError(`not a step: ${read.error.issues.map(({ path }) => path.join('.') || 'event').join(', ')}`)
+    const step = read.data
+    switch (step.step) {
+      case 'announce':
+        await approver.announce(step.request)
+        return {}
+      case 'wait':
+        // Keep the token first, then look: whoever decides in between finds either the token or, here, a request that is no longer pending.
+        await workflow.register(step.request, step.token)
+        if (!await approver.pending(step.request)) await workflow.wake(step.request)
+        return {}
+      case 'proceed': return { status: await approver.proceed(step.request) }
+      case 'tell':
+        await approver.tell(step.request)
+        return {}
+    }
+  }
+}
