@@ -71,7 +71,10 @@ async function search(dynamo: Dynamo, { index, key, value, filter }: Part, below
   return { ids, floor: start?.['pk']?.S ?? null }
 }
 
-/** The requests of these ids, in their order, without those that are gone. */
+/**
+ * The requests of these ids, in their order, without those that are gone, and without what cannot be read: one damaged request must not keep the
+ * sweeper from all others. Whoever asks for it by its id is told, and so is its state machine.
+ */
 async function read(dynamo: Dynamo, ids: readonly string[], now: number): Promise<readonly AccessRequest[]> {
   const items = new Map<string, Item>()
   for (let i = 0; i < ids.length; i += batchKeys) {
@@ -84,7 +87,16 @@ async function read(dynamo: Dynamo, ids: readonly string[], now: number): Promis
       keys = output.UnprocessedKeys?.[TableName]?.Keys ?? []
     }
   }
-  return ids.map((id) => items.get(id)).filter((item) => item !== undefined && !forgotten(item, now)).map((item) => readRequest(item as Item))
+  return ids.map((id) => items.get(id)).map((item) => item && !forgotten(item, now) ? readable(item) : null).filter((request) => request !== null)
+}
+
+function readable(item: Item): AccessRequest | null {
+  try {
+    return readRequest(item)
+  } catch (error) {
+    if (error instanceof Fault) return null
+    throw error
+  }
 }
 
 const writeCursor = (id: string, binding: string): string => Buffer.from(`${binding}${id}`).toString('base64url')

@@ -118,6 +118,18 @@ describe('transactions', () => {
     await expect(sdk.send(update)).rejects.toMatchObject({ name: 'ConditionalCheckFailedException', Item: { pk: { S: 'a' }, who: { S: 'ada' } } })
   })
 
+  test('what its time removes leaves the index too', async () => {
+    await sdk.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: { Enabled: true, AttributeName: 'gone' } }))
+    for (const [pk, seconds] of [['a', 60], ['b', 3600]] as const) await sdk.send(new PutItemCommand({ TableName, Item: { ...key(pk), who: { S: 'ada' }, gone: { N: String(Math.floor(clock / 1000) + seconds) } } }))
+    clock += 61_000
+    await stop()
+    const server = await startDynamo({ directory, now: () => clock })
+    sdk = new DynamoDBClient(place(server.url))
+    stop = async () => { sdk.destroy(); await server.close() }
+    const { Items: items } = await sdk.send(new QueryCommand({ TableName, IndexName: 'byWho', KeyConditionExpression: 'who = :w', ExpressionAttributeValues: { ':w': { S: 'ada' } } }))
+    expect(items?.map(({ pk }) => pk)).toEqual([{ S: 'b' }])
+  })
+
   test('time to live is set, told, kept over a restart, and deletes late', async () => {
     const specification = { Enabled: true, AttributeName: 'gone' }
     await sdk.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: specification }))
