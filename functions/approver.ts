@@ -14,7 +14,7 @@ import { lost } from './ask.ts'
 import type { Admitted } from './door.ts'
 import type { Gate } from './gate.ts'
 import type { Decision } from './permit.ts'
-import type { Ports } from './ports.ts'
+import { Fault, type Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 import type { Story } from './record/story.ts'
 import { findLock } from './resolve/locks.ts'
@@ -51,7 +51,7 @@ export function createApprover(ports: Ports, gate: Gate) {
   async function execute(request: AccessRequest): Promise<void> {
     const { bound } = request
     const current = await gate.standing.current()
-    if (!current.ok) throw new Error(current.refusal.detail)             // not decided: the state machine, or the sweeper, comes again
+    if (!current.ok) throw new Fault('store-unavailable', current.refusal.detail)   // not decided: the state machine, or the sweeper, comes again
     const { policy, locks } = current.value
     const caller: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: bound.claims, expiresAt: Date.parse(bound.expiresAt) }
     const admitted: Admitted = { policy, locks, caller, session: request.session ?? ports.id('ses') }
@@ -99,8 +99,11 @@ export function createApprover(ports: Ports, gate: Gate) {
     })
     gate.waits.ring(request.id)
     if (begun === null) {
-      if (!done.ok && done.refusal.reason === 'hourly_quota') await store(end(request, 'failed', now(), done.refusal), null)
-      return                                                             // another process has it, or it was never stored: the next look tells
+      if (done.ok || done.refusal.reason === 'begun_elsewhere') return   // the next look tells who has it
+      // Stored or not is not known: whoever looks next finds a request that executes with an intent of its own, or one that is still approved.
+      if (done.refusal.slug === 'audit-unavailable') throw new Fault('store-unavailable', 'the intent of an approved request was not recorded')
+      await store(end(request, 'failed', now(), done.refusal), null)     // a quota, an intent over its size: recorded as a refusal already
+      return
     }
     if (done.ok) await keep(begun, rowsBody(done.value.masked, query.batch, { evaluation, session: request.session, event: done.value.outcome }))
     const to = done.ok ? 'succeeded' : done.began === 'unknown' ? 'outcome-unknown' : 'failed'

@@ -34,7 +34,8 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     let after = asked.value.after
     const filter = { ...(caller.person ? {} : { requester: { issuer: caller.issuer, subject: caller.subject.id } }), ...(asked.value.status === null ? {} : { status: asked.value.status }) }
     try {
-      for (let page = 0; store && page < maxPages; page++) {
+      if (!store) return ok({ requests })
+      for (let page = 0; page < maxPages; page++) {
         const found = await store.list(filter, { limit: asked.value.limit - requests.length, after })
         requests.push(...found.requests.flatMap((request) => seen(admitted, request) ?? []))
         after = found.next
@@ -44,7 +45,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
       if (error instanceof CursorError) return invalid('after', '`after` is not what an earlier page of this list gave')
       throw error
     }
-    return ok({ requests, ...(after === null || !store ? {} : { next: after }) })
+    return ok({ requests, ...(after === null ? {} : { next: after }) })
   })
 
   const show = (door: Door, id: string) => own.admitted(door, async (admitted) => {
@@ -115,7 +116,8 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
 
   /** Loads, steps, stores with its event; again where somebody was first. Afterwards the wait is woken: dies before it, and the sweeper does. */
   async function change(admitted: Admitted, id: string, next: (request: AccessRequest) => Result<AccessRequest>, event: (next: AccessRequest) => ReturnType<ReturnType<typeof story>['step']>): Promise<Result<AccessRequest>> {
-    for (let i = 0; store && i < tries; i++) {
+    if (!store) return refuse(none)
+    for (let i = 0; i < tries; i++) {
       const found = await find(admitted, id)
       if (!found.ok) return found
       const stepped = next(found.value)
@@ -125,7 +127,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
       if (stepped.value.status !== 'pending') await ports.approvals?.workflow.wake(stepped.value.id).catch((error: unknown) => ports.alarm('a decided request waits for the sweeper', { request: id, error: String(error) }))
       return stepped
     }
-    return refuse(none)
+    return refuse(busy)
   }
 
   async function find(admitted: Admitted, id: string): Promise<Result<AccessRequest>> {
@@ -182,4 +184,5 @@ function readFilter(search: Readonly<Partial<Record<(typeof requestFilters)[numb
   return ok({ status, limit, after: search.after ?? null })
 }
 const invalid = (reason: string, detail: string): { readonly ok: false; readonly refusal: Refusal } => refuse({ slug: 'invalid-request', reason, detail, next: 'fix' })
+const busy: Refusal = { slug: 'request-settled', reason: 'busy', next: 'retry', retryAfterSeconds: 1, detail: 'the request changes faster than your word could be added to it; send it again' }
 const none: Refusal = { slug: 'not-found', reason: 'no_request', next: 'none', detail: 'there is no such request, or none you may know of' }

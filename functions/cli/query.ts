@@ -26,7 +26,7 @@ ${statementHelp}
     let reply = await send()
     if (reply.status === 202) tellWaiting(world.terminal, object(object(reply.body)['request']), wait)
     // The same call finds the request it made: nothing is asked twice, and a lost connection costs nothing.
-    while (wait && reply.status === 202) reply = await send()
+    if (wait) while (reply.status === 202) reply = await send()
     if (reply.status === 202) {
       if (json) printJson(world.terminal, reply.body)
       return exit.waiting
