@@ -29,21 +29,21 @@ export async function readBody(request: Request): Promise<Result<unknown>> {
 }
 
 /** null: over the cap. A declared length is held by the HTTP parser, so it may be read in one go; without one the bytes are counted as they come. */
-async function readBytes(request: Request): Promise<Uint8Array | 'broken' | null> {
+export async function readBytes(request: Request, mostBytes = maxBodyBytes): Promise<Uint8Array | 'broken' | null> {
   const declared = request.headers.get('content-length')
-  if (declared !== null && (!/^\d{1,15}$/.test(declared) || Number(declared) > maxBodyBytes)) return null
+  if (declared !== null && (!/^\d{1,15}$/.test(declared) || Number(declared) > mostBytes)) return null
   try {
     if (declared !== null && !request.headers.has('transfer-encoding')) {
       const bytes = new Uint8Array(await request.arrayBuffer())
-      return bytes.length > maxBodyBytes ? null : bytes
+      return bytes.length > mostBytes ? null : bytes
     }
-    return await readCounted(request)
+    return await readCounted(request, mostBytes)
   } catch {
     return 'broken'
   }
 }
 
-async function readCounted(request: Request): Promise<Uint8Array | null> {
+async function readCounted(request: Request, mostBytes: number): Promise<Uint8Array | null> {
   const reader = request.body?.getReader()
   if (!reader) return new Uint8Array()
   const parts: Uint8Array[] = []
@@ -51,7 +51,7 @@ async function readCounted(request: Request): Promise<Uint8Array | null> {
     const part = await reader.read()
     if (part.done) return Buffer.concat(parts)
     length += part.value.byteLength
-    if (length > maxBodyBytes) {
+    if (length > mostBytes) {
       void reader.cancel().catch(() => {})                       // nobody waits for the sender to notice
       return null
     }

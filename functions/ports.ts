@@ -162,6 +162,8 @@ export interface Post {
   readonly slack: ((message: { readonly channel: string; readonly text: string; readonly blocks: readonly object[]; readonly place?: { readonly channel: string; readonly message: string } }) => Promise<{ readonly channel: string; readonly message: string }>) | null
   /** Plain text and HTML of one mail. null: no mail here. */
   readonly mail: ((mail: { readonly to: string; readonly subject: string; readonly text: string; readonly html: string }) => Promise<void>) | null
+  /** Answers whoever pressed a button in Slack, and nobody else, at the `response_url` of the press. Throws for an address that is not Slack's. Left out: they hear nothing. */
+  readonly answer?: (to: string, text: string) => Promise<void>
 }
 
 // ---- sockets ---------------------------------------------------------------------------------------------------------
