@@ -86,6 +86,9 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
       const slug = c.req.param('slug')
       return isSlug(slug) ? send(c, 200, 'text/html; charset=utf-8', problemPage(slug), pageHeaders) : no(c, noRoute)
     })
+    // The page is the console's, on its own origin; a link that names the gate leads there.
+    .get('/requests/:id{arq_[0-9A-Za-z]+}', (c) => ports.self.console === ports.self.url ? no(c, noRoute)
+      : send(c, 302, 'text/plain; charset=utf-8', '', { location: `${ports.self.console}/requests/${c.req.param('id')}` }))
     .get('/v1/me', (c) => route(c, [], () => discovery.me(door(c))))
     .get('/v1/connections', (c) => route(c, [], () => discovery.connections(door(c))))
     .get('/v1/connections/:connection/schema', (c) => route(c, ['purpose'], ({ purpose }) => discovery.schema(door(c), name(c), purpose ?? null)))
