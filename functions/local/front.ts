@@ -3,7 +3,7 @@ import { isLoopback } from './neon/target.ts'
 
 /** The gate's own HTTP server on this machine: bound first, so that a busy port is known before anything heavy starts; 503 until `serve`. */
 export interface Front {
-  /** `http://127.0.0.1:port` */
+  /** `http://127.0.0.1:port`, or the other loopback name it was opened under. */
   readonly url: string
   serve(listener: RequestListener): void
   /** Requests at work get a moment, then every connection is cut. */
@@ -15,9 +15,10 @@ const slowestMs = 20_000
 
 /**
  * Listens on 127.0.0.1 only and answers only to a loopback Host: a page that makes its own name resolve to 127.0.0.1 sends that name along, and
- * must not get tokens from the local identity provider. Throws one line where the port is taken.
+ * must not get tokens from the local identity provider. Throws one line where the port is taken. `name`: what people call it by; cookies belong to a
+ * name, not to a port, so pages of another name keep theirs apart.
  */
-export async function openFront(port: number): Promise<Front> {
+export async function openFront(port: number, name: '127.0.0.1' | 'localhost' = '127.0.0.1'): Promise<Front> {
   let listener: RequestListener = (_request, response) => { response.writeHead(503, { 'content-type': 'text/plain', 'retry-after': '1', 'cache-control': 'no-store' }).end('starting\n') }
   const server = createServer((request, response) => {
     const host = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname.replace(/^\[(.*)\]$/, '$1')
@@ -35,7 +36,7 @@ export async function openFront(port: number): Promise<Front> {
   })
   const address = server.address()
   return {
-    url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : port}`,
+    url: `http://${name}:${typeof address === 'object' && address !== null ? address.port : port}`,
     serve(next) { listener = next },
     async close() {
       const closed = new Promise((done) => server.close(done))

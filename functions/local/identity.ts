@@ -17,15 +17,15 @@ export interface Identity {
 }
 
 /**
- * `directory`: where the signing key lives (`identity.json`, 0600), or null for one of this run only. `url`: the gate's base URL, no slash at the end.
+ * `directory`: where the signing key lives (`identity.json`, 0600), or null for one of this run only. `url`: the gate's base URL, `console`: the pages', no slash at the end.
  * Rejects with one clear line when the key file cannot be read. Minted tokens outlive a restart; sign-ins in progress do not.
  */
-export async function createIdentity(options: { readonly directory: string | null; readonly url: string; readonly audience: string; readonly now: () => number }): Promise<Identity> {
+export async function createIdentity(options: { readonly directory: string | null; readonly url: string; readonly console: string; readonly audience: string; readonly now: () => number }): Promise<Identity> {
   const issuer = { name: 'local', issuer: `${options.url}/dev/oidc`, audience: options.audience } as const
   const key = await loadKey(options.directory)
   // 24 MB and a quarter of a second of CPU, needed only when a person signs in: tokens, keys and metadata are served without it.
   let provider: Promise<(req: IncomingMessage, res: ServerResponse) => Promise<void>> | null = null
-  const signIn = () => (provider ??= import('./identity/provider.ts').then(({ createProvider }) => createProvider(key, issuer, options.url)))
+  const signIn = () => (provider ??= import('./identity/provider.ts').then(({ createProvider }) => createProvider(key, issuer, options.console)))
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (!fromHere(req, options.url)) return answer(res, 403, { error: 'access_denied', error_description: 'the local identity provider answers this machine only, by a loopback name and from its own pages' })

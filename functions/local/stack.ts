@@ -3,7 +3,11 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from '../app.ts'
+import { createConsole } from '../console.ts'
+import { createGate } from '../gate.ts'
+import { createOwn } from '../own.ts'
 import type { Ports } from '../ports.ts'
+import { createRequests } from '../requests.ts'
 import { sweep } from '../sweep.ts'
 import { createAlarm } from './alarm.ts'
 import { bootstrap, readBundle } from './bootstrap.ts'
@@ -39,6 +43,8 @@ export interface StackOptions {
 }
 export interface Stack {
   readonly url: string
+  /** Where people decide. */
+  readonly console: string
   readonly ports: Ports
   /** Resolves with a sentence when a part of it ends that should not. */
   readonly ended: Promise<string>
@@ -68,6 +74,8 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(state.release)
   const front = await openFront(options.port)
   onStop(front.close)
+  const pages = await openFront(besides(options.port), 'localhost')
+  onStop(pages.close)
   await state.announce(front.url)
   const secretsFile = join(options.state ?? join(root, '.sluice'), 'secrets.json')
   const given = createSecrets({ file: secretsFile, env: options.env, made: {}, now: Date.now })
@@ -83,20 +91,21 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...keys }, now: Date.now })
   const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
   onStop(neon.close)
-  const identity = local ? await createIdentity({ directory: options.state === null ? null : state.directory, url: front.url, audience: front.url, now: Date.now }) : null
+  const identity = local ? await createIdentity({ directory: options.state === null ? null : state.directory, url: front.url, console: pages.url, audience: front.url, now: Date.now }) : null
   if (identity) onStop(identity.close)
   const alarm = createAlarm((line) => process.stderr.write(`${line}\n`), Date.now)
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, alarm, self: { url: front.url, console: front.url, localIssuer: identity?.issuer ?? null } })
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   onStop(() => ports.engines.postgres.close())
   await ports.createTables()
   await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
   if (options.unsafeLocalIdentity) await noteWeakness(ports)
   onStop(sweeping(ports))
-  serve(front, ports, identity)
+  serve(front, pages, ports, identity)
+  onStop(pages.close)
   onStop(front.close)                                         // again, now as the first to close: no request meets a gate half taken down
   signal.throwIfAborted()
-  return { url: front.url, ports, ended: target.ended, stop }
+  return { url: front.url, console: pages.url, ports, ended: target.ended, stop }
 }
 
 /** Both, or the failure of one after the other has come to its end: whatever started is then known to be stoppable. */
@@ -151,10 +160,20 @@ function sweeping(ports: Ports): () => Promise<void> {
   }
 }
 
-function serve(front: Front, ports: Ports, identity: Awaited<ReturnType<typeof createIdentity>> | null): void {
-  const gate = getRequestListener(createApp(ports).fetch)
+function serve(front: Front, pages: Front, ports: Ports, identity: Awaited<ReturnType<typeof createIdentity>> | null): void {
+  const gate = createGate(ports)
+  const api = getRequestListener(createApp(ports, gate).fetch)
   front.serve((request, response) => {
     if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)
-    void gate(request, response)
+    void api(request, response)
+  })
+  const people = getRequestListener(createConsole(ports, createRequests(ports, gate, createOwn(ports, gate)), gate.standing).fetch)
+  const { host } = new URL(pages.url)
+  pages.serve((request, response) => {
+    if (request.headers.host === host) return void people(request, response)
+    response.writeHead(302, { location: `${pages.url}${request.url?.startsWith('/requests/arq_') ? request.url : '/requests'}`, 'cache-control': 'no-store' }).end()   // a sign-in begun under another name would not come back to it
   })
 }
+
+/** The console's port: the one after the gate's. 0: any free one. */
+const besides = (port: number): number => port === 0 ? 0 : port === 65_535 ? port - 1 : port + 1

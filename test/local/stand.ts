@@ -12,7 +12,7 @@ export async function stand(directory: string | null = null, now: () => number =
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const made = identity = await createIdentity({ directory, url, audience: url, now })
+  const made = identity = await createIdentity({ directory, url, console: url, audience: url, now })
   return {
     url, identity: made,
     close: async () => {

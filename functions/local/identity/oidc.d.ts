@@ -2,7 +2,7 @@
 declare module 'oidc-provider' {
   import type { IncomingMessage, ServerResponse } from 'node:http'
 
-  interface Context { readonly oidc: { readonly client?: { readonly clientId: string }; readonly session?: { readonly accountId?: string }; readonly result?: { readonly login?: object }; readonly provider: Provider } }
+  interface Context { readonly oidc: { readonly client?: { readonly clientId: string }; readonly session?: { readonly accountId?: string }; readonly result?: { readonly login?: object }; readonly entities: { readonly AuthorizationCode?: { readonly authTime?: number } }; readonly provider: Provider } }
   interface Grant { addOIDCScope(scope: string): void; addResourceScope(resource: string, scope: string): void; save(): Promise<string> }
   export default class Provider {
     constructor(issuer: string, configuration: object)

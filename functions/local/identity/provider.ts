@@ -12,10 +12,10 @@ const maxPeople = 1000
 const mount = '/dev/oidc'
 
 /** The authorization code flow for people, on oidc-provider: loaded when the first person signs in. Sign-ins live in memory, keys do not. */
-export function createProvider(key: IdentityKey, issuer: { readonly issuer: string; readonly audience: string }, url: string): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+export function createProvider(key: IdentityKey, issuer: { readonly issuer: string; readonly audience: string }, console: string): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
   /** Groups by subject, as last signed in: the code flow carries only the subject. */
   const people = new Map<string, readonly string[]>(cast.map((person) => [person.subject, person.groups]))
-  const provider = new Provider(issuer.issuer, configuration(key, issuer.audience, url, people))
+  const provider = new Provider(issuer.issuer, configuration(key, issuer.audience, console, people))
   const flow = provider.callback()
 
   async function interact(req: IncomingMessage, res: ServerResponse, path: string): Promise<void> {
@@ -41,7 +41,7 @@ export function createProvider(key: IdentityKey, issuer: { readonly issuer: stri
   }
 }
 
-function configuration(key: IdentityKey, audience: string, url: string, people: ReadonlyMap<string, readonly string[]>): object {
+function configuration(key: IdentityKey, audience: string, console: string, people: ReadonlyMap<string, readonly string[]>): object {
   const shared = { token_endpoint_auth_method: 'none', grant_types: ['authorization_code'], response_types: ['code'], id_token_signed_response_alg: 'ES256' }
   const policy = interactionPolicy.base()
   // Asked every time: on one machine the same browser is another person a minute later.
@@ -50,7 +50,7 @@ function configuration(key: IdentityKey, audience: string, url: string, people: 
   return {
     clients: [
       { ...shared, client_id: clients.cli, application_type: 'native', redirect_uris: ['http://127.0.0.1/callback', 'http://[::1]/callback'] },
-      { ...shared, client_id: clients.console, redirect_uris: [`${url}/console/callback`] },
+      { ...shared, client_id: clients.console, redirect_uris: [`${console}/signin/callback/local`] },
     ],
     adapter: createAdapter(),
     jwks: { keys: [key.private] },
@@ -58,7 +58,7 @@ function configuration(key: IdentityKey, audience: string, url: string, people: 
     scopes: ['openid'], responseTypes: ['code'], clientAuthMethods: ['none'], enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     interactions: { policy, url: (_context: Context, { uid }: { readonly uid: string }) => `${mount}/interaction/${uid}` },
     findAccount: async (_context: Context, subject: string) => ({ accountId: subject, claims: async () => ({ sub: subject }) }),
-    extraTokenClaims: async (_context: Context, token: { readonly accountId?: string }) => ({ groups: people.get(token.accountId ?? '') ?? [] }),
+    extraTokenClaims: async ({ oidc }: Context, token: { readonly accountId?: string }) => ({ groups: people.get(token.accountId ?? '') ?? [], auth_time: oidc.entities.AuthorizationCode?.authTime }),
     loadExistingGrant: async ({ oidc }: Context) => {
       const grant = new oidc.provider.Grant({ accountId: oidc.session?.accountId ?? '', clientId: oidc.client?.clientId ?? '' })
       grant.addOIDCScope('openid')
