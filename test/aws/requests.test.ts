@@ -127,6 +127,18 @@ describe.each(carriers)('requests in DynamoDB, %s', (carrier) => {
     expect((await rig.ports.requests.list({}, { limit: 50, after: null })).requests).toEqual([good])
   })
 
+  test('what moved after the index saw it is judged by what it is now', async () => {
+    const [one, two] = [await stored(), await stored()]
+    const next = nextOf(two, 'cancelled', rig.clock.ms)
+    const late: Dynamo = async (operation, input) => {
+      const output = await rig.dynamo(operation, input)
+      if (operation === 'Query') expect(await rig.ports.requests.swap(next, null)).toBe(true)
+      return output
+    }
+    const list = createRequestList({ cold: late, now: rig.ports.now })
+    expect((await list({ open: true }, { limit: 5, after: null })).requests).toEqual([one])
+  })
+
   test('a result with a piece lost, changed or of another result is damage, not rows', async () => {
     const id = rig.ports.id('arq')
     await rig.ports.requests.keep(id, Buffer.alloc(500_000, 1))
@@ -177,6 +189,26 @@ describe('a list', () => {
       if (after === null) break
     }
     expect([queries.length, pages]).toEqual([30, 3])
+  })
+
+  test('of everything, where one index partition was seen less far than the other, holds back what lies below', async () => {
+    const read: (string | undefined)[] = []
+    const cold: Dynamo = async (operation, input) => {
+      if (operation === 'BatchGetItem') {
+        const { Keys: keys } = (input as { RequestItems: Record<string, { Keys: readonly Item[] }> }).RequestItems[TableName] ?? { Keys: [] }
+        read.push(...keys.map(({ pk }) => pk?.S))
+        return {}
+      }
+      const { ExclusiveStartKey: start, ExpressionAttributeValues: values } = input as { ExclusiveStartKey?: Item; ExpressionAttributeValues: Item }
+      const rest = ids.filter((id) => id < (start?.['pk']?.S ?? values[':below']?.S ?? ''))
+      if (values[':key']?.S === 'ended') return { Items: rest.slice(0, 20).map((id) => ({ pk: { S: id } })) }
+      return rest.length > 1 ? { Items: [], LastEvaluatedKey: { pk: { S: rest[0] ?? '' } } } : {}
+    }
+    const list = createRequestList({ cold, now })
+    const first = await list({}, { limit: 50, after: null })
+    expect(read).toEqual(ids.slice(0, 8))
+    await list({}, { limit: 50, after: first.next })
+    expect(read).toEqual(ids.slice(0, 16))
   })
 
   test('asks again for what did not fit into an answer, and gives up when it never does', async () => {
