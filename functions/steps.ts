@@ -19,6 +19,10 @@ export interface StepParts {
   readonly workflow: { register(id: Id<'arq'>, token: string): Promise<void>; wake(id: Id<'arq'>): Promise<void> }
 }
 
+class Unfinished extends Error {
+  override readonly name = 'Unfinished'
+}
+
 /**
  * One step of an access request's state machine (infra/approval.asl.json). Each may come twice, late, or after its request is over: what it does, the stored request decides.
  * Throws where it is to be tried again.
@@ -38,7 +42,12 @@ export function createSteps({ approver, workflow }: StepParts): (given: unknown)
         await workflow.register(step.request, step.token)
         if (!await approver.pending(step.request)) await workflow.wake(step.request)
         return {}
-      case 'proceed': return { status: await approver.proceed(step.request) }
+      case 'proceed': {
+        const status = await approver.proceed(step.request)
+        // Another process is at it, or died at it: the state machine looks again, later each time, until there is an end to tell of.
+        if (status === 'approved' || status === 'executing') throw new Unfinished(`still ${status}`)
+        return { status }
+      }
       case 'tell':
         await approver.tell(step.request)
         return {}
