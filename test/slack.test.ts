@@ -167,7 +167,7 @@ describe('signed, and still not a press of one button', () => {
   test('a user named deeper in it is not who pressed', async () => {
     const { run, at, rejected } = rig()
     const inner = { id: 'U0LENA00', user: { id: 'U0LENA00' } }
-    await run(send(form({ ...press('U0STRANGE'), message: { user: 'U0LENA00', ...inner }, container: inner, state: inner, actions: [{ ...press().actions[0], user: inner }], original_user: inner }), at()))
+    await run(send(form({ ...press('U0STRANGE'), message: inner, container: inner, state: inner, actions: [{ ...press().actions[0], user: inner }], original_user: inner }), at()))
     expect(rejected).toEqual([])
   })
   test('names every object has are nobody', async () => {
