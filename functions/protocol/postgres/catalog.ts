@@ -60,6 +60,8 @@ export interface Relation {
   readonly referencedBy: readonly Constraint[]
   /** Attribute numbers read together by one unique, exclusion, expression or partial index, one check, or one side of a foreign key. */
   readonly answering: readonly (readonly number[])[]
+  /** Indexes that give rows in an order and may be read without a mention of their first column: attribute numbers of their keys in turn, and of all that their expressions and predicate read. */
+  readonly ordering: readonly { readonly keys: readonly number[]; readonly read: readonly number[] }[]
 }
 export interface Column {
   readonly attnum: number; readonly name: string; readonly type: number; readonly notNull: boolean
@@ -193,6 +195,7 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
   const all = of('constraint').map(readConstraint)
   const constraints = group(all, (k) => k.relation)
   const referencing = group(all, (k) => k.references)
+  const ordering = group(of('ordering').map(([relation, keys, read]) => ({ relation: num(relation), keys: Array.isArray(keys) ? keys.map(num) : [], read: nums(read) })), (i) => i.relation)
   const indexes = group(of('index').map(([relation, key, columns]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)] })), (i) => i.relation)
   return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, supports, planned, invoker, partitionedBy]): Relation => {
     const oid = num(id)
@@ -203,6 +206,7 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
       children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],
       answering: [...(constraints.get(oid) ?? []).map((k) => k.columns), ...(referencing.get(oid) ?? []).map((k) => k.referenced), ...(indexes.get(oid) ?? []).map((i) => i.columns)],
+      ordering: ordering.get(oid) ?? [],
     }
   })
 }

@@ -53,7 +53,7 @@ interface Held { readonly reach: Reach; readonly guard: Guard; readonly lines: r
 /** One statement's, as statement 0. */
 interface Facts extends Held {
   readonly accesses: Effects['accesses']; readonly shown: readonly Shown[]; readonly used: readonly Used[]
-  readonly readOnly: boolean; readonly plain: boolean; readonly parameters: number; readonly reached: readonly Reached[]
+  readonly readOnly: boolean; readonly plain: boolean; readonly heapOrder: boolean; readonly parameters: number; readonly reached: readonly Reached[]
   readonly statement: Omit<PlannedStatement, 'params'>
   /** Parameters that become column values, to be judged with each call. */
   readonly written: readonly Written[]
@@ -178,9 +178,9 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
 }
 function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
   const held = heldOf(state, reachOf(found))
-  const { accesses, used, readOnly, written } = found
+  const { accesses, used, readOnly, written, heapOrder } = found
   return {
-    ...held, accesses, shown, used, readOnly, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement, written,
+    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement, written,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
 }
@@ -223,7 +223,7 @@ function assemble(state: Known, connection: ConnectionDocument, query: Query, al
     plan: {
       connection: connection.name, statements, isolation: query.isolation, catalog: state.catalog,
       relations: [...reached.values()].sort((a, b) => a.oid - b.oid),   // one order for all, so that two callers' locks cannot wait for each other
-      plain: all.every((facts) => facts.plain), readOnly: effects.readOnly, fresh,
+      plain: all.every((facts) => facts.plain), readOnly: effects.readOnly, heapOrder: all.some((facts) => facts.heapOrder), fresh,
       guard: only && all.length === 1 ? only.guard : joined(),
     },
   }

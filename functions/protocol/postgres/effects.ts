@@ -73,6 +73,8 @@ export class Findings {
   /** While an expression that gives a column its value is read: the constants and parameters in it. null: nobody asks. */
   texts: Map<string | number, Span | null> | null = null
   readonly written: Written[] = []
+  /** Rows must come as they lie in the table: an index might give them in the order of a classified column. */
+  heapOrder = false
   /** Highest parameter number. */
   parameters = 0
   #columns = 0

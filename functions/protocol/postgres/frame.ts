@@ -25,7 +25,7 @@ export interface Job {
 }
 export const newNonce = () => randomUUID()
 
-const pinned = ({ connection, limits, deadline, nonce, plan }: Job): Pins => ({ searchPath: connection.searchPath ?? ['public'], limits, deadline, readOnly: plan.readOnly, nonce })
+const pinned = ({ connection, limits, deadline, nonce, plan }: Job): Pins => ({ searchPath: connection.searchPath ?? ['public'], limits, deadline, readOnly: plan.readOnly, heapOrder: plan.heapOrder, nonce })
 export const pinsOf = (job: Job): Sql => pinStatement(pinned(job))
 
 /**

@@ -4,6 +4,8 @@ import { unsupported } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromItem } from './from.ts'
 import type { Col, Scope } from './scope.ts'
+import { planning } from './planning.ts'
+import { placed } from './relation.ts'
 import { withClause } from './with.ts'
 import { assignments, returning, setColumn, setName, whole, writeTarget, type Event, type Target } from './change.ts'
 import { noteWritten } from './writeback.ts'
@@ -18,6 +20,8 @@ export function merge(a: Analysis, node: MergeStmt, parent: Scope): readonly Col
   const events = [...new Set(clauses.map((clause) => eventOf(clause.commandType)).filter((event) => event !== null))]
   const target = writeTarget(a, node.relation, events, level)
   a.found.access('select', target.relation.schema, target.relation.name, level.frame, target.span, true)
+  placed(a.found, target.relation, target.span)   // read, whatever is done to it
+  planning(a, target.relation, level.frame, target.span)
   if (!node.sourceRelation) throw unsupported('unknown_syntax', 'a merge has a source', null)
   const source = fromItem(a, node.sourceRelation, level, []).space
   const both: Scope = { ...level, items: [target.item, ...source] }

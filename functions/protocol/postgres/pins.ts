@@ -16,6 +16,8 @@ const fixed: Readonly<Record<string, string>> = {
   client_min_messages: 'error', debug_print_parse: 'off', debug_print_rewritten: 'off', debug_print_plan: 'off',
   // What it may cost. `temp_file_limit` only a superuser may set.
   work_mem: '16MB', hash_mem_multiplier: '2', jit: 'off', gin_fuzzy_search_limit: '0', max_parallel_workers_per_gather: '0',
+  // Rows that no ORDER BY sorts come as they lie: see planning.ts.
+  enable_seqscan: 'on', enable_bitmapscan: 'on',
   row_security: 'on', synchronous_commit: 'on', default_tablespace: '', temp_tablespaces: '', default_transaction_deferrable: 'off', application_name: 'sluice',
 }
 /** How far the target's clock may be behind ours before a run that began in time is refused, ms. A process frozen for longer does nothing. */
@@ -28,6 +30,8 @@ export interface Pins {
   /** Epoch ms. */
   readonly deadline: number
   readonly readOnly: boolean
+  /** Left out: false. */
+  readonly heapOrder?: boolean
   /** A word nobody can guess: an error that carries it was raised by us. */
   readonly nonce: string
 }
@@ -41,8 +45,8 @@ export interface Check { readonly guard: Guard; /** A query of no row, or null w
  * which is all of them or an error: one column, because each one comes back with a description that costs more than its value. Every name in the
  * text is qualified, operators and types too: it runs before the path is pinned, under whatever path the role or the pool left.
  */
-export function pinStatement({ searchPath, limits, deadline, readOnly, nonce }: Pins, check: Check | null = null): Sql {
-  const [names, settings] = settingsOf(searchPath, limits.timeoutMs, readOnly)
+export function pinStatement({ searchPath, limits, deadline, readOnly, heapOrder = false, nonce }: Pins, check: Check | null = null): Sql {
+  const [names, settings] = settingsOf(searchPath, limits.timeoutMs, readOnly, heapOrder)
   const own = [String((deadline + clockSkewMs) / 1000), `sluice:late:${nonce}`, names, settings]
   return check === null ? { text: pinText, values: own } : { text: checkText(check), values: [...check.guard.params, ...own, check.guard.expected, `sluice:stale:${nonce}`] }
 }
@@ -65,14 +69,15 @@ function checkText(check: Check): string {
 }
 
 /** Names and values as array literals. They depend on the connection and the kind of plan alone, so they are written once. Bounded: when full it starts anew. */
-function settingsOf(searchPath: readonly string[], timeoutMs: number, readOnly: boolean): readonly [names: string, settings: string] {
-  const key = JSON.stringify([searchPath, timeoutMs, readOnly])
+function settingsOf(searchPath: readonly string[], timeoutMs: number, readOnly: boolean, heapOrder: boolean): readonly [names: string, settings: string] {
+  const key = JSON.stringify([searchPath, timeoutMs, readOnly, heapOrder])
   const known = written.get(key)
   if (known) return known
   const shortMs = String(Math.min(timeoutMs, maxLockWaitMs))
   const settings: Readonly<Record<string, string>> = {
     ...fixed, search_path: pathOf(searchPath), statement_timeout: String(timeoutMs), lock_timeout: shortMs, idle_in_transaction_session_timeout: shortMs,
     default_transaction_read_only: readOnly ? 'on' : 'off', ...(readOnly ? { transaction_read_only: 'on' } : {}),
+    ...(heapOrder ? { enable_indexscan: 'off', enable_indexonlyscan: 'off' } : {}),
   }
   const made = [String(bindText(Object.keys(settings))), String(bindText(Object.values(settings)))] as const
   if (written.size >= maxWritten) written.clear()

@@ -14,6 +14,8 @@ export interface PostgresPlan {
   /** true when no statement touches a classified column in any way: runs as the role that cannot read one. */
   readonly plain: boolean
   readonly readOnly: boolean
+  /** No index may decide in which order rows come: see planning.ts. */
+  readonly heapOrder: boolean
   /** The catalog it was made with is so new that a name missing there is missing. */
   readonly fresh: boolean
   /** To be compared inside the transaction, after the locks: see guard.ts. */

@@ -10,11 +10,25 @@ import { callById, makeType, strings, support } from './names.ts'
  * calls on constants alone in the expressions of its indexes, checks, statistics and partition key, which the planner computes ahead whatever the statement is.
  */
 export function planning(a: Analysis, relation: Relation, frame: Frame, span: Span | null): void {
+  a.found.heapOrder ||= tellsOrder(a.found, relation)
   for (const fn of relation.supports) support(a.found, frame, fn, span)
   for (const parsed of a.planned(relation.oid)) {
     if (!parsed) throw unsupported('unknown_expression', `an index, check, statistic or partition key of \`${relation.schema}.${relation.name}\` is not one the gate understands`, span)
     for (const constant of constants(parsed.node)) compute(a.found, constant, frame, span)
   }
+}
+
+/**
+ * An index over more than one column, or over some rows, may be how rows of a statement are found that does not mention the classified column in it, and
+ * they come in its order: `select id from people` by an index on (ssn) include (id). Not where a key before it leaves one row of each kind.
+ */
+function tellsOrder({ classes }: Findings, relation: Relation): boolean {
+  const classified = (attnum: number): boolean => relation.columns.some((column) => column.attnum === attnum && classes.of(relation, column).plain.length + classes.of(relation, column).derived.length > 0)
+  return relation.ordering.some(({ keys, read }) => {
+    const at = keys.findIndex((attnum) => (attnum === 0 ? read : [attnum]).some(classified))
+    const before = keys.slice(0, at)
+    return at >= 0 && !relation.constraints.some((key) => key.type === 'p' && key.columns.every((attnum) => before.includes(attnum)))
+  })
 }
 
 type Struct = Readonly<Record<string, unknown>>

@@ -91,6 +91,10 @@ select 'index', pg_catalog.json_build_array(i.indrelid::int8, i.indkey::int2[], 
   from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where ${user} and (i.indisunique or i.indisexclusion or i.indexprs is not null or i.indpred is not null)
 union all
+select 'ordering', pg_catalog.json_build_array(i.indrelid::int8, (i.indkey::int2[])[0:i.indnkeyatts - 1], ${columnsOf('pg_class', 'i.indexrelid', 'i.indrelid')})::text
+  from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid join pg_catalog.pg_class c on c.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where ${user} and x.relam not in (405, 783, 2742, 3580, 4000) and (i.indnatts > 1 or i.indpred is not null)   -- hash, gist, gin, brin and spgist give rows in no order
+union all
 select 'function', pg_catalog.json_build_array(p.oid::int8, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic <> 0, p.prokind, p.proretset, p.prorettype::int8,
     p.provolatile, l.lanname, ${extension('pg_proc', 'p.oid')}, p.proargmodes, p.proargnames, p.proallargtypes::int8[], p.xmin::text,
     (select pg_catalog.array_agg(x.type::int8) from pg_catalog.unnest(p.proargtypes::oid[]) x(type) where x.type >= 16384))::text
