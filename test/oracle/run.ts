@@ -6,19 +6,20 @@ import { withPostgres } from '../support/postgres.ts'
 import { isAllowed } from './allowed.ts'
 import { connectionOf, createJudge, type Outcome, type Verdict } from './judge.ts'
 import { openSession } from './session.ts'
-import { findSmith, generate } from './smith.ts'
+import { findSmith, generate, narrow, narrowed } from './smith.ts'
 import { findSuite, makeRegression, playSuite, suiteSettings } from './suite.ts'
 
 /**
- * `node test/oracle/run.ts [suite] [smith] [--major 15|18] [--only FILE#N,…] [--files a,b] [--step N] [--seed N] [--count N]`: the server as oracle over
+ * `node test/oracle/run.ts [suite] [smith] [--major 15|18] [--only FILE#N,…] [--files a,b] [--step N] [--seed N] [--count N] [--wide]`: the server as oracle over
  * PostgreSQL's own regression suite and over sqlsmith's statements. One table on stdout, every verdict in bench/results/; exit 1 on a disagreement.
- * `smith` generates over what the suite left behind, so it plays the suite first, judging nothing of it unless `suite` is asked for too.
+ * `smith` generates over what the suite left behind, so it plays the suite first, judging nothing of it unless `suite` is asked for too; of built-in functions
+ * and column types it uses those that the analysis knows, with `--wide` all.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     major: { type: 'string', default: '15' }, only: { type: 'string', default: '' }, files: { type: 'string', default: '' }, step: { type: 'string', default: '1' },
-    seed: { type: 'string', default: '1' }, count: { type: 'string', default: '12500' },
+    seed: { type: 'string', default: '1' }, count: { type: 'string', default: '20000' }, wide: { type: 'boolean', default: false },
   },
 })
 const major = values.major === '18' ? 18 : 15
@@ -56,16 +57,17 @@ async function overSmith(): Promise<void> {
   if (missing !== null) return console.error(`skipped: ${missing}`)
   const url = server.superuserUrl.replace(/[^/]*$/, 'regression')
   const session = await openSession(url)
+  if (!values.wide) await session.run(narrow)
   const judge = createJudge(createClassifier, isAllowed)
   const only = list(values.only)
   let number = 0
-  for await (const sql of generate(url, Number(values.seed), Number(values.count))) {
+  for await (const sql of generate(values.wide ? url : narrowed(url), Number(values.seed), Number(values.count))) {
     number++
     if (only.size > 0 && !only.has(`smith#${number}`)) continue
     await session.run('BEGIN; SET LOCAL search_path = pg_catalog, public, pg_temp')
     const verdict = await judge.judge(session, sql, connectionOf(['public']))
     await session.run('ROLLBACK')
-    rows.push({ part: `sqlsmith on ${major}`, at: `smith#${number}`, again: `node test/oracle/run.ts smith --major ${major} --seed ${values.seed} --only smith#${number}`, ...verdict })
+    rows.push({ part: `sqlsmith on ${major}`, at: `smith#${number}`, again: `node test/oracle/run.ts smith --major ${major} --seed ${values.seed}${values.wide ? ' --wide' : ''} --only smith#${number}`, ...verdict })
     tell()
   }
   await session.close()

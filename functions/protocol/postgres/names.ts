@@ -108,7 +108,7 @@ export function findType(found: Findings, frame: Frame, type: TypeName | undefin
   const refused = unknownType(name, span)
   if (names.length > 2) throw refused
   if (schema === undefined || schema === 'pg_catalog') {
-    if (typeNames.has(name)) return found.catalog.builtinTypes.get(name) ?? scalar
+    if (typeNames.has(name.replace(/^_/, ''))) return found.catalog.builtinTypes.get(name) ?? scalar   // `_text` is `text[]`
     const own = found.catalog.builtinTypes.get(name)
     if (own !== undefined && introspection.has(name)) { tell(found, frame, name, span); return own }
     if (schema === 'pg_catalog' || own !== undefined) throw refused
