@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { PolicyDocument } from '../../schema/policy.ts'
 import { createGateway, platform, support } from '../support/caller.ts'
+import { demo } from '../support/policy.ts'
+import { createWorld } from '../support/ports.ts'
 import { connect, modern, post } from './client.ts'
 
 const message = modern('tools/call', { name: 'run', arguments: { connection: 'shop', sql: 'select id from public.orders' } })
@@ -100,7 +103,7 @@ describe('both doors lead through one gate', () => {
   })
 
   test('a hundred rows are given unless more are asked for', async () => {
-    const { app, world } = createGateway()
+    const { app, world } = createGateway(createWorld({ ...demo, 'shop.yaml': { ...demo['shop.yaml'], limits: { rows: 1000 } } as PolicyDocument }))
     const seen: unknown[] = []
     const execute = world.engine.execute
     world.engine.execute = async (permit, plan, options) => { seen.push(options.maxRows); return execute(permit, plan, options) }

@@ -54,7 +54,7 @@ describe('messages', () => {
   test('a batch is refused whole, and nothing of it runs', async () => {
     const { app, token, world } = await started()
     const batch = Array.from({ length: 100 }, (_, id) => older('tools/call', { name: 'run', arguments: read }, id))
-    expect(await post(app, token, batch)).toMatchObject({ status: 400, json: { id: null, error: { code: -32600 } } })
+    expect(await post(app, token, batch)).toMatchObject({ status: 400, json: { id: null, error: { code: -32600, data: { reason: 'batch' } } } })
     expect(await post(app, token, [modern('tools/call', { name: 'run', arguments: read })[0]], { 'mcp-protocol-version': '2026-07-28' })).toMatchObject({ status: 400 })
     expect(world.engine.ran).toEqual([])
   })
