@@ -55,7 +55,7 @@ export function createSocket(ports: Ports & { readonly sockets: Sockets }, gate:
   async function message({ id, frame, body }: Message): Promise<void> {
     try {
       const entered = await sockets.enter(id, frame, { ...limits, until: ports.now() + flightMs })
-      if (entered.state === 'gone') return await cut(ports, sockets, id, null, null)   // disconnected, or cut: nothing of it is served
+      if (entered.state === 'gone') return await sockets.close(id)                    // disconnected, or cut: nothing of it is served
       const { socket } = entered
       if (entered.state === 'crowded') return await crowded(socket, entered.frames, body)
       let there = true

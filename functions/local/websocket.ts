@@ -9,8 +9,8 @@ import { createFraming } from './websocket/framing.ts'
 import { startManagement } from './websocket/management.ts'
 
 const mostConnections = 1000
-/** Frames of one connection being served; its bytes are not read on while so many are. */
-const mostServed = 64
+/** Frames of one connection being served. Further ones wait, and while any does nothing more is read: at most what came in one piece. */
+const mostServed = 16
 /** Bytes a reader may be behind before it is cut. */
 const mostBehind = 4 * maxMessageBytes
 const closeMs = 2000
@@ -34,7 +34,7 @@ export interface Gateway {
   count(): number
   close(): Promise<void>
 }
-interface Open { readonly id: string; readonly connectedAt: number; readonly host: string; readonly web: WebSocket; readonly raw: Duplex; readonly idle: NodeJS.Timeout; readonly timers: NodeJS.Timeout[]; served: number }
+interface Open { readonly id: string; readonly connectedAt: number; readonly host: string; readonly web: WebSocket; readonly raw: Duplex; readonly idle: NodeJS.Timeout; readonly timers: NodeJS.Timeout[]; readonly waiting: string[]; served: number }
 
 /**
  * What API Gateway makes of WebSockets, on loopback: a function call for the handshake, for each message (text only, 128 KB in frames of 32 KB) and for the
@@ -75,7 +75,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   function accept(connection: Pick<Open, 'id' | 'connectedAt' | 'host'>, web: WebSocket, raw: Duplex, until: number | null): void {
-    const one: Open = { ...connection, web, raw, served: 0, timers: [], idle: setTimeout(() => end(one, 1001), idleMs) }
+    const one: Open = { ...connection, web, raw, served: 0, waiting: [], timers: [], idle: setTimeout(() => end(one, 1001), idleMs) }
     one.timers.push(one.idle, setTimeout(() => end(one, 1001), longestMs))
     if (until !== null) one.timers.push(setTimeout(() => track(options.end(one.id).catch(() => { end(one, 1001) })), Math.min(longestMs, Math.max(0, until - now()))))
     open.set(one.id, one)
@@ -85,8 +85,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (open.get(one.id) !== one) return
       one.idle.refresh()
       if (binary) return void end(one, 1003)
-      if (++one.served >= mostServed) web.pause()
-      track(serveFrame(one, data.toString('utf8')))
+      one.waiting.push(data.toString('utf8'))
+      next(one)
     })
     web.on('ping', () => { if (behind(one)) web.terminate() })                                // each gets its pong, read or not
     web.on('error', () => web.terminate())
@@ -97,13 +97,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     })
   }
 
+  function next(one: Open): void {
+    while (one.served < mostServed && one.waiting.length > 0 && open.get(one.id) === one) {
+      one.served++
+      track(serveFrame(one, one.waiting.shift() ?? '').finally(() => {
+        one.served--
+        next(one)
+      }))
+    }
+    if (one.waiting.length > 0) one.web.pause()
+    else if (one.web.isPaused) one.web.resume()
+  }
+
   async function serveFrame(one: Open, body: string): Promise<void> {
     try {
       await invoke?.(messageEvent(one, body, now()))
     } catch {
       send(one.id, Buffer.from(JSON.stringify({ message: 'Internal server error', connectionId: one.id })))
-    } finally {
-      if (--one.served === mostServed - 1) one.web.resume()
     }
   }
 
@@ -125,6 +135,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   /** It is gone for us at once; the client has a moment to say goodbye. */
   function end(one: Open | undefined, code: number): boolean {
     if (!one || !open.delete(one.id)) return false
+    one.waiting.length = 0
+    one.web.resume()                                                                          // or its goodbye would never be read
     one.web.close(code)
     one.timers.push(setTimeout(() => one.web.terminate(), closeMs))
     return true

@@ -28,8 +28,8 @@ export async function standingOf(ports: Ports, gate: Pick<Gate, 'admit'>, socket
 }
 
 /** Ends a connection. The item goes first: from then on no frame of it is served and no answer sent, wherever the rest of this fails. Never throws. */
-export async function cut(ports: Pick<Ports, 'alarm'>, sockets: Sockets, id: string, frame: string | null, refusal: Refusal | null): Promise<void> {
-  const steps = [() => sockets.remove(id), ...(refusal ? [() => sockets.push(id, answerText(frame, refused(refusal, null), refusal))] : []), () => sockets.close(id)]
+export async function cut(ports: Pick<Ports, 'alarm'>, sockets: Sockets, id: string, frame: string | null, refusal: Refusal): Promise<void> {
+  const steps = [() => sockets.remove(id), () => sockets.push(id, answerText(frame, refused(refusal, null), refusal)), () => sockets.close(id)]
   for (const step of steps) await Promise.resolve(step()).catch((error: unknown) => ports.alarm('a socket could not be cut cleanly', { error: error instanceof Error ? error.message : 'unknown' }))
 }
 
