@@ -10,8 +10,8 @@ const style = `
 *, ::before, ::after { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: var(--paper); overflow-wrap: anywhere; }
 body > header, main { max-width: 52rem; margin: 0 auto; padding: .75rem 1rem; }
-body > header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: center; border-bottom: 1px solid var(--line); }
-body > header form { margin-left: auto; } body > header > a { font-weight: 700; padding: .6rem 0; } main { padding-bottom: 4rem; }
+body > header { display: flex; flex-wrap: wrap; gap: 0 1rem; align-items: center; border-bottom: 1px solid var(--line); }
+body > header form { margin-left: auto; } body > header span { flex-basis: 100%; order: 3; } @media (min-width: 34rem) { body > header span { flex-basis: auto; order: 0; } } body > header > a { font-weight: 700; padding: .6rem 0; } main { padding-bottom: 4rem; }
 h1 { font-size: 1.45rem; line-height: 1.25; margin: 1rem 0 .5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; } h3 { font-size: 1rem; margin: 1rem 0 .25rem; } p { margin: .5rem 0; }
 a { color: var(--link); } :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 .skip { position: absolute; left: -99rem; } .skip:focus { position: static; display: inline-block; padding: .6rem; }
@@ -24,7 +24,7 @@ code { font: .92rem/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace
 .line { display: grid; grid-template-columns: 2.6rem 1fr; } .line code { padding: 0 .6rem 0 .4rem; min-width: 0; direction: ltr; unicode-bidi: bidi-override; min-height: 1.6em; overflow: clip; }
 .no { color: var(--soft); font: .8rem/1.84 ui-monospace, monospace; text-align: right; padding-right: .4rem; user-select: none; } li .no { padding: 0; }
 .value { border: 1px solid var(--line); border-radius: .3rem; background: var(--panel); padding: .3rem .6rem; unicode-bidi: isolate; } .type, .quote { color: var(--soft); font-size: .85rem; }
-mark { background: #ffd84d; color: #2b2000; border-radius: .2rem; padding: 0 .25em; border: 1px solid #6b5200; unicode-bidi: isolate; } mark span { font: 600 .75rem/1.4 system-ui, sans-serif; } mark span:not(:first-child), mark { word-break: normal; }
+mark { background: #ffd84d; color: #2b2000; border-radius: .2rem; padding: 0 .25em; border: 1px solid #6b5200; unicode-bidi: isolate; display: inline-block; max-width: 100%; line-height: 1.35; white-space: normal; } mark span { font: 600 .75rem/1.35 system-ui, sans-serif; } mark b { font-weight: 400; margin-right: .3em; }
 .warn { background: var(--warn); color: var(--warnink); border: 1px solid currentColor; border-radius: .3rem; padding: .5rem .8rem; }
 .words { margin: .5rem 0; padding: .4rem .9rem; border-left: .25rem solid var(--line); white-space: pre-wrap; unicode-bidi: isolate; }
 details summary { cursor: pointer; padding: .6rem 0; min-height: 2.75rem; } .clear { color: var(--no); font-weight: 700; }

@@ -2,7 +2,7 @@ import { html } from 'hono/html'
 import { readText, warning, type Line } from './marks.ts'
 
 type Html = ReturnType<typeof html>
-const partsOf = (line: Line): Html => html`${line.parts.map((part) => typeof part === 'string' ? part : html`<mark>${part.shown}<span>${part.label}</span></mark>`)}`
+const partsOf = (line: Line): Html => html`${line.parts.map((part) => typeof part === 'string' ? part : html`<mark>${part.shown === '' ? '' : html`<b>${part.shown}</b>`}<span>${part.label}</span></mark>`)}`
 
 /** What is odd about the text, in one sentence a person cannot overlook. */
 const warn = (lines: readonly Line[]): Html | '' => {
