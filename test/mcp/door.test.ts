@@ -5,6 +5,9 @@ import { demo } from '../support/policy.ts'
 import { createWorld } from '../support/ports.ts'
 import { connect, modern, post } from './client.ts'
 
+const shop = demo['shop.yaml']
+if (shop?.kind !== 'connection') throw new Error('no connection')
+const roomy: PolicyDocument = { ...shop, limits: { rows: 1000 } }
 const message = modern('tools/call', { name: 'run', arguments: { connection: 'shop', sql: 'select id from public.orders' } })
 
 describe('who calls', () => {
@@ -103,7 +106,7 @@ describe('both doors lead through one gate', () => {
   })
 
   test('a hundred rows are given unless more are asked for', async () => {
-    const { app, world } = createGateway(createWorld({ ...demo, 'shop.yaml': { ...demo['shop.yaml'], limits: { rows: 1000 } } as PolicyDocument }))
+    const { app, world } = createGateway(createWorld({ ...demo, 'shop.yaml': roomy }))
     const seen: unknown[] = []
     const execute = world.engine.execute
     world.engine.execute = async (permit, plan, options) => { seen.push(options.maxRows); return execute(permit, plan, options) }
