@@ -21,6 +21,7 @@ import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
 import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
+import { createSlack } from './slack.ts'
 
 /**
  * The HTTP API of CONTRACT.md section 2: one line a route. Every answer leaves through answer.ts, every refusal through problem.ts; what a
@@ -37,6 +38,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   const locking = createLocking(ports, own)
   const open = { url: ports.self.url, evaluation: null, session: null }
   const openapi = JSON.stringify({ ...document, servers: [{ url: ports.self.url }] })
+  const pressed = createSlack(ports, requests.rejectFromChat, gate.standing.current)
   const mcp = createMcp(ports, gate, { discovery, requests, waits: gate.waits })
 
   const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
@@ -102,6 +104,10 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     .post('/mcp', (c) => mcp(c.req.raw))
     .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
     .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
+    .post('/v1/slack', async (c) => {
+      const done = await pressed(c.req.raw)
+      return done.ok ? send(c, 200, 'text/plain; charset=utf-8', '') : no(c, done.refusal)
+    })
     .get('/v1/policy', (c) => route(c, [], () => administration.show(door(c))))
     .put('/v1/policy', (c) => route(c, [], () => administration.put(door(c), () => readBody(c.req.raw))))
     .post('/v1/policy/plan', (c) => route(c, [], () => administration.plan(door(c), () => readBody(c.req.raw))))
@@ -119,7 +125,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
     '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
-  ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'],
+  ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
   ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]
 const methodNotAllowed = (method: string, allow: string): Refusal =>

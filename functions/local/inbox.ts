@@ -27,13 +27,13 @@ export async function startInbox({ url, now }: { readonly url: string; readonly 
   let count = 0
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'], authOptional: true, size: maxBytes, disableReverseLookup: true, logger: false,
-    onData(stream, session, done) {
+    onData(stream, session, reply) {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
-        if (stream.sizeExceeded) return done(new Error('over 1 MB'))
+        if (stream.sizeExceeded) return reply(new Error('over 1 MB'))
         const { mailFrom, rcptTo } = session.envelope
-        void take(Buffer.concat(chunks), mailFrom ? mailFrom.address : '', rcptTo.map(({ address }) => address)).then(done)
+        void take(Buffer.concat(chunks), mailFrom ? mailFrom.address : '', rcptTo.map(({ address }) => address)).then(reply)
       })
     },
   })

@@ -1,6 +1,9 @@
 import { createHmac } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as z from 'zod'
+import type { Secrets } from '../ports.ts'
+import { signingSecret } from '../slack.ts'
+import { botToken } from '../post/slack.ts'
 import { answer, fromHere, OutOfBounds, readBody } from './identity/rim.ts'
 
 const mount = '/dev/slack'
@@ -24,7 +27,7 @@ const press = z.strictObject({ message: z.string(), action: z.string().max(255),
  * What of Slack a gate speaks to, on this machine: `chat.postMessage`, `chat.update` and answers to a press below /dev/slack/; `GET /dev/slack` shows all of
  * it as JSON. `POST /dev/slack/press` with `{message, action, user}` presses a button as that user, signed as Slack signs. `url`: the gate's own base URL.
  */
-export function createSlackStub({ url, token, secret, now }: { readonly url: string; readonly token: string; readonly secret: string; readonly now: () => number }) {
+export function createSlackStub({ url, secrets, now }: { readonly url: string; readonly secrets: Secrets; readonly now: () => number }) {
   const messages: Message[] = []
   const answers: { readonly text: string; readonly at: string }[] = []
   let count = 0
@@ -58,7 +61,7 @@ export function createSlackStub({ url, token, secret, now }: { readonly url: str
     }
     const form = `payload=${encodeURIComponent(JSON.stringify(payload))}`
     const at = Math.floor(now() / 1000)
-    const headers = { 'content-type': 'application/x-www-form-urlencoded', 'x-slack-request-timestamp': String(at), 'x-slack-signature': `v0=${createHmac('sha256', secret).update(`v0:${at}:${form}`).digest('hex')}` }
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', 'x-slack-request-timestamp': String(at), 'x-slack-signature': `v0=${createHmac('sha256', await secrets.get(signingSecret)).update(`v0:${at}:${form}`).digest('hex')}` }
     const response = await fetch(`${url}/v1/slack`, { method: 'POST', body: form, headers, redirect: 'error' })
     return { status: response.status, body: await response.text() }
   }
@@ -74,7 +77,7 @@ export function createSlackStub({ url, token, secret, now }: { readonly url: str
     }
     const method = path.slice(`${mount}/api/`.length)
     if (!path.startsWith(`${mount}/api/`) || (method !== 'chat.postMessage' && method !== 'chat.update')) throw new OutOfBounds(404, 'nothing here')
-    return req.headers.authorization === `Bearer ${token}` ? write(method, await readBody(req, 'application/json')) : { ok: false, error: 'invalid_auth' }
+    return req.headers.authorization === `Bearer ${await secrets.get(botToken)}` ? write(method, await readBody(req, 'application/json')) : { ok: false, error: 'invalid_auth' }
   }
 
   return {

@@ -18,6 +18,7 @@ import { keepKeys } from './keys.ts'
 import { startNeon } from './neon.ts'
 import { readTarget } from './neon/target.ts'
 import { createLocalPorts, newCredentials } from './ports.ts'
+import { newSlackSecrets, startPost, type LocalPost } from './post.ts'
 import type { Progress } from './progress.ts'
 import { createSecrets, type LocalSecrets } from './secrets.ts'
 import { openState } from './state.ts'
@@ -88,9 +89,11 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
     startTarget(state.directory, progress, signal).then((it) => { onStop(it.stop); return it }),
     startDynamo({ directory: store, credentials }).then((it) => { onStop(it.close); return it }),
   )
-  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...keys }, now: Date.now })
+  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
   const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
   onStop(neon.close)
+  const post = await startPost({ url: front.url, secrets, now: Date.now })
+  onStop(post.close)
   const identity = local ? await createIdentity({ directory: options.state === null ? null : state.directory, url: front.url, console: pages.url, audience: front.url, now: Date.now }) : null
   if (identity) onStop(identity.close)
   const alarm = createAlarm((line) => process.stderr.write(`${line}\n`), Date.now)
@@ -101,7 +104,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
   if (options.unsafeLocalIdentity) await noteWeakness(ports)
   onStop(sweeping(ports))
-  serve(front, pages, ports, identity)
+  serve(front, pages, ports, identity, post)
   onStop(pages.close)
   onStop(front.close)                                         // again, now as the first to close: no request meets a gate half taken down
   signal.throwIfAborted()
@@ -160,12 +163,12 @@ function sweeping(ports: Ports): () => Promise<void> {
   }
 }
 
-function serve(front: Front, pages: Front, ports: Ports, identity: Awaited<ReturnType<typeof createIdentity>> | null): void {
+function serve(front: Front, pages: Front, ports: Ports, identity: Awaited<ReturnType<typeof createIdentity>> | null, post: LocalPost): void {
   const gate = createGate(ports)
   const api = getRequestListener(createApp(ports, gate).fetch)
   front.serve((request, response) => {
     if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)
-    void api(request, response)
+    if (!post.handle(request, response)) void api(request, response)
   })
   const people = getRequestListener(createConsole(ports, createRequests(ports, gate, createOwn(ports, gate)), gate.standing).fetch)
   const { host } = new URL(pages.url)

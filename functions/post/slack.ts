@@ -8,7 +8,7 @@ export interface SlackOptions {
   readonly answers: string
   readonly secrets: Secrets
 }
-const botToken = 'slack-bot-token'
+export const botToken = 'slack-bot-token'
 const patienceMs = 5000
 const maxBytes = 256 * 1024
 const reply = z.object({ ok: z.boolean(), error: z.string().optional(), channel: z.string().max(64).optional(), ts: z.string().max(64).optional() })

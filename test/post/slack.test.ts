@@ -28,7 +28,7 @@ beforeEach(async () => {
   await once(server, 'listening')
   const address = server.address()
   url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
-  stub = createSlackStub({ url, token, secret, now: Date.now })
+  stub = createSlackStub({ url, secrets: { get: async (name) => name === 'slack-signing-secret' ? secret : token }, now: Date.now })
 })
 afterEach(() => { server.close(); server.closeAllConnections() })
 const secrets = (value = token) => ({ get: async (name: string) => { if (name !== 'slack-bot-token') throw new Fault('secret-missing', name); return value } })
