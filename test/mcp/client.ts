@@ -1,6 +1,5 @@
 import { Client, StreamableHTTPClientTransport, type CallToolResult } from '@modelcontextprotocol/client'
 import type { App } from '../support/caller.ts'
-import type { TokenOptions, World } from '../support/ports.ts'
 
 /** The official client at an app in this process. `version`: the revision it insists on; without it, what the client negotiates. */
 export async function connect(app: Pick<App, 'request'>, token: string, version?: '2026-07-28' | '2025-11-25') {
@@ -49,4 +48,3 @@ export function modern(method: string, params: Readonly<Record<string, unknown>>
     { 'mcp-protocol-version': version, 'mcp-method': method, ...name },
   ] as const
 }
-export const tokenOf = (world: World, options: TokenOptions): Promise<string> => world.token(options)

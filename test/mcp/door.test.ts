@@ -72,8 +72,8 @@ describe('both doors lead through one gate', () => {
     const { isError, structured } = await (await connect(app, await world.token(support), '2026-07-28')).call('run', { connection, ...body })
     expect(isError).toBe(true)
     const { type, title: _title, status: _status, evaluation: _evaluation, ...members } = over
-    const { slug, evaluation, message: _message, notice: _notice, begin: _begin, end: _end, data, ...machine } = structured
-    expect({ type: `/problems/${String(slug)}`, ...machine, ...data }).toEqual({ type, ...members })
+    const { slug, evaluation, message: _message, notice: _notice, begin: _begin, end: _end, data: _data, ...machine } = structured
+    expect({ type: `/problems/${String(slug)}`, ...machine, ...structured.data }).toEqual({ type, ...members })
     expect(evaluation).toMatch(/^eval_/)
     expect(world.engine.ran).toEqual([])
   })
