@@ -69,7 +69,7 @@ describe('both doors lead through one gate', () => {
   ])('the refusal is the same: %s', async (_, body, connection = 'shop') => {
     const { app, as, world } = createGateway()
     const over = (await (await as(support)).call('POST', `/v1/connections/${connection}/query`, body)).json
-    const { isError, structured } = await (await connect(app, await world.token(support), '2026-07-28')).call('run', { connection, ...body })
+    const { isError, structured } = await (await connect(app, await world.token(support), '2026-07-28')).call('run', Object.assign({ connection }, body))
     expect(isError).toBe(true)
     const { type, title: _title, status: _status, evaluation: _evaluation, ...members } = over
     const { slug, evaluation, message: _message, notice: _notice, begin: _begin, end: _end, data: _data, ...machine } = structured
