@@ -10,7 +10,7 @@ import { Fault, type Approvals, type Ports } from './ports.ts'
 /** One destination; the rest are not held by it. */
 const patienceMs = 5000
 const mostAttempts = 8
-const firstWaitMs = 2000
+const firstWaitMs = 500
 const longestWaitMs = 300_000
 const swaps = 8
 /** Stands among the notices where the policy names no place, so that who looks at the request sees why nobody came. */
@@ -27,8 +27,9 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & {
   const { requests, post } = ports.approvals
 
   /**
-   * Tells the approvers of a pending request; nothing to do for any other. Throws Fault while somebody is left whom another call may reach (`backoff`
-   * says when it will try), and for a store or a policy that does not answer. Told twice is possible where the store failed after the sending.
+   * Tells the approvers of a pending request; nothing to do for any other. Throws Fault while nobody was reached whom another call may reach, and for a
+   * store or a policy that does not answer. Once one was reached it does not: the state machine goes on to wait for them, and the sweeper tells the others
+   * (`untold`). Told twice is possible where the store failed after the sending.
    */
   async function announce(id: Id<'arq'>): Promise<void> {
     const request = await requests.get(id)
@@ -42,7 +43,7 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & {
     const after = await deliver(request, targets, message, '')              // dies inside: some were told and it is not kept; they are told again
     if (after !== request && !after.notices.some(({ sent }) => sent)) ports.alarm('nobody was told of an access request', { request: id, approvers: demands.flatMap(({ by }) => by) })
     if (!isOpen(after.status)) await tell(id)                               // decided while it was being told: no button of it stays
-    owed(after, targets.map(({ key }) => key))
+    if (!after.notices.some(({ sent }) => sent)) owed(after, targets.map(({ key }) => key))
   }
 
   /** Says what came of it wherever it was announced: a chat's message is replaced, a mail is followed by one more. Throws as `announce`. */
@@ -107,6 +108,10 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & {
 }
 
 const outcome = ' outcome'
+
+/** Whether another `announce` now would try somebody who was not reached: for the sweeper. `now`: epoch ms. */
+export const untold = ({ status, notices }: AccessRequest, now: number): boolean => status === 'pending' && notices.some((notice) => isDue(notice, now))
+
 const fullOf = (policy: Pick<Places, 'notifies'>, { bound: { demands } }: AccessRequest): boolean => demands.length > 0 && demands.every(({ rule }) => policy.notifies(rule) === 'full')
 
 /** A destination that was reached, as it is to be reached again. */
@@ -116,10 +121,10 @@ function targetOf({ to, sent, place }: Notice): readonly Target[] {
   return to.startsWith('mail ') ? [{ key: to, kind: 'mail', to: to.slice('mail '.length) }] : []
 }
 
-/** Not reached yet, and its time to try again has come: 2 s after the first attempt, three times as long after each further one. */
+/** Not reached yet, and its time to try again has come: half a second after the first attempt, four times as long after each further one, at most 5 min. */
 function isDue(notice: Notice | undefined, now: number): boolean {
   if (notice === undefined) return true
-  return !notice.sent && notice.attempts < mostAttempts && now >= Date.parse(notice.at) + Math.min(longestWaitMs, firstWaitMs * 3 ** (notice.attempts - 1))
+  return !notice.sent && notice.attempts < mostAttempts && now >= Date.parse(notice.at) + Math.min(longestWaitMs, firstWaitMs * 4 ** (notice.attempts - 1))
 }
 
 function noted(notices: readonly Notice[], { key, sent, place }: Sent, at: string): readonly Notice[] {
