@@ -1,4 +1,5 @@
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { isLoopback } from './neon/target.ts'
 
 /** The gate's own HTTP server on this machine: bound first, so that a busy port is known before anything heavy starts; 503 until `serve`. */
@@ -6,6 +7,8 @@ export interface Front {
   /** `http://127.0.0.1:port`, or the other loopback name it was opened under. */
   readonly url: string
   serve(listener: RequestListener): void
+  /** Takes WebSocket handshakes; it judges their Host itself. Until then they are cut. */
+  upgrades(listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): void
   /** Requests at work get a moment, then every connection is cut. */
   close(): Promise<void>
 }
@@ -38,6 +41,7 @@ export async function openFront(port: number, name: '127.0.0.1' | 'localhost' = 
   return {
     url: `http://${name}:${typeof address === 'object' && address !== null ? address.port : port}`,
     serve(next) { listener = next },
+    upgrades(take) { server.on('upgrade', take) },
     async close() {
       const closed = new Promise((done) => server.close(done))
       server.closeIdleConnections()

@@ -1,0 +1,45 @@
+import { Fault, type Ports } from '../ports.ts'
+
+/**
+ * What every Lambda function brings itself, from its environment. `SLUICE_PUBLIC_URL` is the gate's own address, `SLUICE_CONSOLE_URL` that of the pages people see where
+ * it is another; a secret named `shop-read` is `SLUICE_SECRET_SHOP_READ`, as the deployment sets it from its secret store. Throws where the gate has no https address.
+ */
+export function createLambdaParts(env: Readonly<Record<string, string | undefined>> = process.env): Pick<Ports, 'secrets' | 'fetchJson' | 'alarm' | 'self'> {
+  const https = (name: string): string => {
+    const url = (env[name] ?? '').replace(/\/+$/, '')
+    if (!url.startsWith('https://')) throw new Error(`${name} must be the https address of this gate`)
+    return url
+  }
+  const url = https('SLUICE_PUBLIC_URL')
+  return {
+    fetchJson, alarm, self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null },
+    secrets: {
+      async get(name) {
+        const value = env[`SLUICE_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`]
+        if (!value) throw new Fault('secret-missing', `no secret ${name}`)
+        return value
+      },
+    },
+  }
+}
+
+/** Only https, so that nobody on the way can name the keys that tokens are checked with. */
+async function fetchJson(url: string): Promise<unknown> {
+  if (!url.startsWith('https://')) throw new Fault('issuer-unavailable', 'an issuer is fetched over https only')
+  try {
+    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(3000), headers: { accept: 'application/json' } })
+    if (!response.ok || !response.body) throw new Error(`status ${response.status}`)
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    for await (const part of response.body) {
+      if ((bytes += part.byteLength) > 256 * 1024) throw new Error('over 256 KB')
+      parts.push(part)
+    }
+    return JSON.parse(Buffer.concat(parts).toString('utf8'))
+  } catch (cause) {
+    throw new Fault('issuer-unavailable', `${URL.parse(url)?.host ?? 'the issuer'} gave no json document`, { cause })
+  }
+}
+
+/** One line of JSON on standard error is what a log group's alarms read. */
+const alarm: Ports['alarm'] = (what, detail) => { process.stderr.write(`${JSON.stringify({ alarm: what, ...detail })}\n`) }

@@ -1,0 +1,22 @@
+import { createLambdaParts } from './aws/lambda.ts'
+import { createPorts } from './aws/ports.ts'
+import { isPermit } from './decide/permit.ts'
+import { createGate } from './gate.ts'
+import { createOwn } from './own.ts'
+import { createPostgres } from './protocol/postgres/postgres.ts'
+import { createRequests } from './requests.ts'
+import { createSocket } from './socket.ts'
+import { createHandler } from './socket/event.ts'
+
+/**
+ * AWS Lambda behind the three routes of a WebSocket API: $connect, $default, $disconnect. `SLUICE_SOCKET_ENDPOINT` is that API's stage,
+ * `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, through which answers are pushed; the function may `execute-api:ManageConnections` there.
+ */
+const parts = createLambdaParts()
+const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
+const ports = createPorts({ ...parts, engines: { postgres }, approvals: null })
+const { sockets } = ports
+if (sockets === null) throw new Error('SLUICE_SOCKET_ENDPOINT must be the stage of the WebSocket API')
+const gate = createGate(ports)
+
+export const handler = createHandler(createSocket({ ...ports, sockets }, gate, createRequests(ports, gate, createOwn(ports, gate))))
