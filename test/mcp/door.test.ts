@@ -60,16 +60,18 @@ describe('who calls', () => {
   })
 })
 
+const refusedAlike: readonly (readonly [name: string, body: Record<string, unknown>, connection?: string])[] = [
+  ['no rule', { sql: 'select id from public.payments' }], ['a deny', { sql: 'select amount from payroll.salaries' }], ['a filter on what is masked', { sql: 'select id from public.customers where email = \'a\'' }],
+  ['what cannot be parsed', { sql: 'selec 1' }], ['what is unsupported', { sql: 'do $$ begin end $$' }], ['an unknown connection', { sql: 'select 1' }, 'nowhere'], ['a connection one may not know', { sql: 'select 1' }, 'hidden'],
+  ['an unknown member', { sql: 'select id from public.orders', parms: [] }], ['NUL', { sql: 'select id from public.orders\0' }], ['both forms', { sql: 'select 1', transaction: [] }], ['neither', {}],
+  ['a wrong count of parameters', { sql: 'select id from public.orders', params: [1] }], ['a statement over 64 KB', { sql: `select id from public.orders -- ${'x'.repeat(70_000)}` }], ['a write that asks, where nobody can be asked', { sql: 'insert into public.refunds (order_id) values (1)' }],
+]
+
 describe('both doors lead through one gate', () => {
-  test.each<readonly [name: string, body: Record<string, unknown>, connection?: string]>([
-    ['no rule', { sql: 'select id from public.payments' }], ['a deny', { sql: 'select amount from payroll.salaries' }], ['a filter on what is masked', { sql: 'select id from public.customers where email = \'a\'' }],
-    ['what cannot be parsed', { sql: 'selec 1' }], ['what is unsupported', { sql: 'do $$ begin end $$' }], ['an unknown connection', { sql: 'select 1' }, 'nowhere'], ['a connection one may not know', { sql: 'select 1' }, 'hidden'],
-    ['an unknown member', { sql: 'select id from public.orders', parms: [] }], ['NUL', { sql: 'select id from public.orders\0' }], ['both forms', { sql: 'select 1', transaction: [] }], ['neither', {}],
-    ['a wrong count of parameters', { sql: 'select id from public.orders', params: [1] }], ['a statement over 64 KB', { sql: `select id from public.orders -- ${'x'.repeat(70_000)}` }], ['a write that asks, where nobody can be asked', { sql: 'insert into public.refunds (order_id) values (1)' }],
-  ])('the refusal is the same: %s', async (_, body, connection = 'shop') => {
+  test.each(refusedAlike.map(([name, body, connection = 'shop']) => ({ name, body, connection })))('the refusal is the same: $name', async ({ body, connection }) => {
     const { app, as, world } = createGateway()
     const over = (await (await as(support)).call('POST', `/v1/connections/${connection}/query`, body)).json
-    const { isError, structured } = await (await connect(app, await world.token(support), '2026-07-28')).call('run', Object.assign({ connection }, body))
+    const { isError, structured } = await (await connect(app, await world.token(support), '2026-07-28')).call('run', { connection, ...body })
     expect(isError).toBe(true)
     const { type, title: _title, status: _status, evaluation: _evaluation, ...members } = over
     const { slug, evaluation, message: _message, notice: _notice, begin: _begin, end: _end, data: _data, ...machine } = structured
