@@ -68,7 +68,10 @@ export function createWorkflow({ sfn, dynamo, stateMachineArn, now }: WorkflowPa
   /** Spent tokens need not lie about; one registered meanwhile stays. A crash before this leaves them to be tried once more, in vain. */
   async function forget(id: Id<'arq'>, tokens: readonly string[]): Promise<void> {
     try {
-      await dynamo('DeleteItem', { TableName, Key: keyOf(id), ConditionExpression: 'tokens = :seen', ExpressionAttributeValues: { ':seen': { L: tokens.map((token) => ({ S: token })) } } })
+      await dynamo('DeleteItem', {
+        TableName, Key: keyOf(id), ConditionExpression: 'size(tokens) = :count AND contains(tokens, :last)',      // the list only grows
+        ExpressionAttributeValues: { ':count': { N: String(tokens.length) }, ':last': { S: tokens.at(-1) ?? '' } },
+      })
     } catch (error) {
       if (!conditionFailed(error)) throw error
     }

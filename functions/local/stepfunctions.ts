@@ -5,7 +5,7 @@ import { checkSignature, type Credentials } from './dynamodb/signature.ts'
 import { realTime, type Time } from './stepfunctions/clock.ts'
 import { createEngine, type Engine } from './stepfunctions/engine.ts'
 import { ServiceError } from './stepfunctions/error.ts'
-import { openJournal } from './stepfunctions/journal.ts'
+import { type Journal, openJournal } from './stepfunctions/journal.ts'
 import { createInvoker, type Handlers } from './stepfunctions/lambda.ts'
 import { createOperations, type Operations } from './stepfunctions/operations.ts'
 import { createTokens } from './stepfunctions/token.ts'
@@ -24,24 +24,26 @@ export interface StepFunctionsOptions {
   readonly handlerTimeoutMs?: number
   /** Calls of functions at once. Default 32. */
   readonly concurrency?: number
+  /** How long `close` waits for what runs. Default 5 s. */
+  readonly graceMs?: number
   readonly time?: Time
   /** [0, 1); for jitter. */
   readonly random?: () => number
 }
 export interface StepFunctions {
   readonly url: string
+  /** CreateStateMachine by who runs the server, without a client. Gives its ARN. */
+  define(name: string, definition: string): Promise<string>
   /** The functions, by ARN. Until it is called executions are taken and kept, and nothing runs; from then on what a crash interrupted goes on. */
   run(handlers: Handlers): void
-  /** Takes no more requests, begins nothing more, and waits for what runs, at most 5 s; that goes on at the next start. */
+  /** Takes no more requests, begins nothing more, and waits for what runs, at most `graceMs`; what is not done then is begun again at the next start. */
   close(): Promise<void>
 }
 
 /** The part of the Step Functions API that the gate uses, on loopback, as `@aws-sdk/client-sfn` speaks it. Throws one line when the directory cannot be read. */
 export async function startStepFunctions(options: StepFunctionsOptions): Promise<StepFunctions> {
   const time = options.time ?? realTime
-  const journal = openJournal(options.directory, time.now())
-  const operations: Operations = createOperations({ journal, engine: () => engine, now: time.now })
-  const engine: Engine = createEngine({ journal, tokens: createTokens(journal.key), time, random: options.random ?? Math.random, machineOf: operations.machineOf, alarm: options.alarm })
+  const { journal, operations, engine } = assemble(time, options)
   const sockets = new Set<Socket>()
   const server = createServer((request, response) => { answer(operations, options, request, response).catch(() => response.destroy()) })
   server.keepAliveTimeout = 60_000
@@ -52,16 +54,36 @@ export async function startStepFunctions(options: StepFunctionsOptions): Promise
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, '127.0.0.1', resolve)
-  })
+  }).catch((error: unknown) => { journal.close(); throw error })
+  async function close(): Promise<void> {
+    const shut = new Promise<void>((resolve) => { server.close(() => resolve()) })
+    await engine.close(options.graceMs ?? 5000)                // what runs may still wake another, so those that are connected are heard until it is done
+    for (const socket of sockets) socket.destroy()
+    await shut
+    journal.close()
+  }
+  let closed: Promise<void> | null = null
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    run: (handlers) => engine.run(createInvoker({ handlers, time, timeoutMs: options.handlerTimeoutMs ?? 120_000, concurrency: options.concurrency ?? 32 })),
-    async close() {
-      const closed = new Promise<void>((resolve) => { server.close(() => resolve()) })
-      await engine.close(5000)                                   // what runs may still wake another, so the door stays open until it is done
-      for (const socket of sockets) socket.destroy()
-      await closed
+    async define(name, definition) {
+      const made = await operations.run('CreateStateMachine', { name, definition, roleArn: 'arn:aws:iam::000000000000:role/approval' })
+      return 'stateMachineArn' in made && typeof made.stateMachineArn === 'string' ? made.stateMachineArn : ''
     },
+    run: (handlers) => engine.run(createInvoker({ handlers, time, timeoutMs: options.handlerTimeoutMs ?? 120_000, concurrency: options.concurrency ?? 32 })),
+    close: () => closed ??= close(),
+  }
+}
+
+function assemble(time: Time, { directory, random = Math.random, alarm }: StepFunctionsOptions): { journal: Journal; operations: Operations; engine: Engine } {
+  let journal: Journal | null = null
+  try {
+    const kept = journal = openJournal(directory, time.now())
+    const operations: Operations = createOperations({ journal: kept, engine: () => engine, now: time.now })
+    const engine = createEngine({ journal: kept, tokens: createTokens(kept.key), time, random, machineOf: operations.machineOf, alarm })
+    return { journal: kept, operations, engine }
+  } catch (cause) {
+    journal?.close()
+    throw new Error(`the requests that wait, in \`${directory}\`, cannot be read: ${cause instanceof Error ? cause.message : 'unknown'}`, { cause })
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { CreateStateMachineCommand, DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import type { Handler } from '../../functions/local/stepfunctions/lambda.ts'
 import { startStepFunctions, type StepFunctions } from '../../functions/local/stepfunctions.ts'
@@ -52,7 +53,7 @@ export async function createMachine(handler: Handler, options: { readonly handle
   let server: StepFunctions
   let client: SFNClient
   async function up(handle: Handler | null = handler): Promise<void> {
-    server = await startStepFunctions({ directory, credentials, time: clock.time, random: () => 1, alarm: (what) => { alarms.push(what) }, ...options })
+    server = await startStepFunctions({ directory, credentials, time: clock.time, random: () => 1, alarm: (what) => { alarms.push(what) }, graceMs: 50, ...options })
     client = new SFNClient({ region: 'local', endpoint: server.url, credentials, maxAttempts: 1 })
     if (handle) server.run(new Map([[functionArn, handle]]))
   }
@@ -67,6 +68,15 @@ export async function createMachine(handler: Handler, options: { readonly handle
       stateMachineArn, name, input: JSON.stringify({ request: name, expiresAt: new Date(clock.time.now() + withinMs).toISOString() }),
     })),
     status: async (name: string) => (await client.send(new DescribeExecutionCommand({ executionArn: executionArn(name) }))).status,
+    /** Another hand on what is kept. */
+    sql(text: string) {
+      const database = new DatabaseSync(join(directory, 'executions.db'))
+      try {
+        database.exec(text)
+      } finally {
+        database.close()
+      }
+    },
     async down() { client.destroy(); await server.close() },
     async gone() { client.destroy(); await server.close(); rmSync(directory, { recursive: true, force: true }) },
   }

@@ -325,35 +325,39 @@ describe('functions', () => {
     machine = await createMachine(handler, { concurrency: 2 })
     let busy = 0
     let most = 0
-    let open: (() => void)[] = []
+    const open: (() => void)[] = []
     does = { announce: async () => { most = Math.max(most, ++busy); await new Promise<void>((resolve) => { open.push(resolve) }); busy-- } }
     for (const name of ['a', 'b', 'c', 'd']) await machine.start(name)
     await settle()
     expect([busy, calls.length]).toEqual([2, 2])
     await machine.client.send(new StopExecutionCommand({ executionArn: machine.executionArn('c') }))
-    for (let i = 0; i < 4; i++) { for (const let_ of open.splice(0)) let_(); await settle() }
+    for (let i = 0; i < 4; i++) { for (const release of open.splice(0)) release(); await settle() }
     expect(most).toBe(2)
     expect(calls.filter(({ step }) => step === 'announce').map(({ request }) => request)).toEqual(['a', 'b', 'd'])
   })
 })
 
 describe('what is damaged is said, not guessed', () => {
-  test('a cut file, and a changed definition', async () => {
+  test('a cut document, a changed definition, a key of another length, a file that is none', async () => {
     await machine.start('arq_A')
     await settle()
     await machine.down()
-    const [name = ''] = readdirSync(join(machine.directory, 'open'))
-    const file = join(machine.directory, 'open', name)
-    const text = readFileSync(file, 'utf8')
-    writeFileSync(file, text.slice(0, -20))
-    await expect(machine.up()).rejects.toThrow(/the state in `.*` cannot be read/)
-    writeFileSync(file, text)
-    const [definition = ''] = readdirSync(join(machine.directory, 'definitions'))
-    const path = join(machine.directory, 'definitions', definition)
-    const whole = readFileSync(path, 'utf8')
-    writeFileSync(path, whole.replace('"wait"', '"proceed"'))
-    await expect(machine.up()).rejects.toThrow(/damaged/)
-    writeFileSync(path, whole)
+    const damaged = async (text: string, back: string, words: RegExp) => {
+      machine.sql(text)
+      await expect(machine.up()).rejects.toThrow(words)
+      machine.sql(back)
+    }
+    await damaged("UPDATE execution SET document = document || '}'", 'UPDATE execution SET document = substr(document, 1, length(document) - 1)', /the requests that wait, in `.*`, cannot be read/)
+    await damaged(`UPDATE definition SET text = replace(text, '"wait"', '"proceed"')`, `UPDATE definition SET text = replace(text, '"step":"proceed","request":"{% $states.input.request %}","token"', '"step":"wait","request":"{% $states.input.request %}","token"')`, /damaged/)
+    await damaged('CREATE TABLE old AS SELECT * FROM key; UPDATE key SET bytes = x\'00\'', 'UPDATE key SET bytes = (SELECT bytes FROM old); DROP TABLE old', /damaged/)
+    await machine.up()
+    await succeed(tokens()[0])
+    await machine.down()
+    const file = join(machine.directory, 'executions.db')
+    const whole = readFileSync(file)
+    writeFileSync(file, Buffer.alloc(whole.length, 1))
+    await expect(machine.up()).rejects.toThrow(/the requests that wait, in `.*`, cannot be read/)
+    writeFileSync(file, whole)
     await machine.up()
   })
 })

@@ -1,5 +1,4 @@
-import type { Time } from './clock.ts'
-import { createClock } from './clock.ts'
+import { createClock, type Time } from './clock.ts'
 import { type Definition, readDefinition, type State, type Task, waitsForToken } from './definition.ts'
 import { cut, ServiceError, StateError } from './error.ts'
 import type { Execution, Machine } from './execution.ts'
@@ -246,6 +245,7 @@ export function createEngine({ journal, tokens, time, random, machineOf, alarm }
       await Promise.race([quiet, late])
       clearTimeout(handle)
       invoker = null
+      live.clear()                                               // what comes back from now on changes nothing
     },
   }
 }

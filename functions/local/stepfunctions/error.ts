@@ -20,5 +20,5 @@ export class StateError extends Error {
   }
 }
 
-/** Step Functions cuts no cause and refuses over 32 KB; ours are written to a file each time. */
+/** A cause is written with every change; what is longer helps nobody. */
 export const cut = (text: string): string => text.slice(0, 4096)

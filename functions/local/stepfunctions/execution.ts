@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 
 /**
- * One execution as it lies in its file. `phase` says where it stands in its state: `ready` (entered, nothing begun), `called` (the function was called), `waiting`
+ * One execution as it is kept. `phase` says where it stands in its state: `ready` (entered, nothing begun), `called` (the function was called), `waiting`
  * (the function came back, its token has not), `delayed` (a retry is due). `at` is the deadline of `called` and `waiting`, the moment of `delayed`; epoch ms.
  */
 export const executionShape = z.strictObject({
@@ -19,5 +19,5 @@ export const machineShape = z.strictObject({ arn: z.string(), name: z.string(), 
 export type Machine = z.infer<typeof machineShape>
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-/** Where an execution lies: names may hold what file names may not, and differ only in case. */
+/** What an execution is kept under, and its task tokens name it by. */
 export const idOf = (arn: string): string => sha256(arn).slice(0, 32)

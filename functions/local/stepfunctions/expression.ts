@@ -1,5 +1,5 @@
 import jsonata from 'jsonata'
-import * as z from 'zod'
+import type * as z from 'zod'
 import { StateError } from './error.ts'
 
 export type Json = z.core.util.JSONType

@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type * as z from 'zod'
-import { type Execution, executionShape, idOf, type Machine, machineShape, sha256 } from './execution.ts'
+import { type Execution, executionShape, type Machine, machineShape, sha256 } from './execution.ts'
 
 /** AWS keeps the name of a closed execution taken for so long. */
 const keptMs = 90 * 24 * 3600_000
 
 /**
- * One file an execution, replaced by rename: after kill -9 there is the old one or the new one, whole. What was written is with the kernel when `put`
- * returns, so it survives the process, though not a power cut (as the store beside it). Synchronous, so that no other change comes between judging and writing.
+ * Machines and executions in one SQLite file. A write is one row, with the kernel when it returns: it survives kill -9, and a power cut costs the last ones but
+ * not the file. Synchronous, so that no other change comes between judging and writing.
  */
 export interface Journal {
-  /** Of this directory, made once. */
+  /** Of this directory, made once; task tokens are signed with it. */
   readonly key: Buffer
   machines(): Machine[]
   putMachine(machine: Machine): void
@@ -24,70 +25,71 @@ export interface Journal {
   ended(): Execution[]
   endedOf(id: string): Execution | null
   put(execution: Execution): void
+  close(): void
 }
 
-/** Throws one line when a file cannot be read: nothing is guessed about what somebody approved. */
+/** Throws when something in it cannot be read: nothing is guessed about what somebody approved. */
 export function openJournal(directory: string, now: number): Journal {
-  const place = (...parts: string[]) => join(directory, ...parts)
-  for (const folder of ['machines', 'definitions', 'open', 'ended', 'new']) mkdirSync(place(folder), { recursive: true, mode: 0o700 })
-  for (const name of readdirSync(place('new'))) rmSync(place('new', name), { force: true })           // a crash before the rename
-  for (const name of readdirSync(place('ended'))) {
-    rmSync(place('open', name), { force: true })                                                      // a crash between the two writes of an end
-    if (now - statSync(place('ended', name)).mtimeMs > keptMs) rmSync(place('ended', name), { force: true })
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const database = begin(join(directory, 'executions.db'), now)
+  const putRow = database.prepare('INSERT INTO execution (id, stopped, document) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET stopped = excluded.stopped, document = excluded.document')
+  const oneEnded = database.prepare('SELECT document FROM execution WHERE id = ? AND stopped IS NOT NULL')
+  const putMachine = database.prepare('INSERT INTO machine (arn, document) VALUES (?, ?) ON CONFLICT (arn) DO UPDATE SET document = excluded.document')
+  const putDefinition = database.prepare('INSERT INTO definition (name, text) VALUES (?, ?) ON CONFLICT (name) DO NOTHING')
+  const read = <T>(row: unknown, shape: z.ZodType<T>): T => {
+    try {
+      return shape.parse(JSON.parse((row as { document: string }).document))
+    } catch (cause) {
+      throw new Error('an execution or a machine is damaged', { cause })
+    }
   }
-  function write(folder: string, name: string, text: string | Buffer): void {
-    writeFileSync(place('new', name), text, { mode: 0o600 })
-    renameSync(place('new', name), place(folder, name))
-  }
-  const all = <T>(folder: string, shape: z.ZodType<T>) => readdirSync(place(folder)).map((name) => read(place(folder, name), shape))
+  const all = <T>(query: string, shape: z.ZodType<T>): T[] => database.prepare(query).all().map((row) => read(row, shape))
   return {
-    key: keyOf(place('key'), () => write('.', 'key', randomBytes(32))),
-    machines: () => all('machines', machineShape),
-    putMachine: (machine) => write('machines', idOf(machine.arn), JSON.stringify(machine)),
+    key: keyOf(database),
+    machines: () => all('SELECT document FROM machine', machineShape),
+    putMachine: (machine) => { putMachine.run(machine.arn, JSON.stringify(machine)) },
     putDefinition(text) {
       const name = sha256(text)
-      if (readdirSync(place('definitions')).includes(name)) return name
-      write('definitions', name, text)
+      putDefinition.run(name, text)
       return name
     },
     definition(name) {
-      const text = readFileSync(place('definitions', name), 'utf8')
-      if (sha256(text) !== name) throw new Error(`the state machine in \`${place('definitions', name)}\` is damaged`)
+      const row = database.prepare('SELECT text FROM definition WHERE name = ?').get(name)
+      const text = row?.['text']
+      if (typeof text !== 'string' || sha256(text) !== name) throw new Error('the text of a machine is damaged')
       return text
     },
-    open: () => all('open', executionShape),
-    ended: () => all('ended', executionShape),
+    open: () => all('SELECT document FROM execution WHERE stopped IS NULL', executionShape),
+    ended: () => all('SELECT document FROM execution WHERE stopped IS NOT NULL', executionShape),
     endedOf(id) {
-      try {
-        return read(place('ended', id), executionShape)
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-        throw error
-      }
+      const row = oneEnded.get(id)
+      return row === undefined ? null : read(row, executionShape)
     },
-    put(execution) {
-      write(execution.status === 'RUNNING' ? 'open' : 'ended', execution.id, JSON.stringify(execution))
-      if (execution.status !== 'RUNNING') rmSync(place('open', execution.id), { force: true })
-    },
+    put: (execution) => { putRow.run(execution.id, execution.stoppedAt, JSON.stringify(execution)) },
+    close: () => database.close(),
   }
 }
 
-function keyOf(path: string, make: () => void): Buffer {
+function begin(path: string, now: number): DatabaseSync {
+  const database = new DatabaseSync(path)
   try {
-    statSync(path)
-  } catch {
-    make()
-  }
-  const key = readFileSync(path)
-  if (key.length !== 32) throw new Error(`the key in \`${path}\` is damaged`)
-  return key
-}
-
-function read<T>(path: string, shape: z.ZodType<T>): T {
-  const text = readFileSync(path, 'utf8')
-  try {
-    return shape.parse(JSON.parse(text))
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512;
+      CREATE TABLE IF NOT EXISTS key (one INTEGER PRIMARY KEY CHECK (one = 1), bytes BLOB NOT NULL);
+      CREATE TABLE IF NOT EXISTS machine (arn TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS definition (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS execution (id TEXT PRIMARY KEY, stopped INTEGER, document TEXT NOT NULL);
+      CREATE INDEX IF NOT EXISTS stopped ON execution (stopped);`)
+    database.prepare('DELETE FROM execution WHERE stopped < ?').run(now - keptMs)
+    return database
   } catch (error) {
-    throw new Error(`the state in \`${path}\` cannot be read`, { cause: error })
+    database.close()
+    throw error
   }
+}
+
+function keyOf(database: DatabaseSync): Buffer {
+  database.prepare('INSERT INTO key (one, bytes) VALUES (1, ?) ON CONFLICT (one) DO NOTHING').run(randomBytes(32))
+  const bytes = database.prepare('SELECT bytes FROM key').get()?.['bytes']
+  if (!(bytes instanceof Uint8Array) || bytes.length !== 32) throw new Error('the key is damaged')
+  return Buffer.from(bytes)
 }
