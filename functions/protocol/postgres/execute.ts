@@ -10,6 +10,7 @@ import { runRead } from './read.ts'
 import type { createRoleCheck } from './role.ts'
 import type { createSessions } from './session.ts'
 import type { Endpoint } from './transport.ts'
+import { withheldOf } from './withhold.ts'
 import { runWrite } from './write.ts'
 
 export interface Understood { readonly connection: ConnectionDocument; readonly plan: PostgresPlan; readonly originals: readonly string[] }
@@ -45,6 +46,7 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
     const { url, secret, maskKey } = credentials
     const job: Job = {
       connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, nonce: newNonce(), maxRows: Math.min(limits.rows, run.maxRows ?? Infinity),
+      withheld: inner.statements.map((statement) => withheldOf(statement, permit.obligations, plan.effects.shown, inner.catalog)),
     }
     const ran = await roleThenRun(job, secret)
     if (ran.ok) {

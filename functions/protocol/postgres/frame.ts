@@ -5,12 +5,15 @@ import type { Refusal } from '../../../schema/refusal.ts'
 import { holdStatement, pinStatement, raised, type Check, type Pins } from './pins.ts'
 import type { PlannedStatement, PostgresPlan } from './plan.ts'
 import type { Sql } from './transport.ts'
+import type { Withheld } from './withhold.ts'
 
 /** All that one run of a plan needs, found before anything is sent. */
 export interface Job {
   readonly connection: ConnectionDocument
   readonly plan: PostgresPlan
   readonly effects: Effects
+  /** For each statement, what of its outputs is not fetched; null: all is. */
+  readonly withheld: readonly (Withheld | null)[]
   /** The statements as the caller sent them, for spans. */
   readonly originals: readonly string[]
   readonly limits: Limits
@@ -69,7 +72,7 @@ export function holdOf({ plan, effects }: Job): Sql | null {
   return holdStatement(plan.relations.filter(({ schema, name }) => named.has(`${schema}.${name}`)))
 }
 
-export const wrapPrefix = 'SELECT * FROM ('
+const prefixOf = (select: string): string => `SELECT ${select} FROM (`
 /**
  * The statement as it is sent, and what stands before the caller's words in it. The row cap is part of what runs wherever the statement may be a
  * subquery: one row more than the cap tells that there were more.
@@ -81,11 +84,12 @@ export const wrapPrefix = 'SELECT * FROM ('
  * and no word of two tokens (NOT, NULLS, WITH, FORMAT, UESCAPE) looks for a parenthesis. So the tokens between ours are the statement's own, one
  * derivation of SelectStmt, and `'(' SelectStmt ')'` is the grammar's subquery. A property test holds the argument against the parser.
  */
-export function cappedText(statement: PlannedStatement, cap: number): { readonly text: string; readonly prefix: string } {
+export function cappedText({ withheld, maxRows }: Pick<Job, 'withheld' | 'maxRows'>, statement: PlannedStatement, index: number): { readonly text: string; readonly prefix: string } {
   if (!statement.wrappable) return { text: statement.text, prefix: '' }
-  return { text: wrapped(statement.text, cap + 1), prefix: wrapPrefix }
+  const { select = '*', alias = 's' } = withheld[index] ?? {}
+  return { text: wrapped(statement.text, maxRows + 1, select, alias), prefix: prefixOf(select) }
 }
-export const wrapped = (text: string, limit: number): string => `${wrapPrefix}${text}\n) AS s LIMIT ${limit}`
+export const wrapped = (text: string, limit: number, select = '*', alias = 's'): string => `${prefixOf(select)}${text}\n) AS ${alias} LIMIT ${limit}`
 
 export const late: Refusal = { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' }
 export const changed: Refusal = { slug: 'approval-stale', reason: 'objects_changed', detail: 'an object the statement reaches changed meanwhile, and nothing ran', next: 'retry' }

@@ -4,7 +4,7 @@ import type { Masked, MaskedResult, Plan, Raw } from '../protocol.ts'
 import type { Catalog } from './catalog.ts'
 import { createDetect, type Counts } from './detect.ts'
 import type { Understood } from './execute.ts'
-import { maskerOf, strictest, type Masker } from './masks.ts'
+import { heldMask, maskerOf, type Masker } from './masks.ts'
 import { clearOf, type Clear } from './outcome.ts'
 import type { Output, PlannedStatement } from './plan.ts'
 import { renderer, typeOf, uniqueNames, type Json, type Kind, type ValueType } from './render.ts'
@@ -55,11 +55,7 @@ function columnOf(permit: Permit, known: Understood, output: Output | undefined,
   if (output === undefined) return { show: () => null, description: { ...description, masked: 'null' } }
   const { masks, detect } = permit.obligations
   const classes = output.shown.map((index) => permit.effects.shown[index]?.dataClass ?? 'unknown')
-  const held = output.shown.flatMap((index, n) => {
-    const mask = masks[index]
-    return mask === null ? [] : [{ mask: mask ?? 'redact' as const, dataClass: classes[n] ?? 'unknown' }]   // a class with no decision about it is not shown
-  })
-  const mask = strictest(held)
+  const mask = heldMask(output.shown, masks, permit.effects.shown)
   const withClass = classes.length > 0 ? { ...description, class: [...new Set(classes)].sort().join(' ') } : description
   if (mask !== null) return { show: maskerOf(mask.mask, type, mask.dataClass, key), description: { ...withClass, masked: mask.mask } }
   const render = renderer(type)
@@ -96,7 +92,7 @@ function detecting(type: ValueType, render: Masker, detect: ReturnType<typeof cr
 const bytesAsText = (text: string) => text.replace(/\\\\?x([0-9a-f]*)/g, (_, hex: string) => Buffer.from(hex, 'hex').toString('utf8'))
 
 /** Types that are not the server's own: a domain is never reported as such; `citext` is text; arrays of enums and the like are arrays. */
-function named({ types }: Catalog, oid: number): ValueType | null {
+export function named({ types }: Catalog, oid: number): ValueType | null {
   const type = types.get(oid)
   if (type === undefined) return null
   const element = type.element === 0 ? undefined : types.get(type.element)

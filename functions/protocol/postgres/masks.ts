@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import type { Effects, Obligations } from '../../../schema/effects.ts'
 import type { MaskName } from '../../../schema/policy.ts'
 import { parseArray, type Nested } from './array.ts'
 import { renderer, type Json, type ValueType } from './render.ts'
@@ -24,6 +25,14 @@ export function maskerOf(mask: MaskName, type: ValueType, dataClass: string, key
       return null
     }
   }
+}
+
+export type Need = 'nothing' | 'presence' | 'value'
+/** How much of a value that is not NULL the mask looks at: all of it, only that it is there, or not even that, because nothing of it can be shown in this type. */
+export function needOf(mask: MaskName, type: ValueType): Need {
+  const hidden = mask === 'redact' || mask === 'none'
+  if (scalarMasker(mask, type, '', '') === null || (type.array && hidden)) return 'nothing'
+  return hidden ? 'presence' : 'value'
 }
 
 /** null: nothing of it can be shown in this type. */
@@ -84,6 +93,14 @@ function hashIn(type: ValueType, dataClass: string, key: string): Masker | null 
     case 'exact': return (text) => (digest(text.includes('.') ? text.replace(/\.?0+$/, '') : text).readBigUInt64BE() >> 2n).toString()   // 5.00 is 5
     case 'boolean': case 'integer': case 'float': case 'json': case 'bytes': case 'date': case 'time': case 'timestamp': case 'timestamptz': case 'interval': case 'other': return null
   }
+}
+
+/** The mask of an output in which the data of `indexes` comes; null when all of it may be seen. A class with no decision about it is not shown. */
+export function heldMask(indexes: readonly number[], masks: Obligations['masks'], shown: Effects['shown']): { readonly mask: MaskName; readonly dataClass: string } | null {
+  return strictest(indexes.flatMap((index) => {
+    const mask = masks[index]
+    return mask === null ? [] : [{ mask: mask ?? 'redact' as const, dataClass: shown[index]?.dataClass ?? 'unknown' }]
+  }))
 }
 
 const strictness: Readonly<Record<MaskName, number>> = { null: 5, redact: 4, none: 4, hash: 3, year: 2, last4: 2, email: 2 }

@@ -29,7 +29,7 @@ export const tooLarge = (reason: string, detail: string): Refusal => ({ slug: 't
  */
 export function confirmed(job: Job, results: readonly RawResult[], alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void): Refusal | null {
   for (const [index, statement] of job.plan.statements.entries()) {
-    const where = disagreement(statement, results[index]?.fields ?? [])
+    const where = disagreement(statement, results[index]?.fields ?? [], job.withheld[index])
     if (where === null) continue
     alarm('origin_mismatch', { connection: job.connection.name, statement: index, where })
     return { slug: 'denied', reason: 'origin_mismatch', detail: 'the target reports other columns than the analysis found, so nothing of them leaves', next: 'none', statement: index, inner: where }

@@ -16,7 +16,7 @@ const maxPlanBytes = 8 * 1024 * 1024
  * one of them stops all that follow.
  */
 export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> {
-  const capped = job.plan.statements.map((statement) => cappedText(statement, job.maxRows))
+  const capped = job.plan.statements.map((statement, index) => cappedText(job, statement, index))
   const before: readonly Sql[] = [readyOf(job)]
   const statements = [...before, ...job.plan.statements.map((statement, index) => ({ text: capped[index]?.text ?? '', values: statement.params.map(bindText) }))]
   const costs = job.limits.cost === undefined ? [] : job.plan.statements.flatMap((statement, index) => costed(statement) ? [{ text: `${costing}${capped[index]?.text ?? ''}`, values: statement.params.map(bindText) }] : [])

@@ -113,7 +113,7 @@ async function affordable(job: Job, way: WriteWay, run: Run, most: number): Prom
   let total = 0
   for (const [index, statement] of job.plan.statements.entries()) {
     if (!costed(statement)) continue
-    const { text, prefix } = cappedText(statement, job.maxRows)
+    const { text, prefix } = cappedText(job, statement, index)
     total += costIn(await atStatement(job, way, statement, index, costing + prefix, () => run(say(`${costing}${text}`, statement.params.map(bindText)))))
     if (total > most) throw new Stop(failed(tooCostly(job.plan.statements.length > 1 ? index : null)))
   }
@@ -123,7 +123,7 @@ const bounds = (job: Job, { endpoint }: Way) => ({ url: job.url, endpoint, maxBy
 const explain = 'EXPLAIN (COSTS OFF) '
 
 async function runOne(job: Job, way: Way, run: Run, statement: PlannedStatement, index: number): Promise<RawResult> {
-  const { text, prefix } = cappedText(statement, job.maxRows)
+  const { text, prefix } = cappedText(job, statement, index)
   return atStatement(job, way, statement, index, prefix, () => run(say(text, statement.params.map(bindText)), job.limits.bytes + ownBytes))
 }
 /** A refusal of the server inside a statement of the caller is told as one of that statement. */

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isPermit, makePermit } from '../../../functions/decide/permit.ts'
+import { clearOf } from '../../../functions/protocol/postgres/outcome.ts'
+import { createPostgres } from '../../../functions/protocol/postgres/postgres.ts'
+import type { Protocol } from '../../../functions/protocol/protocol.ts'
+import type { ConnectionDocument, MaskName } from '../../../schema/policy.ts'
+import { widest } from '../../contract/target.ts'
+import { majors, withPostgres, type TestPostgres } from '../../support/postgres.ts'
+import { batchOf } from './target.ts'
+
+/** What is shown redacted is not fetched: seen in what came from the target, beside what the caller is given, which is as if it had been. */
+const canary = 'canary-5d'
+const schema = `
+  CREATE DOMAIN label AS text CHECK (VALUE <> ''); CREATE DOMAIN count AS int; CREATE TYPE mood AS ENUM ('${canary}');
+  CREATE TABLE people (id int PRIMARY KEY, email text, code varchar(20), fixed char(12), age int, tags text[], doc jsonb, l label, n count, m mood, born date, "we""ird""; --" text);
+  INSERT INTO people SELECT i, '${canary}' || i, '${canary}' || i, '${canary}', 7700 + i, ARRAY['${canary}'], '{"a": "${canary}"}', '${canary}' || i, 8800 + i, '${canary}', '1990-05-06', '${canary}' FROM generate_series(1, 3) i; INSERT INTO people (id) VALUES (4);
+  CREATE VIEW seen AS SELECT id, email AS mail, age FROM people;
+  CREATE ROLE reader LOGIN PASSWORD 'p'; GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO reader;`
+const classified = ['email', 'code', 'fixed', 'age', 'tags', 'doc', 'l', 'n', 'm', 'born', 'we"ird"; --']
+const shop: ConnectionDocument = { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secret: 'reader', searchPath: ['public'], classify: Object.fromEntries(classified.map((column) => [`public.people.${column}`, `c.${column.replace(/\W/g, '')}`])) }
+
+for (const major of majors) describe(`what is only shown redacted, ${major}`, () => {
+  let server: TestPostgres
+  let engine: Protocol
+  const alarms: string[] = []
+  beforeAll(async () => {
+    server = await withPostgres({ major })
+    const database = await server.createDatabase(schema)
+    engine = createPostgres({
+      now: Date.now, isPermit, alarm: (what) => { alarms.push(what) }, secrets: { get: async (name) => (name === 'sluice-mask-key' ? 'k'.repeat(32) : database.as('reader', 'p')) },
+      endpoint: () => ({ http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` }),
+    })
+  })
+  afterAll(async () => { await engine.close(); await server.stop() })
+
+  /** What came, and what is given; `masks` by class, of one class or for all. */
+  async function run(sql: string | readonly string[], masks: MaskName | null | Readonly<Record<string, MaskName | null>>, isolation: 'read committed' | 'serializable' = 'read committed') {
+    const plan = await engine.classify(shop, { ...batchOf(...[sql].flat()), isolation, rowMode: 'array' })
+    if (!plan.ok) throw new Error(plan.refusal.detail)
+    const { effects } = plan.value
+    const permit = makePermit(effects, { masks: effects.shown.map(({ dataClass }) => (masks !== null && typeof masks === 'object' ? masks[dataClass] ?? null : masks)), revealed: [], detect: [], limits: widest })
+    const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'array', maxRows: null })
+    if (executed.status !== 'succeeded') throw new Error(JSON.stringify(executed))
+    return { came: clearOf(executed.rows).results.map(({ rows }) => rows), given: engine.mask(permit, plan.value, executed.rows).results }
+  }
+
+  test.each<[string, MaskName]>([['redact', 'redact'], ['null', 'null']])('with %s nothing of any value comes, types and names stay, and NULL stays NULL', async (_, mask) => {
+    const { came, given } = await run('SELECT id, email, code, fixed, age, tags, doc, l, n, m, born, "we""ird""; --" FROM people WHERE id IN (2, 4) ORDER BY id', mask)
+    const there = mask === 'redact' ? '' : null
+    expect(came).toEqual([[['2', there, there, there, null, null, null, there, null, null, null, there], ['4', ...Array(11).fill(null)]]])
+    const shown = mask === 'redact' ? '[redacted]' : null
+    expect(given[0]?.rows).toEqual([[2, shown, shown, shown, null, null, null, shown, null, null, null, shown], [4, ...Array(11).fill(null)]])
+    expect(given[0]?.columns.map(({ name, type }) => `${name} ${type}`)).toEqual(
+      ['id integer', 'email text', 'code character varying', 'fixed character', 'age integer', 'tags text[]', 'doc jsonb', 'l text', 'n integer', 'm mood', 'born date', 'we"ird"; -- text'])
+    expect(alarms).toEqual([])
+  })
+  test('a mask that has no form in a type needs nothing of it; one that has comes whole; what is revealed comes', async () => {
+    expect((await run('SELECT email, age, born FROM people WHERE id = 1', 'last4')).came).toEqual([[[`${canary}1`, null, null]]])
+    expect((await run('SELECT email, age, born FROM people WHERE id = 1', { 'c.email': null, 'c.age': 'redact', 'c.born': 'year' })).came).toEqual([[[`${canary}1`, null, '1990-05-06']]])
+    expect((await run('SELECT email FROM people WHERE id = 1', null)).came).toEqual([[[`${canary}1`]]])
+  })
+  test.each([
+    'SELECT mail FROM seen', 'SELECT p.* FROM people p ORDER BY id', 'WITH p AS (SELECT email, id FROM people) SELECT email AS "a""; DROP TABLE people; --", email FROM p ORDER BY p.id DESC LIMIT 2', 'SELECT email FROM people ORDER BY id OFFSET 1',
+    'SELECT a.email, b.email FROM people a JOIN people b ON b.id = a.id + 1 ORDER BY a.id', 'SELECT email, count(*) OVER () FROM people -- x', 'TABLE seen',
+  ])('%s: nothing of it comes, and as many rows in the same order', async (sql) => {
+    for (const isolation of ['read committed', 'serializable'] as const) {
+      const clear = await run(sql, null, isolation)
+      const { came, given } = await run(sql, 'redact', isolation)
+      expect(JSON.stringify(clear.came)).toContain(canary)
+      expect(JSON.stringify([came, given])).not.toMatch(/canary|77\d\d|88\d\d/)
+      expect(given[0]?.rows).toEqual(clear.given[0]?.rows.map((row) => (row as (string | null)[]).map((cell, index) => {
+        const { type, class: known } = clear.given[0]!.columns[index]!
+        return cell === null || known === undefined ? cell : /^(text|character.*)$/.test(type) ? '[redacted]' : null
+      })))
+      expect(given[0]?.columns.map(({ name, type }) => [name, type])).toEqual(clear.given[0]?.columns.map(({ name, type }) => [name, type]))
+    }
+  })
+  test('each statement of a batch by itself', async () => {
+    const { came } = await run(['SELECT id, email FROM people WHERE id = 1', 'SELECT age, id FROM people WHERE id = 2', 'SELECT id FROM people WHERE id = 3'], 'redact')
+    expect(came).toEqual([[['1', '']], [[null, '2']], [['3']]])
+  })
+  test('what a union or a write returns comes, and is redacted here', async () => {
+    for (const sql of ['SELECT email FROM people WHERE id = 1 UNION ALL SELECT code FROM people WHERE id = 1', 'UPDATE people SET id = id WHERE id = 1 RETURNING email']) {
+      const { came, given } = await run(sql, 'redact')
+      expect([sql, JSON.stringify(came)]).toEqual([sql, expect.stringContaining(canary)])
+      expect(JSON.stringify(given)).not.toContain(canary)
+    }
+  })
+})
