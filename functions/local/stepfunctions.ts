@@ -69,6 +69,10 @@ export async function startStepFunctions(options: StepFunctionsOptions): Promise
       const made = await operations.run('CreateStateMachine', { name, definition, roleArn: 'arn:aws:iam::000000000000:role/approval' })
       return 'stateMachineArn' in made && typeof made.stateMachineArn === 'string' ? made.stateMachineArn : ''
     },
+    async define(name, definition) {
+      const made = await operations.run('CreateStateMachine', { name, definition, roleArn: 'arn:aws:iam::000000000000:role/local' }) as { readonly stateMachineArn: string }
+      return made.stateMachineArn
+    },
     run: (handlers) => engine.run(createInvoker({ handlers, time, timeoutMs: options.handlerTimeoutMs ?? 120_000, concurrency: options.concurrency ?? 32 })),
     close: () => closed ??= close(),
   }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { CreateStateMachineCommand, DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import type { Handler } from '../../functions/local/stepfunctions/lambda.ts'
 import { startStepFunctions, type StepFunctions } from '../../functions/local/stepfunctions.ts'
 import { approvalDefinition } from '../../infra/approval.ts'
@@ -58,7 +58,7 @@ export async function createMachine(handler: Handler, options: { readonly handle
     if (handle) server.run(new Map([[functionArn, handle]]))
   }
   await up()
-  const { stateMachineArn = '' } = await client!.send(new CreateStateMachineCommand({ name: 'approval', definition: approvalDefinition(functionArn), roleArn: 'arn:aws:iam::000000000000:role/approval' }))
+  const stateMachineArn = await server!.define('approval', approvalDefinition(functionArn))
   const executionArn = (name: string) => `arn:aws:states:local:000000000000:execution:approval:${name}`
   return {
     directory, clock, alarms, stateMachineArn, executionArn, up,

@@ -250,7 +250,7 @@ describe('names and words of the service', () => {
   })
 
   test('a machine is made once; another definition under its name is refused, and an update holds for those begun after it', async () => {
-    const made = { name: 'approval', definition: approvalDefinition(functionArn), roleArn: 'arn:aws:iam::000000000000:role/approval' }
+    const made = { name: 'approval', definition: approvalDefinition(functionArn), roleArn: 'arn:aws:iam::000000000000:role/local' }
     expect(await machine.client.send(new CreateStateMachineCommand(made))).toMatchObject({ stateMachineArn: machine.stateMachineArn })
     const other = approvalDefinition(`${functionArn}-2`)
     await expect(machine.client.send(new CreateStateMachineCommand({ ...made, definition: other }))).rejects.toMatchObject({ name: 'StateMachineAlreadyExists' })
