@@ -34,7 +34,7 @@ function rig({ places = [slack, mail('a@acme.dev')], full = false }: { places?: 
   const announcer = createAnnouncer({
     now: () => world.at, alarm: (what) => { world.alarms.push(what) }, self: { url: 'https://gate', console: 'https://pages.acme.dev', localIssuer: null },
     approvals: { requests, post, workflow: { start: async () => {}, wake: async () => {} } },
-  }, async () => world.policy ? { ok: true, value: { policy: { places: () => places, notifies: () => (full ? 'full' : 'summary') } } } : { ok: false, refusal: { slug: 'policy-unavailable', reason: 'unreadable', detail: '', next: 'retry' } })
+  }, async () => world.policy ? { ok: true, value: { policy: { places: () => places, notifies: (rule) => (full && rule !== 'quiet.rules[0]' ? 'full' : 'summary') } } } : { ok: false, refusal: { slug: 'policy-unavailable', reason: 'unreadable', detail: '', next: 'retry' } })
   const notices = () => Object.fromEntries((world.stored?.notices ?? []).map(({ to, sent, attempts }) => [to, [sent, attempts]]))
   const settle = (status: Status) => { if (world.stored) world.stored = { ...world.stored, status, revision: world.stored.revision + 1 } }
   return { world, announcer, notices, settle, id: asked().id, post }
@@ -59,6 +59,14 @@ describe('announcing', () => {
       await announcer.announce(id)
       expect(JSON.stringify([world.slacks, world.mails]).includes('insert into public.refunds')).toBe(full)
     }
+  })
+  test('carries no statement where one of two rules that ask does not let it', async () => {
+    const { world, announcer, id } = rig({ full: true })
+    const [demand] = asked().bound.demands
+    world.stored = asked({ demands: [{ ...demand!, by: ['b'] }, { ...demand!, rule: 'quiet.rules[0]' }] })
+    await announcer.announce(id)
+    expect(world.slacks.length).toBe(1)
+    expect(JSON.stringify([world.slacks, world.mails])).not.toContain('insert into public.refunds')
   })
   test.each(['approved', 'executing', 'rejected', 'expired', 'succeeded'] as const)('says nothing of one that is %s', async (status) => {
     const { world, announcer, settle, id } = rig()
@@ -179,6 +187,14 @@ describe('meanwhile', () => {
     await announcer.announce(id)
     expect(world.stored).toMatchObject({ status: 'approved', revision: 3 })
     expect(notices()).toEqual({ 'slack C0000001': [true, 1], 'mail a@acme.dev': [true, 1] })
+  })
+  test('another process told whom this one did not reach: told is told', async () => {
+    const { world, announcer, notices, id } = rig({ places: [slack] })
+    world.slackFails = broken
+    world.beforeSwap = () => { world.stored = { ...asked(), revision: 2, notices: [{ to: slack.key, at: '2026-11-22T09:00:00.000Z', sent: true, attempts: 1, place: { channel: 'C0000001', message: '9.9' } }] } }
+    await announcer.announce(id)
+    expect(notices()).toEqual({ 'slack C0000001': [true, 2] })
+    expect(world.stored?.notices[0]?.place?.message).toBe('9.9')
   })
   test('a request that ended while people were told is told as ended', async () => {
     const { world, announcer, settle, id } = rig()

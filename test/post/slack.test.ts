@@ -100,7 +100,7 @@ describe('an answer to a press', () => {
   })
   test('goes nowhere else', async () => {
     const { answer } = createSlackPost({ api: 'https://slack.com/api', answers: 'https://hooks.slack.com/', secrets: secrets() })
-    for (const to of ['https://hooks.slack.com.evil.example/', 'https://evil.example/https://hooks.slack.com/', 'http://hooks.slack.com/x', 'https://hooks.slack.com@evil.example/', 'https:\\\\hooks.slack.com/', 'HTTPS://hooks.slack.com/', '', 'x', 'file:///etc/passwd', 'http://169.254.169.254/']) {
+    for (const to of ['https://hooks.slack.com.evil.example/', 'https://evil.example/https://hooks.slack.com/', 'http://hooks.slack.com/x', 'https://hooks.slack.com@evil.example/', 'https:\\\\hooks.slack.com/', 'HTTPS://hooks.slack.com/', 'https://hooks.slack.com/a\nb', 'https://hooks.slack.com/a/../b', '', 'x', 'file:///etc/passwd', 'http://169.254.169.254/']) {
       await expect(answer(to, 'x')).rejects.toThrow('not an address of Slack')
     }
   })
