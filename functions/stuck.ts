@@ -1,5 +1,6 @@
-import type { AccessRequest } from '../schema/approval.ts'
-import type { Approver } from './approver.ts'
+import { isOpen, type AccessRequest, type Status } from '../schema/approval.ts'
+import type { Id } from '../schema/event.ts'
+import { untold } from './announce.ts'
 import type { Ports } from './ports.ts'
 
 /** A request untouched for so long, ms, was left by a process that is gone, or by a state machine that did not answer. */
@@ -11,7 +12,7 @@ const page = 100
  * what nobody decided, ends what was executing by its intent's outcome. Each step is the approver's own, so meeting a living process does no harm.
  * Returns how many it looked at. Never throws for one request: it says so and goes on to the next.
  */
-export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>, approver: Pick<Approver, 'proceed'>): Promise<number> {
+export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>, steps: { announce(id: Id<'arq'>): Promise<void>; proceed(id: Id<'arq'>): Promise<Status>; tell(id: Id<'arq'>): Promise<void> }): Promise<number> {
   const { approvals } = ports
   if (approvals === null) return 0
   let seen = 0
@@ -23,7 +24,8 @@ export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>,
       seen++
       try {
         if (request.status === 'pending' && request.notices.length === 0) await approvals.workflow.start(request.id, Date.parse(request.bound.expiresAt))
-        await approver.proceed(request.id)
+        if (untold(request, ports.now())) await steps.announce(request.id)
+        if (!isOpen(await steps.proceed(request.id))) await steps.tell(request.id)
       } catch (error) {
         ports.alarm('a request is stuck', { request: request.id, error: error instanceof Error ? error.message : 'unknown' })
       }
@@ -34,7 +36,8 @@ export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>,
 }
 
 /** What was decided or begun a while ago and is not over, what nobody was told of, and what has no time left. */
-function isLeft({ status, createdAt, bound, notices, verdicts, execution }: AccessRequest, now: number): boolean {
-  if (status === 'pending') return now >= Date.parse(bound.expiresAt) || (notices.length === 0 && now - Date.parse(createdAt) > leftMs)
+function isLeft(request: AccessRequest, now: number): boolean {
+  const { status, createdAt, bound, notices, verdicts, execution } = request
+  if (status === 'pending') return now >= Date.parse(bound.expiresAt) || untold(request, now) || (notices.length === 0 && now - Date.parse(createdAt) > leftMs)
   return now - Date.parse(execution?.at ?? verdicts.at(-1)?.at ?? createdAt) > leftMs
 }

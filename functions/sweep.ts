@@ -15,10 +15,10 @@ export async function sweep(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>): Pro
   for (let round = 0; round < rounds; round++) {
     const intents = await ports.ledger.unsettled(ports.now(), page)
     if (intents.length === 0) break
-    for (const { id, at, evaluation, session, who, connection, policy } of intents) {
+    for (const { id, at, evaluation, session, who, connection, policy, request } of intents) {
       const outcome: OutcomeEvent = {
         id: outcomeId(id), at: new Date(ports.now()).toISOString(), evaluation, session, who, connection, policy, kind: 'outcome', intent: id,
-        status: 'unknown', rowCounts: [], truncated: false, refusal: null, durationMs: Math.max(0, ports.now() - Date.parse(at)), by: 'sweeper',
+        status: 'unknown', rowCounts: [], truncated: false, ...(request === undefined ? {} : { request }), refusal: null, durationMs: Math.max(0, ports.now() - Date.parse(at)), by: 'sweeper',
       }
       if (await ports.ledger.append(outcome) === 'stored') settled++
     }

@@ -7,29 +7,35 @@ import { createPolicies } from './policies.ts'
 import { createPush } from './push.ts'
 import { createRequests } from './requests.ts'
 import { sdkDynamo } from './sdk.ts'
+import { sdkSfn } from './sfn.ts'
 import { signedDynamo } from './signed.ts'
 import { createSockets } from './sockets.ts'
 import { createTables } from './tables.ts'
 import { createIds } from './ulid.ts'
 import { vetted } from './vet.ts'
+import { createWorkflow } from './workflow.ts'
 
 /** What of Ports lives in DynamoDB, with the clock and the ids that its keys are made from. */
 export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempotency' | 'meter'> & { readonly requests: Requests }
+
+/** Where Step Functions answers, and the state machine of access requests. */
+export interface Machine { readonly endpoint: string; readonly arn: string }
 
 /**
  * The stores, on whatever endpoint `place` names: AWS, or our own server on this machine. The hot path is signed by hand, the rest is the SDK's.
  * `createTables` is for where infra/ did not. `gateway`: the Management API of the WebSockets, where there are any. Throws nothing; the first call does,
  * as Fault store-unavailable.
  */
-export function createStores(place: Place, now: () => number = Date.now, gateway: string | null = null): Stores & Pick<Ports, 'sockets'> & { createTables(): Promise<void>; close(): void } {
+export function createStores(place: Place, now: () => number = Date.now, gateway: string | null = null, machine: Machine | null = null): Stores & Pick<Ports, 'sockets'> & { readonly workflow: ReturnType<typeof createWorkflow> | null } & { createTables(): Promise<void>; close(): void } {
   const hot = signedDynamo({ ...place, now })
   const cold = sdkDynamo(place)
   const parts = { hot, cold, now }
   const reach = gateway === null ? null : createPush({ ...place, endpoint: gateway, now })
+  const sfn = machine === null ? null : sdkSfn({ ...place, endpoint: machine.endpoint })
   return {
-    now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
+    now, id: createIds(now), workflow: sfn && machine && createWorkflow({ sfn, dynamo: hot, stateMachineArn: machine.arn, now }), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
     requests: createRequests(parts), sockets: reach && createSockets({ hot, now, reach }), createTables: () => createTables(hot),
-    close: () => { hot.close(); cold.close(); reach?.end() },
+    close: () => { hot.close(); cold.close(); reach?.end(); sfn?.close() },
   }
 }
 

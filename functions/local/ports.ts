@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { createStores, type Stores } from '../aws/ports.ts'
+import { createStores, type Machine } from '../aws/ports.ts'
 import { isPermit } from '../decide/permit.ts'
-import type { Ports, Self } from '../ports.ts'
+import type { Ports, Post, Self } from '../ports.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
 import { fetchJson } from './fetch.ts'
 import type { LocalSecrets } from './secrets.ts'
@@ -12,6 +12,8 @@ export interface LocalParts {
   /** URL of the Neon endpoint: every PostgreSQL target is reached through it. */
   readonly neon: string
   readonly secrets: LocalSecrets
+  readonly machine: Machine
+  readonly post: Post
   readonly self: Self
   readonly alarm: Ports['alarm']
 }
@@ -19,9 +21,11 @@ export interface LocalCredentials { readonly accessKeyId: string; readonly secre
 export const newCredentials = (): LocalCredentials => ({ accessKeyId: `local${randomBytes(8).toString('hex')}`, secretAccessKey: randomBytes(24).toString('hex') })
 
 /** The adapters of production on the servers of this machine, and the twins for what no local server speaks. */
-export function createLocalPorts({ dynamo, neon, secrets, self, alarm }: LocalParts): Ports & Pick<ReturnType<typeof createStores>, 'createTables' | 'close'> {
-  const stores: Stores & Pick<ReturnType<typeof createStores>, 'createTables' | 'close'> = createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials })
+export function createLocalPorts({ dynamo, neon, secrets, machine, post, self, alarm }: LocalParts) {
+  const { workflow, requests, ...stores } = createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials }, Date.now, null, machine)
+  if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
-  return { ...stores, secrets, fetchJson, engines: { postgres }, approvals: null, sockets: null, alarm, self }
+  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, sockets: null, alarm, self }
+  return { ...ports, createTables: stores.createTables, close: stores.close, workflow }
 }

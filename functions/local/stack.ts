@@ -4,12 +4,14 @@ import { join, resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from '../app.ts'
 import { createConsole } from '../console.ts'
-import { createGate } from '../gate.ts'
+import { createGate, type Gate } from '../gate.ts'
 import { createOwn } from '../own.ts'
 import type { Ports } from '../ports.ts'
 import { createRequests } from '../requests.ts'
+import { unstick } from '../stuck.ts'
 import { sweep } from '../sweep.ts'
 import { createAlarm } from './alarm.ts'
+import { startApproving, type Steps } from './approving.ts'
 import { bootstrap, readBundle } from './bootstrap.ts'
 import { startDynamo } from './dynamodb.ts'
 import { openFront, type Front } from './front.ts'
@@ -97,14 +99,19 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const identity = local ? await createIdentity({ directory: options.state === null ? null : state.directory, url: front.url, console: pages.url, audience: front.url, now: Date.now }) : null
   if (identity) onStop(identity.close)
   const alarm = createAlarm((line) => process.stderr.write(`${line}\n`), Date.now)
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
+  const approving = await startApproving({ directory: join(store, 'executions'), credentials, alarm })
+  onStop(approving.close)
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, post: post.post, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   onStop(() => ports.engines.postgres.close())
+  onStop(approving.close)                                     // before what its steps write to
   await ports.createTables()
   await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
   if (options.unsafeLocalIdentity) await noteWeakness(ports)
-  onStop(sweeping(ports))
-  serve(front, pages, ports, identity, post)
+  const gate = createGate(ports)
+  const { steps } = approving.run(ports, gate, ports.workflow, async () => {})
+  onStop(sweeping(ports, steps))
+  serve(front, pages, ports, gate, identity, post)
   onStop(pages.close)
   onStop(front.close)                                         // again, now as the first to close: no request meets a gate half taken down
   signal.throwIfAborted()
@@ -151,9 +158,9 @@ async function noteWeakness(ports: Ports): Promise<void> {
   })
 }
 
-function sweeping(ports: Ports): () => Promise<void> {
+function sweeping(ports: Ports, steps: Steps): () => Promise<void> {
   let running = Promise.resolve()
-  const run = () => { running = sweep(ports).then(() => {}, (error: unknown) => ports.alarm('the sweeper failed', { error: String(error) })) }
+  const run = () => { running = sweep(ports).then(() => unstick(ports, steps)).then(() => {}, (error: unknown) => ports.alarm('the sweeper failed', { error: String(error) })) }
   run()                                                      // what the last run left unsettled is settled as soon as its time has come
   const timer = setInterval(run, sweepEveryMs)
   timer.unref()
@@ -163,8 +170,7 @@ function sweeping(ports: Ports): () => Promise<void> {
   }
 }
 
-function serve(front: Front, pages: Front, ports: Ports, identity: Awaited<ReturnType<typeof createIdentity>> | null, post: LocalPost): void {
-  const gate = createGate(ports)
+function serve(front: Front, pages: Front, ports: Ports, gate: Gate, identity: Awaited<ReturnType<typeof createIdentity>> | null, post: LocalPost): void {
   const api = getRequestListener(createApp(ports, gate).fetch)
   front.serve((request, response) => {
     if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)

@@ -32,7 +32,7 @@ export interface StepFunctionsOptions {
 }
 export interface StepFunctions {
   readonly url: string
-  /** CreateStateMachine by who runs the server, without a client. Gives its ARN. */
+  /** CreateStateMachine by who runs the server, without a client; gives its ARN. Throws where the name has another definition. */
   define(name: string, definition: string): Promise<string>
   /** The functions, by ARN. Until it is called executions are taken and kept, and nothing runs; from then on what a crash interrupted goes on. */
   run(handlers: Handlers): void
@@ -65,10 +65,6 @@ export async function startStepFunctions(options: StepFunctionsOptions): Promise
   let closed: Promise<void> | null = null
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async define(name, definition) {
-      const made = await operations.run('CreateStateMachine', { name, definition, roleArn: 'arn:aws:iam::000000000000:role/approval' })
-      return 'stateMachineArn' in made && typeof made.stateMachineArn === 'string' ? made.stateMachineArn : ''
-    },
     async define(name, definition) {
       const made = await operations.run('CreateStateMachine', { name, definition, roleArn: 'arn:aws:iam::000000000000:role/local' }) as { readonly stateMachineArn: string }
       return made.stateMachineArn

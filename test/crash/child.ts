@@ -2,36 +2,14 @@ import { createGate } from '../../functions/gate.ts'
 import type { Ports } from '../../functions/ports.ts'
 import { ok } from '../../schema/refusal.ts'
 import { openPorts, type Place } from '../support/local.ts'
+import { createMortality } from './mortal.ts'
 
 /**
  * A gate that dies. Every call it makes to a port or to its engine is a boundary before and a boundary after; at the given boundary the process
  * kills itself with SIGKILL, so nothing is flushed and nobody is told. `killAt` 0: it lives, and prints how many boundaries there were.
  */
 const { place, token, body, killAt, key } = JSON.parse(process.argv[2] ?? '{}') as { place: Place; token: string; body: unknown; killAt: number; key: string | null }
-let boundary = 0
-function pass(): void {
-  if (++boundary === killAt) process.kill(process.pid, 'SIGKILL')
-}
-
-/** Every function of the object, and of objects in it, counts twice: when it is called, and when what it promised is there. */
-function mortal<T extends object>(target: T): T {
-  return new Proxy(target, {
-    get(object, name, receiver) {
-      const value: unknown = Reflect.get(object, name, receiver)
-      if (typeof value === 'function' && typeof name === 'string' && !['now', 'id', 'alarm'].includes(name)) {
-        return (...args: unknown[]) => {
-          pass()
-          const result: unknown = Reflect.apply(value, object, args)
-          if (result instanceof Promise) return result.then((settled) => { pass(); return settled })
-          pass()
-          return result
-        }
-      }
-      return value
-    },
-  })
-}
-
+const { boundary, mortal } = createMortality(killAt)
 const real = openPorts(place)
 const ports: Ports = {
   ...real, policies: mortal(real.policies), ledger: mortal(real.ledger), idempotency: mortal(real.idempotency), meter: mortal(real.meter), secrets: mortal(real.secrets),
@@ -40,5 +18,5 @@ const ports: Ports = {
 const gate = createGate(ports)
 process.send?.('ready')
 const reply = await gate.query({ authorization: `Bearer ${token}`, session: null, connection: 'shop', idempotencyKey: key, waitMs: 0, body: async () => ok(body) })
-process.stdout.write(JSON.stringify({ boundary, ok: reply.result.ok, refusal: reply.result.ok ? null : reply.result.refusal }))
+process.stdout.write(JSON.stringify({ boundary: boundary(), ok: reply.result.ok, refusal: reply.result.ok ? null : reply.result.refusal }))
 process.exit(0)

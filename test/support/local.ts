@@ -34,7 +34,8 @@ export function openPorts(place: Place, alarm: Ports['alarm'] = () => {}): Ports
     ? { issuer: place.issuer.url, jwks_uri: `${place.issuer.url}/jwks` }
     : { keys: [{ ...place.issuer.publicKey, kid: 'k1', alg: 'ES256', use: 'sig' }] }
   return {
-    ...stores, secrets, fetchJson, alarm, approvals: null, sockets: null, self: { url: gateUrl, console: gateUrl, localIssuer: { name: 'local', issuer: place.issuer.url, audience: gateUrl } },
+    ...stores, secrets, fetchJson, alarm, sockets: null, self: { url: gateUrl, console: gateUrl, localIssuer: { name: 'local', issuer: place.issuer.url, audience: gateUrl } },
+    approvals: { requests: stores.requests, workflow: { start: async () => {}, wake: async () => {} }, post: { slack: null, mail: null } },
     engines: { postgres: createPostgres({ secrets, endpoint: () => endpoint, now: Date.now, alarm, isPermit }) },
   }
 }
@@ -58,7 +59,7 @@ Promise<{ readonly place: Place; readonly database: TestDatabase; stop(): Promis
     dynamo: { url: dynamo.url, credentials }, neon: server.neonUrl,
     secrets: {
       'shop-write': database.as('w', 'x'), 'shop-read': database.as('r', 'x'), 'shop-plain': database.as('p', 'x'),
-      'sluice-session-key': randomBytes(32).toString('base64'), 'sluice-mask-key': randomBytes(32).toString('base64'),
+      'sluice-session-key': randomBytes(32).toString('base64'), 'sluice-mask-key': randomBytes(32).toString('base64'), 'sluice-result-key': randomBytes(32).toString('base64'),
     },
     issuer: { url: `${gateUrl}/dev/oidc`, publicKey: publicKey.export({ format: 'jwk' }), privateKey: privateKey.export({ format: 'jwk' }) },
   }
