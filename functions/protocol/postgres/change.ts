@@ -1,13 +1,14 @@
 import type { DeleteStmt, InsertStmt, Node, OnConflictClause, RangeVar, ReturningClause, UpdateStmt } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import type { Column, Relation } from './catalog.ts'
+import { columnsOf, systemColumns } from './columns.ts'
 import { consequences } from './consequence.ts'
 import { isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
 import { makeType } from './names.ts'
 import { planning } from './planning.ts'
-import { columnsOf, descend, lookup, placed } from './relation.ts'
+import { descend, lookup, placed } from './relation.ts'
 import { rowSecurity } from './security.ts'
 import { tagsOf, type Col, type Item, type Scope } from './scope.ts'
 import { targetList } from './select.ts'
@@ -48,8 +49,7 @@ export function writeTarget(a: Analysis, node: RangeVar | undefined, events: rea
   if (node.inh === true) for (const event of events) descend(a, relation, frame, span, event)
   const alias = node.alias?.aliasname
   const cols = columnsOf(a, relation, handle, null, frame)
-  const system = ([['ctid', -1], ['tableoid', -6]] as const).map(([name, column]): Col => ({ name, tags: [], derived: [], type: -1, origin: { relation: relation.oid, column }, touch: () => handle.read(name) }))
-  return { relation, span, item: { alias: alias ?? relation.name, named: true, bare: true, oid: relation.oid, handle, relation: alias === undefined ? relation : null, cols, system, reached: [] } }
+  return { relation, span, item: { alias: alias ?? relation.name, named: true, bare: true, oid: relation.oid, handle, relation: alias === undefined ? relation : null, cols, system: systemColumns(relation, handle), reached: [] } }
 }
 
 export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly Col[] {

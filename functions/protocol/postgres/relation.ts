@@ -1,13 +1,13 @@
 import type { RangeVar } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
-import { sampled } from './builtins.ts'
 import type { Relation } from './catalog.ts'
+import { columnsOf, systemColumns } from './columns.ts'
 import { Findings, isSystem, missing, unsupported, withheld, type Frame, type Handle } from './effects.ts'
 import type { Analysis } from './expression.ts'
-import { findRelation, homeOf, scalar, strings } from './names.ts'
+import { findRelation, homeOf, strings } from './names.ts'
 import { planning } from './planning.ts'
 import { rowSecurity } from './security.ts'
-import { distinct, renamed, type Col, type Item, type Scope } from './scope.ts'
+import { renamed, type Col, type Item, type Scope } from './scope.ts'
 
 /**
  * A relation in FROM: the access, its columns with the classes that are in them, and what it brings along: a view's own reads, partitions and
@@ -44,11 +44,6 @@ export function relationItem(a: Analysis, node: RangeVar, scope: Scope): Item {
     system: relation.kind === 'v' ? [] : systemColumns(relation, handle), reached: a.found.log.slice(mark),
   }
 }
-/** Where a row lies, and in which table: nothing of its data. The other system columns tell of transactions. */
-export function systemColumns(relation: Relation, handle: Handle): Col[] {
-  return ([['ctid', -1], ['tableoid', -6]] as const).map(([name, column]) => ({ name, tags: [], derived: [], type: scalar, origin: { relation: relation.oid, column }, touch: () => handle.read(name) }))
-}
-
 export function readRelation(a: Analysis, relation: Relation, frame: Frame, span: Span | null, children: boolean): { cols: Col[]; handle: Handle } {
   const { found } = a
   const handles = [found.access('select', relation.schema, relation.name, frame, span, true)]
@@ -72,18 +67,6 @@ export function placed(found: Findings, relation: Relation, span: Span | null): 
     if (parent) placed(found, parent, span)
   }
 }
-/** Columns with the classes `classify` says are in them, and those a view's query brings. */
-export function columnsOf({ found }: Analysis, relation: Relation, handle: Handle, inside: readonly Col[] | null, frame: Frame): Col[] {
-  const opaque = isSystem(relation.schema) && sampled.has(relation.name) ? found.classes.all.map((dataClass) => ({ dataClass, resource: `${relation.schema}.${relation.name}`, column: '*' })) : []
-  return relation.columns.map((column, i): Col => {
-    const classes = found.classes.of(relation, column)
-    const tags = distinct([...classes.plain, ...inside?.[i]?.tags ?? []])
-    const derived = classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? [], ...opaque])
-    const read = () => { found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name); found.looked(relation, column, frame) }
-    return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived }
-  })
-}
-
 /** Partitions and inheritance children, however deep: read or written with the parent, each an access of its own through it. */
 export function descend(a: Analysis, relation: Relation, frame: Frame, span: Span | null, action: 'select' | 'update' | 'delete' | 'insert' | 'truncate'): Handle[] {
   const { found } = a

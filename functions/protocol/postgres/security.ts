@@ -3,7 +3,7 @@ import type { Span } from '../../../schema/refusal.ts'
 import type { Relation } from './catalog.ts'
 import { Refused, unsupported, type Frame } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
-import { columnsOf, systemColumns } from './relation.ts'
+import { columnsOf, systemColumns } from './columns.ts'
 import type { Scope } from './scope.ts'
 
 /**
