@@ -14,8 +14,8 @@ import { sealToken } from './socket/token.ts'
 /** Calls a connection may make in one second, and have unanswered at once; past the last of them in one second it is cut. */
 const limits = { perSecond: 20, inFlight: 8 }
 const floodPerSecond = 100
-/** API Gateway gives a frame 29 s; a process that died with one has given its place back by then. */
-const flightMs = 30_000
+/** Longer than any call takes; a process that died with one has given its place back by then. */
+const flightMs = 60_000
 
 interface Said { readonly id: string | null; readonly text: string; readonly end: Refusal | null; readonly follow: (() => Promise<string | null>) | null }
 export interface Message { readonly id: string; /** The delivery's own id: the same when it comes twice. */ readonly frame: string; readonly body: string }
@@ -59,12 +59,12 @@ export function createSocket(ports: Ports & { readonly sockets: Sockets }, gate:
       const { socket } = entered
       if (entered.state === 'crowded') return await crowded(socket, entered.frames, body)
       let there = true
-      // Dies before it: the place is free again after 30 s. A store that fails here must not cost the answer of what has run.
+      // Dies before it: the place is free again after a minute. A store that fails here must not cost the answer of what has run.
       const said = await answer(socket, body).finally(async () => { there = await sockets.leave(id, frame).catch(() => true) })
       if (!there) return                                                                // cut meanwhile: the answer is nobody's any more
       if (said.end) return await cut(ports, sockets, id, said.id, said.end)
       await say(socket, said.text)
-      const outcome = said.follow ? await said.follow() : null
+      const outcome = said.follow ? await said.follow().catch((error: unknown) => { faultRefusal(error, ports.alarm); return null }) : null   // the call is answered; who hears nothing more asks
       if (outcome !== null) await say(socket, outcome)
     } catch (error) {
       const refusal = faultRefusal(error, ports.alarm)

@@ -28,7 +28,7 @@ export const createHandler = (socket: Socket) => async (input: unknown): Promise
       return { statusCode: status, ...(protocol === null ? {} : { headers: { 'Sec-WebSocket-Protocol': protocol } }) }
     }
     case 'MESSAGE':
-      await socket.message({ id, frame: messageId ?? requestId, body: read.isBase64Encoded ? Buffer.from(read.body ?? '', 'base64').toString('utf8') : read.body ?? '' })
+      await socket.message({ id, frame: messageId ?? requestId, body: read.isBase64Encoded ? '' : read.body ?? '' })   // base64 is a binary frame, which is no call
       return { statusCode: 200 }
     case 'DISCONNECT':
       await socket.disconnect({ id })

@@ -106,7 +106,7 @@ describe('what API Gateway imposes', () => {
   })
 
   test('what a client sends before the handshake is answered is served after it, or never', async () => {
-    let admit = (_: number) => {}
+    let admit: (status: number) => void = () => {}
     const { port, events, heard } = await stand({ answer: async (event) => of('CONNECT')(event) ? { statusCode: await new Promise<number>((done) => { admit = done }) } : { statusCode: 200 } })
     const frame = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69])                  // text `hi`, masked with zeros
     const early = () => {
@@ -129,7 +129,7 @@ describe('what API Gateway imposes', () => {
   })
 
   test('whoever hangs up while the handshake is being answered is reported gone', async () => {
-    let admit = (_: number) => {}
+    let admit: (status: number) => void = () => {}
     const { port, heard } = await stand({ answer: async (event) => of('CONNECT')(event) ? { statusCode: await new Promise<number>((done) => { admit = done }) } : { statusCode: 200 } })
     const socket = connect(port, '127.0.0.1', () => socket.write('GET /v1/socket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'))
     const { requestContext: { connectionId } } = await heard(of('CONNECT'))

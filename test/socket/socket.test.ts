@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { sealToken } from '../../functions/socket/token.ts'
 import { analyst, support } from '../support/caller.ts'
 import { canary } from '../support/tables.ts'
 import { asked, lead, path, refund, say } from '../support/approvals.ts'
@@ -329,7 +330,35 @@ describe('being cut off', () => {
     Object.assign(rig.ports, { fetchJson: withdrawn })
     rig.world.clock.ms += 3600_000
     const answer = await client.call({ id: '2', action: 'ping' })
-    expect([401, 503]).toContain(answer.status)
+    expect(answer.status).toBe(401)
+    await client.closed
+  })
+
+  test('an answer that could not be pushed has run once, and the same frame again gets it', async () => {
+    const rig = await createRig()
+    const client = await rig.as(analyst)
+    const { push } = rig.sockets
+    Object.assign(rig.sockets, { push: async () => { throw new Error('no route') } })
+    const insert = query('1', { sql: 'insert into public.orders (id) values (9)' })
+    client.say(insert)
+    while (rig.world.alarms.length === 0) await new Promise((done) => { setTimeout(done, 5) })
+    Object.assign(rig.sockets, { push })
+    expect(await client.call(insert)).toMatchObject({ status: 200 })
+    expect(rig.world.engine.ran).toHaveLength(1)
+  })
+
+  test.each([['its subject', { subject: 'agent:other' }], ['its issuer', { issuer: 'okta' }], ['an actor', { actors: ['agent:x'] }]])('a policy that now gives the same token another name (%s) makes it nobody\'s socket', async (_, was) => {
+    const rig = await createRig()
+    const token = await rig.world.token(support)
+    const client = await rig.open(token)
+    const [id = ''] = await rig.stored(1)
+    const socket = await rig.sockets.get(id)
+    if (!socket) throw new Error('gone')
+    const bound = { ...socket, ...was }                                   // as it was named when it was opened
+    await rig.sockets.put({ ...bound, sealed: await sealToken(rig.ports, bound, token) })
+    expect(await client.call(query('2'))).toMatchObject({ status: 401 })
+    await client.closed
+    expect(rig.world.engine.ran).toEqual([])
   })
 
   test('a store that does not answer refuses the frame and keeps the socket', async () => {
