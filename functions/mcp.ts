@@ -54,13 +54,16 @@ function answer(body: string | ReadableStream | null, status: number, type: stri
 }
 const allowOf = (response: Response): Record<string, string> => { const allow = response.headers.get('allow'); return allow === null ? {} : { allow } }
 
+const messageForm = z.looseObject({ method: z.string().optional() })
+const identified = z.looseObject({ id: z.union([z.string(), z.number()]) })
+
 /**
  * What never reaches the SDK. A batch, which the protocol dropped: one POST would be a thousand statements under one answer. A subscription: nothing is
  * ever published here, and its stream would outlive token and lock.
  */
 function unfit(body: unknown): Refusal | null {
   if (Array.isArray(body)) return { slug: 'invalid-request', reason: 'batch', next: 'fix', detail: 'one message a POST: batches are not part of the protocol any more' }
-  const message = z.looseObject({ method: z.string().optional() }).safeParse(body)
+  const message = messageForm.safeParse(body)
   if (!message.success) return { slug: 'invalid-request', reason: 'message', next: 'fix', detail: 'the body must be one json-rpc message' }
   if (message.data.method === 'subscriptions/listen') return { slug: 'not-found', reason: 'method', next: 'none', detail: 'there is nothing to subscribe to here' }
   return null
@@ -71,6 +74,6 @@ function rpcError(refusal: Refusal, id: string | number | null, session: string)
   const code = refusal.reason === 'not_json' || refusal.reason === 'not_utf8' ? -32700 : refusal.reason === 'method' ? -32601 : -32600
   return answer(JSON.stringify({ jsonrpc: '2.0', id, error: { code, message: refusal.detail, data: problemOf(refusal, null) } }), statusOf(refusal), 'application/json', { 'sluice-session': session })
 }
-const idOf = (body: unknown): string | number | null => z.looseObject({ id: z.union([z.string(), z.number()]) }).safeParse(body).data?.id ?? null
+const idOf = (body: unknown): string | number | null => identified.safeParse(body).data?.id ?? null
 
 const foreignOrigin: Refusal = { slug: 'denied', reason: 'origin', next: 'none', detail: 'pages of another origin may not speak to this gate' }

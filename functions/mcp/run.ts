@@ -49,11 +49,14 @@ export function createRun(ports: Ports, gate: Gate) {
   return run
 }
 
+const anyObject = z.looseObject({})
+const counted = z.object({ rowCount: z.int().optional(), truncated: z.boolean().optional() })
+
 /** The serialised body of a 200, or of a stored problem, as a tool's result. */
 export function answered(body: string, status: number, evaluation: string): Told {
-  const { evaluation: first, session: _session, receipt, ...data } = z.looseObject({}).parse(JSON.parse(body))
+  const { evaluation: first, session: _session, receipt, ...data } = anyObject.parse(JSON.parse(body))
   if (status >= 400) return fence({ head: 'refused, as the first time this call was made', facts: { evaluation }, data, isError: true })
-  const counts = z.object({ rowCount: z.int().optional(), truncated: z.boolean().optional() }).parse(data)
+  const counts = counted.parse(data)
   const more = counts.truncated === true ? '; there are more rows: narrow the statement, or give maxRows' : ''
   return fence({ head: `done${counts.rowCount === undefined ? '' : `, ${counts.rowCount} rows`}${more}`, facts: { evaluation: first ?? evaluation, ...(receipt === undefined ? {} : { receipt }) }, data })
 }
