@@ -1,9 +1,11 @@
 import { cast } from './cast.ts'
 
 export const pageHeaders = {
-  'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer',
+  'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff',
+  // Not `no-referrer`: browsers then send `Origin: null` with this page's own form (Fetch, 3.1), which nobody here may send.
+  'referrer-policy': 'same-origin',
   // No script at all. The form's answer is redirected to the client's loopback listener, whatever its port.
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' http://127.0.0.1:* http://localhost:* http://[::1]:*",
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' http://127.0.0.1:* http://localhost:*",
 }
 
 /** The sign-in page: one button a person of the cast, or a person of one's own. `client`: who asks, shown as text. */
