@@ -20,6 +20,7 @@ CREATE DOMAIN code AS text CHECK (is_code(VALUE));
 CREATE TABLE coded (id int, c code); INSERT INTO coded VALUES (1, 'old');
 CREATE TYPE pair AS (n int, c code);
 CREATE FUNCTION takes(code) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION likes(code, code) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END'; CREATE OPERATOR ~% (LEFTARG = code, RIGHTARG = code, FUNCTION = likes);
 
 CREATE TYPE deep AS (x int);
 ${compared('deep', 'deep', '(@).x')}
@@ -97,6 +98,7 @@ describe.each(majors)('functions that nobody names, on PostgreSQL %i', (major) =
     ["a row made of another", `SELECT jsonb_populate_record(coded, '{"c": "x"}') FROM coded`],
     ["a row made of a subquery's", `SELECT jsonb_populate_record((SELECT coded FROM coded), '{"c": "x"}')`],
     ["a literal given to a function", "SELECT takes('x')"],
+    ["a literal under an operator", "SELECT 'x' ~% 'y'"],
     ['a sort', 'SELECT id FROM deeps ORDER BY d'],
     ['a distinct', 'SELECT DISTINCT d FROM deeps'],
     ['a group', 'SELECT count(*) FROM deeps GROUP BY d'],
