@@ -27,13 +27,13 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & {
   const { requests, post } = ports.approvals
 
   /**
-   * Tells the approvers of a pending request; nothing to do for any other. Throws Fault while nobody was reached whom another call may reach, and for a
+   * Tells the approvers of a request that waits; nothing to do for any other. Throws Fault while nobody was reached whom another call may reach, and for a
    * store or a policy that does not answer. Once one was reached it does not: the state machine goes on to wait for them, and the sweeper tells the others
    * (`untold`). Told twice is possible where the store failed after the sending.
    */
   async function announce(id: Id<'arq'>): Promise<void> {
     const request = await requests.get(id)
-    if (request === null || request.status !== 'pending') return
+    if (request === null || !waits(request, ports.now())) return
     const standing = await current()
     if (!standing.ok) throw new Fault('store-unavailable', `no policy to tell people by: ${standing.refusal.reason}`)
     const { policy } = standing.value
@@ -110,7 +110,10 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & {
 const outcome = ' outcome'
 
 /** Whether another `announce` now would try somebody who was not reached: for the sweeper. `now`: epoch ms. */
-export const untold = ({ status, notices }: AccessRequest, now: number): boolean => status === 'pending' && notices.some((notice) => isDue(notice, now))
+export const untold = (request: AccessRequest, now: number): boolean => waits(request, now) && request.notices.some((notice) => isDue(notice, now))
+
+/** Once its time is over nobody needs to come, whatever its state says until somebody looks. */
+const waits = ({ status, bound }: AccessRequest, now: number): boolean => status === 'pending' && now < Date.parse(bound.expiresAt)
 
 const fullOf = (policy: Pick<Places, 'notifies'>, { bound: { demands } }: AccessRequest): boolean => demands.length > 0 && demands.every(({ rule }) => policy.notifies(rule) === 'full')
 

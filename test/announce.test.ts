@@ -74,6 +74,15 @@ describe('announcing', () => {
     await announcer.announce(id)
     expect([world.slacks.length, world.mails.length, world.swaps]).toEqual([0, 0, 0])
   })
+  test('says nothing of one whose time is over', async () => {
+    const { world, announcer, id } = rig()
+    world.slackFails = broken
+    await announcer.announce(id)
+    world.at = Date.parse(asked().bound.expiresAt)
+    expect([untold(world.stored!, world.at - 1), untold(world.stored!, world.at)]).toEqual([true, false])
+    await announcer.announce(id)
+    expect(world.swaps).toBe(1)
+  })
   test('of a request that is gone is nothing', async () => {
     const { world, announcer, id } = rig()
     world.stored = null

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createMail } from '../../functions/aws/mail.ts'
+import { createPost } from '../../functions/aws/post.ts'
 
 let server: Server
 let endpoint = ''
@@ -49,4 +50,16 @@ test('a refusal of SES is a failure, and asked once', async () => {
 })
 test('a sender that is no address is refused at once', () => {
   expect(() => createMail({ region: 'x', credentials: { accessKeyId: 'a', secretAccessKey: 'b' }, from: 'Sluice <a@acme.dev>' })).toThrow('a mail address is like')
+})
+
+test('a function reaches people by what its deployment gives it', async () => {
+  const secrets = { get: async () => 'xoxb' }
+  const place = { AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'AKID', AWS_SECRET_ACCESS_KEY: 'SECRET', AWS_ENDPOINT_URL_SESV2: endpoint }
+  expect(createPost(secrets, place)).toEqual({ slack: null, mail: null })
+  expect(createPost(secrets, { ...place, SLUICE_SECRET_SLACK_BOT_TOKEN: 'xoxb' })).toMatchObject({ slack: expect.any(Function), answer: expect.any(Function), mail: null })
+  expect(() => createPost(secrets, { ...place, SLUICE_MAIL_FROM: 'Sluice <a@acme.dev>' })).toThrow('a mail address is like')
+  status = 200
+  const before = calls.length
+  await createPost(secrets, { ...place, SLUICE_MAIL_FROM: 'sluice@acme.dev' }).mail?.({ to: 'a@acme.dev', subject: 'x', text: 'x', html: 'x' })
+  expect(calls.slice(before)).toEqual([expect.objectContaining({ url: '/v2/email/outbound-emails' })])
 })
