@@ -5,7 +5,7 @@ import { readyOf, type Job } from '../../../functions/protocol/postgres/frame.ts
 import { parse } from '../../../functions/protocol/postgres/parse.ts'
 import { createPostgres } from '../../../functions/protocol/postgres/postgres.ts'
 import type { Protocol } from '../../../functions/protocol/protocol.ts'
-import { widest } from '../../contract/target.ts'
+import { openTarget, widest } from '../../contract/target.ts'
 import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts'
 import { analysisOf, batchOf } from './target.ts'
 
@@ -130,6 +130,26 @@ for (const major of majors) describe(`what runs before a read, ${major}`, () => 
     expect([sql, await ran]).toMatchObject([sql, { status: 'stale', refusal: { reason: 'objects_changed' } }])
     await database.query(back)
   })
+})
+
+test('a read that waits for a lock ends with its own time, and leaves nobody waiting in the target', async () => {
+  const server = await withPostgres()
+  try {
+    const database = await server.createDatabase("CREATE TABLE held (id int); CREATE ROLE app LOGIN PASSWORD 'app'; GRANT SELECT ON held TO app")
+    const target = openTarget({ url: database.as('app', 'app'), admin: database.url, endpoint: { http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` } })
+    const plan = await target.draw([{ sql: 'SELECT id FROM held' }], { relations: ['public.held'] })
+    await target.run(plan)                                            // the role is looked at
+    const other = new pg.Client(database.url)
+    await other.connect()
+    await other.query('BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE')
+    expect(await target.run(plan, { obligations: { limits: { timeoutMs: 1 } } })).toMatchObject({ status: 'failed', refusal: { slug: 'timeout' } })
+    for (let waiting = 1; waiting > 0;) waiting = (await database.query("SELECT FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'")).rowCount ?? 0
+    await other.end()
+    expect(await target.run(plan)).toMatchObject({ status: 'succeeded' })
+    await target.close()
+  } finally {
+    await server.stop()
+  }
 })
 
 /** Names of functions, operators, types and relations in a tree that stand without a schema. */
