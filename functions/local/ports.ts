@@ -13,6 +13,8 @@ export interface LocalParts {
   readonly neon: string
   readonly secrets: LocalSecrets
   readonly machine: Machine
+  /** URL of the sockets' Management API. */
+  readonly gateway: string
   readonly post: Post
   readonly self: Self
   readonly alarm: Ports['alarm']
@@ -21,11 +23,11 @@ export interface LocalCredentials { readonly accessKeyId: string; readonly secre
 export const newCredentials = (): LocalCredentials => ({ accessKeyId: `local${randomBytes(8).toString('hex')}`, secretAccessKey: randomBytes(24).toString('hex') })
 
 /** The adapters of production on the servers of this machine, and the twins for what no local server speaks. */
-export function createLocalPorts({ dynamo, neon, secrets, machine, post, self, alarm }: LocalParts) {
-  const { workflow, requests, ...stores } = createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials }, Date.now, null, machine)
+export function createLocalPorts({ dynamo, neon, secrets, machine, gateway, post, self, alarm }: LocalParts) {
+  const { workflow, requests, ...stores } = createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials }, Date.now, gateway, machine)
   if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
-  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, sockets: null, alarm, self }
+  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, alarm, self }
   return { ...ports, createTables: stores.createTables, close: stores.close, workflow }
 }

@@ -5,14 +5,22 @@ import { createRequests } from '../requests.ts'
 import { createSocket } from '../socket.ts'
 import { cut, cutSockets, expired } from '../socket/cut.ts'
 import { createHandler } from '../socket/event.ts'
+import { notifyRequest } from '../socket/follow.ts'
 import type { LocalCredentials } from './ports.ts'
 import { type Gateway, startGateway } from './websocket.ts'
 
 /** With a copy of the locks that is at most 2 s old, an idle socket of whoever was locked is closed within 5 s. */
 const sweepEveryMs = 2000
 
-/** The local gateway with the gate's function behind it. `serve` once the ports there are know its `url`. */
-export async function startSockets(credentials: LocalCredentials): Promise<Pick<Gateway, 'url' | 'upgrade'> & { serve(ports: Ports, gate: Gate): void; close(): Promise<void> }> {
+export interface LocalSockets extends Pick<Gateway, 'url' | 'upgrade'> {
+  /** Once there are ports that know its `url`. Gives what tells the followers of a request of its end. */
+  serve(ports: Ports, gate: Gate): (id: `arq_${string}`) => Promise<void>
+  close(): Promise<void>
+}
+
+/** The local gateway with the gate's function behind it. */
+export async function startSockets(credentials: LocalCredentials): Promise<LocalSockets> {
+  let closing: Promise<void> | null = null
   let ports: Ports | null = null
   let timer: NodeJS.Timeout | null = null
   let sweeping: Promise<unknown> = Promise.resolve()
@@ -27,16 +35,19 @@ export async function startSockets(credentials: LocalCredentials): Promise<Pick<
       const { sockets, alarm } = its
       if (sockets === null) throw new TypeError('sockets without a store')
       ports = its
-      gateway.serve(createHandler(createSocket({ ...its, sockets }, gate, createRequests(its, gate, createOwn(its, gate)))))
+      const requests = createRequests(its, gate, createOwn(its, gate))
+      gateway.serve(createHandler(createSocket({ ...its, sockets }, gate, requests)))
       timer = setInterval(() => {
         if (gateway.count() > 0) sweeping = cutSockets(its, gate).catch((error: unknown) => alarm('the sweep of sockets failed', { error: String(error) }))
       }, sweepEveryMs)
       timer.unref()
+      return (id) => notifyRequest(its, gate, requests, { id })
     },
-    async close() {
-      if (timer) clearInterval(timer)
-      await sweeping
-      await gateway.close()
-    },
+    close: () => (closing ??= close()),
+  }
+  async function close(): Promise<void> {
+    if (timer) clearInterval(timer)
+    await sweeping
+    await gateway.close()
   }
 }

@@ -23,6 +23,7 @@ import { createLocalPorts, newCredentials } from './ports.ts'
 import { newSlackSecrets, startPost, type LocalPost } from './post.ts'
 import type { Progress } from './progress.ts'
 import { createSecrets, type LocalSecrets } from './secrets.ts'
+import { startSockets } from './sockets.ts'
 import { openState } from './state.ts'
 import { startTarget } from './target.ts'
 
@@ -101,7 +102,9 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const alarm = createAlarm((line) => process.stderr.write(`${line}\n`), Date.now)
   const approving = await startApproving({ directory: join(store, 'executions'), credentials, alarm })
   onStop(approving.close)
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, post: post.post, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
+  const sockets = await startSockets(credentials)
+  onStop(sockets.close)
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   onStop(() => ports.engines.postgres.close())
   onStop(approving.close)                                     // before what its steps write to
@@ -109,11 +112,13 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
   if (options.unsafeLocalIdentity) await noteWeakness(ports)
   const gate = createGate(ports)
-  const { steps } = approving.run(ports, gate, ports.workflow, async () => {})
+  const { steps } = approving.run(ports, gate, ports.workflow, sockets.serve(ports, gate))
   onStop(sweeping(ports, steps))
   serve(front, pages, ports, gate, identity, post)
+  front.upgrades(sockets.upgrade)
   onStop(pages.close)
   onStop(front.close)                                         // again, now as the first to close: no request meets a gate half taken down
+  onStop(sockets.close)                                       // and before it what it would wait for
   signal.throwIfAborted()
   return { url: front.url, console: pages.url, ports, ended: target.ended, stop }
 }
