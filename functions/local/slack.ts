@@ -11,7 +11,7 @@ const kept = 500
 
 interface Message { readonly channel: string; readonly ts: string; readonly text: string; readonly blocks: readonly object[]; readonly updates: number }
 
-const text = z.object({ type: z.enum(['plain_text', 'mrkdwn']), text: z.string().min(1).max(3000) })
+const text = z.looseObject({ type: z.enum(['plain_text', 'mrkdwn']), text: z.string().min(1).max(3000) })
 const button = z.looseObject({ type: z.literal('button'), action_id: z.string().max(255), text, url: z.string().max(3000).optional(), value: z.string().max(2000).optional() })
 /** Slack's own limits, so that a message it would refuse is refused here. */
 const blocks = z.array(z.discriminatedUnion('type', [

@@ -77,6 +77,13 @@ describe('a request that waits', () => {
   })
 })
 
+test('whoever asked learns that people were told, not where', async () => {
+  const request = await announced()
+  const shown = await (await at.as(agent)).call('GET', `/v1/requests/${request.id}`)
+  expect(shown.json).toMatchObject({ request: { notices: [{ to: 'mail', sent: true }, { to: 'slack', sent: true }] } })
+  expect(shown.text).not.toMatch(/leads@acme\.dev|C0SUPPORT/)
+})
+
 describe('pressed in Slack', () => {
   test('to reject: it is rejected, on record as from Slack, and every place hears of it', async () => {
     const request = await announced()
