@@ -9,4 +9,4 @@ import { createPostgres } from './protocol/postgres/postgres.ts'
 const parts = createLambdaParts()
 const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
 
-export const handler = streamHandle(createApp(createPorts({ ...parts, engines: { postgres }, approvals: null })))
+export const handler = streamHandle(createApp(createPorts({ ...parts, engines: { postgres } })))

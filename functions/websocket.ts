@@ -14,7 +14,7 @@ import { createHandler } from './socket/event.ts'
  */
 const parts = createLambdaParts()
 const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
-const ports = createPorts({ ...parts, engines: { postgres }, approvals: null })
+const ports = createPorts({ ...parts, engines: { postgres } })
 const { sockets } = ports
 if (sockets === null) throw new Error('SLUICE_SOCKET_ENDPOINT must be the stage of the WebSocket API')
 const gate = createGate(ports)

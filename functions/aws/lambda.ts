@@ -1,26 +1,25 @@
-import { Fault, type Ports } from '../ports.ts'
+import { Fault, type Ports, type Post, type Secrets } from '../ports.ts'
+import { createPost } from './post.ts'
 
 /**
  * What every Lambda function brings itself, from its environment. `SLUICE_PUBLIC_URL` is the gate's own address, `SLUICE_CONSOLE_URL` that of the pages people see where
  * it is another; a secret named `shop-read` is `SLUICE_SECRET_SHOP_READ`, as the deployment sets it from its secret store. Throws where the gate has no https address.
  */
-export function createLambdaParts(env: Readonly<Record<string, string | undefined>> = process.env): Pick<Ports, 'secrets' | 'fetchJson' | 'alarm' | 'self'> {
+export function createLambdaParts(env: Readonly<Record<string, string | undefined>> = process.env): Pick<Ports, 'secrets' | 'fetchJson' | 'alarm' | 'self'> & { readonly post: Post } {
   const https = (name: string): string => {
     const url = (env[name] ?? '').replace(/\/+$/, '')
     if (!url.startsWith('https://')) throw new Error(`${name} must be the https address of this gate`)
     return url
   }
   const url = https('SLUICE_PUBLIC_URL')
-  return {
-    fetchJson, alarm, self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null },
-    secrets: {
-      async get(name) {
-        const value = env[`SLUICE_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`]
-        if (!value) throw new Fault('secret-missing', `no secret ${name}`)
-        return value
-      },
+  const secrets: Secrets = {
+    async get(name) {
+      const value = env[`SLUICE_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`]
+      if (!value) throw new Fault('secret-missing', `no secret ${name}`)
+      return value
     },
   }
+  return { fetchJson, alarm, secrets, post: createPost(secrets, env), self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null } }
 }
 
 /** Only https, so that nobody on the way can name the keys that tokens are checked with. */

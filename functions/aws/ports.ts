@@ -1,4 +1,4 @@
-import type { Ports, Requests } from '../ports.ts'
+import type { Ports, Post, Requests } from '../ports.ts'
 import { type Place, placeOf } from './dynamo.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createLedger } from './ledger.ts'
@@ -7,7 +7,7 @@ import { createPolicies } from './policies.ts'
 import { createPush } from './push.ts'
 import { createRequests } from './requests.ts'
 import { sdkDynamo } from './sdk.ts'
-import { sdkSfn } from './sfn.ts'
+import { sdkSfn, sfnEndpointOf } from './sfn.ts'
 import { signedDynamo } from './signed.ts'
 import { createSockets } from './sockets.ts'
 import { createTables } from './tables.ts'
@@ -39,8 +39,13 @@ export function createStores(place: Place, now: () => number = Date.now, gateway
   }
 }
 
-/** Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. */
-export function createPorts(rest: Omit<Ports, keyof Stores | 'sockets'>, env: Readonly<Record<string, string | undefined>> = process.env): Ports {
-  const stores = createStores(placeOf(env), Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null)
-  return { ...stores, policies: vetted(stores.policies), ...rest }
+/**
+ * Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. `SLUICE_STATE_MACHINE` is the ARN of the state machine of access
+ * requests (infra/approval.asl.json); without it nobody can be asked, and what needs people is refused.
+ */
+export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals'> & { readonly post: Post }, env: Readonly<Record<string, string | undefined>> = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
+  const place = placeOf(env)
+  const arn = env['SLUICE_STATE_MACHINE'] || null
+  const { workflow, requests, ...stores } = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
+  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, workflow }
 }

@@ -44,8 +44,8 @@ export function sdkSfn({ region, endpoint, credentials }: Place): Sfn & { close(
   }
 }
 
-/** Where Step Functions answers, as the AWS tools say it in the environment; region and credentials are those of `place`. */
-export function sfnPlaceOf(place: Place, env: Readonly<Record<string, string | undefined>>): Place {
-  const domain = place.region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
-  return { ...place, endpoint: env['AWS_ENDPOINT_URL_SFN'] ?? env['AWS_ENDPOINT_URL'] ?? `https://states.${place.region}.${domain}` }
+/** Where Step Functions answers in a region, as the AWS tools say it in the environment. */
+export function sfnEndpointOf(region: string, env: Readonly<Record<string, string | undefined>>): string {
+  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  return env['AWS_ENDPOINT_URL_SFN'] ?? env['AWS_ENDPOINT_URL'] ?? `https://states.${region}.${domain}`
 }

@@ -1,0 +1,22 @@
+import { createAnnouncer } from './announce.ts'
+import { createApprover } from './approver.ts'
+import { createLambdaParts } from './aws/lambda.ts'
+import { createPorts } from './aws/ports.ts'
+import { isPermit } from './decide/permit.ts'
+import { createGate } from './gate.ts'
+import { createPostgres } from './protocol/postgres/postgres.ts'
+import { createSteps } from './steps.ts'
+
+/**
+ * AWS Lambda behind every step of the state machine (infra/approval.asl.json). What the machine is, `SLUICE_STATE_MACHINE` says; the function may
+ * `states:SendTaskSuccess` on it, and be invoked by nobody but it. Its time is to be longer than a statement's, and at most the machine's 900 s.
+ */
+const parts = createLambdaParts()
+const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
+const ports = createPorts({ ...parts, engines: { postgres } })
+const { approvals, workflow } = ports
+if (approvals === null || workflow === null) throw new Error('SLUICE_STATE_MACHINE must be the ARN of the state machine of access requests')
+const gate = createGate(ports)
+const { announce, tell } = createAnnouncer({ ...ports, approvals }, gate.standing.current)
+
+export const handler = createSteps({ approver: { ...createApprover(ports, gate), announce, tell }, workflow })
