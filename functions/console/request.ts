@@ -149,6 +149,7 @@ export const time = (iso: string, now: number): Html => html`<time datetime="${i
 export function relative(iso: string, now: number): string {
   const seconds = Math.round((Date.parse(iso) - now) / 1000)
   const size = Math.abs(seconds)
+  if (size < 3) return 'just now'
   const text = size < 90 ? `${size} s` : size < 5400 ? `${Math.round(size / 60)} min` : size < 129_600 ? `${Math.round(size / 3600)} h` : `${Math.round(size / 86_400)} days`
   return seconds >= 0 ? `in ${text}` : `${text} ago`
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Status } from '../../schema/approval.ts'
 import type { Slug } from '../../schema/refusal.ts'
+import { createApp } from '../../functions/app.ts'
+import { createWorld as createGateWorld } from '../support/ports.ts'
 import { createWorld, digest, home, id, proofIn, request, signedIn } from './world.ts'
 
 const at = `/requests/${id}`
@@ -210,4 +212,19 @@ test('the list puts first what waits for the reader', async () => {
   expect(places[0]).toBeGreaterThan(0)
   world.state.refusal = refusal('policy-unavailable')
   expect((await browser.get('/requests')).status).toBe(503)
+})
+
+describe('a link that names the gate', () => {
+  const leads = async (console: string, path: string) => {
+    const world = createGateWorld()
+    return createApp({ ...world.ports, self: { ...world.ports.self, console } }).request(path, { redirect: 'manual' })
+  }
+  test('leads to the console, whatever the request', async () => {
+    const answer = await leads(home, at)
+    expect([answer.status, answer.headers.get('location'), answer.headers.get('cache-control')]).toEqual([302, `${home}${at}`, 'no-store'])
+    expect((await leads(home, '/requests/arq_1%2f..%2f@evil.example')).status).toBe(404)
+  })
+  test('leads nowhere where there is no other origin', async () => {
+    expect((await leads(createGateWorld().ports.self.url, at)).status).toBe(404)
+  })
 })
