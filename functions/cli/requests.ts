@@ -72,7 +72,7 @@ export function show(terminal: Terminal, request: Readonly<Record<string, unknow
   line('purpose', request['purpose'] === null ? '' : `${text(request['purpose'])}  (in the agent's own words)`)
   for (const [n, statement] of list(request['statements']).map(object).entries()) {
     const rows = estimate[n]?.['rows']
-    terminal.out(`statement${list(request['statements']).length > 1 ? ` ${n + 1}` : ''}${rows === undefined ? '' : `, about ${text(rows)} rows`}\n${visibleLines(text(statement['sql'])).replaceAll(/^/gm, '    ')}\n`)
+    terminal.out(`statement${list(request['statements']).length > 1 ? ` ${n + 1}` : ''}${rows === undefined ? '' : `, about ${text(rows)} ${Number(rows) === 1 ? 'row' : 'rows'}`}\n${visibleLines(text(statement['sql'])).replaceAll(/^/gm, '    ')}\n`)
     for (const [i, param] of list(statement['params']).entries()) line(`    $${i + 1}`, JSON.stringify(param))
   }
   for (const access of list(request['accesses']).map(object)) line('would', `${text(access['action'])} ${text(access['resource'])}${list(access['columns']).length === 0 ? '' : ` (${list(access['columns']).join(', ')})`}`)

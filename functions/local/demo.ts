@@ -34,7 +34,7 @@ async function tell(gate: Gate, signal: AbortSignal): Promise<void> {
     for (const line of await run(gate)) process.stdout.write(`     ${line}\n`)
     process.stdout.write('   ok\n')
   }
-  process.stdout.write('\nEvery step did what it says. Not told yet: the approval of the refund, and the audit verified offline.\n')
+  process.stdout.write('\nEvery step did what it says. Not told yet: the audit verified offline.\n')
 }
 
 function gateAt(url: string): Gate {

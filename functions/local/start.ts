@@ -34,7 +34,7 @@ function banner(url: string, policy: string | null): void {
   out(`  export ${at}SLUICE_TOKEN=$(${at}npx sluice token --subject agent:support-bot --group support-agents)`)
   out(`  npx sluice query ${connection} "select id, name, email from public.customers where id <= 3"`)
   out(`  npx sluice query ${connection} "select name, amount from payroll.salaries"`)
-  out(`  SLUICE_TOKEN=$(npx sluice token --subject user:ada@acme.dev --group auditors) npx sluice audit list`)
+  out(`  SLUICE_TOKEN=$(npx sluice token --subject user:audrey@acme.dev --group auditors) npx sluice audit list`)
 }
 
 async function main(): Promise<void> {

@@ -4,18 +4,25 @@ export interface Gate {
   call(method: string, path: string, token: string | null, body?: unknown): Promise<{ readonly status: number; readonly body: Answer }>
   token(subject: string, groups: readonly string[]): Promise<string>
 }
+interface Request { readonly id: string; readonly status: string; readonly digest: string; readonly approvers: readonly string[]; readonly quorum: number; readonly statements?: readonly { readonly sql: string }[] }
 interface Answer {
+  readonly request?: Request
+  readonly rowCount?: number
   readonly rows?: readonly Readonly<Record<string, unknown>>[]
   readonly reason?: string
   readonly detail?: string
   readonly decision?: string
   readonly evaluation?: string
-  readonly events?: readonly { readonly kind: string; readonly evaluation: string; readonly status?: string; readonly statements?: readonly { readonly sql: string }[] }[]
+  readonly events?: readonly { readonly kind: string; readonly evaluation: string; readonly request?: string; readonly status?: string; readonly statements?: readonly { readonly sql: string }[] }[]
 }
 
 const shop = '/v1/connections/shop/query'
 const masked = 'select id, name, email, ssn from customers order by id limit 3'
 const agent = (gate: Gate) => gate.token('agent:support-bot', ['support-agents'])
+
+/** Of this run, so that the demo told again asks again. */
+const refund = { sql: 'insert into refunds (order_id, amount, reason) values ($1, $2, $3)', params: [1, '5.00', `late parcel, demo of ${new Date().toISOString()}`], purpose: 'refund a late parcel' }
+let waiting: Request | null = null
 
 export const steps: readonly Step[] = [
   {
@@ -30,7 +37,44 @@ export const steps: readonly Step[] = [
   refused('it asks for salaries, which its role may not see', 'select name, amount from payroll.salaries', 'denied_by_rule'),
   refused('it tries to learn an address by filtering on it', 'select id from customers where email like \'a%\'', 'classified_use'),
   refused('it hides a second statement behind the first', 'select 1; drop table orders', 'several_statements', 'statement-unparsable'),
-  refused('it wants to write a refund: that takes a person', 'insert into refunds (order_id, amount, reason) values (1, 5, \'late\')', 'approval_required'),
+  {
+    title: 'it wants to write a refund: that waits for a person',
+    async run(gate) {
+      const { status, body } = await gate.call('POST', shop, await agent(gate), refund)
+      waiting = body.request ?? null
+      expect(status === 202 && waiting !== null, `a request that waits, got ${status} ${body.reason ?? ''}`)
+      return [refund.sql, `${waiting?.id} waits for ${waiting?.quorum} of ${waiting?.approvers.join(', ')}`]
+    },
+  },
+  {
+    title: 'it tries to approve that itself; only a person of the leads may',
+    async run(gate) {
+      const word = { decision: 'approve', digest: waiting?.digest }
+      const own = await gate.call('POST', `/v1/requests/${waiting?.id}/decision`, await agent(gate), word)
+      const lead = await gate.token('user:sofia@acme.dev', ['support-leads'])
+      const read = await gate.call('GET', `/v1/requests/${waiting?.id}`, lead)
+      const [statement] = read.body.request?.statements ?? []
+      expect(own.status === 403 && statement?.sql === refund.sql && read.body.request?.digest === waiting?.digest, `its own word refused and the whole statement shown, got ${own.status} and ${read.status}`)
+      const said = await gate.call('POST', `/v1/requests/${waiting?.id}/decision`, lead, word)
+      expect(said.status === 200, `the lead's word taken, got ${said.status} ${said.body.reason ?? ''}`)
+      return [own.body.detail ?? '', 'user:sofia@acme.dev reads it whole and approves']
+    },
+  },
+  {
+    title: 'approval itself runs it, once; the same call now has its answer',
+    async run(gate) {
+      const token = await agent(gate)
+      for (let i = 0; i < 100; i++) {
+        const { body } = await gate.call('GET', `/v1/requests/${waiting?.id}`, token)
+        if (body.request?.status === 'succeeded') break
+        await new Promise((resolve) => { setTimeout(resolve, 100) })
+      }
+      const again = await gate.call('POST', shop, token, refund)
+      const found = await gate.call('POST', shop, token, { sql: 'select count(*) as n from refunds where reason = $1', params: [refund.params[2]] })
+      expect(again.status === 200 && again.body.rowCount === 1 && String(found.body.rows?.[0]?.['n']) === '1', `one refund, got ${again.status} and ${JSON.stringify(found.body.rows)}`)
+      return [`${waiting?.id} succeeded; one row, however often it is called`]
+    },
+  },
   {
     title: 'the platform engineer locks the agent out, and lets it in again',
     async run(gate) {
@@ -48,13 +92,14 @@ export const steps: readonly Step[] = [
     title: 'the auditor reads what happened: an intent before each execution, an outcome after, every refusal',
     async run(gate) {
       const auditor = await gate.token('user:audrey@acme.dev', ['auditors'])
-      const { status, body } = await gate.call('GET', '/v1/audit/events?limit=50', auditor)
+      const { status, body } = await gate.call('GET', '/v1/audit/events?limit=100', auditor)
       const events = body.events ?? []
       const intent = events.find((event) => event.kind === 'intent' && event.statements?.[0]?.sql === masked)
       const outcome = events.find((event) => event.kind === 'outcome' && event.evaluation === intent?.evaluation)
+      const approved = events.find((event) => event.kind === 'approval' && event.request === waiting?.id)
       const refusals = events.filter((event) => event.kind === 'refusal')
-      expect(status === 200 && intent !== undefined && outcome?.status === 'succeeded' && refusals.length >= 5, 'the whole story on record')
-      return [`intent and outcome of ${intent?.evaluation}, ${refusals.length} refusals`]
+      expect(status === 200 && intent !== undefined && outcome?.status === 'succeeded' && refusals.length >= 4 && approved !== undefined, 'the whole story on record')
+      return [`intent and outcome of ${intent?.evaluation}, ${refusals.length} refusals, who approved what`]
     },
   },
 ]
