@@ -23,7 +23,7 @@ const schema = `
   GRANT SELECT, INSERT ON public.refunds TO w; GRANT USAGE ON SEQUENCE public.refunds_id_seq TO w; GRANT SELECT ON public.refunds TO r, p;`
 const documents: readonly PolicyDocument[] = [
   { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secrets: { write: 'shop-write', read: 'shop-read', plain: 'shop-plain' }, limits: { pending: 1000, perHour: { statements: 100_000, rows: 100_000 } } },
-  { version: 1, kind: 'role', name: 'writer', members: [{ group: 'writers' }], rules: [{ allow: ['select', 'insert'], connection: 'shop', on: ['public.refunds'], approval: { by: ['leads'], quorum: 1, within: '5m' } }] },
+  { version: 1, kind: 'role', name: 'writer', members: [{ group: 'writers' }], rules: [{ allow: ['select', 'insert'], connection: 'shop', on: ['public.refunds'], approval: { by: ['leads'], quorum: 1, within: '2h' } }] },
 ]
 
 let place: Place
@@ -98,8 +98,8 @@ test('an approved request runs at most once, whatever dies, and states and recor
   expect(killed).toBeGreaterThanOrEqual(50)
 
   // What the dead left: as the sweeper of a later minute finds it.
-  const later = { ...ports, now: () => Date.now() + 4 * 60_000 }
-  const past = { ...ports, now: () => Date.now() + 10 * 60_000 }
+  const later = { ...ports, now: () => Date.now() + 10 * 60_000 }
+  const past = { ...ports, now: () => Date.now() + 3 * 3600_000 }
   const gate = createGate(later)
   await unstick(later, { ...createApprover(later, gate), announce: async () => {}, tell: async () => {} })
   await sweep(past)
