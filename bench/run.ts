@@ -13,7 +13,8 @@ import { cpuPerRequest, message, startServer, type Shot } from './load.ts'
  */
 const rounds = Number(process.env['ROUNDS'] ?? 6)
 const count = Number(process.env['COUNT'] ?? 600)
-const warmUps = 2
+/** Until the optimiser has settled on both sides: the driver's fetch takes the longest. */
+const warmUps = 5
 const part = <T>(file: string): T => {
   process.stderr.write(`${file}\n`)
   return JSON.parse(execFileSync(process.execPath, [join(import.meta.dirname, file), '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })) as T

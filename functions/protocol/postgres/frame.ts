@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Effects, Limits } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
+import type { Guard } from './guard.ts'
 import { holdStatement, pinStatement, raised, type Check, type Pins } from './pins.ts'
 import type { PlannedStatement, PostgresPlan } from './plan.ts'
 import type { Sql } from './transport.ts'
@@ -49,16 +50,16 @@ export const pinsOf = (job: Job): Sql => pinStatement(pinned(job))
 export const readyOf = (job: Job, { held = true } = {}): Sql => pinStatement(pinned(job), checkOf(job, held))
 
 function checkOf(job: Job, held: boolean): Check {
-  const { plan: { guard }, effects: { accesses } } = job
-  if (!held) return { guard, hold: null }
-  const known = checks.get(accesses)
-  if (known?.guard === guard) return known
-  const check = { guard, hold: holdOf(job)?.text ?? null }
-  checks.set(accesses, check)
+  const { guard } = job.plan
+  const hold = held ? holdOf(job)?.text ?? '' : ''
+  let known = checks.get(guard)
+  if (known === undefined) checks.set(guard, known = new Map())
+  let check = known.get(hold)
+  if (check === undefined) known.set(hold, check = { guard, hold: hold === '' ? null : hold })
   return check
 }
-/** By the list of accesses, which a statement's facts, made from one reading of one catalog, share between calls, as they share the guard. */
-const checks = new WeakMap<Effects['accesses'], Check>()
+/** By the guard, which statements that reach the same objects by the same names share, and what of them they name themselves: so few to a guard. */
+const checks = new WeakMap<Guard, Map<string, Check>>()
 
 /** The objects the plan was made for against those that are there, after they are held: an error of ours when they differ, before the statement. */
 export function guardOf({ plan, nonce }: Job): Sql {
@@ -68,9 +69,15 @@ export function guardOf({ plan, nonce }: Job): Sql {
 
 /** What the statements name themselves; what they reach through a view or a parent is held with it. The server's own catalog is not held. */
 export function holdOf({ plan, effects }: Job): Sql | null {
+  const known = holds.get(effects.accesses)
+  if (known !== undefined) return known
   const named = new Set(effects.accesses.filter(({ via, system }) => via.length === 0 && !system).map(({ resource }) => resource))
-  return holdStatement(plan.relations.filter(({ schema, name }) => named.has(`${schema}.${name}`)))
+  const hold = holdStatement(plan.relations.filter(({ schema, name }) => named.has(`${schema}.${name}`)))
+  holds.set(effects.accesses, hold)
+  return hold
 }
+/** By the list of accesses, which a statement's facts, made from one reading of one catalog, share between calls. */
+const holds = new WeakMap<Effects['accesses'], Sql | null>()
 
 const prefixOf = (select: string): string => `SELECT ${select} FROM (`
 /**
