@@ -22,6 +22,9 @@ import { noteWritten, type Texts } from './writeback.ts'
 export type Event = 'insert' | 'update' | 'delete'
 export interface Target { readonly relation: Relation; readonly item: Item; readonly span: Span | null }
 
+/** pg_policy.polcmd. */
+const policyOf: Readonly<Record<Event, string>> = { insert: 'a', update: 'w', delete: 'd' }
+
 const noWrite = (relation: Relation, span: Span | null) => {
   if (isSystem(relation.schema)) return unsupported('system_write', 'the system catalog cannot be written through the gate', span)
   if (relation.kind === 'v' || relation.kind === 'm') return unsupported('view_write', `\`${relation.name}\` is a view; write to the table it reads`, span)
@@ -39,13 +42,15 @@ export function writeTarget(a: Analysis, node: RangeVar | undefined, events: rea
   if (refused) throw refused
   found.readOnly = false
   found.reach(relation, true)
-  rowSecurity(a, relation, frame, span, 'rawd*')
-  if (events.some((event) => event !== 'insert')) {
+  const reads = events.some((event) => event !== 'insert')
+  let asked = reads
+  rowSecurity(a, relation, frame, span, `${events.map((event) => policyOf[event]).join('')}*${reads ? 'r' : ''}`)
+  if (reads) {
     placed(found, relation, span)
     planning(a, relation, frame, span)
   }
   // a write alone reads nothing; the first column it mentions makes it a read as well
-  const handle: Handle = { read: (column) => { for (const one of [found.access('select', relation.schema, relation.name, frame, span, true), ...node.inh ? descend(a, relation, frame, span, 'select') : []]) one.read(column) } }
+  const handle: Handle = { read: (column) => { if (!asked) { asked = true; rowSecurity(a, relation, frame, span, 'r') } for (const one of [found.access('select', relation.schema, relation.name, frame, span, true), ...node.inh ? descend(a, relation, frame, span, 'select') : []]) one.read(column) } }
   if (node.inh === true) for (const event of events) descend(a, relation, frame, span, event)
   const alias = node.alias?.aliasname
   const cols = columnsOf(a, relation, handle, null, frame)

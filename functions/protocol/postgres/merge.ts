@@ -6,6 +6,7 @@ import { fromItem } from './from.ts'
 import type { Col, Scope } from './scope.ts'
 import { planning } from './planning.ts'
 import { placed } from './relation.ts'
+import { rowSecurity } from './security.ts'
 import { withClause } from './with.ts'
 import { assignments, returning, setColumn, setName, whole, writeTarget, type Event, type Target } from './change.ts'
 import { noteWritten } from './writeback.ts'
@@ -22,6 +23,7 @@ export function merge(a: Analysis, node: MergeStmt, parent: Scope): readonly Col
   a.found.access('select', target.relation.schema, target.relation.name, level.frame, target.span, true)
   placed(a.found, target.relation, target.span)   // read, whatever is done to it
   planning(a, target.relation, level.frame, target.span)
+  rowSecurity(a, target.relation, level.frame, target.span, 'r')
   if (!node.sourceRelation) throw unsupported('unknown_syntax', 'a merge has a source', null)
   const source = fromItem(a, node.sourceRelation, level, []).space
   const both: Scope = { ...level, items: [target.item, ...source] }

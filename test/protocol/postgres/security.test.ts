@@ -52,7 +52,12 @@ describe.each(majors)('row security on PostgreSQL %i', (major) => {
     ['SELECT body FROM doc', [...ofDoc, 'select public.doc(body)']],
     ['SELECT id FROM allowed', ['call public.loud via public.allowed > public.open_ids', 'select public.allowed(id)', 'select public.deeper(id) via public.allowed > public.open_ids', 'select public.open_ids(id) via public.allowed']],
     ['SELECT body FROM docs', [...ofDoc.map((line) => line.replace('via public.doc', 'via public.docs > public.doc')), 'select public.doc(body,id) via public.docs', 'select public.docs(body)']],
-    ["INSERT INTO doc VALUES (1, 'a', 'b')", [...ofDoc, 'call public.loud via public.doc', 'insert public.doc', 'select public.graves(id) via public.doc', 'select public.writers(id) via public.doc']],
+    ["INSERT INTO doc VALUES (1, 'a', 'b')", ['insert public.doc']],
+    ["INSERT INTO doc VALUES (1, 'a', 'b') RETURNING id", [...ofDoc, 'insert public.doc', 'select public.doc(id)']],
+    ["INSERT INTO allowed VALUES (1, 'a')", ['call public.loud via public.allowed > public.open_ids', 'insert public.allowed', 'select public.deeper(id) via public.allowed > public.open_ids', 'select public.open_ids(id) via public.allowed']],
+    ["UPDATE doc SET body = 'b'", [...ofDoc, 'call public.loud via public.doc', 'select public.writers(id) via public.doc', 'update public.doc']],
+    ['DELETE FROM doc', [...ofDoc, 'delete public.doc', 'select public.graves(id) via public.doc']],
+    ["MERGE INTO doc USING writers w ON doc.id = w.id WHEN NOT MATCHED THEN INSERT VALUES (1, 'a', 'b')", [...ofDoc, 'insert public.doc', 'select public.doc(id)', 'select public.writers(id)']],
     ['SELECT id FROM roundabout', ['select public.back(id) via public.roundabout', 'select public.roundabout(id)', 'select public.roundabout(id) via public.roundabout > public.back']],
     ['SELECT id FROM itself', ['select public.itself(id)', 'select public.kept(id) via public.itself']],
     ['SELECT id FROM asleep', ['select public.asleep(id)']],
@@ -61,7 +66,7 @@ describe.each(majors)('row security on PostgreSQL %i', (major) => {
     expect((await a.accesses(sql)).sort()).toEqual([...expected].sort())
   })
   test.each([
-    'SELECT body FROM doc', 'SELECT id FROM allowed', 'SELECT body FROM docs', "INSERT INTO doc VALUES (1, 'a', 'b')", 'UPDATE doc SET body = NULL WHERE id = 1', 'DELETE FROM doc WHERE id = 1', 'SELECT body FROM doc FOR UPDATE',
+    'SELECT body FROM doc', 'SELECT id FROM allowed', 'SELECT body FROM docs', "INSERT INTO doc VALUES (1, 'a', 'b')", 'UPDATE doc SET body = NULL WHERE id = 1', 'DELETE FROM doc WHERE id = 1', "INSERT INTO doc VALUES (1, 'a', 'b') RETURNING body", "INSERT INTO doc VALUES (1, 'a', 'b') RETURNING 1", 'MERGE INTO doc USING writers w ON doc.id = w.id WHEN MATCHED THEN DELETE', 'SELECT body FROM doc FOR UPDATE',
     'SELECT id FROM roundabout', 'SELECT id FROM itself', 'SELECT id FROM split', 'SELECT name FROM person', 'WITH w AS (UPDATE doc SET body = NULL RETURNING id) SELECT * FROM w JOIN allowed USING (id)',
   ])('the server reaches no more: %s', async (sql) => {
     const judge = createJudge(createClassifier, (routine) => isAllowed(routine) || (routine.builtin && ['current_setting'].includes(routine.name)))
