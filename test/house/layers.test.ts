@@ -39,6 +39,8 @@ describe('a planted violation is caught', () => {
     ['functions/protocol/postgres/planted.ts', '../mysql/classify.ts'],
     ['functions/protocol/postgres/planted.ts', 'pg'],
     ['functions/protocol/planted.ts', '../gate.ts'],
+    ['functions/post/planted.ts', '../aws/mail.ts'],
+    ['functions/post/planted.ts', '../approve/message.ts'],
     ['functions/aws/planted.ts', '../local/stack.ts'],
     ['functions/aws/planted.ts', '@neondatabase/serverless'],
     ['functions/local/planted.ts', '@neondatabase/serverless'],
