@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createApp } from '../../functions/app.ts'
 import { readPolicy } from '../../functions/cli/policy/read.ts'
-import { createWorld, type World } from '../support/ports.ts'
+import { createApproving } from '../support/approvals.ts'
+import type { World } from '../support/ports.ts'
 import { parseScript, type Script } from './parse.ts'
 import { play, type Stage } from './runner.ts'
 
@@ -15,8 +15,7 @@ const { bundle } = await readPolicy(join(import.meta.dirname, '../../policy'))
 if (!bundle) throw new Error('the demo policy is not sound')
 const documents = Object.fromEntries(bundle.documents.map(({ path, document }) => [path, document]))
 
-function inProcess(world: World): Stage {
-  const app = createApp(world.ports)
+function inProcess({ world, app }: ReturnType<typeof createApproving>): Stage {
   return { send: async (path, init) => app.request(path, init), token: (words) => world.token(words) }
 }
 function applyFaults(world: World, script: Script): void {
@@ -44,14 +43,15 @@ function startProcess(): Promise<{ url: string; stop: () => Promise<void> }> {
     child.on('close', () => reject(new Error(`the stack ended: ${output}`)))
   })
 }
-const withKey = (script: Script): Script => ({ ...script, steps: script.steps.map((step) => ({ ...step, headers: step.headers.map(([name, value]) => [name, value === '{{key}}' ? `${script.name}-${run}` : value] as const) })) })
+const withKey = (script: Script): Script => ({ ...script, steps: script.steps.map((step) => ({ ...step, body: step.body?.replaceAll('{{run}}', `${script.name}-${run}`) ?? null, headers: step.headers.map(([name, value]) => [name, value === '{{key}}' ? `${script.name}-${run}` : value] as const) })) })
 const run = randomUUID()
 
 describe('in this process', () => {
   test.each(scripts)('$name', async (script) => {
-    const world = createWorld(documents)
+    const at = createApproving(documents, { automatic: true })
+    const { world } = at
     applyFaults(world, script)
-    await play(withKey(script), inProcess(world))
+    await play(withKey(script), inProcess(at))
     expect(world.alarms.filter(({ what }) => what === 'unexpected error')).toEqual([])
   })
 })

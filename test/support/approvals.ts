@@ -12,13 +12,13 @@ import { createMemoryRequests } from './requests.ts'
 export const lead: TokenOptions = { subject: 'user:lea@acme.dev', groups: ['support-leads'] }
 export const otherLead: TokenOptions = { subject: 'user:leo@acme.dev', groups: ['support-leads'] }
 
-/** A gate whose requests are in memory; the state machine is the test: it says when a request proceeds. */
-export function createApproving(documents: Readonly<Record<string, PolicyDocument>> = demo) {
+/** A gate whose requests are in memory; the state machine is the test: it says when a request proceeds. `automatic`: as soon as it is decided. */
+export function createApproving(documents: Readonly<Record<string, PolicyDocument>> = demo, { automatic = false }: { readonly automatic?: boolean } = {}) {
   const world = createWorld(documents)
   const memory = createMemoryRequests({ now: world.ports.now, events: world.events })
   const started: string[] = []
   const woken: string[] = []
-  const workflow: Approvals['workflow'] = { start: async (id) => { started.push(id) }, wake: async (id) => { woken.push(id) } }
+  const workflow: Approvals['workflow'] = { start: async (id) => { started.push(id) }, wake: async (id) => { woken.push(id); if (automatic) void approver.proceed(id) } }
   const ports = { ...world.ports, approvals: { requests: memory.requests, workflow, post: { slack: null, mail: null } } }
   const gate = createGate(ports)
   const approver = createApprover(ports, gate)
