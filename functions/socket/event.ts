@@ -6,7 +6,7 @@ import type { Message } from '../socket.ts'
 const headers = z.record(z.string(), z.string()).nullish()
 const lists = z.record(z.string(), z.array(z.string())).nullish()
 const event = z.object({
-  requestContext: z.object({ eventType: z.enum(['CONNECT', 'MESSAGE', 'DISCONNECT']), connectionId: z.string().min(1).max(128), requestId: z.string().min(1).max(128), messageId: z.string().max(128).nullish() }),
+  requestContext: z.object({ eventType: z.enum(['CONNECT', 'MESSAGE', 'DISCONNECT']), connectionId: z.string().min(1).max(128), requestId: z.string().min(1).max(128), messageId: z.string().min(1).max(128).nullish() }),
   headers, multiValueHeaders: lists, queryStringParameters: z.record(z.string(), z.unknown()).nullish(), multiValueQueryStringParameters: z.record(z.string(), z.unknown()).nullish(),
   body: z.string().nullish(), isBase64Encoded: z.boolean().nullish(),
 })

@@ -286,6 +286,27 @@ describe('being cut off', () => {
     expect(JSON.stringify(client.seen)).not.toContain('Jane')
   })
 
+  test('a connection that was cut gets no answer, also where the gateway could not be told to close it', async () => {
+    const rig = await createRig()
+    const client = await rig.as(analyst)
+    const hold = holdExecution(rig)
+    client.say(query('1', { sql: 'select name from public.customers' }))
+    await hold.begun
+    await rig.ports.policies.lock({ target: 'subject:agent:analyst', by: 'user:x', at: '', reason: null, until: null })
+    rig.world.clock.ms += 3000
+    const { close } = rig.sockets
+    Object.assign(rig.sockets, { close: async () => { throw new Error('no route') } })
+    expect(await rig.sweep()).toBe(1)
+    hold.release()
+    await rig.quiet()
+    client.say({ id: '2', action: 'ping' })
+    await rig.quiet()
+    Object.assign(rig.sockets, { close })
+    client.say({ id: '3', action: 'ping' })                               // a frame of no connection is what closes it then
+    await client.closed
+    expect(client.seen).toMatchObject([{ id: null, status: 403 }])
+  })
+
   test('any frame of a locked subject is refused and closes; a lock on one target stops statements there, not the socket', async () => {
     const rig = await createRig()
     const client = await rig.as(support)
