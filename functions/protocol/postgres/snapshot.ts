@@ -39,7 +39,7 @@ const supports = `
 supports as materialized (select p.amprocfamily as family, p.amproc::oid as function from pg_catalog.pg_amproc p where p.amproc::oid >= 16384
   union select a.amopfamily, o.oprcode::oid from pg_catalog.pg_amop a join pg_catalog.pg_operator o on o.oid = a.amopopr where o.oprcode::oid >= 16384)`
 const supportsOf = (classes: string): string =>
-  `(select pg_catalog.array_agg(distinct s.function::int8) from pg_catalog.pg_opclass k join supports s on s.family = k.opcfamily where ${classes})`
+  `case when exists (select from supports) then (select pg_catalog.array_agg(distinct s.function::int8) from pg_catalog.pg_opclass k join supports s on s.family = k.opcfamily where ${classes}) end`
 /** Of an operator, the functions of its commutator and its negator: the planner may put either in its place. */
 const twins = `(select pg_catalog.array_agg(w.oprcode::oid::int8) from pg_catalog.pg_operator w where w.oid in (o.oprcom, o.oprnegate) and w.oprcode::oid >= 16384)`
 
@@ -58,7 +58,7 @@ prints as materialized (select relation, ${print} as print from (${parts('true')
 select 'server' as kind, pg_catalog.json_build_array(pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding'), (select path from pin))::text as data
 union all
 select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname, c.relkind, c.relispartition, c.reltype::int8, c.relrowsecurity,
-    (select print from prints where relation = c.oid),
+    prints.print,
     case when c.relkind in ('v', 'm') and ${user} then pg_catalog.pg_get_viewdef(c.oid) end,
     (select pg_catalog.json_agg(pg_catalog.json_build_array(a.attnum, a.attname, a.atttypid::int8, a.attnotnull, a.attgenerated, a.attidentity,
         case when a.attgenerated <> '' then ${columnsOf('pg_attrdef', `(select d.oid from pg_catalog.pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum)`, 'a.attrelid')} end,
@@ -72,7 +72,7 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
     case when ${user} then ${planned} end,
     coalesce((select pg_catalog.bool_or(o ~ '^security_invoker=(true|on|yes|1|t)$') from pg_catalog.unnest(c.reloptions) o), false),
     (select p.partattrs::int2[] from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid))::text
-  from pin, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  from pin, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace left join prints on prints.relation = c.oid
   where path is not null and ((${user}) or (n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')))
 union all
 select 'builtin', pg_catalog.json_build_array((select pg_catalog.json_agg(distinct p.proname) from pg_catalog.pg_proc p where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace and p.oid < 16384),
@@ -116,8 +116,8 @@ select 'type', pg_catalog.json_build_array(t.oid::int8, n.nspname, t.typname, t.
     case t.typtype when 'm' then (select r.rngtypid::int8 from pg_catalog.pg_range r where r.rngmultitypid = t.oid) else (select r.rngsubtype::int8 from pg_catalog.pg_range r where r.rngtypid = t.oid) end,
     pg_catalog.json_build_array(array[t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typmodin::oid, t.typmodout::oid, t.typsubscript::oid]::int8[],
       (select array[r.rngcanonical::oid, r.rngsubdiff::oid]::int8[] from pg_catalog.pg_range r where r.rngtypid = t.oid),
-      ${supportsOf('k.opcintype = t.oid or k.oid in (select r.rngsubopc from pg_catalog.pg_range r where r.rngtypid = t.oid)')}), ${typeVersion('(select print from prints where relation = t.typrelid)')})::text
-  from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid >= 16384 and (${user} or n.nspname = 'pg_catalog')`
+      ${supportsOf('k.opcintype = t.oid or k.oid in (select r.rngsubopc from pg_catalog.pg_range r where r.rngtypid = t.oid)')}), ${typeVersion('prints.print')})::text
+  from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace left join prints on prints.relation = t.typrelid where t.oid >= 16384 and (${user} or n.nspname = 'pg_catalog')`
 
 /** What a plan reaches or looked up, each as the text of an array the guard is given. */
 export type GuardParts = Readonly<Record<'relations' | 'schemas' | 'relationNames' | 'functionNames' | 'operatorNames' | 'typeNames' | 'functions' | 'types', { readonly size: number; readonly text: string }>>
