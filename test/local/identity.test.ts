@@ -10,7 +10,7 @@ import type { Caller } from '../../schema/caller.ts'
 import { loadKey } from '../../functions/local/identity/key.ts'
 import { createProvider } from '../../functions/local/identity/provider.ts'
 import type { Result } from '../../schema/refusal.ts'
-import { raw, signIn, stand } from './stand.ts'
+import { createBrowser, raw, signIn, stand } from './stand.ts'
 
 let here: Awaited<ReturnType<typeof stand>>
 let directory: string
@@ -180,4 +180,23 @@ test('what is served of the metadata without the provider is what the provider s
   } finally {
     server.close()
   }
+})
+
+test('the same browser may be another person a minute later', async () => {
+  const browse = createBrowser()
+  for (const person of ['user:omar@acme.dev', 'user:lena@acme.dev']) {
+    let at = authorization()
+    for (let step = 0; step < 8 && new URL(at).pathname !== '/callback'; step++) {
+      const answer = await browse(at, new URL(at).pathname.includes('/interaction/') ? { person } : undefined)
+      at = new URL(answer.headers.get('location') ?? 'none:', at).href
+    }
+    const { access_token } = await (await redeem(at)).json() as { access_token: string }
+    expect(await admit(access_token)).toMatchObject({ ok: true, value: { subject: { id: person } } })
+  }
+})
+
+test('the token of a person says when they signed in', async () => {
+  const { access_token } = await (await redeem(await signIn(authorization(), { person: 'user:omar@acme.dev' }))).json() as { access_token: string }
+  const { auth_time, iat } = JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()) as { auth_time: number; iat: number }
+  expect(Math.abs(iat - auth_time)).toBeLessThan(60)
 })

@@ -35,6 +35,8 @@ export function createProvider(key: IdentityKey, issuer: { readonly issuer: stri
     const original = req.url ?? ''
     const path = original.split('?')[0] ?? ''
     if (path.startsWith(`${mount}/interaction/`)) return interact(req, res, path)
+    // No sign-in outlives its flow: finding another person's, the provider would have a script end that one first, by a page it does not serve here.
+    req.headers.cookie = (req.headers.cookie ?? '').split(';').filter((pair) => !/^\s*_session[.=]/.test(pair)).join(';')
     // As a mounting framework would: the provider finds its own path by comparing the two.
     Object.assign(req, { originalUrl: original, url: original.slice(mount.length) })
     await flow(req, res)
