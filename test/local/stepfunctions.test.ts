@@ -1,10 +1,14 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   CreateStateMachineCommand, DescribeExecutionCommand, ListExecutionsCommand, SendTaskFailureCommand, SendTaskHeartbeatCommand, SendTaskSuccessCommand, SFNClient, StartExecutionCommand,
   StopExecutionCommand, UpdateStateMachineCommand,
 } from '@aws-sdk/client-sfn'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createEngine } from '../../functions/local/stepfunctions/engine.ts'
+import { openJournal } from '../../functions/local/stepfunctions/journal.ts'
+import { createTokens } from '../../functions/local/stepfunctions/token.ts'
 import { approvalDefinition } from '../../infra/approval.ts'
 import { type Calls, createMachine, functionArn, settle } from './machine.ts'
 
@@ -123,6 +127,26 @@ describe('task tokens', () => {
     await settle()
     expect(steps()).toEqual(['announce', 'wait', 'proceed', 'tell'])
     await expect(succeed(token)).rejects.toMatchObject({ name: 'TaskTimedOut' })
+  })
+
+  test('of two answers that begin in the same moment one ends the wait, and the other hears that it came too late', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'sluice-engine-'))
+    const journal = openJournal(directory, Date.now())
+    const known = createTokens(journal.key)
+    const engine = createEngine({ journal, tokens: known, time: machine.clock.time, random: () => 1, machineOf: (arn) => ({ arn, name: 'm', roleArn: 'r', definition: '', createdAt: 0, updatedAt: 0 }), alarm: () => {} })
+    engine.run({ invoke: async (_, payload) => ({ payload: await handler(payload, AbortSignal.any([])) as null }) })
+    const id = '0'.repeat(32)
+    engine.start({
+      id, arn: 'a', name: 'n', machine: 'm', definition: journal.putDefinition(approvalDefinition(functionArn)), input: '{}', startedAt: 0, status: 'RUNNING', stoppedAt: null, output: null, error: null, cause: null,
+      state: 'Wait', enteredAt: 0, data: { request: 'arq_A', expiresAt: '2999-01-01T00:00:00.000Z', rounds: 0 }, phase: 'ready', at: null, retries: [], seq: 1,
+    })
+    await settle()
+    const token = known.make(id, 2)
+    const answers = await Promise.allSettled([engine.succeed(token, {}), engine.fail(token, 'Own', 'x'), engine.succeed(token, {})])
+    expect(answers.map((answer) => (answer.status === 'rejected' ? (answer.reason as { type: string }).type : 'done')).toSorted()).toEqual(['TaskTimedOut', 'TaskTimedOut', 'done'])
+    await engine.close(50)
+    journal.close()
+    rmSync(directory, { recursive: true })
   })
 
   test('one of an earlier attempt opens nothing, one after its time neither', async () => {
