@@ -1,7 +1,12 @@
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isPermit, makePermit } from '../../../functions/decide/permit.ts'
+import type { Catalog } from '../../../functions/protocol/postgres/catalog.ts'
+import { wrapped } from '../../../functions/protocol/postgres/frame.ts'
 import { clearOf } from '../../../functions/protocol/postgres/outcome.ts'
+import { parse } from '../../../functions/protocol/postgres/parse.ts'
 import { createPostgres } from '../../../functions/protocol/postgres/postgres.ts'
+import { withheldOf } from '../../../functions/protocol/postgres/withhold.ts'
 import type { Protocol } from '../../../functions/protocol/protocol.ts'
 import type { ConnectionDocument, MaskName } from '../../../schema/policy.ts'
 import { widest } from '../../contract/target.ts'
@@ -86,4 +91,19 @@ for (const major of majors) describe(`what is only shown redacted, ${major}`, ()
       expect(JSON.stringify(given)).not.toContain(canary)
     }
   })
+})
+
+test('whatever the columns are called, the list around the statement is one of names, and the statement stays alone in its parentheses', async () => {
+  const name = fc.oneof(fc.string({ minLength: 1, maxLength: 20 }), fc.string({ unit: fc.constantFrom('"', "'", ';', '\\', '--', '/*', '$$', ')', 'é', '\n', 'U&'), minLength: 1, maxLength: 12 }))
+    .filter((text) => !text.includes('\0') && text.isWellFormed() && Buffer.byteLength(text) < 64)
+  await fc.assert(fc.asyncProperty(fc.array(name, { minLength: 1, maxLength: 4 }), async (names) => {
+    const outputs = names.map((one, index) => ({ name: one, origin: { relation: 1, column: index + 1 }, shown: [index] }))
+    const shown = names.map((column, output) => ({ dataClass: 'x', resource: 'public.t', column, statement: 0, span: null, output }))
+    const withheld = withheldOf({ kind: 'select', text: 'SELECT 1', params: [], wrappable: true, outputs }, { masks: names.map(() => 'null' as const) }, shown, { relations: new Map(), types: new Map() } as unknown as Catalog)
+    const parsed = await parse(wrapped('SELECT 1', 8, withheld?.select, withheld?.alias))
+    if (!parsed.ok) throw new Error(parsed.refusal.detail)
+    const { targetList, fromClause } = (parsed.value.node as { SelectStmt: { targetList: { ResTarget: { name: string } }[]; fromClause: unknown[] } }).SelectStmt
+    expect(targetList.map(({ ResTarget }) => ResTarget.name)).toEqual(names)
+    expect(fromClause).toHaveLength(1)
+  }), { numRuns: 300 })
 })
