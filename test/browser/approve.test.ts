@@ -4,7 +4,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { browserHere, reader, refund, signIn, startRig, type Rig } from './rig.ts'
+import { browserHere, reader, refund, signIn, startRig, untilEnded, type Rig } from './rig.ts'
 
 const omar = 'user:omar@acme.dev'
 const lena = 'user:lena@acme.dev'
@@ -42,6 +42,7 @@ describe.skipIf(!browserHere)('the approver\'s page in a real browser, without s
     expect(await page.locator('a[href*="evil"]').count()).toBe(0)
     await page.getByLabel(/^Reason/).fill('I looked at the parcel')
     await page.getByRole('button', { name: 'Approve and run' }).click()
+    await untilEnded(page)
     await page.getByText('Approved and done').waitFor()
     expect(await page.locator('main').textContent()).toContain('I looked at the parcel')
     await shot('3-done')
@@ -157,6 +158,7 @@ describe.skipIf(!browserHere)('the approver\'s page in a real browser, without s
     expect(await rig.call('PUT', '/v1/policy', platform, { documents, from: body['version'] })).toMatchObject({ status: 200 })
     await new Promise((done) => setTimeout(done, 2100))              // the copy of the policy at hand may be 2 s old
     await page.getByRole('button', { name: 'Approve and run' }).click()
+    await untilEnded(page)
     await page.getByText('What it would do changed after it was approved').waitFor()
     await page.screenshot({ path: join(shots, 'desktop-stale.png'), fullPage: true })
     expect(await rig.view(asked)).toMatchObject({ status: 'stale', ending: { rowCounts: [] } })
