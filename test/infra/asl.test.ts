@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import validate from 'asl-validator'
 import { describe, expect, test } from 'vitest'
 import { readDefinition } from '../../functions/local/stepfunctions/definition.ts'
 import { approvalDefinition } from '../../infra/approval.ts'
@@ -8,7 +8,6 @@ const arn = 'arn:aws:lambda:eu-west-1:123456789012:function:sluice-approval'
 const text = approvalDefinition(arn)
 const { StartAt, States } = readDefinition(text)
 const tasks = Object.entries(States).flatMap(([name, state]) => (state.Type === 'Task' ? [{ name, ...state }] : []))
-const validate = createRequire(import.meta.url)('asl-validator') as (definition: object) => { readonly isValid: boolean; readonly errors: readonly unknown[] }
 
 describe('the state machine of a request', () => {
   test('is Amazon States Language by the public validator, which finds a mistake', () => {
