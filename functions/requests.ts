@@ -92,19 +92,18 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   /**
    * A rejection from chat, where who rejects is vouched for by the chat's signature and the policy's mapping, not by a token. It can only make less happen.
    */
-  async function rejectFromChat(id: string, { subject, via, reason }: { readonly subject: string; readonly via: 'slack'; readonly reason: string | null }): Promise<Reply<{ readonly request: RequestView }>> {
+  async function rejectFromChat(id: string, { subject, groups, via, reason }: { readonly subject: string; /** That the policy's mapping vouches for. */ readonly groups: readonly string[]; readonly via: 'slack'; readonly reason: string | null }): Promise<Reply<{ readonly request: RequestView }>> {
     const evaluation = ports.id('eval')
     const current = await gate.standing.current()
     if (!current.ok) return { evaluation, session: null, result: current }
     const found = store && /^arq_[0-9A-Z]{26}$/.test(id) ? await store.get(id as Id<'arq'>) : null
     if (!found) return { evaluation, session: null, result: refuse(none) }
-    const groups = [...new Set(found.bound.demands.flatMap(({ by }) => by))].filter((name) => !name.startsWith('user:'))
     const at = now()
     const caller: Caller = { issuer: via, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: { auth_time: ports.now() / 1000 }, expiresAt: ports.now() }
     const admitted: Admitted = { ...current.value, caller, session: found.session ?? ports.id('ses') }
     const refusal = ineligible(found.bound, caller, current.value.policy, ports.now()) ?? findLock(current.value.locks, current.value.policy, caller, found.bound.connection, ports.now())
     if (refusal) return { evaluation, session: null, result: refuse(refusal) }
-    return { evaluation, session: null, result: await decided(admitted, id, { decision: 'reject', issuer: via, subject, groups: [], signedInAt: at, at, reason, evaluation }) }
+    return { evaluation, session: null, result: await decided(admitted, id, { decision: 'reject', issuer: via, subject, groups, signedInAt: at, at, reason, evaluation }) }
   }
   return { list, show, cancel, decide, rejectFromChat }
 

@@ -16,7 +16,7 @@ const toleranceSeconds = 300
 const answerMs = 1500
 
 /** What chat may do: `createRequests(…).rejectFromChat`. There is no other word for it to say. */
-export type RejectFromChat = (id: string, word: { readonly subject: string; readonly via: 'slack'; readonly reason: string }) => Promise<{ readonly result: Result<unknown> }>
+export type RejectFromChat = (id: string, word: { readonly subject: string; readonly groups: readonly string[]; readonly via: 'slack'; readonly reason: string }) => Promise<{ readonly result: Result<unknown> }>
 
 /** Only what is read; Slack sends much more, in which others may have written anything. */
 const press = z.object({
@@ -76,7 +76,7 @@ export function createSlack(ports: Ports, reject: RejectFromChat, current: () =>
     const request = id === null ? null : await ports.approvals?.requests.get(id) ?? null
     if (id === null || request === null) return 'There is no such request any more.'
     if (person === null || !vouched(request, person)) return 'From here this gate does not know you as one who may decide this. Open the page and sign in.'
-    const { result } = await reject(id, { subject: person.subject, via: 'slack', reason: `rejected in Slack by ${user}` })
+    const { result } = await reject(id, { subject: person.subject, groups: person.groups, via: 'slack', reason: `rejected in Slack by ${user}` })
     return result.ok ? 'Rejected. Nothing will run.' : said[result.refusal.slug] ?? 'This did not work, and nothing was decided. Open the page.'
   }
 

@@ -24,8 +24,8 @@ export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>,
       seen++
       try {
         if (request.status === 'pending' && request.notices.length === 0) await approvals.workflow.start(request.id, Date.parse(request.bound.expiresAt))
-        if (untold(request, ports.now())) await steps.announce(request.id)
         if (!isOpen(await steps.proceed(request.id))) await steps.tell(request.id)
+        else if (untold(request, ports.now())) await steps.announce(request.id)
       } catch (error) {
         ports.alarm('a request is stuck', { request: request.id, error: error instanceof Error ? error.message : 'unknown' })
       }
