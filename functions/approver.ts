@@ -21,6 +21,8 @@ import { findLock } from './resolve/locks.ts'
 
 type Permitted = Extract<Decision, { kind: 'permit' }>
 const tries = 20
+/** From its outcome on record to the answer kept, a living process takes no longer, ms. */
+const keepingMs = 30_000
 
 /**
  * What the state machine asks of the gate. Each step may be called twice, late, or by two processes at once: it looks at the stored request, never at
@@ -105,6 +107,8 @@ export function createApprover(ports: Ports, gate: Gate) {
       await store(end(request, 'failed', now(), done.refusal), null)     // a quota, an intent over its size: recorded as a refusal already
       return
     }
+    // Not on record, or nobody knows whether: the state follows the record, so whoever looks next ends it by the outcome that is stored after all, or the sweeper's.
+    if (!done.ok && done.outcome === null) return
     if (done.ok) await keep(begun, rowsBody(done.value.masked, query.batch, { evaluation, session: request.session, event: done.value.outcome }))
     const to = done.ok ? 'succeeded' : done.began === 'unknown' ? 'outcome-unknown' : 'failed'
     if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation })
@@ -135,6 +139,8 @@ export function createApprover(ports: Ports, gate: Gate) {
     if (execution === null) return null
     const outcome = await ports.ledger.get(outcomeId(execution.intent)) as OutcomeEvent | null
     if (outcome === null) return null
+    // A living process keeps the answer after its outcome: ended before that, the requester would be told for good that there are no rows.
+    if (outcome.status === 'succeeded' && ports.now() - Date.parse(outcome.at) <= keepingMs && await requests.kept(request.id) === null) return null
     const to = outcome.status === 'unknown' ? 'outcome-unknown' : outcome.status
     if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation: execution.evaluation })
     const refusal = outcome.refusal ? because(outcome.refusal) : to === 'outcome-unknown' ? lost : null
