@@ -58,6 +58,7 @@ describe.each(majors)('row security on PostgreSQL %i', (major) => {
     ["UPDATE doc SET body = 'b'", [...ofDoc, 'call public.loud via public.doc', 'select public.writers(id) via public.doc', 'update public.doc']],
     ['DELETE FROM doc', [...ofDoc, 'delete public.doc', 'select public.graves(id) via public.doc']],
     ["MERGE INTO doc USING writers w ON doc.id = w.id WHEN NOT MATCHED THEN INSERT VALUES (1, 'a', 'b')", [...ofDoc, 'insert public.doc', 'select public.doc(id)', 'select public.writers(id)']],
+    ["MERGE INTO doc USING writers w ON w.id = 1 WHEN NOT MATCHED THEN INSERT VALUES (1, 'a', 'b')", [...ofDoc, 'insert public.doc', 'select public.doc()', 'select public.writers(id)']],
     ['SELECT id FROM roundabout', ['select public.back(id) via public.roundabout', 'select public.roundabout(id)', 'select public.roundabout(id) via public.roundabout > public.back']],
     ['SELECT id FROM itself', ['select public.itself(id)', 'select public.kept(id) via public.itself']],
     ['SELECT id FROM asleep', ['select public.asleep(id)']],
