@@ -4,8 +4,8 @@
  * Unicode TR36, TR39, TR55.
  */
 export type Oddity = 'order' | 'hidden' | 'control' | 'space' | 'lookalike' | 'stacked' | 'trailing' | 'gap' | 'rightToLeft'
-/** `shown`: the character itself where it may be shown beside its label. */
-export interface Mark { readonly oddity: Oddity; readonly label: string; readonly shown: string }
+/** `shown`: the characters themselves where they may be shown beside their label. A run of one kind is one mark, or a statement of them would be a page nobody can load. */
+export interface Mark { readonly oddity: Oddity; readonly label: string; readonly shown: string; readonly times: number }
 export type Part = string | Mark
 export interface Line { readonly parts: readonly Part[]; readonly odd: Readonly<Partial<Record<Oddity, number>>> }
 
@@ -34,6 +34,8 @@ const codeTwins = /^[ıɑɡɩǀǃƖ\u02b9\u02bb\u02bc\u02bd\u02c8\u02ca\u02cb\u2
 const gapSpaces = 30
 const longestRun = 4096
 const stack = 2
+/** Look-alikes named one by one in a run. */
+const longestLabel = 12
 
 /** One line of a text, without its line end. `code`: a statement, where look-alikes matter also alone; else a value or words, where people write as they like. */
 export function readLine(line: string, code: boolean): Line {
@@ -42,17 +44,22 @@ export function readLine(line: string, code: boolean): Line {
   let plain = ''
   let combining = 0
   const likes = lookalikes(line, code)
-  const push = (mark: Mark, count = 1) => {
+  const push = (mark: Mark) => {
+    odd[mark.oddity] = (odd[mark.oddity] ?? 0) + 1
+    const last = plain === '' ? parts.at(-1) : undefined
+    if (typeof last === 'object' && last.oddity === mark.oddity && (mark.oddity === 'lookalike' || last.label === mark.label)) {
+      parts[parts.length - 1] = { ...last, shown: last.shown + mark.shown, times: last.times + 1, label: mark.oddity === 'lookalike' && last.times < longestLabel ? `${last.label} ${mark.label}` : last.label }
+      return
+    }
     if (plain !== '') parts.push(plain)
     plain = ''
     parts.push(mark)
-    odd[mark.oddity] = (odd[mark.oddity] ?? 0) + count
   }
   for (let at = 0; at < line.length;) {
     const blanks = line[at] === ' ' || line[at] === '\t' ? /^[ \t]+/.exec(line.slice(at, at + longestRun))?.[0] ?? '' : ''
     const trailing = blanks !== '' && at + blanks.length === line.length
     if (trailing || blanks.length >= gapSpaces) {
-      push({ oddity: trailing ? 'trailing' : 'gap', label: `${blanks.length} ${blanks.includes('\t') ? 'blank' : 'space'}${blanks.length === 1 ? '' : 's'}${trailing ? ' at the end' : ''}`, shown: '' })
+      push({ oddity: trailing ? 'trailing' : 'gap', label: `${blanks.length} ${blanks.includes('\t') ? 'blank' : 'space'}${blanks.length === 1 ? '' : 's'}${trailing ? ' at the end' : ''}`, shown: '', times: 1 })
       at += blanks.length
       continue
     }
@@ -60,7 +67,7 @@ export function readLine(line: string, code: boolean): Line {
     combining = /^\p{M}$/u.test(character) ? combining + 1 : 0
     const oddity = judge(character, likes.has(at), combining)
     if (oddity === null) plain += character
-    else push({ oddity, label: label(character), shown: oddity === 'lookalike' ? character : '' })
+    else push({ oddity, label: label(character), shown: oddity === 'lookalike' ? character : '', times: 1 })
     if (character > '~' && rightToLeft.test(character)) odd.rightToLeft = (odd.rightToLeft ?? 0) + 1
     at += character.length
   }
@@ -135,7 +142,8 @@ export function warning(lines: readonly Line[]): string | null {
   return found.length === 0 ? null : found.join('; ')
 }
 
-const emptyLines = 6
+/** As many empty lines in a row push what follows out of sight; they are shown as their number. */
+export const emptyLines = 6
 function emptyRuns(lines: readonly Line[]): number {
   let runs = 0
   let empty = 0

@@ -1,8 +1,14 @@
 import { html } from 'hono/html'
-import { readText, warning, type Line } from './marks.ts'
+import { emptyLines, readText, warning, type Line, type Mark } from './marks.ts'
 
 type Html = ReturnType<typeof html>
-const partsOf = (line: Line): Html => html`${line.parts.map((part) => typeof part === 'string' ? part : html`<mark>${part.shown === '' ? '' : html`<b>${part.shown}</b>`}<span>${part.label}</span></mark>`)}`
+const partsOf = (line: Line): Html => html`${line.parts.map((part) => typeof part === 'string' ? part : html`<mark>${part.shown === '' ? '' : html`<b>${part.shown}</b>`}<span>${part.label}${more(part)}</span></mark>`)}`
+/** How many more there are than the label names. */
+const more = ({ oddity, times, label }: Mark): string => {
+  if (oddity !== 'lookalike') return times === 1 ? '' : ` × ${times}`
+  const named = label.split(' ').length
+  return times > named ? ` and ${times - named} more` : ''
+}
 
 /** What is odd about the text, in one sentence a person cannot overlook. */
 const warn = (lines: readonly Line[]): Html | '' => {
@@ -14,7 +20,21 @@ const warn = (lines: readonly Line[]): Html | '' => {
 export function statement(sql: string, name: string): Html {
   const lines = readText(sql, true)
   return html`${warn(lines)}
-<div class="code" role="group" aria-label="${name}">${lines.map((line, index) => html`<div class="line"><span class="no" aria-hidden="true">${index + 1}</span><code>${partsOf(line)}</code></div>`)}</div>`
+<div class="code" role="group" aria-label="${name}">${rows(lines)}</div>`
+}
+
+/** A row a line; a long run of empty ones is one row that says how many. */
+function rows(lines: readonly Line[]): readonly Html[] {
+  const found: Html[] = []
+  for (let at = 0; at < lines.length;) {
+    let end = at
+    while (lines[end]?.parts.length === 0) end++
+    const empty = end - at >= emptyLines
+    const line = lines[at]
+    found.push(html`<div class="line"><span class="no" aria-hidden="true">${at + 1}</span><code>${empty ? html`<mark><span>${end - at} empty lines</span></mark>` : line ? partsOf(line) : ''}</code></div>`)
+    at = empty ? end : at + 1
+  }
+  return found
 }
 
 /** A parameter with its type as it travels: text is quoted, so that where it ends can be seen. */

@@ -56,6 +56,15 @@ describe.skipIf(!browserHere)('the approver\'s page in a real browser, without s
     await context.close()
   })
 
+  test('under another loopback name the console leads to its own, where its cookies are', async () => {
+    const { port } = new URL(rig.stack.console)
+    expect(rig.stack.console).toBe(`http://localhost:${port}`)
+    for (const [path, to] of [['/requests/arq_1', '/requests/arq_1'], ['/signin?to=/x', '/requests'], ['//evil.example', '/requests']] as const) {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual' })
+      expect([answer.status, answer.headers.get('location')]).toEqual([302, `${rig.stack.console}${to}`])
+    }
+  })
+
   test('rejecting by keyboard alone: every stop can be seen, and nothing runs', async () => {
     const { context, page } = await reader(rig)
     const asked = await ask()

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { readText, warning } from '../../functions/console/marks.ts'
+import { statement } from '../../functions/console/shown.ts'
 
 const labels = (text: string, code = true) => readText(text, code).flatMap((line) => line.parts.flatMap((part) => typeof part === 'string' ? [] : [part.label]))
 const shown = (text: string, code = true) => readText(text, code).map((line) => line.parts.map((part) => typeof part === 'string' ? part : part.shown).join('')).join('\n')
@@ -46,10 +47,22 @@ test('what is pushed out of sight is counted: runs of blanks, empty lines, blank
 
 test('letters of a right-to-left script are told of, stacked accents marked from the third on', () => {
   expect(warning(readText('select \'אב\'', true))).toContain('right-to-left')
-  expect(labels(`a${'\u0301'.repeat(5)}`)).toEqual(['U+0301', 'U+0301', 'U+0301'])
+  expect(readText(`a${'\u0301'.repeat(5)}`, true)[0]?.parts.at(-1)).toMatchObject({ label: 'U+0301', times: 3 })
 })
 
 test('nothing is ever cut: what is not marked is all there, also in 64 KB', () => {
   const sql = `select '${'é'.repeat(30_000)}', '${'x y '.repeat(1000)}end'`
   expect(shown(sql)).toBe(sql)
+})
+
+test('a run of one kind is one mark that says how many, so that a statement of nothing else is still a page', () => {
+  const parts = readText(`a${'\u200b'.repeat(20_000)}b`, true)[0]?.parts
+  expect(parts).toEqual(['a', { oddity: 'hidden', label: 'U+200B zero-width space', shown: '', times: 20_000 }, 'b'])
+  expect(readText('раураl', true)[0]?.parts).toEqual([{ oddity: 'lookalike', label: 'U+0440 U+0430 U+0443 U+0440 U+0430', shown: 'раура', times: 5 }, 'l'])
+  expect(warning(readText('\u200b\u200b', true))).toBe('2 invisible characters')
+  for (const filler of ['\u200b'.repeat(21_000), '\n'.repeat(64_000), `a${'а'.repeat(31_000)}`, ' '.repeat(64_000)]) {
+    const page = String(statement(`select 1${filler}; drop table x`, 'Statement'))
+    expect(page.length).toBeLessThan(300_000)
+    expect(page).toContain('drop table x')
+  }
 })
