@@ -1,4 +1,5 @@
 import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
+import { canonicalJson } from '../schema/bundle.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { Effects } from '../schema/effects.ts'
 import type { ApprovalEvent, Id, OutcomeEvent } from '../schema/event.ts'
@@ -92,6 +93,9 @@ export function createApprover(ports: Ports, gate: Gate) {
   async function begin(request: AccessRequest, considered: Parameters<Gate['perform']>[0], decision: Permitted, query: Query, admitted: Admitted, story: Story, evaluation: Id<'eval'>): Promise<void> {
     let begun: AccessRequest | null = null
     const done = await gate.perform(considered, decision, query, admitted, story, async (intent) => {
+      // Looking at the target took its time: a lock or a policy that came meanwhile is decided by, so all of it is done again.
+      const still = await gate.standing.current()
+      if (!still.ok || still.value.policy.version !== admitted.policy.version || canonicalJson(still.value.locks) !== canonicalJson(admitted.locks)) return 'lost'
       // Nothing is between these two: the clock, and the write that fails where anything about the request changed since it was read.
       if (ports.now() >= Date.parse(request.bound.expiresAt)) return 'lost'
       const next = step(request, 'executing', { execution: { evaluation, intent: intent.id, at: intent.at } })
@@ -164,7 +168,6 @@ export function createApprover(ports: Ports, gate: Gate) {
 
   return { pending, proceed, /** Faults as the state machine hears them: a name, and nothing of a driver's text. */ refused: (error: unknown) => refuse(faultRefusal(error, ports.alarm)) }
 }
-export type Approver = ReturnType<typeof createApprover>
 
 /** Decided again and refused: told as what it is, a change since the approval, with the present reason. */
 function because(refusal: Omit<Refusal, 'inner'> & { readonly inner?: string }): Refusal {

@@ -120,8 +120,9 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
       const found = await find(admitted, id)
       if (!found.ok) return found
       const stepped = next(found.value)
-      if (!stepped.ok || stepped.value === found.value) return stepped
-      if (!await store.swap(stepped.value, event(stepped.value))) continue
+      if (!stepped.ok) return stepped
+      // Said before: nothing to store. But who repeats it may never have heard that it was stored, and then nobody was woken.
+      if (stepped.value !== found.value && !await store.swap(stepped.value, event(stepped.value))) continue
       gate.waits.ring(stepped.value.id)
       if (stepped.value.status !== 'pending') await ports.approvals?.workflow.wake(stepped.value.id).catch((error: unknown) => ports.alarm('a decided request waits for the sweeper', { request: id, error: String(error) }))
       return stepped
@@ -154,7 +155,6 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   }
   function now(): string { return new Date(ports.now()).toISOString() }
 }
-export type Requests = ReturnType<typeof createRequests>
 
 /** The same subject through the same actors, of the same issuer: what one agent asked for a person is not another agent's to read. */
 export const isRequester = (caller: Caller, { bound }: AccessRequest): boolean =>

@@ -61,7 +61,7 @@ export function openTarget({ url, admin, endpoint, connection, now = Date.now }:
       const guard = makeGuard({ relations: relations.map(({ oid }) => oid), schemas: ['public'], names: { relations: relations.map(({ name }) => name), functions: [], operators: [], types: [] }, functions: [], types: [] }, [])
       const { fingerprint } = (await client.query(guard.sql, [...guard.params])).rows[0] as { fingerprint: string }
       const plan: PostgresPlan = {
-        connection: 'shop', statements: planned, isolation: drawn.isolation ?? 'read committed', catalog: { relations: new Map(), types: new Map() } as unknown as Catalog, relations, plain: drawn.plain ?? true, readOnly, fresh: true,
+        connection: 'shop', statements: planned, isolation: drawn.isolation ?? 'read committed', catalog: { relations: new Map(), types: new Map() } as unknown as Catalog, relations, plain: drawn.plain ?? true, readOnly, fresh: true, heapOrder: false,
         guard: { ...guard, expected: fingerprint },
       }
       const effects: Effects = {

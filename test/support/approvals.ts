@@ -31,7 +31,6 @@ export function createApproving(documents: Readonly<Record<string, PolicyDocumen
   }
   return { world, ports, memory, gate, approver, app, as, started, woken, apply }
 }
-export type Approving = ReturnType<typeof createApproving>
 
 export interface Waiting { readonly id: Id<'arq'>; readonly digest: string; readonly status: string; readonly url: string; readonly expiresAt: string; readonly approvers: readonly string[]; readonly quorum: number }
 export const path = '/v1/connections/shop/query'
