@@ -34,9 +34,9 @@ export function bind(policy: Standing, caller: Caller, connection: string, query
 /** SHA-256, lower-case hex, of the RFC 8785 form. */
 export const digestOf = (bound: Bound): string => hash(bound)
 
-/** The same for every repeat of a call: what rules, objects and the clock add is left out. */
-export function callKeyOf({ rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, ...call }: Bound): string {
-  return hash(call)
+/** The same for every repeat of a call: what rules, objects and the clock add is left out, and limits are rules'. */
+export function callKeyOf({ rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, obligations: { limits: _limits, ...obligations }, ...call }: Bound): string {
+  return hash({ ...call, obligations })
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')

@@ -16,11 +16,12 @@ export function seal(secret: string, request: Pick<AccessRequest, 'id' | 'digest
   return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
 }
 
-/** Throws Fault store-unavailable where it is not what `seal` made for this request. */
+/** Throws Fault store-unavailable where it is not what `seal` made for this request, secret-missing where the secret is no key. */
 export function unseal(secret: string, request: Pick<AccessRequest, 'id' | 'digest'>, sealed: Uint8Array): string {
+  const key = keyOf(secret, request)
   try {
     const bytes = Buffer.from(sealed)
-    const decipher = createDecipheriv('aes-256-gcm', keyOf(secret, request), bytes.subarray(0, nonceBytes), { authTagLength: tagBytes }).setAAD(Buffer.from(`${request.id} ${request.digest}`))
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes }).setAAD(Buffer.from(`${request.id} ${request.digest}`))
     decipher.setAuthTag(bytes.subarray(-tagBytes))
     return Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -tagBytes)), decipher.final()]).toString('utf8')
   } catch (cause) {

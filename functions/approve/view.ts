@@ -29,7 +29,8 @@ const urlOf = ({ id }: AccessRequest, console: string): string => `${console}/re
 
 function accessesOf({ accesses }: AccessRequest['bound']): RequestView['accesses'] {
   const seen = new Map<string, RequestView['accesses'][number]>()
-  for (const { action, resource, columns } of accesses) seen.set(`${action} ${resource} ${columns?.join() ?? '*'}`, { action, resource, columns })
+  // Names may have commas and spaces in them: joined by those, one access could hide another from the approver.
+  for (const { action, resource, columns } of accesses) seen.set(JSON.stringify([action, resource, columns]), { action, resource, columns })
   return [...seen.values()]
 }
 

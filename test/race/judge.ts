@@ -58,6 +58,7 @@ function story(request: AccessRequest, events: readonly Event[]): void {
 function execution(at: Race, request: AccessRequest, events: readonly Event[]): void {
   const { runs } = at.target
   if (runs.length > 0) expect(request.execution, 'an execution without an intent').not.toBeNull()
+  for (const run of runs) expect(run.at, 'run on an object nobody approved').toBeLessThan(at.target.alteredAt())
   if (!request.execution) return
   const people = new Set(request.verdicts.filter(({ decision, subject }) => decision === 'approve' && leads.has(subject)).map(({ subject }) => subject))
   expect(people.size, 'quorum').toBeGreaterThanOrEqual(request.bound.demands[0]?.quorum ?? Infinity)

@@ -13,6 +13,7 @@ export function createTarget(engine: FakeEngine, { now, turn, happenings }: { re
   const runs: { readonly by: string; readonly at: number }[] = []
   const taken: Happening[] = []
   let fingerprint = '0'.repeat(64)
+  let alteredAt = Infinity
   /** `null` where nothing was reached. */
   const reach = (by: string): void => { runs.push({ by, at: now() }) }
   const refusal = (slug: 'target-error' | 'timeout' | 'outcome-unknown' | 'denied', reason: string) => ({ slug, reason, detail: `the target said ${reason}`, next: 'none' } as const)
@@ -21,6 +22,9 @@ export function createTarget(engine: FakeEngine, { now, turn, happenings }: { re
     return {
       ...engine,
       async classify(connection, query) {
+        if (!alive()) return never
+        await turn(`${name} target: classify`)
+        if (!alive()) return never
         const plan = await engine.classify(connection, query)
         return plan.ok ? { ok: true, value: { ...plan.value, effects: { ...plan.value.effects, fingerprint } } } : plan
       },
@@ -48,6 +52,6 @@ export function createTarget(engine: FakeEngine, { now, turn, happenings }: { re
       case 'throws': reach(name); return () => { throw new Error('a driver that keeps no promise') }
     }
   }
-  return { engine: of, runs, taken, alter: () => { fingerprint = 'b'.repeat(64) }, calm: () => { left.length = 0 } }
+  return { engine: of, runs, taken, /** An object is another from now on. */ alter: () => { fingerprint = 'b'.repeat(64); alteredAt = now() }, alteredAt: () => alteredAt, calm: () => { left.length = 0 } }
 }
 const never = new Promise<never>(() => undefined)

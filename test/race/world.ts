@@ -134,12 +134,14 @@ export async function createRace({ scheduler, quorum, fates, happenings, doomed,
 
   async function person(id: string, decision: 'approve' | 'reject', groups: readonly string[] = ['support-leads']): Promise<void> {
     const { gate, ports: mine } = process(id)
+    if (decision === 'reject') await sometime(`${id} begins`)
     const request = await find(id)
     if (request) await insist(id, decision, () => createRequests(mine, gate, own(gate, () => callerOf(id, groups))).decide(door, request.id, async () => ok({ decision, digest: request.digest })))
   }
   const agent = () => callerOf('agent:support-bot', ['support-agents'])
   async function cancel(): Promise<void> {
     const { gate, ports: mine } = process('cancelling')
+    await sometime('cancelling begins')
     const request = await find('cancelling')
     if (request) await insist('agent', 'cancel', () => createRequests(mine, gate, own(gate, agent)).cancel(door, request.id))
   }
@@ -232,7 +234,7 @@ export async function createRace({ scheduler, quorum, fates, happenings, doomed,
   const answer = (request: AccessRequest) => answerOf(ports, request)
   /** Whether anything of this run was lost: a call, a process, or an execution's time, which a sweeper may have declared over. */
   const lost = () => killed > 0 || overtaken || schedule.steps.some((step) => /: (not stored|stored|late)$/.test(step)) || target.taken.some((how) => how !== 'runs' && how !== 'refused')
-  return { world, memory, ports, schedule, target, heard, start, approved, replica, person, cancel, poll, caller, call, changes, passes, sweeps, drain, recover, answer, only, lost, changedAt: () => changedAt }
+  return { world, memory, ports, schedule, target, heard, start, approved, replica, person, cancel, poll, caller, call, happens, changes, passes, sweeps, drain, recover, answer, only, lost, changedAt: () => changedAt }
 }
 export type Race = Awaited<ReturnType<typeof createRace>>
 
