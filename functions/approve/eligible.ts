@@ -39,8 +39,8 @@ function isParty(bound: Bound, person: string, owners: Owners): boolean {
   return parties.some((id) => same(id, person) || [...owners.ownersOf(id)].some((owner) => same(owner, person)))
 }
 
-/** A name with other capitals, or in another Unicode form, is no second person. */
-const fold = (id: string): string => id.normalize('NFKC').toLowerCase()
+/** A name with other capitals, or in another Unicode form, is no second person. There and back, for letters of which one case has two (ς and σ, ß and ss). */
+const fold = (id: string): string => id.normalize('NFKC').toLowerCase().toUpperCase()
 const same = (a: string, b: string): boolean => fold(a) === fold(b)
 
 /** `user:…` names one person; anything else is a group. */

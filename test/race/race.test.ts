@@ -78,3 +78,14 @@ describe('whatever the order, and whatever is lost', () => {
     expect([...ends.keys()]).toEqual(expect.arrayContaining([...reaches]))
   }, 600_000)
 })
+
+test('a word whose answer was lost, said again, sets the request going: the first was stored, and nobody was woken for it', async () => {
+  const [scheduler] = fc.sample(fc.scheduler(), 1)
+  if (!scheduler) throw new Error('no scheduler')
+  const at = await createRace({ scheduler, quorum: 1, fates: ['fine', 'fine', 'stored'], happenings: [], doomed: [], delays: [], calls: 1 })
+  await waiting(at, ['a'])
+  void at.person(lea, 'approve')
+  await at.drain()
+  expect(at.heard.map(({ ok }) => ok)).toEqual([false, true])
+  expect(at.only()?.status).toBe('succeeded')
+})
