@@ -11,10 +11,12 @@ import { join } from 'node:path'
 const count = Number(process.env['COUNT'] ?? 1000)
 const seconds = Number(process.env['SECONDS'] ?? 20)
 const perAgent = 20
-const child = spawn(process.execPath, [join(import.meta.dirname, '../functions/local/start.ts'), '--ephemeral'], { env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] })
+/** So that what is kept is told from what was not yet thrown away. */
+const teller = `process.on('message', () => { gc(); process.send(process.memoryUsage().heapUsed) }); process.channel.unref()`
+const child = spawn(process.execPath, ['--expose-gc', '--import', `data:text/javascript,${encodeURIComponent(teller)}`, join(import.meta.dirname, '../functions/local/start.ts'), '--ephemeral'], { env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
 const url = await new Promise<string>((resolve) => {
   let output = ''
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     const ready = /ready on (\S+)/.exec(output += chunk.toString())?.[1]
     if (ready !== undefined) resolve(ready)
   })
@@ -45,11 +47,14 @@ function usage(): { readonly cpuMs: number; readonly rssMb: number } {
   const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]
   return { cpuMs: (Number(stat[11]) + Number(stat[12])) * 10, rssMb: Number(rss) / 1024 }
 }
-async function resting(): Promise<{ readonly cpuMsPerSecond: number; readonly rssMb: number }> {
+async function resting(): Promise<{ readonly cpuMsPerSecond: number; readonly rssMb: number; readonly heapMb: number }> {
+  const heap = new Promise<number>((resolve) => { child.once('message', (bytes) => resolve(Number(bytes) / 1e6)) })
+  child.send('how much')
+  const heapMb = await heap
   const before = usage()
   await new Promise((resolve) => { setTimeout(resolve, seconds * 1000) })
   const after = usage()
-  return { cpuMsPerSecond: (after.cpuMs - before.cpuMs) / seconds, rssMb: after.rssMb }
+  return { cpuMsPerSecond: (after.cpuMs - before.cpuMs) / seconds, rssMb: after.rssMb, heapMb }
 }
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 async function timed(run: () => Promise<unknown>): Promise<number> {
@@ -94,8 +99,9 @@ await Promise.all(held)
 const line = (what: string, value: string) => console.log(`  ${what.padEnd(66)} ${value.padStart(12)}`)
 console.log(`\n${count} requests that wait on one stack, Node ${process.version}`)
 line('asking, ms a request', (asking / count).toFixed(1))
-line('memory beside an empty stack, KB a request', ((full.rssMb - empty.rssMb) * 1024 / count).toFixed(1))
-line('memory, MB: empty · waiting · and every caller held', `${empty.rssMb.toFixed(0)} · ${full.rssMb.toFixed(0)} · ${holding.rssMb.toFixed(0)}`)
+line('heap in use beside an empty stack, KB a request', ((full.heapMb - empty.heapMb) * 1000 / count).toFixed(1))
+line('the same where every caller is held', ((holding.heapMb - empty.heapMb) * 1000 / count).toFixed(1))
+line('resident memory, MB: empty · waiting · and every caller held', `${empty.rssMb.toFixed(0)} · ${full.rssMb.toFixed(0)} · ${holding.rssMb.toFixed(0)}`)
 line(`cpu of the whole stack's process, ms a second: empty`, empty.cpuMsPerSecond.toFixed(1))
 line(`${count} waiting`, full.cpuMsPerSecond.toFixed(1))
 line(`${count} waiting, every caller held`, holding.cpuMsPerSecond.toFixed(1))

@@ -5,6 +5,8 @@ import type { Ports } from './ports.ts'
 /** Milliseconds between looks: soon at first, because people answer at once or much later. */
 const firstMs = 500
 const longestMs = 4000
+/** The looks of all held calls together: at most one in so many ms, however many there are. Who is many looks rarely; the bell is not slower for it. */
+const apartMs = 40
 /** Calls that may be held at once by one process; whoever comes after is answered at once and polls. */
 export const maxHeld = 2000
 
@@ -46,7 +48,7 @@ export function createWaits(ports: Pick<Ports, 'now' | 'approvals'>) {
           const request = await requests.get(id)
           const left = untilMs - ports.now()
           if (request === null || !isOpen(request.status) || left <= 0 || held > maxHeld) return request
-          await pause(id, Math.min(ms, left))
+          await pause(id, Math.min(Math.max(ms, held * apartMs), left))
         }
       } finally {
         held--

@@ -30,6 +30,8 @@ import { startTarget } from './target.ts'
 const root = resolve(import.meta.dirname, '../..')
 const demoPolicy = join(root, 'policy')
 const sweepEveryMs = 15_000
+/** Every so many sweeps the requests that wait are looked through for what was left lying: each is read whole. */
+const stuckEvery = 4
 
 export interface StackOptions {
   /** State directory; null: one that is gone when the stack stops. */
@@ -104,7 +106,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(approving.close)
   const sockets = await startSockets(credentials)
   onStop(sockets.close)
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log: null, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   onStop(() => ports.engines.postgres.close())
   onStop(approving.close)                                     // before what its steps write to
@@ -165,7 +167,8 @@ async function noteWeakness(ports: Ports): Promise<void> {
 
 function sweeping(ports: Ports, steps: Steps): () => Promise<void> {
   let running = Promise.resolve()
-  const run = () => { running = sweep(ports).then(() => unstick(ports, steps)).then(() => {}, (error: unknown) => ports.alarm('the sweeper failed', { error: String(error) })) }
+  let count = 0
+  const run = () => { running = sweep(ports).then(async () => { if (count++ % stuckEvery === 0) await unstick(ports, steps) }).then(() => {}, (error: unknown) => ports.alarm('the sweeper failed', { error: String(error) })) }
   run()                                                      // what the last run left unsettled is settled as soon as its time has come
   const timer = setInterval(run, sweepEveryMs)
   timer.unref()
