@@ -24,6 +24,8 @@ export interface Ports {
   readonly approvals: Approvals | null
   /** null: an assembly without WebSockets. */
   readonly sockets: Sockets | null
+  /** null: an assembly whose events lie in the ledger alone, and that has no receipts. */
+  readonly log: Log | null
   /** What the operator must see: origin disagreements, unsettled intents, refused policy loads. Never throws, never waits. */
   readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
   /** Facts of this assembly that callers may see. */
@@ -113,6 +115,71 @@ export interface EventFilter {
   readonly from?: string; readonly to?: string; readonly subject?: string; readonly actor?: string; readonly connection?: string
   readonly kind?: string; readonly session?: string; readonly evaluation?: string
 }
+
+// ---- the log --------------------------------------------------------------------------------------------------------
+
+/** What the sequencer writes the record's Merkle log with, and readers read it from. */
+export interface Log {
+  readonly signer: Signer
+  readonly objects: Objects
+  readonly store: LogStore
+}
+/** The log's Ed25519 key; it never leaves where it is kept. */
+export interface Signer {
+  /** The log's origin, and the key's name in its notes: a URL without a scheme, neither space nor plus. */
+  readonly name: string
+  /** 32 bytes. */
+  publicKey(): Promise<Uint8Array>
+  /** Ed25519 over the bytes as they are, 64 bytes; the same bytes give the same signature. Throws Fault store-unavailable. */
+  sign(message: Uint8Array): Promise<Uint8Array>
+}
+/** Write-once objects. A path is lower-case segments of letters, digits, `.` and `-`. */
+export interface Objects {
+  /** Durable when it returns, whole or not at all. `same`: these very bytes are there already. Throws Fault internal where others are. */
+  create(path: string, bytes: Uint8Array): Promise<'created' | 'same'>
+  get(path: string): Promise<Uint8Array | null>
+  /**
+   * What later objects made superfluous may go, now or when the store sees fit: one object below `staging/`, or with a slash at the end a folder of partial
+   * tiles. Throws Fault internal for any other path: nothing else is ever removed through this port.
+   */
+  forget(path: string): Promise<void>
+}
+/** Where the log stands: one small row, and the commit point of every sequencer. */
+export interface Head {
+  /** Counts up by one with every head, from 1. */
+  readonly revision: number
+  readonly size: number
+  /** Hashes of the perfect subtrees that make the tree, left to right, base64: what is needed to append. */
+  readonly edge: readonly string[]
+  /** The staged object that holds everything this head added. */
+  readonly bundle: string
+  /** The signed note. */
+  readonly checkpoint: string
+  /** Epoch ms: when it was made. */
+  readonly at: number
+  /** Epoch ms: every event whose id carries an earlier time is in the log, or awaited. */
+  readonly mark: number
+  /** Older intents of which more is to come: no outcome yet (`until` null), or one by the sweeper, which a correction may follow until then (epoch ms). */
+  readonly awaited: readonly { readonly id: Id<'evt'>; readonly until: number | null }[]
+}
+export interface LogStore {
+  /** Strongly consistent. null: nothing was ever sequenced. */
+  head(): Promise<Head | null>
+  /**
+   * Compare and swap: `next` is stored where `over` (null: nothing) still is. false: somebody else moved it. The same `next` again, its first write stored and the answer
+   * lost, is true. Throws Fault store-unavailable: it may or may not be stored; read the head.
+   */
+  advance(next: Head, over: Head | null): Promise<boolean>
+  /** Indexes of those events that have one. Strongly consistent. */
+  where(ids: readonly Id<'evt'>[]): Promise<ReadonlyMap<Id<'evt'>, number>>
+  /** Durable when it returns; written again it changes nothing. Throws Fault internal where an event has another index: it is in the log once. */
+  placed(entries: readonly { readonly id: Id<'evt'>; readonly index: number }[]): Promise<void>
+  /** The checkpoint readers get: everything it covers is in place. An older one than is published changes nothing. */
+  publish(published: Published): Promise<void>
+  /** null: nothing was ever published. */
+  published(): Promise<Published | null>
+}
+export interface Published { readonly revision: number; readonly size: number; readonly checkpoint: string }
 
 // ---- approvals ------------------------------------------------------------------------------------------------------
 

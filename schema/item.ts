@@ -1,7 +1,7 @@
 import type { Id } from './event.ts'
 
 /**
- * Where everything lies in DynamoDB. Five tables, because five roles: policy is replicated and rarely written, audit is never updated or
+ * Where everything lies in DynamoDB. Six tables, because six roles: policy is replicated and rarely written, audit is never updated or
  * deleted by anyone, state may be forgotten, and requests must never be: a lost one is an approval nobody can account for, so that table alone
  * is backed up like the audit and is written together with it, in one transaction. Its home region is the only one that writes it. Sockets may be
  * lost whole, and hold the sealed tokens of who is connected: only what serves sockets may read them.
@@ -20,6 +20,9 @@ import type { Id } from './event.ts'
  * | | `call#<callKey>` | | the request this call leads to; whether it still does is told by that request | 30 days after the request would have expired |
  * | | `result#arq_…` | | the sealed answer's first piece, how many there are, SHA-256 of the whole; written last | 24 h |
  * | | `result#arq_…#<sha256>#0001` | | a further piece of it, ≤ 300 KB | 24 h |
+ * | sluice-log | `head` | | where the Merkle log stands: the row every sequencer swaps | never |
+ * | | `published` | | the checkpoint readers get | never |
+ * | | `evt_…` | | the event's index in the log; written once, and made again from the log where it is lost | never |
  * | sluice-sockets | `socket#<shard>` | connection id | one open WebSocket: whose, its sealed token, calls in flight | at its end |
  * | | `follow#arq_…` | connection id | that connection wants to hear what becomes of the request | at the connection's end |
  *
@@ -37,6 +40,8 @@ export const tables = {
     name: 'sluice-requests', sortKey: false, ttl: 'expires',
     indexes: [{ name: 'byRequester', hash: 'requester', range: 'pk', include: ['state', 'status'] }, { name: 'byState', hash: 'state', range: 'pk', include: ['status'] }],
   },
+  /** Written by the sequencer alone: whoever moves the head decides what the log says next. */
+  log: { name: 'sluice-log', sortKey: false, ttl: null, indexes: [] },
   sockets: { name: 'sluice-sockets', sortKey: true, ttl: 'expires', indexes: [] },
 } as const
 

@@ -1,7 +1,8 @@
-import type { Ports, Post, Requests } from '../ports.ts'
+import type { LogStore, Ports, Post, Requests } from '../ports.ts'
 import { type Place, placeOf } from './dynamo.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createLedger } from './ledger.ts'
+import { createLogStore } from './logstore.ts'
 import { createMeter } from './meter.ts'
 import { createPolicies } from './policies.ts'
 import { createPush } from './push.ts'
@@ -16,7 +17,7 @@ import { vetted } from './vet.ts'
 import { createWorkflow } from './workflow.ts'
 
 /** What of Ports lives in DynamoDB, with the clock and the ids that its keys are made from. */
-export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempotency' | 'meter'> & { readonly requests: Requests }
+export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempotency' | 'meter'> & { readonly requests: Requests; readonly logStore: LogStore }
 
 /** Where Step Functions answers, and the state machine of access requests. */
 export interface Machine { readonly endpoint: string; readonly arn: string }
@@ -34,7 +35,7 @@ export function createStores(place: Place, now: () => number = Date.now, gateway
   const sfn = machine === null ? null : sdkSfn({ ...place, endpoint: machine.endpoint })
   return {
     now, id: createIds(now), workflow: sfn && machine && createWorkflow({ sfn, dynamo: hot, stateMachineArn: machine.arn, now }), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
-    requests: createRequests(parts), sockets: reach && createSockets({ hot, now, reach }), createTables: () => createTables(hot),
+    requests: createRequests(parts), logStore: createLogStore(hot), sockets: reach && createSockets({ hot, now, reach }), createTables: () => createTables(hot),
     close: () => { hot.close(); cold.close(); reach?.end(); sfn?.close() },
   }
 }
@@ -43,9 +44,9 @@ export function createStores(place: Place, now: () => number = Date.now, gateway
  * Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. `SLUICE_STATE_MACHINE` is the ARN of the state machine of access
  * requests (infra/approval.asl.json); without it nobody can be asked, and what needs people is refused.
  */
-export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals'> & { readonly post: Post }, env: Readonly<Record<string, string | undefined>> = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
+export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log'> & { readonly post: Post }, env: Readonly<Record<string, string | undefined>> = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
   const place = placeOf(env)
   const arn = env['SLUICE_STATE_MACHINE'] || null
   const { workflow, requests, ...stores } = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
-  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, workflow }
+  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, log: null, workflow }
 }

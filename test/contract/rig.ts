@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Dynamo } from '../../functions/aws/dynamo.ts'
 import { createIdempotency } from '../../functions/aws/idempotency.ts'
 import { createLedger } from '../../functions/aws/ledger.ts'
+import { createLogStore } from '../../functions/aws/logstore.ts'
 import { createMeter } from '../../functions/aws/meter.ts'
 import { createPolicies } from '../../functions/aws/policies.ts'
 import type { Stores } from '../../functions/aws/ports.ts'
@@ -59,7 +60,7 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
     const dynamo = carry()
     const now = () => clock.ms
     const parts = { hot: dynamo, cold: dynamo, now }
-    return { now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts), requests: createRequests(parts) }
+    return { now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts), requests: createRequests(parts), logStore: createLogStore(dynamo) }
   }
   const dynamo = carry()
   await createTables(dynamo)

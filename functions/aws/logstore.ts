@@ -1,0 +1,97 @@
+import type { Id } from '../../schema/event.ts'
+import { isEventId, tables } from '../../schema/item.ts'
+import { Fault, type Head, type LogStore, type Published } from '../ports.ts'
+import { conditionFailed, type Dynamo, type Item } from './dynamo.ts'
+import { failed, transact } from './transact.ts'
+
+const TableName = tables.log.name
+const head = { pk: { S: 'head' } } as const
+const published = { pk: { S: 'published' } } as const
+/** DynamoDB's own bound of both a batch of reads and a transaction. */
+const batch = 100
+const maxBatches = 20
+/** Transactions of places at once; they meet at no item. */
+const abreast = 4
+
+/** Where the log stands, in DynamoDB. One item is the commit point, moved only by a condition on the revision it was read at. */
+export function createLogStore(dynamo: Dynamo): LogStore {
+  async function read(key: typeof head | typeof published): Promise<Item | null> {
+    return (await dynamo('GetItem', { TableName, Key: key, ConsistentRead: true })).Item ?? null
+  }
+
+  async function advance(next: Head, over: Head | null): Promise<boolean> {
+    const json = JSON.stringify(next)
+    const condition = over === null
+      ? { ConditionExpression: 'attribute_not_exists(pk)' }
+      : { ConditionExpression: '#head = :over', ExpressionAttributeNames: { '#head': 'head' }, ExpressionAttributeValues: { ':over': { S: JSON.stringify(over) } } }   // the whole of it, not its number alone: a store put back from a backup counts again
+    try {
+      await dynamo('PutItem', { TableName, Item: { ...head, head: { S: json } }, ...condition, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' })
+      return true
+    } catch (error) {
+      if (!conditionFailed(error)) throw error
+      return error.item?.['head']?.S === json                       // our own first write, its answer lost
+    }
+  }
+
+  async function where(ids: readonly Id<'evt'>[]): Promise<ReadonlyMap<Id<'evt'>, number>> {
+    const found = new Map<Id<'evt'>, number>()
+    const wanted = [...new Set(ids)].filter(isEventId)
+    for (let i = 0; i < wanted.length; i += batch) {
+      let keys: readonly Item[] = wanted.slice(i, i + batch).map((id) => ({ pk: { S: id } }))
+      for (let round = 0; keys.length > 0; round++) {
+        if (round >= maxBatches) throw new Fault('store-unavailable', 'indexes cannot be read now')
+        const output = await dynamo('BatchGetItem', { RequestItems: { [TableName]: { Keys: keys, ConsistentRead: true } } })
+        for (const item of output.Responses?.[TableName] ?? []) found.set(item['pk']?.S as Id<'evt'>, Number(item['index']?.N))
+        keys = output.UnprocessedKeys?.[TableName]?.Keys ?? []
+      }
+    }
+    return found
+  }
+
+  async function placed(entries: readonly { readonly id: Id<'evt'>; readonly index: number }[]): Promise<void> {
+    const pieces: (typeof entries)[] = []
+    for (let i = 0; i < entries.length; i += batch) pieces.push(entries.slice(i, i + batch))
+    const next = pieces.values()
+    await Promise.all(Array.from({ length: abreast }, async () => {
+      for (const piece of next) {
+        const refused = await transact(dynamo, piece.map(({ id, index }) => ({ Put: placeOf(id, index) })))
+        if (refused !== null) throw new Fault('internal', `an event has another index in the log: \`${piece[refused.findIndex(failed)]?.id}\``)
+      }
+    }))
+  }
+
+  async function publish({ revision, size, checkpoint }: Published): Promise<void> {
+    try {
+      await dynamo('PutItem', {
+        TableName, Item: { ...published, revision: { N: String(revision) }, size: { N: String(size) }, checkpoint: { S: checkpoint } },
+        ConditionExpression: 'attribute_not_exists(pk) OR revision <= :revision', ExpressionAttributeValues: { ':revision': { N: String(revision) } },
+      })
+    } catch (error) {
+      if (!conditionFailed(error)) throw error                      // a later one is there: another sequencer was faster
+    }
+  }
+  return {
+    head: async () => {
+      const item = await read(head)
+      return item && readHead(item)
+    },
+    advance, where, placed, publish,
+    published: async () => {
+      const item = await read(published)
+      return item && { revision: Number(item['revision']?.N), size: Number(item['size']?.N), checkpoint: item['checkpoint']?.S ?? '' }
+    },
+  }
+}
+
+const placeOf = (id: Id<'evt'>, index: number): object => ({
+  TableName, Item: { pk: { S: id }, index: { N: String(index) } }, ConditionExpression: 'attribute_not_exists(pk) OR #index = :index',
+  ExpressionAttributeNames: { '#index': 'index' }, ExpressionAttributeValues: { ':index': { N: String(index) } },
+})
+
+function readHead(item: Item): Head {
+  try {
+    return JSON.parse(item['head']?.S ?? '') as Head
+  } catch (error) {
+    throw new Fault('internal', 'the head of the log is damaged', { cause: error })
+  }
+}
