@@ -71,7 +71,8 @@ export async function answerOf(ports: Pick<Ports, 'now' | 'approvals' | 'secrets
       if (sealed === null) return refuse(notKept)
       return ok({ status: 200, body: unseal(await ports.secrets.get(resultKeySecret), request, sealed) })
     }
-    case 'failed': case 'outcome-unknown': return refuse(ending?.refusal ?? lost)
+    // `next: request` would send the caller round in a circle: a failed request answers the same call until its time is over.
+    case 'failed': case 'outcome-unknown': return refuse(ending?.refusal?.next === 'request' ? { ...ending.refusal, next: 'retry', ...anew(request, ports.now()) } : ending?.refusal ?? lost)
     case 'rejected': return refuse(ending?.refusal ?? rejected({ subject: '', reason: null }))
     case 'expired': return refuse(over(request, ports.now()))
     case 'stale': return refuse(ending?.refusal ?? stale([]))
@@ -80,8 +81,10 @@ export async function answerOf(ports: Pick<Ports, 'now' | 'approvals' | 'secrets
 }
 
 /** Expired, whether or not that has been written down yet; with the time until the same call asks anew. */
-const over = ({ ending, bound }: AccessRequest, now: number): Refusal =>
-  ({ ...expired, retryAfterSeconds: Math.max(1, Math.ceil((Date.parse(ending?.at ?? bound.expiresAt) + repeatMs - now) / 1000)) })
+const over = (request: AccessRequest, now: number): Refusal => ({ ...expired, ...anew(request, now) })
+/** When the same call makes a request of its own again. */
+const anew = ({ ending, bound }: AccessRequest, now: number): { readonly retryAfterSeconds: number } =>
+  ({ retryAfterSeconds: Math.max(1, Math.ceil((Date.parse(ending?.at ?? bound.expiresAt) + repeatMs - now) / 1000)) })
 
 /** True while this gate cannot collect approvals: an agent that waits for a person would wait for ever. */
 const nobodyToAsk = (refusal: Refusal): Refusal => ({ ...refusal, next: 'none', detail: `${refusal.detail}, which this gate cannot ask for` })

@@ -58,7 +58,7 @@ export interface Given {
   /** How many times the state machine calls for one wake. */
   readonly calls: number
 }
-export interface Heard { readonly who: string; readonly what: string; readonly ok: boolean; readonly reason: string | null }
+interface Heard { readonly who: string; readonly what: string; readonly ok: boolean; readonly reason: string | null }
 
 /** One run: a store, a target and a clock that all share, processes that are scheduled and may be killed, and what they were told. */
 export async function createRace({ scheduler, quorum, fates, happenings, doomed, delays, calls }: Given) {
