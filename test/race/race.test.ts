@@ -4,7 +4,8 @@ import type { Status } from '../../schema/approval.ts'
 import { judge } from './judge.ts'
 import { fates } from './scheduler.ts'
 import type { Happening } from './target.ts'
-import { createRace, minuteMs, policyOf, type Given, type Race } from './world.ts'
+import { policyOf } from './template.ts'
+import { createRace, minuteMs, type Given, type Race } from './world.ts'
 
 /** Orders of each race; `npm run test:long` takes more. */
 const runs = Number(process.env['SLUICE_RACES'] ?? 250)
