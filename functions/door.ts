@@ -1,11 +1,12 @@
 import type { Id } from '../schema/event.ts'
-import { ok, refuse, type Result } from '../schema/refusal.ts'
+import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { createAuthenticator } from './authenticate/authenticate.ts'
 import { bearer } from './authenticate/token.ts'
 import { compile } from './decide/policy.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 import { createRecorder, type Story } from './record/story.ts'
+import { findLock } from './resolve/locks.ts'
 import { createSessions } from './resolve/session.ts'
 import { createStanding } from './resolve/standing.ts'
 
@@ -51,8 +52,17 @@ export function createDoor(ports: Ports) {
       return { evaluation, session, result: refuse(faultRefusal(error, ports.alarm)) }
     }
   }
-  return { admit, guarded, standing, recorder }
+
+  /** What came since the caller was admitted and stops the call: a lock, another policy. Costs a read only where the copy at hand is older than 2 s. */
+  async function meanwhile({ policy, locks, caller }: Admitted, connection: string): Promise<Refusal | null> {
+    const still = await standing.current()
+    if (!still.ok) return still.refusal
+    if (still.value.policy.version !== policy.version) return moved
+    return still.value.locks === locks ? null : findLock(still.value.locks, policy, caller, connection, ports.now())
+  }
+  return { admit, guarded, meanwhile, standing, recorder }
 }
+const moved: Refusal = { slug: 'policy-moved', reason: 'policy_moved', next: 'retry', retryAfterSeconds: 1, detail: 'the policy changed while this was being decided, and nothing ran; send it again' }
 export type Door = ReturnType<typeof createDoor>
 export type Admitted = Extract<Awaited<ReturnType<Door['admit']>>, { ok: true }>['value']
 

@@ -34,7 +34,7 @@ type Store = Parameters<Story['intend']>[1]
 
 /** Pipeline of CONTRACT.md: authenticate and resolve (door.ts), then the stages below. Comments say what a process that dies right there leaves behind. */
 export function createGate(ports: Ports) {
-  const { admit, guarded, standing, recorder } = createDoor(ports)
+  const { admit, guarded, meanwhile, standing, recorder } = createDoor(ports)
   const waits = createWaits(ports)
   const ask = createAsk(ports, waits)
 
@@ -95,6 +95,8 @@ export function createGate(ports: Ports) {
       const noticed = await story.notice('repeat', { first: claimed.value.stored.evaluation })   // rows go out, so it is on record first
       return noticed.ok ? ok({ stored: claimed.value.stored }) : noticed
     }
+    const late = await meanwhile(admitted, connection.name)              // a slow target may have taken longer than policy and locks at hand are good for
+    if (late) return claimed.value.release(await story.refuse(late))
     const done = await perform(considered.value, decision, query, admitted, story)
     if (!done.ok) return done.began === 'unknown' ? done : claimed.value.release(done)   // unknown: the key keeps its claim, it must never run a second time
     return ok({ ...done.value, batch: query.batch, keep: claimed.value.keep })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createApp } from '../../functions/app.ts'
+import { createGateway, support } from '../support/caller.ts'
 import { createWorld } from '../support/ports.ts'
 
 const ask = (authorization: string | null) => ({ method: 'POST', headers: { 'content-type': 'application/json', ...(authorization === null ? {} : { authorization }) }, body: JSON.stringify({ sql: 'select id from public.orders' }) })
@@ -36,4 +37,18 @@ test('who only asks what would be decided is on record, and is told nothing when
   expect(world.events).toMatchObject([{ kind: 'explain', who: { subject: 'agent:support-bot' }, change: { statements: ['select amount from payroll.salaries'], decision: 'deny' } }])
   world.broken.add('ledger')
   expect((await app.request('/v1/connections/shop/explain', request)).status).toBe(503)
+})
+
+test.each(['lock', 'policy'] as const)('a %s that comes while the target is being looked at holds for the statement', async (what) => {
+  const world = createWorld()
+  const { classify } = world.engine
+  world.engine.classify = async (connection, query) => {
+    if (what === 'lock') await world.ports.policies.lock({ target: 'connection:shop', by: 'user:x', at: '', reason: null, until: null })
+    else await world.ports.policies.apply({ documents: [] }, { from: world.pointer()?.version ?? null, by: 'user:x', at: '', commit: null })
+    world.clock.ms += 2500
+    return classify(connection, query)
+  }
+  const { as } = createGateway(world)
+  const reply = await (await as(support)).call('POST', '/v1/connections/shop/query', { sql: 'select id from public.orders' })
+  expect([reply.status, reply.json['reason'], world.engine.ran]).toEqual(what === 'lock' ? [403, 'locked', []] : [409, 'policy_moved', []])
 })
