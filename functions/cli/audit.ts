@@ -3,10 +3,11 @@ import { list, object, printJson, refused, text } from './output.ts'
 import { table } from './table.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
 
-const usage = 'sluice audit list [options] | sluice audit show EVENT'
+const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE]'
 const options = {
   from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
   session: { type: 'string' }, evaluation: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
+  vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true },
 } as const
 
 export const audit: Command = {
@@ -16,18 +17,23 @@ export const audit: Command = {
   sluice audit list --subject agent:support-bot --limit 20
   sluice audit list --evaluation eval_…        everything about one call
   sluice audit show evt_…
+  sluice audit verify ./log --vkey NAME+ID+KEY     an exported log, offline: needs no gate and no token
 
 Newest first. Reading the record is itself recorded.
 
   --from TIME --to TIME  ISO 8601, such as 2026-11-22T09:00:00Z
   --subject, --actor     user:… or agent:…
-  --connection NAME      --kind KIND (intent, outcome, correction, refusal, policy, lock, audit-read, repeat, start, request, approval, rejection, cancellation, expiry, stale)
+  --connection NAME      --kind KIND (intent, outcome, correction, refusal, policy, lock, audit-read, repeat, start, heartbeat, request, approval, rejection, cancellation, expiry, stale)
   --session ID           --evaluation ID
   --limit N              events a page, at most 200; --after CURSOR continues where the last page ended
+  --vkey KEY             the log's key, as you were told it; without it the one that lies beside the log, which does not show whose log it is
+  --checkpoint FILE      a checkpoint kept from before: the log must begin with it, so that a rollback or a fork shows
   --json                 the events as they are kept`,
   run: async (args, world) => {
     const { values, positionals: [verb, id] } = parse(args, options, [1, 2], usage)
-    const { json, ...filters } = values
+    const { json, vkey, checkpoint, ...filters } = values
+    if (verb === 'verify' && id !== undefined) return (await import('./verify.ts')).verify(world.terminal, id, { ...(vkey ? { vkey } : {}), ...(checkpoint ? { checkpoint } : {}), json: json === true })
+    if (vkey || checkpoint) throw new Stop(exit.invalid, '--vkey and --checkpoint belong to `sluice audit verify`')
     if (verb === 'show' && id !== undefined) {
       const reply = await (await world.gate()).call('GET', `/v1/audit/events/${encode(id)}`)
       if (reply.status >= 300) return refused(world.terminal, reply, json === true)

@@ -1,0 +1,76 @@
+import { hash } from 'node:crypto'
+import { canonicalJson } from '../../../schema/bundle.ts'
+import type { Event } from '../../../schema/event.ts'
+import { isEventId } from '../../../schema/item.ts'
+import { FormatError, fromUtf8 } from './format.ts'
+
+/** Bytes of canonical JSON an event may have and still lie in the log whole; an entry of a tlog-tiles log has at most 65 535. */
+const maxWholeBytes = 60_000
+
+/**
+ * One event as the log's leaf: RFC 8785 JSON of `{v: 1, event}`. Over 60 000 bytes `{v: 1, id, kind, at, digest, about}`, where `digest` is SHA-256 (hex) of the event's
+ * canonical JSON and `about` what a verifier needs to judge the order of things without the content; left out where even that is too long. Throws RangeError for what JSON cannot say.
+ */
+export function entryOf(event: Event): Uint8Array {
+  const whole = Buffer.from(canonicalJson({ v: 1, event }))
+  if (whole.length <= maxWholeBytes) return whole
+  const { id, kind, at } = event
+  const short = { v: 1, id, kind, at, digest: hash('sha256', canonicalJson(event), 'hex') }
+  const told = Buffer.from(canonicalJson({ ...short, about: aboutOf(event) }))
+  return told.length <= maxWholeBytes ? told : Buffer.from(canonicalJson(short))
+}
+
+function aboutOf(event: Event): Readonly<Record<string, unknown>> {
+  const { who, request, connection } = event
+  const change = 'change' in event && event.kind === 'request' ? { digest: event.change['digest'], demands: event.change['demands'], expiresAt: event.change['expiresAt'] } : undefined
+  return {
+    connection, ...(request === undefined ? {} : { request }), ...('intent' in event ? { intent: event.intent } : {}), ...(change ? { change } : {}),
+    who: who && { issuer: who.issuer, subject: who.subject, actors: who.actors, groups: who.groups },
+  }
+}
+
+/** An entry as it was read: members are what JSON gave, nothing of them is trusted. `whole`: the event itself is here, not only its digest. */
+export interface Entry { readonly id: string; readonly kind: string; readonly at: string; readonly whole: boolean; readonly event: Readonly<Record<string, unknown>> }
+
+/** Throws FormatError for bytes that `entryOf` would not have written in this form: also for members twice or in another order, which two readers may read differently. */
+export function readEntry(bytes: Uint8Array): Entry {
+  const text = fromUtf8(bytes, 'the entry')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new FormatError('the entry is not JSON')
+  }
+  if (!canonical(value, text)) throw new FormatError('the entry is not canonical JSON')
+  if (!isObject(value) || value['v'] !== 1) throw new FormatError('the entry is of no version this verifier knows')
+  const whole = isObject(value['event'])
+  const event = isObject(value['event']) ? value['event'] : { ...(isObject(value['about']) ? value['about'] : {}), id: value['id'], kind: value['kind'], at: value['at'] }
+  if (!whole && (typeof value['digest'] !== 'string' || !/^[0-9a-f]{64}$/.test(value['digest']))) throw new FormatError('the entry has neither an event nor the digest of one')
+  const { id, kind, at } = event
+  if (typeof id !== 'string' || !isEventId(id)) throw new FormatError('the entry has no event id')
+  if (typeof kind !== 'string' || typeof at !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(at) || Number.isNaN(Date.parse(at))) throw new FormatError('the entry has no kind or no time')
+  return { id, kind, at, whole, event }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The engine's own writer is many times faster than ours and differs from it in the order of members alone. */
+function canonical(value: unknown, text: string): boolean {
+  if (sorted(value, 0) && JSON.stringify(value) === text) return true
+  try {
+    return canonicalJson(value) === text
+  } catch {
+    return false
+  }
+}
+function sorted(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value !== 'string' || value.isWellFormed()
+  if (depth > 200) return false
+  if (Array.isArray(value)) return value.every((item) => sorted(item, depth + 1))
+  let last: string | null = null
+  for (const [key, member] of Object.entries(value)) {
+    if (last !== null && key <= last || !key.isWellFormed() || !sorted(member, depth + 1)) return false
+    last = key
+  }
+  return true
+}

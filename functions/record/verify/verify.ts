@@ -1,0 +1,148 @@
+import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
+import { readEntry } from '../log/entry.ts'
+import { FormatError, fromUtf8 } from '../log/format.ts'
+import { growing } from '../log/grow.ts'
+import { type Key, parseVkey } from '../log/note.ts'
+import { decodeEntries, maxEntryBytes, type Tile, tilePath, tileWidth, widthIn } from '../log/tile.ts'
+import { hashBytes } from '../log/tree.ts'
+import { createFindings, type Finding } from './finding.ts'
+import { type Counts, createOrder } from './order.ts'
+import { checkFiles } from './files.ts'
+
+/** A log's files, wherever they lie. */
+export interface Files {
+  /** null: there is none. Throws FormatError for one over `most` bytes, or that is no plain file. */
+  read(path: string, most: number): Promise<Uint8Array | null>
+  /** Paths of every file below `tile/`, in any order. */
+  list(): AsyncIterable<string>
+}
+export interface Options {
+  /** Keys from elsewhere. null: the directory's own `vkey`, which shows that the log is whole, and not whose it is. */
+  readonly keys: readonly Key[] | null
+  /** Checkpoints kept elsewhere: the log must begin with the tree of each. */
+  readonly kept: readonly Uint8Array[]
+  readonly progress?: (done: number, size: number) => void
+}
+export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
+
+const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 + maxEntryBytes), hashes: tileWidth * hashBytes }
+
+/**
+ * Checks a whole log from its files alone: the checkpoint's signature, every entry against every tile and both against the signed root, the checkpoints kept elsewhere,
+ * and what the entries say of each other. Streams: one bundle at a time is in memory. Throws only what `files` throws beside FormatError.
+ */
+export async function verifyLog(files: Files, { keys, kept, progress }: Options): Promise<Report> {
+  const findings = createFindings()
+  const order = createOrder()
+  const report = (checkpoint: Checkpoint | null): Report => ({
+    ok: findings.count() === 0, origin: checkpoint?.origin ?? null, size: checkpoint?.size ?? 0, root: checkpoint && Buffer.from(checkpoint.root).toString('base64'),
+    counts: order.counts(), findings: findings.listed(), more: findings.count() - findings.listed().length,
+  })
+  const head = await headOf(files, keys, kept, findings.add)
+  if (head === null) return report(null)
+  const { checkpoint: { size, root } } = head
+  const expected = new Map(head.kept.map((one) => [one.size, one]))
+
+  const filled: { tile: Tile; bytes: Buffer }[] = []
+  const tree = growing({ size: 0, levels: [] }, (tile, bytes) => { filled.push({ tile, bytes }) })
+  const beginsWith = () => {
+    const kept = expected.get(tree.size())
+    if (kept && Buffer.compare(kept.root, tree.root()) !== 0) findings.add({ path: 'checkpoint', reason: `the log does not begin with the kept checkpoint of ${kept.size} entries: it was rewritten or forked` })
+  }
+  beginsWith()
+  for (let index = 0; index * tileWidth < size; index++) {
+    const ids: string[] = []
+    const bundle = await bundleOf(files, { level: 'entries', index, width: widthIn(size, 'entries', index) }, findings.add)
+    if (bundle === null) return report(head.checkpoint)            // without these entries nothing that follows can be compared with anything
+    for (const entry of bundle) {
+      ids.push(judge(entry, tree.size()))
+      tree.add(entry)
+      if (expected.has(tree.size())) beginsWith()
+    }
+    for (const { tile, bytes } of [...filled.splice(0), ...(tree.size() === size ? tree.partial() : [])]) await compare(tile, bytes, ids)
+    progress?.(tree.size(), size)
+  }
+  if (Buffer.compare(tree.root(), root) !== 0) findings.add({ path: 'checkpoint', reason: 'the signed root is not the root of these entries' })
+  await checkFiles(files, size, most, findings.add)
+  return report(head.checkpoint)
+
+  function judge(bytes: Uint8Array, index: number): string {
+    try {
+      const entry = readEntry(bytes)
+      for (const reason of order.take(entry)) findings.add({ index, id: entry.id, reason })
+      return entry.id
+    } catch (error) {
+      findings.add({ index, reason: reasonOf(error) })
+      return ''
+    }
+  }
+  /** Names the entry where the tile of leaf hashes and the entries part. */
+  async function compare(tile: Tile, bytes: Buffer, ids: readonly string[]): Promise<void> {
+    const path = tilePath(tile)
+    const found = await attempt(() => files.read(path, most.hashes), path, findings.add)
+    if (found === undefined || found && Buffer.compare(found, bytes) === 0) return
+    if (found === null) return findings.add({ path, reason: 'the tile is missing' })
+    if (found.length !== bytes.length) return findings.add({ path, reason: `the tile holds ${found.length} bytes, not ${bytes.length}` })
+    for (let at = 0; at < bytes.length; at += hashBytes) {
+      if (bytes.equals(found) || bytes.compare(found, at, at + hashBytes, at, at + hashBytes) === 0) continue
+      if (tile.level !== 0) findings.add({ path, reason: `hash ${at / hashBytes} of the tile is not that of the entries below it` })
+      else findings.add({ path, index: tile.index * tileWidth + at / hashBytes, ...(ids[at / hashBytes] ? { id: ids[at / hashBytes] } : {}), reason: 'the entry is not the one the tile has the hash of' })
+    }
+  }
+}
+
+async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<readonly Uint8Array[] | null> {
+  const path = tilePath(tile)
+  const bytes = await attempt(() => files.read(path, most.entries), path, add)
+  if (bytes === undefined) return null
+  if (bytes === null) return add({ path, index: tile.index * tileWidth, reason: 'the entries are missing' }), null
+  const entries = await attempt(async () => decodeEntries(bytes), path, add)
+  if (entries === undefined || entries.length === tile.width) return entries ?? null
+  add({ path, index: tile.index * tileWidth + Math.min(entries.length, tile.width), reason: `the bundle holds ${entries.length} entries, not ${tile.width}` })
+  return null
+}
+
+/** The signed head, and those kept elsewhere. null: there is nothing to hold the files against. */
+async function headOf(files: Files, given: readonly Key[] | null, kept: readonly Uint8Array[], add: (finding: Finding) => void): Promise<{ readonly checkpoint: Checkpoint; readonly kept: readonly Checkpoint[] } | null> {
+  const own = await attempt(async () => keysOf(await files.read('vkey', most.vkey)), 'vkey', add)
+  const keys = given ?? own ?? []
+  if (given !== null && own?.length && !own.some((key) => given.some(({ name, keyId, publicKey }) => key.name === name && key.keyId === keyId && Buffer.compare(key.publicKey, publicKey) === 0))) add({ path: 'vkey', reason: 'the directory names another key than the one given' })
+  if (keys.length === 0) return add({ path: 'vkey', reason: 'there is no key to check the log by' }), null
+  const head = await attempt(async () => {
+    const bytes = await files.read('checkpoint', most.checkpoint)
+    if (bytes === null) throw new FormatError('it is missing')
+    return openCheckpoint(bytes, keys).checkpoint
+  }, 'checkpoint', add)
+  if (head === undefined) return null
+  const earlier: Checkpoint[] = []
+  for (const bytes of kept) {
+    const one = await attempt(async () => openCheckpoint(bytes, keys).checkpoint, 'the kept checkpoint', add)
+    if (one === undefined) continue
+    if (one.origin !== head.origin) add({ path: 'the kept checkpoint', reason: 'it is of another log' })
+    else if (one.size > head.size) add({ path: 'checkpoint', reason: `the log was rolled back: it has ${head.size} entries, and the kept checkpoint ${one.size}` })
+    else earlier.push(one)
+  }
+  return { checkpoint: head, kept: earlier }
+}
+
+/** One key a line, each line ended: that of the log, and for a while also the one before it. */
+function keysOf(bytes: Uint8Array | null): readonly Key[] {
+  if (bytes === null) return []
+  const text = fromUtf8(bytes, 'the file of keys')
+  if (!text.endsWith('\n')) throw new FormatError('the file of keys does not end with a line end')
+  return text.slice(0, -1).split('\n').map(parseVkey)
+}
+
+/** undefined: it was not of its format, and that is among the findings. */
+async function attempt<T>(read: () => Promise<T>, path: string, add: (finding: Finding) => void): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    add({ path, reason: reasonOf(error) })
+    return undefined
+  }
+}
+function reasonOf(error: unknown): string {
+  if (error instanceof FormatError) return error.message
+  throw error
+}
