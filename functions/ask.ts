@@ -9,13 +9,16 @@ import { resultKeySecret, unseal } from './approve/seal.ts'
 import { expired, rejected, settledAlready, stale } from './approve/step.ts'
 import type { Admitted } from './door.ts'
 import type { Ask } from './permit.ts'
-import type { Ports } from './ports.ts'
+import type { Approvals, Ports } from './ports.ts'
 import type { Story } from './record/story.ts'
+import { claimRequest } from './resolve/idempotency.ts'
 import type { Waits } from './wait.ts'
 
 /** Requests of one subject that may wait on one connection, where the connection says nothing. */
 const usualPending = 20
-export interface Asking { readonly connection: ConnectionDocument; readonly effects: Effects; readonly ask: Ask; readonly query: Query; readonly waitMs: number }
+export interface Asking { readonly connection: ConnectionDocument; readonly effects: Effects; readonly ask: Ask; readonly query: Query }
+/** Of the call, what matters here. */
+export interface Calling { readonly connection: string; readonly idempotencyKey: string | null; readonly waitMs: number }
 /** `waiting`: nobody has decided yet. `stored`: the serialised answer of its execution. */
 export type Asked = { readonly waiting: AccessRequest } | { readonly stored: { readonly status: number; readonly body: string } }
 
@@ -23,10 +26,31 @@ export type Asked = { readonly waiting: AccessRequest } | { readonly stored: { r
  * A decision that needs people becomes an access request. Receives what was decided a moment ago; the request and its event are one write, then the
  * state machine is started. Dies in between: a request that nobody was told of; the sweeper starts it. The same call again finds the request it made.
  */
-export function createAsk(ports: Ports, waits: Waits) {
-  return async function ask(admitted: Admitted, { connection, effects, ask, query, waitMs }: Asking, story: Story): Promise<Result<Asked>> {
+export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admitted, connection: string) => Promise<Refusal | null>) {
+  return async function ask(admitted: Admitted, call: Calling, asking: Asking, story: Story): Promise<Result<Asked>> {
     const { approvals } = ports
-    if (approvals === null) return story.refuse(nobodyToAsk(ask.refusal))
+    if (approvals === null) return story.refuse(nobodyToAsk(asking.ask.refusal))
+    const claimed = await claimRequest(ports, admitted.caller, call, asking.query, story.deadlines(asking.connection))
+    if (!claimed.ok) return story.refuse(claimed.refusal)
+    const until = ports.now() + call.waitMs
+    const earlier = claimed.value.earlier === null ? null : await approvals.requests.get(claimed.value.earlier)
+    const made = earlier ? ok(earlier) : await make(admitted, asking, story, approvals)
+    if (!made.ok) return made
+    await claimed.value.keep(made.value.id)
+    const mine = made.value
+    const found = isOpen(mine.status) && call.waitMs > 0 ? await waits.settled(mine.id, until) ?? mine : mine
+    if (found.status !== 'executing' && isOpen(found.status) && ports.now() >= Date.parse(found.bound.expiresAt)) return refuse(over(found, ports.now()))
+    if (isOpen(found.status)) return ok({ waiting: found })
+    const ended = await answerOf(ports, found)
+    if (!ended.ok) return ended
+    const late = await meanwhile(admitted, asking.connection.name)       // it may have waited for a minute: whom a lock stops gets no rows
+    if (late && late.reason !== 'policy_moved') return story.refuse(late)
+    const noticed = await story.notice('repeat', { request: found.id, first: found.execution?.evaluation ?? null })   // rows go out, so it is on record first
+    return noticed.ok ? ok({ stored: ended.value }) : noticed
+  }
+
+  /** The request this call becomes, or the one it became before. */
+  async function make(admitted: Admitted, { connection, effects, ask, query }: Asking, story: Story, approvals: Approvals): Promise<Result<AccessRequest>> {
     const now = ports.now()
     const expiresAt = new Date(now + Math.min(...ask.demands.map(({ withinMs }) => withinMs))).toISOString()
     const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt)
@@ -46,13 +70,7 @@ export function createAsk(ports: Ports, waits: Waits) {
     const mine = created.created ? request : created.existing
     // The wait of a request that another call made is started already, or is the sweeper's.
     if (created.created) await approvals.workflow.start(mine.id, Date.parse(expiresAt)).catch((error: unknown) => ports.alarm('a request waits for the sweeper to be announced', { request: mine.id, error: String(error) }))
-    const found = isOpen(mine.status) && waitMs > 0 ? await waits.settled(mine.id, now + waitMs) ?? mine : mine
-    if (found.status !== 'executing' && isOpen(found.status) && ports.now() >= Date.parse(found.bound.expiresAt)) return refuse(over(found, ports.now()))
-    if (isOpen(found.status)) return ok({ waiting: found })
-    const ended = await answerOf(ports, found)
-    if (!ended.ok) return ended
-    const noticed = await story.notice('repeat', { request: found.id, first: found.execution?.evaluation ?? null })   // rows go out, so it is on record first
-    return noticed.ok ? ok({ stored: ended.value }) : noticed
+    return ok(mine)
   }
 
   /** What this subject has waiting on a connection. Counted from a list that may be a moment old: the bound is against floods, not exact. */

@@ -36,7 +36,7 @@ type Store = Parameters<Story['intend']>[1]
 export function createGate(ports: Ports) {
   const { admit, guarded, meanwhile, standing, recorder } = createDoor(ports)
   const waits = createWaits(ports)
-  const ask = createAsk(ports, waits)
+  const ask = createAsk(ports, waits, meanwhile)
 
   async function read(call: Call, story: Story): Promise<Result<Query>> {
     const body = await call.body()
@@ -88,7 +88,7 @@ export function createGate(ports: Ports) {
     if (!considered.ok) return considered
     const { connection, plan, decision } = considered.value
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
-    if (decision.kind === 'ask') return ask(admitted, { connection, effects: plan.effects, ask: decision, query, waitMs: call.waitMs }, story)
+    if (decision.kind === 'ask') return ask(admitted, call, { connection, effects: plan.effects, ask: decision, query }, story)
     const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines(connection))
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
     if (claimed.value.stored) {

@@ -29,12 +29,13 @@ export async function claim(
 ): Promise<Result<Claim>> {
   if (call.idempotencyKey === null) return ok({ stored: null, keep: async () => undefined, release: async (refused) => refused })
   if (call.idempotencyKey === '' || call.idempotencyKey.length > longestKey) return refuse(badKey)
-  const key = hash([caller.issuer, caller.subject.id, caller.actors.map(({ id }) => id), call.connection, call.idempotencyKey])
+  const key = keyOf(caller, call.connection, call.idempotencyKey)
   const asked = hash(query)
   const body = `${asked}.${hash(permitted(permit))}`
   const found = await ports.idempotency.claim(key, { body, evaluation, settleBy })
   if (found.claimed) return ok({ stored: null, ...handles(ports, key, evaluation) })
   if (!found.body.startsWith(`${asked}.`)) return refuse(mismatch)
+  if (found.body === `${asked}.${people}`) return refuse(waits(found.answer?.body ?? null))
   if (found.answer) {
     if (found.answer.body === null) return refuse(notKept(found.answer.status))
     if (found.body !== body) return refuse(withheld(found.answer.status))
@@ -43,6 +44,30 @@ export async function claim(
   const waitMs = found.settleBy - ports.now()
   return refuse(waitMs > 0 ? inFlight(Math.min(60, Math.ceil(waitMs / 1000)), found.evaluation) : lost(found.evaluation))
 }
+
+/** In the place of what was permitted: nothing was, people were asked. */
+const people = 'people'
+/**
+ * The same for a call that needs people: its key leads to the request it became, for 24 h, however that ended. `earlier`: that request; null: this is the first call
+ * with the key, and `keep` stores its request. Dies in between: the call key finds the request all the same.
+ */
+export async function claimRequest(
+  ports: Pick<Ports, 'now' | 'idempotency' | 'alarm'>, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query,
+  { evaluation, settleBy }: { readonly evaluation: Id<'eval'>; readonly settleBy: number },
+): Promise<Result<{ readonly earlier: Id<'arq'> | null; keep(request: Id<'arq'>): Promise<void> }>> {
+  if (call.idempotencyKey === null) return ok({ earlier: null, keep: async () => undefined })
+  if (call.idempotencyKey === '' || call.idempotencyKey.length > longestKey) return refuse(badKey)
+  const key = keyOf(caller, call.connection, call.idempotencyKey)
+  const asked = hash(query)
+  const found = await ports.idempotency.claim(key, { body: `${asked}.${people}`, evaluation, settleBy })
+  const { keep } = handles(ports, key, evaluation)
+  if (found.claimed) return ok({ earlier: null, keep: (request) => keep(202, request) })
+  if (!found.body.startsWith(`${asked}.`)) return refuse(mismatch)
+  if (found.body !== `${asked}.${people}`) return refuse(found.answer ? withheld(found.answer.status) : inFlight(5, found.evaluation))
+  return ok({ earlier: found.answer?.body as Id<'arq'> | undefined ?? null, keep: async () => undefined })
+}
+
+const keyOf = (caller: Caller, connection: string, key: string): string => hash([caller.issuer, caller.subject.id, caller.actors.map(({ id }) => id), connection, key])
 
 function handles(ports: Pick<Ports, 'idempotency' | 'alarm'>, key: string, evaluation: Id<'eval'>): Pick<Claim, 'keep' | 'release'> {
   const failed = (what: string) => (error: unknown) => ports.alarm(what, { evaluation, error: error instanceof Error ? error.message : 'unknown' })
@@ -73,6 +98,10 @@ const notKept = (status: number): Refusal => ({
 const withheld = (status: number): Refusal => ({
   slug: 'denied', reason: 'answer_withheld', next: 'none',
   detail: `the first call with this key was executed and answered ${status}; what you may see of it has changed since, so its rows are not given again; nothing was executed again: to read anew, use a new key`,
+})
+const waits = (request: string | null): Refusal => ({
+  slug: 'idempotency-in-flight', reason: 'asked_people', next: 'none',
+  detail: `the first call with this key asked people${request === null ? '' : `, as request \`${request}\``}; follow that one, or use a new key for a new call`,
 })
 const inFlight = (seconds: number, first: string): Refusal => ({
   slug: 'idempotency-in-flight', reason: 'in_flight', next: 'retry', retryAfterSeconds: Math.min(seconds, 5), inner: first,

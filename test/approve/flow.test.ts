@@ -254,3 +254,35 @@ test('a target that lost its answer leaves outcome-unknown, alarmed, and never r
   expect(at.world.engine.ran).toEqual([])
   expect(at.world.alarms.map(({ what }) => what)).toContain('the outcome of an approved request is not known')
 })
+
+test('an idempotency key leads to the request its call became, for a day; with another body it is refused', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const key = { 'idempotency-key': 'k-1' }
+  const first = await agent.call('POST', path, refund, key)
+  const { request } = first.json as { request: Awaited<ReturnType<typeof asked>> }
+  expect((await agent.call('POST', path, refund, key)).json['request']).toMatchObject({ id: request.id })
+  expect((await agent.call('POST', path, { ...refund, params: [8] }, key)).status).toBe(422)
+  await say(await at.as(lead), 'approve', request)
+  await at.approver.proceed(request.id)
+  at.world.clock.ms += 3600_000                                          // long after the same call without a key would ask anew
+  const later = await (await at.as(support)).call('POST', path, refund, key)
+  expect([later.status, later.json['rowCount'], at.world.engine.ran.length]).toEqual([200, 1, 1])
+  await at.apply(withRules([{ allow: ['insert'], connection: 'shop', on: ['public.refunds'] }]))
+  const free = await (await at.as(support)).call('POST', path, refund, key)
+  expect([free.status, free.json['reason'], at.world.engine.ran.length]).toEqual([409, 'asked_people', 1])
+})
+
+test('a call that waited gets no rows when a lock came meanwhile', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const request = await asked(agent)
+  const { get } = at.memory.requests
+  Object.assign(at.memory.requests, { get: async (id: typeof request.id) => { const found = await get(id); if (found?.status === 'succeeded') at.world.clock.ms += 3000; return found } })
+  const waiting = agent.call('POST', path, refund, { prefer: 'wait=50' })
+  await say(await at.as(lead), 'approve', request)
+  await at.ports.policies.lock({ target: 'subject:agent:support-bot', by: 'user:x', at: '', reason: null, until: null })
+  await at.approver.proceed(request.id)
+  expect((await waiting).json['reason']).toBe('locked')
+  expect((await (await at.as(support)).call('GET', `/v1/requests/${request.id}`)).json).not.toHaveProperty('result')
+})
