@@ -149,8 +149,6 @@ export interface Head {
   /** Counts up by one with every head, from 1. */
   readonly revision: number
   readonly size: number
-  /** Hashes of the perfect subtrees that make the tree, left to right, base64: what is needed to append. */
-  readonly edge: readonly string[]
   /** The staged object that holds everything this head added. */
   readonly bundle: string
   /** The signed note. */

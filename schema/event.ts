@@ -57,8 +57,8 @@ export interface RefusalEvent extends Common {
 }
 /** A change of the gate's own state: policy applied, lock set or lifted. `change` is plain JSON: what, from, to, commit. */
 export interface ChangeEvent extends Common { readonly kind: 'policy' | 'lock'; readonly change: Readonly<Record<string, unknown>> }
-/** Somebody read the audit, was given an earlier call's stored answer again, or a process came up with a weakness the auditor must know of. */
-export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'start' | 'unauthenticated'; readonly change: Readonly<Record<string, unknown>> }
+/** Somebody read the audit, was given an earlier call's stored answer again, a process came up with a weakness the auditor must know of, or nothing happened (`heartbeat`). */
+export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'start' | 'unauthenticated' | 'heartbeat'; readonly change: Readonly<Record<string, unknown>> }
 
 export interface RefusalRecord {
   readonly slug: Slug; readonly reason: string; readonly detail: string; readonly next: Next; readonly inner?: string

@@ -7,6 +7,8 @@ import { itemOf } from './event.ts'
 const TableName = tables.audit.name
 /** An intent older than this when it is about to be written comes from a process that slept: the sweeper may have passed its place. */
 const staleMs = 60_000
+/** Any event older than this is not written, because the sequencer of the log looks back twice as far and no further (functions/gather.ts). What belongs to an intent is found by that intent's id, however late it comes. */
+const lateMs = 15 * 60_000
 
 /** An event ready to be written, alone or with what it tells of. */
 export interface Entry {
@@ -38,6 +40,7 @@ export function createEntries({ hot, now }: { readonly hot: Dynamo; readonly now
   return async (event) => {
     if (event.kind === 'outcome' && event.id !== outcomeId(event.intent)) throw new Fault('internal', 'an outcome has the id its intent gives it')
     if (event.kind === 'intent' && now() - timeOf(event.id) > staleMs) throw new Fault('store-unavailable', 'the intent is too old to be written now')
+    if (event.kind !== 'outcome' && event.kind !== 'correction' && now() - timeOf(event.id) > lateMs) throw new Fault('store-unavailable', 'the event is too old to be written now')
     const json = JSON.stringify(event)
     if (json.length > maxEventBytes / 3 && Buffer.byteLength(json) > maxEventBytes) throw new Fault('internal', 'an event over 300 KB')
     await mark(dayOf(event.id))

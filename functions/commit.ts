@@ -1,0 +1,154 @@
+import { hash } from 'node:crypto'
+import type { Event, Id } from '../schema/event.ts'
+import { Fault, type Head, type Log, type Ports } from './ports.ts'
+import { checkpointText, openCheckpoint } from './record/log/checkpoint.ts'
+import { entryOf } from './record/log/entry.ts'
+import { append, edgeFrom, emptyLog, growing, type LogEdge } from './record/log/grow.ts'
+import { formatNote, keyOf, sign } from './record/log/note.ts'
+import { decodeStage, encodeStage, stagePath, type Stage } from './record/log/stage.ts'
+import { parseTilePath, tileWidth } from './record/log/tile.ts'
+
+/** One event on its way into the log. `entry`: the leaf's bytes. */
+export interface Leaf { readonly id: Id<'evt'>; readonly entry: Uint8Array }
+/** How far back the ledger need not be looked through again (ports.ts, Head). */
+export type Mark = Pick<Head, 'mark' | 'awaited'>
+interface Standing { readonly head: Head | null; readonly edge: LogEdge }
+
+/** A bundle is staged whole, and a level of tiles with it: so many entries, or so many bytes of them. */
+const mostLeaves = 1024
+const mostBytes = 8 * 1024 * 1024
+const mostKnown = 200_000
+const abreast = 6
+
+/**
+ * The log's only writer, safe whatever runs beside it. The order of one commit, and what dying after each step leaves:
+ *
+ * 1. read the head, and bring it into effect (5 to 7) unless this process did: whoever swapped it may have died.
+ * 2. ask which of the events have an index. Everything up to that head has, by step 1: so an event without one is not in the log.
+ * 3. stage tiles and indexes as one object. Dying: an object nobody names.
+ * 4. sign the checkpoint and swap the head. THE COMMIT POINT: before it nothing has happened, after it everything will. Whoever else swapped since step 1 makes this
+ *    fail, and then nothing of steps 2 to 4 holds: begin anew. An answer that is lost means neither; the next read of the head says.
+ *    A checkpoint is shown to nobody before its head is stored: a signature over a tree that never was would be a fork.
+ * 5. write the tiles, each once. Dying here or later: step 1 of whoever comes next does the rest from the staged object.
+ * 6. write the indexes. An event that has another one is refused by the store: in the log once, or an alarm.
+ * 7. publish the checkpoint, now that all it covers can be read; then let go of what is superfluous.
+ */
+export function createCommitter({ now, alarm, log: { signer, objects, store } }: Pick<Ports, 'now' | 'alarm'> & { readonly log: Log }) {
+  let standing: Standing | null = null
+  const known = new Set<Id<'evt'>>()
+  let largest = 0
+
+  /** Steps 1, 5 to 7. Throws Fault. */
+  async function stand(): Promise<Standing> {
+    for (;;) {
+      const head = await store.head()
+      if (standing && standing.head?.checkpoint === head?.checkpoint && standing.head?.revision === head?.revision) return standing
+      if ((head?.size ?? 0) < largest) {
+        alarm('the log went back', { size: head?.size ?? 0, was: largest })
+        throw new Fault('internal', 'the head of the log is older than one that was seen')
+      }
+      if (head === null) return standing = { head, edge: emptyLog }
+      try {
+        return standing = await effect(head)
+      } catch (error) {
+        const moved = (await store.head())?.revision !== head.revision
+        if (!moved) throw error                                     // otherwise what we looked for was let go of by whoever moved it
+      }
+    }
+  }
+
+  async function effect(head: Head): Promise<Standing> {
+    const bytes = await objects.get(head.bundle)
+    if (bytes === null) throw new Fault('internal', 'the staged object of the head is missing')
+    await apply(head, decodeStage(head.bundle, bytes))
+    const edge = await edgeFrom(head.size, objects.get)
+    const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), [keyOf(signer.name, await signer.publicKey())])
+    if (checkpoint.size !== head.size || Buffer.compare(growing(edge.edge, () => {}).root(), checkpoint.root) !== 0) throw new Fault('internal', 'the tiles are not those of the head\'s checkpoint')
+    return { head, edge }
+  }
+
+  async function apply({ revision, size, checkpoint }: Head, { first, ids, tiles, before }: Stage): Promise<void> {
+    const next = tiles.values()
+    await Promise.all(Array.from({ length: abreast }, async () => { for (const { path, bytes } of next) await objects.create(path, bytes) }))
+    await store.placed(ids.map((id, at) => ({ id, index: first + at })))
+    await store.publish({ revision, size, checkpoint })
+    largest = Math.max(largest, size)
+    remember(ids)
+    const full = tiles.filter(({ path }) => parseTilePath(path).width === tileWidth)
+    for (const path of [...before === null ? [] : [before], ...full.map((tile) => `${tile.path}.p/`)]) {
+      await objects.forget(path).catch((error: unknown) => alarm('a superfluous object stays', { path, error: messageOf(error) }))
+    }
+  }
+
+  function remember(ids: readonly Id<'evt'>[]): void {
+    if (known.size > mostKnown) known.clear()
+    for (const id of ids) known.add(id)
+  }
+
+  /** Step 2, for any number. Only what is not in the log, in the order given. */
+  async function fresh(ids: readonly Id<'evt'>[]): Promise<readonly Id<'evt'>[]> {
+    const asked = [...new Set(ids)].filter((id) => !known.has(id))
+    if (asked.length === 0) return []
+    const there = await store.where(asked)
+    remember([...there.keys()])
+    return asked.filter((id) => !there.has(id))
+  }
+
+  /** Puts leaves into the log, in their order, those left out that are in it. `mark`: what is known of the ledger by now. Gives how many were added. Throws Fault; then some may be in. */
+  async function commit(leaves: readonly Leaf[], mark: Mark): Promise<number> {
+    let added = 0
+    for (let rest = leaves; rest.length > 0;) {
+      const over = await stand()
+      const near = rest.slice(0, mostLeaves)
+      const wanted = new Set(await fresh(near.map(({ id }) => id)))
+      const missing = near.filter(({ id }) => wanted.delete(id))    // and of two under one id the first
+      const bundle = firstOf(missing)
+      if (bundle.length > 0 && !await swap(over, bundle, mark)) continue
+      added += bundle.length
+      rest = [...missing.slice(bundle.length), ...rest.slice(near.length)]
+    }
+    return added
+  }
+
+  /** Steps 3 to 7. false: somebody else moved the head. */
+  async function swap(over: Standing, leaves: readonly Leaf[], mark: Mark): Promise<boolean> {
+    const { log: edge, root, tiles } = append(over.edge, leaves.map(({ entry }) => entry))
+    const revision = (over.head?.revision ?? 0) + 1
+    const first = over.head?.size ?? 0
+    const stage: Stage = { first, ids: leaves.map(({ id }) => id), tiles, before: over.head?.bundle ?? null }
+    const bytes = encodeStage(stage)
+    const bundle = stagePath(revision, bytes)
+    await objects.create(bundle, bytes)
+    const text = checkpointText({ origin: signer.name, size: edge.edge.size, root, extensions: [] })
+    const checkpoint = formatNote({ text, signatures: [await sign(text, signer)] }).toString()
+    const further = over.head !== null && over.head.mark >= mark.mark ? over.head : mark
+    const head: Head = { revision, size: edge.edge.size, bundle, checkpoint, at: now(), mark: further.mark, awaited: further.awaited }
+    standing = null                                                 // whatever is thrown from here on: the head that is stored says where we are
+    if (!await store.advance(head, over.head)) return false
+    await apply(head, stage)
+    standing = { head, edge }
+    return true
+  }
+  return { head: async () => (await stand()).head, fresh, commit }
+}
+export type Committer = ReturnType<typeof createCommitter>
+
+function firstOf(leaves: readonly Leaf[]): readonly Leaf[] {
+  let bytes = 0
+  const end = leaves.findIndex(({ entry }, at) => (bytes += entry.length) > mostBytes && at > 0)
+  return end < 0 ? leaves : leaves.slice(0, end)
+}
+
+/** As it is stored, so that the leaf of an event does not depend on who brings it. What canonical JSON cannot say (a lone surrogate) goes in by the digest of what is stored. */
+export function leafOf(event: Event): Leaf {
+  const json = JSON.stringify(event)
+  try {
+    return { id: event.id, entry: entryOf(JSON.parse(json) as Event) }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    const { id, kind, at } = event
+    return { id, entry: Buffer.from(JSON.stringify({ at, digest: hash('sha256', json, 'hex'), id, kind, v: 1 })) }
+  }
+}
+
+const messageOf = (error: unknown): string => error instanceof Error ? error.message : 'unknown'

@@ -1,0 +1,74 @@
+import type { Event, Id } from '../schema/event.ts'
+import { firstIdAt } from '../schema/item.ts'
+import { createCommitter, leafOf } from './commit.ts'
+import { createGathering, restsOnOthers } from './gather.ts'
+import type { Hints } from './hint.ts'
+import type { Log, Ports } from './ports.ts'
+
+/** Silence is told so often. */
+const idleMs = 10 * 60_000
+
+/**
+ * Puts the record into its Merkle log, off the request path: nothing a caller waits for is written here, and nothing here is lost when it dies. `round` takes what this process has just
+ * stored, `reconcile` looks through the ledger for what anybody stored. Any number of sequencers may run; one at a time in a process. Both give how many events were added, and throw Fault:
+ * what was not added is found by the next `reconcile`.
+ */
+export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> & { readonly log: Log }, hints: Hints) {
+  const { now, ledger } = ports
+  const committer = createCommitter(ports)
+  const gathering = createGathering(ports, committer)
+  const begun = now()
+  let behind = true
+
+  async function round(): Promise<number> {
+    const { events, dropped } = hints.take()
+    if (dropped) behind = true
+    try {
+      const added = await committer.commit((await complete(events)).map(leafOf), gathering.mark())
+      if (events.length === 0) await heartbeat()
+      return added
+    } catch (error) {
+      behind = true
+      throw error
+    }
+  }
+
+  /** An outcome is never before its intent, which another process may have written and nobody hinted at. What rests on people's words waits for a look that finds those. */
+  async function complete(events: readonly Event[]): Promise<readonly Event[]> {
+    const given = new Map(events.filter((event) => !restsOnOthers(event)).map((event) => [event.id, event]))
+    if (given.size < events.length) behind = true
+    const intents = [...given.values()].flatMap((event) => event.kind === 'outcome' || event.kind === 'correction' ? [event.intent] : []).filter((id) => !given.has(id))
+    for (const id of await committer.fresh(intents)) {
+      const intent = await ledger.get(id)
+      if (intent) given.set(id, intent)
+    }
+    return [...given.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  /**
+   * Where nothing happens, that is an event too: it makes a new tree, so that the checkpoint is signed anew and nobody can hold back an old one and say that nothing came. The
+   * time is in the tree and not beside it (a checkpoint has none), so that a year later it can be told from the log alone when it was alive. Any number of sequencers make the same event.
+   */
+  async function heartbeat(): Promise<void> {
+    const head = await committer.head()
+    if (now() - (head?.at ?? begun) < idleMs) return
+    const slot = now() - now() % idleMs
+    const id = firstIdAt(slot)
+    const evaluation: Id<'eval'> = `eval_${id.slice(4)}`
+    const event: Event = { id, at: new Date(slot).toISOString(), evaluation, session: null, who: null, connection: null, policy: null, kind: 'heartbeat', change: { everySeconds: idleMs / 1000 } }
+    await ledger.append(event)
+    await committer.commit([leafOf(event)], gathering.mark())
+  }
+
+  async function reconcile(): Promise<number> {
+    behind = false
+    try {
+      return await gathering.reconcile()
+    } catch (error) {
+      behind = true
+      throw error
+    }
+  }
+  return { round, reconcile, /** A look through the ledger is due sooner than usual. */ isBehind: () => behind }
+}
+export type Sequencer = ReturnType<typeof createSequencer>

@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest'
+import { createHints } from '../../functions/hint.ts'
+import type { Head } from '../../functions/ports.ts'
+import { intentEvent, outcomeEvent, refusalEvent } from '../contract/ledger.ts'
+import { createLogWorld, expectWhole, verifyHistory, verifyLog } from './world.ts'
+
+describe('the sequencer', () => {
+  test('puts every stored event into the log once, found by looking or by hints', async () => {
+    const world = createLogWorld()
+    const sequencer = world.sequencer(world.hints)
+    for (let i = 0; i < 700; i++) {
+      world.clock.ms += i % 50
+      const event = refusalEvent(world.ids)
+      await world.ledger.append(event)
+      if (i % 3 === 0) world.hints.hint(event)
+      if (i % 40 === 0) await sequencer.round()
+      if (i % 190 === 0) await sequencer.reconcile()
+    }
+    await sequencer.reconcile()
+    await sequencer.round()
+    expectWhole(await verifyLog(world.memory.log), world.stored.values())
+    await verifyHistory(world.memory)
+    expect(await sequencer.reconcile()).toBe(0)
+    expect([...world.memory.objects.keys()].filter((path) => path.startsWith('staging/'))).toHaveLength(1)
+    expect([...world.memory.objects.keys()].filter((path) => /\/(?:0|entries)\/00[01]\.p\//.test(path))).toEqual([])
+  })
+
+  test('an outcome is never before its intent, although nobody hinted at that', async () => {
+    const world = createLogWorld()
+    const intent = intentEvent(world.ids)
+    const outcome = outcomeEvent(world.ids, intent)
+    for (const event of [intent, outcome]) await world.ledger.append(event)
+    world.hints.hint(outcome)
+    await world.sequencer(world.hints).round()
+    expect((await verifyLog(world.memory.log)).map(({ id }) => id)).toEqual([intent.id, outcome.id])
+  })
+
+  test('an event that canonical json cannot say goes in by its digest, and holds up nobody', async () => {
+    const world = createLogWorld()
+    await world.ledger.append(refusalEvent(world.ids, { purpose: 'lone \ud800 surrogate' }))
+    await world.ledger.append(refusalEvent(world.ids))
+    await world.sequencer().reconcile()
+    const entries = await verifyLog(world.memory.log)
+    expect(entries.map(({ whole }) => whole)).toEqual([false, true])
+  })
+
+  test('an event over what an entry may hold goes in by its digest', async () => {
+    const world = createLogWorld()
+    await world.ledger.append(intentEvent(world.ids, { statements: [{ sql: 'x'.repeat(64_000), params: ['y'.repeat(200_000)] }] }))
+    await world.sequencer().reconcile()
+    expect((await verifyLog(world.memory.log))[0]).toMatchObject({ whole: false, kind: 'intent' })
+  })
+
+  test('a hint dropped is found by the look that it makes due', async () => {
+    const world = createLogWorld()
+    const hints = createHints()
+    const sequencer = world.sequencer(hints)
+    await sequencer.reconcile()
+    for (let i = 0; i < 1500; i++) { const event = refusalEvent(world.ids); await world.ledger.append(event); hints.hint(event) }
+    await sequencer.round()
+    expect(sequencer.isBehind()).toBe(true)
+    await sequencer.reconcile()
+    expect(sequencer.isBehind()).toBe(false)
+    expectWhole(await verifyLog(world.memory.log), world.stored.values())
+  })
+
+  test('silence is told every ten minutes, once, by any number of sequencers', async () => {
+    const world = createLogWorld()
+    const sequencers = [world.sequencer(), world.sequencer()]
+    for (let minute = 0; minute < 60; minute++) {
+      for (const sequencer of sequencers) await sequencer.round()
+      world.clock.ms += 60_000
+    }
+    const entries = await verifyLog(world.memory.log)
+    expect(entries.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'heartbeat'))
+    expectWhole(entries, world.stored.values())
+    const first = world.memory.heads[0]!
+    expect(world.memory.heads.at(-1)!.checkpoint).not.toBe(first.checkpoint)
+  })
+
+  test('a head that goes back is an alarm, and nothing is signed', async () => {
+    const world = createLogWorld()
+    const real = world.memory.log
+    const shown: { head: Head | null } = { head: null }
+    const sequencer = world.sequencer(createHints(), { ...real, store: { ...real.store, head: async () => shown.head ?? await real.store.head() } })
+    const add = async () => { await world.ledger.append(refusalEvent(world.ids)); return sequencer.reconcile() }
+    await add()
+    await add()
+    shown.head = world.memory.heads[0]!
+    await expect(add()).rejects.toMatchObject({ code: 'internal' })
+    expect(world.alarms).toContain('the log went back')
+    expect(world.memory.heads).toHaveLength(2)
+    shown.head = null
+    expect(await add()).toBe(2)
+  })
+
+  test('twenty thousand events over three days are caught up in bundles, whole', async () => {
+    const world = createLogWorld()
+    world.clock.ms -= 3 * 86_400_000
+    for (let i = 0; i < 10_000; i++) {
+      world.clock.ms += i % 7 === 0 ? 180_000 : 3
+      const intent = intentEvent(world.ids)
+      await world.ledger.append(intent)
+      await world.ledger.append(outcomeEvent(world.ids, intent))
+    }
+    await world.sequencer().reconcile()
+    expectWhole(await verifyLog(world.memory.log), world.stored.values())
+    expect(world.memory.heads.length).toBeGreaterThan(15)
+    expect(world.memory.heads.length).toBeLessThan(200)
+  }, 120_000)
+})
