@@ -48,28 +48,32 @@ export function readEntry(bytes: Uint8Array): Entry {
   if (!whole && (typeof value['digest'] !== 'string' || !/^[0-9a-f]{64}$/.test(value['digest']))) throw new FormatError('the entry has neither an event nor the digest of one')
   const { id, kind, at } = event
   if (typeof id !== 'string' || !isEventId(id)) throw new FormatError('the entry has no event id')
-  if (typeof kind !== 'string' || typeof at !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(at) || Number.isNaN(Date.parse(at))) throw new FormatError('the entry has no kind or no time')
+  if (typeof kind !== 'string' || typeof at !== 'string' || !time.test(at)) throw new FormatError('the entry has no kind or no time')
   return { id, kind, at, whole, event }
 }
 
+const time = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The engine's own writer is many times faster than ours and differs from it in the order of members alone. */
+/** The engine's own writer is many times faster than ours. It differs in the order of members, and in half characters, which canonical JSON has none of and other JSON must escape. */
 function canonical(value: unknown, text: string): boolean {
-  if (sorted(value, 0) && JSON.stringify(value) === text) return true
+  if (!text.includes('\\ud') && sorted(value, 0) && JSON.stringify(value) === text) return true
   try {
-    return canonicalJson(value) === text
+    return canonicalJson(value) === text                          // a member named `10` stands before `9` in canonical JSON alone
   } catch {
     return false
   }
 }
 function sorted(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return typeof value !== 'string' || value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
   if (depth > 200) return false
-  if (Array.isArray(value)) return value.every((item) => sorted(item, depth + 1))
-  let last: string | null = null
-  for (const [key, member] of Object.entries(value)) {
-    if (last !== null && key <= last || !key.isWellFormed() || !sorted(member, depth + 1)) return false
+  if (Array.isArray(value)) {
+    for (const item of value) if (!sorted(item, depth + 1)) return false
+    return true
+  }
+  let last = ''
+  for (const key in value) {
+    if (key < last || !sorted((value as Readonly<Record<string, unknown>>)[key], depth + 1)) return false
     last = key
   }
   return true

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 /** What was read is not of the format it should be. The one error of this folder's parsers: `message` says what is wrong, and quotes nothing that was read. */
 export class FormatError extends Error {
   constructor(message: string) {
@@ -22,10 +24,6 @@ export function fromDecimal(text: string, what: string): number {
 
 /** UTF-8 without anything that is not: no replacement characters are made up, and a byte order mark stays a character. */
 export function fromUtf8(bytes: Uint8Array, what: string): string {
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    throw new FormatError(`${what} is not UTF-8`)
-  }
+  if (!isUtf8(bytes)) throw new FormatError(`${what} is not UTF-8`)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
 }
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
