@@ -15,6 +15,7 @@ import { type Call, createGate, type Gate } from './gate.ts'
 import { createGrants } from './grants.ts'
 import { createHealth } from './health.ts'
 import { createLocking } from './locking.ts'
+import { createLogReader, type Document } from './log.ts'
 import { createMcp } from './mcp.ts'
 import { createOwn } from './own.ts'
 import type { Ports } from './ports.ts'
@@ -33,6 +34,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   const health = createHealth(ports, gate)
   const discovery = createDiscovery(ports, gate, own)
   const audit = createAudit(ports, own)
+  const log = createLogReader(ports, own)
   const administration = createAdministration(ports, own)
   const grants = createGrants(ports, own)
   const locking = createLocking(ports, own)
@@ -50,6 +52,14 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     const { evaluation, session, result } = await run(search.value)
     const frame: Frame = { url: ports.self.url, evaluation, session }
     return result.ok ? sendJson(c, frame, 200, result.value) : sendProblem(c, frame, result.refusal)
+  }
+
+  /** A route whose answer is no JSON. */
+  async function plain(c: Context, run: () => Promise<Reply<Document>>) {
+    const search = readSearch(c.req.url, [])
+    if (!search.ok) return no(c, search.refusal)
+    const { evaluation, session, result } = await run()
+    return result.ok ? send(c, 200, result.value.type, result.value.body) : sendProblem(c, { url: ports.self.url, evaluation, session }, result.refusal)
   }
 
   async function query(c: Context) {
@@ -104,6 +114,10 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     .post('/mcp', (c) => mcp(c.req.raw))
     .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
     .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
+    .get('/v1/audit/events/:id/receipt', (c) => plain(c, () => log.receipt(door(c), c.req.param('id'))))
+    .get('/v1/audit/log/checkpoint', (c) => plain(c, () => log.checkpoint(door(c))))
+    .get('/v1/audit/log/vkey', (c) => plain(c, () => log.vkey(door(c))))
+    .get('/v1/audit/log/:tile{tile/.+}', (c) => plain(c, () => log.tile(door(c), c.req.param('tile'))))
     .post('/v1/slack', async (c) => {
       const done = await pressed(c.req.raw)
       return done.ok ? send(c, 200, 'text/plain; charset=utf-8', '') : no(c, done.refusal)
@@ -124,7 +138,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
 
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
-    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
+    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/audit/events/:id/receipt', '/v1/audit/log/checkpoint', '/v1/audit/log/vkey', '/v1/audit/log/:tile{tile/.+}', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
   ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
   ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]

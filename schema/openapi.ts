@@ -11,7 +11,7 @@ import { queryBody } from './request.ts'
 interface Operation {
   readonly method: 'get' | 'put' | 'post' | 'delete'; readonly path: string; readonly id: string; readonly summary: string; readonly text?: string
   readonly answers: string; readonly body?: string; readonly open?: true; readonly query?: readonly Parameter[]; readonly headers?: readonly Parameter[]
-  readonly refusals: readonly number[]; readonly html?: true; /** May answer 202. */ readonly waits?: true
+  readonly refusals: readonly number[]; readonly html?: true; /** Where it is neither JSON nor a page. */ readonly type?: string; /** May answer 202. */ readonly waits?: true
 }
 interface Parameter { readonly name: string; readonly description: string; readonly schema?: object }
 
@@ -46,6 +46,10 @@ const operations: readonly Operation[] = [
     { name: 'limit', description: 'events a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
   ], refusals: [403, ...always] },
   { method: 'get', path: '/v1/audit/events/{id}', id: 'event', summary: 'One event', answers: 'OneEvent', refusals: [403, ...always] },
+  { method: 'get', path: '/v1/audit/events/{id}/receipt', id: 'receipt', summary: 'Proof that an event is in the log (c2sp.org/tlog-proof), for whoever has the log\'s key', text: '404 with `retry` while it is stored and not in the log yet, which takes about a second.', answers: 'Text', type: 'text/plain', refusals: [403, ...always] },
+  { method: 'get', path: '/v1/audit/log/checkpoint', id: 'checkpoint', summary: 'The newest signed checkpoint (c2sp.org/tlog-checkpoint)', answers: 'Text', type: 'text/plain', refusals: [403, ...always] },
+  { method: 'get', path: '/v1/audit/log/vkey', id: 'vkey', summary: 'The log\'s public key (c2sp.org/signed-note)', answers: 'Text', type: 'text/plain', refusals: [403, ...always] },
+  { method: 'get', path: '/v1/audit/log/{tile}', id: 'tile', summary: 'A tile of the log (c2sp.org/tlog-tiles): `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`', answers: 'Tile', type: 'application/octet-stream', refusals: [403, ...always] },
   { method: 'get', path: '/v1/policy', id: 'policy', summary: 'The policy in force', answers: 'Policy', refusals: [403, ...always] },
   { method: 'put', path: '/v1/policy', id: 'apply', summary: 'Put a policy in force, whole, if `from` still is', answers: 'Applied', body: 'PolicyBody', refusals: [403, 409, 413, 502, ...always] },
   { method: 'post', path: '/v1/policy/plan', id: 'plan', summary: 'What a policy would change; nothing is changed', answers: 'Plan', body: 'PlanBody', refusals: [403, 413, ...always] },
@@ -79,12 +83,12 @@ export function openapi(): Record<string, unknown> {
   }
 }
 
-function described({ path, id, summary, text, answers, body, open, query, headers, refusals, html, waits }: Operation): Record<string, unknown> {
+function described({ path, id, summary, text, answers, body, open, query, headers, refusals, html, type, waits }: Operation): Record<string, unknown> {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
   const inQuery = (query ?? []).map(({ name, description, schema }) => ({ name, in: 'query', description, schema: schema ?? { type: 'string' } }))
   const inHeader = (headers ?? []).map(({ name, description, schema }) => ({ name, in: 'header', description, schema: schema ?? { type: 'string' } }))
   const parameters = [...inPath, ...inQuery, ...inHeader]
-  const answered = html ? { 'text/html': { schema: { type: 'string' } } } : { 'application/json': { schema: reference(answers) } }
+  const answered = html || type ? { [type ?? 'text/html']: { schema: { type: 'string' } } } : { 'application/json': { schema: reference(answers) } }
   return {
     operationId: id, summary, ...(text ? { description: text } : {}), ...(open ? { security: [] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),

@@ -5,6 +5,7 @@ import { getRequestListener } from '@hono/node-server'
 import { createApp } from '../app.ts'
 import { createConsole } from '../console.ts'
 import { createGate, type Gate } from '../gate.ts'
+import { createHints } from '../hint.ts'
 import { createOwn } from '../own.ts'
 import type { Ports } from '../ports.ts'
 import { createRequests } from '../requests.ts'
@@ -19,10 +20,13 @@ import { createIdentity } from './identity.ts'
 import { keepKeys } from './keys.ts'
 import { startNeon } from './neon.ts'
 import { readTarget } from './neon/target.ts'
+import { createObjects } from './objects.ts'
 import { createLocalPorts, newCredentials } from './ports.ts'
 import { newSlackSecrets, startPost, type LocalPost } from './post.ts'
 import type { Progress } from './progress.ts'
 import { createSecrets, type LocalSecrets } from './secrets.ts'
+import { startSequencing } from './sequencing.ts'
+import { keepSigner } from './signer.ts'
 import { startSockets } from './sockets.ts'
 import { openState } from './state.ts'
 import { startTarget } from './target.ts'
@@ -30,6 +34,8 @@ import { startTarget } from './target.ts'
 const root = resolve(import.meta.dirname, '../..')
 const demoPolicy = join(root, 'policy')
 const sweepEveryMs = 15_000
+/** The log's name in its checkpoints. It tells nobody where this is: the key does that. */
+const logName = 'sluice.local/audit'
 /** Every so many sweeps the requests that wait are looked through for what was left lying: each is read whole. */
 const stuckEvery = 4
 
@@ -106,11 +112,14 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(approving.close)
   const sockets = await startSockets(credentials)
   onStop(sockets.close)
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log: null, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
+  const log = { signer: await keepSigner(state.directory, logName), objects: createObjects(join(store, 'log')) }
+  const hints = createHints()
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   onStop(() => ports.engines.postgres.close())
   onStop(approving.close)                                     // before what its steps write to
   await ports.createTables()
+  onStop(startSequencing(ports, hints))                        // as the last to stop of what reads the record, so that what the others wrote at their end is in the log
   await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
   if (options.unsafeLocalIdentity) await noteWeakness(ports)
   const gate = createGate(ports)

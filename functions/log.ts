@@ -1,0 +1,94 @@
+import { isEventId } from '../schema/item.ts'
+import { ok, refuse, type Result } from '../schema/refusal.ts'
+import type { Door, Own, Story } from './own.ts'
+import { Fault, type Log, type Objects, type Ports } from './ports.ts'
+import { openCheckpoint } from './record/log/checkpoint.ts'
+import { FormatError } from './record/log/format.ts'
+import { formatVkey, keyOf } from './record/log/note.ts'
+import { formatProof } from './record/log/proof.ts'
+import { proveInclusion } from './record/log/prove.ts'
+import { decodeEntries, encodeEntries, parseTilePath, tilePath, tileWidth, type Tile } from './record/log/tile.ts'
+import { hashBytes, provesInclusion } from './record/log/tree.ts'
+
+/** What is answered as bytes of a format of its own. */
+export interface Document { readonly type: string; readonly body: string | Uint8Array<ArrayBuffer> }
+const reading = [{ action: 'read', resource: 'audit' }] as const
+const text = (body: string): Document => ({ type: 'text/plain; charset=utf-8', body })
+
+/**
+ * The log as c2sp.org/tlog-tiles lays it out, and receipts, for those whom a rule lets read the audit. What shows content, entries and the receipt of an event, is recorded first;
+ * hashes, keys and checkpoints say nothing of anybody, and a witness that asks every minute must not be what makes the log grow.
+ */
+export function createLogReader({ log, ledger, alarm }: Pick<Ports, 'log' | 'ledger' | 'alarm'>, own: Own) {
+  const permitted = (door: Door, run: (log: Log, story: Story) => Promise<Result<Document>>) =>
+    own.permitted<Document>(door, reading, async (_, story) => log === null ? noLog : await run(log, story))
+
+  const checkpoint = (door: Door) => permitted(door, async ({ store }) => {
+    const published = await store.published()
+    return published === null ? nothingYet : ok(text(published.checkpoint))
+  })
+
+  const vkey = (door: Door) => permitted(door, async ({ signer }) => ok(text(`${formatVkey(keyOf(signer.name, await signer.publicKey()))}\n`)))
+
+  const tile = (door: Door, path: string) => permitted(door, async ({ objects }, story) => {
+    const wanted = tileOf(path)
+    if (wanted === null) return noTile
+    if (wanted.level === 'entries') {
+      const noticed = await story.notice('audit-read', { log: path })
+      if (!noticed.ok) return noticed
+    }
+    const bytes = await readTile(objects, wanted)
+    return bytes === null ? noTile : ok({ type: 'application/octet-stream', body: Uint8Array.from(bytes) })
+  })
+
+  const receipt = (door: Door, id: string) => permitted(door, async ({ objects, store, signer }, story) => {
+    if (!isEventId(id)) return noEvent
+    const noticed = await story.notice('audit-read', { receipt: id })
+    if (!noticed.ok) return noticed
+    const [published, places] = [await store.published(), await store.where([id])]
+    const index = places.get(id)
+    if (published === null || index === undefined || index >= published.size) return await ledger.get(id) === null ? noEvent : notYet
+    const note = Buffer.from(published.checkpoint)
+    const { checkpoint: { size, root } } = openCheckpoint(note, [keyOf(signer.name, await signer.publicKey())])
+    const read = async (wanted: Tile): Promise<Uint8Array> => {
+      const bytes = await readTile(objects, wanted)
+      if (bytes === null) throw new Fault('store-unavailable', `${tilePath(wanted)} is missing`)
+      return bytes
+    }
+    const hashes = await proveInclusion(index, size, read)
+    const at = Math.floor(index / tileWidth)
+    const leaves = await read({ level: 0, index: at, width: Math.min(tileWidth, size - at * tileWidth) })
+    const from = (index % tileWidth) * hashBytes
+    if (!provesInclusion(leaves.subarray(from, from + hashBytes), index, size, root, hashes)) {
+      alarm('the tiles of the log are not those of its checkpoint', { size, index })
+      throw new Fault('internal', 'no proof leads to the checkpoint')
+    }
+    return ok(text(formatProof({ extra: null, index, hashes, checkpoint: note }).toString()))
+  })
+  return { checkpoint, vkey, tile, receipt }
+}
+
+function tileOf(path: string): Tile | null {
+  try {
+    return parseTilePath(path)
+  } catch (error) {
+    if (error instanceof FormatError) return null
+    throw error
+  }
+}
+
+/** A partial tile may be gone because the full one came; then it is the beginning of that. */
+async function readTile(objects: Pick<Objects, 'get'>, tile: Tile): Promise<Uint8Array | null> {
+  const bytes = await objects.get(tilePath(tile))
+  if (bytes !== null || tile.width === tileWidth) return bytes
+  const full = await objects.get(tilePath({ ...tile, width: tileWidth }))
+  if (full === null) return null
+  return tile.level === 'entries' ? encodeEntries(decodeEntries(full).slice(0, tile.width)) : full.subarray(0, tile.width * hashBytes)
+}
+
+const missing = (reason: string, detail: string) => refuse({ slug: 'not-found', reason, next: 'fix', detail })
+const noLog = missing('no_log', 'this gate keeps no log')
+const noTile = missing('no_tile', 'there is no such tile; names are those of c2sp.org/tlog-tiles, for a tree of the size the checkpoint says')
+const noEvent = missing('no_event', 'there is no such event')
+const nothingYet = refuse({ slug: 'not-found', reason: 'no_checkpoint', next: 'retry', retryAfterSeconds: 2, detail: 'nothing is in the log yet' })
+const notYet = refuse({ slug: 'not-found', reason: 'not_sequenced', next: 'retry', retryAfterSeconds: 2, detail: 'the event is stored and not in the log yet; ask again in a few seconds' })
