@@ -19,9 +19,9 @@ const text = (body: string): Document => ({ type: 'text/plain; charset=utf-8', b
  * The log as c2sp.org/tlog-tiles lays it out, and receipts, for those whom a rule lets read the audit. What shows content, entries and the receipt of an event, is recorded first;
  * hashes, keys and checkpoints say nothing of anybody, and a witness that asks every minute must not be what makes the log grow.
  */
-export function createLogReader({ log, ledger, alarm }: Pick<Ports, 'log' | 'ledger' | 'alarm'>, own: Own) {
+export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'alarm'>, own: Own) {
   const permitted = (door: Door, run: (log: Log, story: Story) => Promise<Result<Document>>) =>
-    own.permitted<Document>(door, reading, async (_, story) => log === null ? noLog : await run(log, story))
+    own.permitted<Document>(door, reading, async (_, story) => ports.log === null ? noLog : await run(ports.log, story))
 
   const checkpoint = (door: Door) => permitted(door, async ({ store }) => {
     const published = await store.published()
@@ -47,7 +47,7 @@ export function createLogReader({ log, ledger, alarm }: Pick<Ports, 'log' | 'led
     if (!noticed.ok) return noticed
     const [published, places] = [await store.published(), await store.where([id])]
     const index = places.get(id)
-    if (published === null || index === undefined || index >= published.size) return await ledger.get(id) === null ? noEvent : notYet
+    if (published === null || index === undefined || index >= published.size) return await ports.ledger.get(id) === null ? noEvent : notYet
     const note = Buffer.from(published.checkpoint)
     const { checkpoint: { size, root } } = openCheckpoint(note, [keyOf(signer.name, await signer.publicKey())])
     const read = async (wanted: Tile): Promise<Uint8Array> => {
@@ -60,7 +60,7 @@ export function createLogReader({ log, ledger, alarm }: Pick<Ports, 'log' | 'led
     const leaves = await read({ level: 0, index: at, width: Math.min(tileWidth, size - at * tileWidth) })
     const from = (index % tileWidth) * hashBytes
     if (!provesInclusion(leaves.subarray(from, from + hashBytes), index, size, root, hashes)) {
-      alarm('the tiles of the log are not those of its checkpoint', { size, index })
+      ports.alarm('the tiles of the log are not those of its checkpoint', { size, index })
       throw new Fault('internal', 'no proof leads to the checkpoint')
     }
     return ok(text(formatProof({ extra: null, index, hashes, checkpoint: note }).toString()))
