@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest'
+import { entryOf } from '../../../functions/record/log/entry.ts'
+import type { Event, Id, OutcomeEvent } from '../../../schema/event.ts'
+import { correctionId, outcomeId } from '../../../schema/item.ts'
+import { asked, createApproving, lead as lea, say } from '../../support/approvals.ts'
+import { eventsOf, lead } from '../log/sample.ts'
+import { check, logOf } from './memory.ts'
+
+/** The log is whole and signed in all of these: whoever wrote it has the key. What is wrong is what it says. */
+const findings = async (events: readonly Event[]) => (await check((await logOf(events.map(entryOf))).log)).findings.map(({ index, reason }) => `${index}: ${reason}`)
+const plain = eventsOf(8)
+const kinds = (events: readonly Event[]) => events.map(({ kind }) => kind)
+/** request, two approvals, intent, outcome: the story of one access request. */
+const approved = (() => {
+  const events = eventsOf(40)
+  const start = events.findIndex(({ kind }) => kind === 'request')
+  return events.slice(start, start + 5)
+})()
+type Change = Record<string, unknown>
+const changed = <E extends Event>(event: E | undefined, change: Change): E => ({ ...event!, ...change }) as E
+const rechanged = (event: Event | undefined, change: Change): Event => changed(event, { change: { ...(event as unknown as { change: Change }).change, ...change } })
+
+describe('intents and outcomes', () => {
+  test('stories as the gate tells them are in order', async () => {
+    expect(kinds(approved)).toEqual(['request', 'approval', 'approval', 'intent', 'outcome'])
+    const report = await check((await logOf(eventsOf(700).map(entryOf), [100, 300, 700])).log)
+    expect(report).toMatchObject({ ok: true, findings: [], size: 700, counts: { entries: 700, unjudged: 0 } })
+  })
+  test('an outcome before its intent, without one, or naming none', async () => {
+    const [intent, outcome, ...rest] = plain as [Event, OutcomeEvent, ...Event[]]
+    expect(await findings([outcome, intent, ...rest])).toEqual([`0: the intent of this outcome, ${intent.id}, is not before it`])
+    expect(await findings([outcome, ...rest])).toEqual([`0: the intent of this outcome, ${intent.id}, is not before it`])
+    expect(await findings([intent, changed(outcome, { intent: 'evt_x' })])).toEqual(['1: this outcome names no intent'])
+    expect(await findings([intent, changed(outcome, { intent: outcome.id })])).toEqual(['1: this outcome names no intent'])
+  })
+  test('an outcome of what is no intent', async () => {
+    const refusal = eventsOf(40).find(({ kind }) => kind === 'refusal')!
+    expect(await findings([refusal, changed(plain[1], { id: outcomeId(refusal.id), intent: refusal.id })])).toEqual([`1: the intent of this outcome, ${refusal.id}, is not before it`])
+  })
+  test('a second outcome of one intent, by the same id or by another', async () => {
+    const [intent, outcome] = plain as [Event, OutcomeEvent]
+    expect(await findings([intent, outcome, { ...outcome, status: 'failed' }])).toEqual(['2: its event id is in the log already'])
+    expect(await findings([intent, outcome, { ...outcome, id: plain[2]!.id }])).toEqual(['2: this outcome has not the id of its intent\'s outcome, so there could be a second one'])
+  })
+  test('an event twice, and two intents of one id', async () => {
+    expect(await findings([plain[0]!, plain[0]!])).toEqual(['1: its event id is in the log already'])
+  })
+  test('a correction follows an outcome', async () => {
+    const [intent, outcome] = plain as [Event, OutcomeEvent]
+    const correction: Event = { ...outcome, kind: 'correction', id: correctionId(intent.id, 1) }
+    expect(await findings([intent, outcome, correction])).toEqual([])
+    expect(await findings([intent, correction, outcome])).toEqual(['1: there is no outcome before this correction'])
+  })
+  test('an intent that can have no outcome, a status nobody knows, a kind nobody knows', async () => {
+    const [intent, outcome] = plain as [Event, OutcomeEvent]
+    expect(await findings([changed(intent, { id: outcomeId(intent.id) })])).toEqual(['0: an intent\'s id ends in 0'])
+    expect(await findings([intent, changed(outcome, { status: 'fine' })])).toEqual(['1: its status is none this verifier knows'])
+    expect(await findings([changed(intent, { kind: 'toString' })])).toEqual(['0: its kind is none this verifier knows'])
+  })
+  test('what has no outcome yet is counted, not blamed', async () => {
+    expect((await check((await logOf([entryOf(plain[0]!)])).log))).toMatchObject({ ok: true, counts: { unsettled: 1 } })
+  })
+  test('large events are judged by what is told beside their digest', async () => {
+    const [intent, outcome] = plain as [Event, OutcomeEvent]
+    const large = changed(intent, { purpose: 'x'.repeat(70_000) })
+    expect(await findings([large, outcome])).toEqual([])
+    expect(await findings([outcome, large])).toEqual([`0: the intent of this outcome, ${intent.id}, is not before it`])
+    const [request, first, second, run, done] = approved
+    const long = 'x'.repeat(70_000)
+    const story = [rechanged(request, { purpose: long }), first!, second!, changed(run, { purpose: long }), done!]
+    expect(await findings(story)).toEqual([])
+    expect(await findings(story.toSpliced(1, 1))).toEqual(['2: 1 of the 2 approvals that rule "support-agents.rules[1]" demands are before it'])
+    expect((await check((await logOf(story.map(entryOf))).log)).counts).toMatchObject({ digests: 2, unjudged: 0 })
+  })
+})
+
+describe('access requests', () => {
+  const [request, first, second, intent, outcome] = approved
+  const lacking = (n: number, at: number) => `${at}: ${n} of the 2 approvals that rule "support-agents.rules[1]" demands are before it`
+  test('an execution that was not asked, or asked after', async () => {
+    expect(await findings([intent!, outcome!])).toEqual(['0: no access request is before it'])
+    expect(await findings([intent!, outcome!, request!, first!, second!])).toContain('0: no access request is before it')
+  })
+  test('fewer approvals than demanded, the same person twice, however spelt, or another group', async () => {
+    expect(await findings([request!, first!, intent!, outcome!])).toEqual([lacking(1, 2)])
+    expect(await findings([request!, first!, changed(first, { id: second!.id }), intent!])).toEqual([lacking(1, 3)])
+    expect(await findings([request!, first!, changed(first, { id: second!.id, who: { ...lead('ANN'), subject: 'user:ＡＮＮ@acme.dev' } }), intent!])).toEqual([lacking(1, 3)])
+    expect(await findings([request!, first!, changed(second, { who: { ...lead('eve'), groups: ['analysts'] } }), intent!])).toEqual([lacking(1, 3)])
+    expect(await findings([request!, first!, intent!, second!])).toEqual([lacking(1, 2)])
+  })
+  test('a demand that names a person is met by that person, not by a group of the same name', async () => {
+    const named = rechanged(request, { demands: [{ by: ['user:ann@acme.dev'], quorum: 1, rule: 'r' }] })
+    expect(await findings([named, first!, intent!])).toEqual([])
+    expect(await findings([named, changed(second, { who: { ...lead('eve'), groups: ['user:ann@acme.dev'] } }), intent!])).toEqual(['2: 0 of the 1 approvals that rule "r" demands are before it'])
+  })
+  test('each demand has its own quorum', async () => {
+    const two = rechanged(request, { demands: [{ by: ['support-leads'], quorum: 2, rule: 'r' }, { by: ['platform'], quorum: 1, rule: 'p' }] })
+    expect(await findings([two, first!, second!, intent!])).toEqual(['3: 0 of the 1 approvals that rule "p" demands are before it'])
+  })
+  test('approvals by the asker, by an agent, through an agent, on another digest, by an old sign-in, too late', async () => {
+    const by = async (change: Change) => (await findings([request!, first!, changed(second, change), intent!])).map((finding) => finding.replace(/^(\d+): /, '$1 '))
+    expect(await by({ who: { ...lead('x'), subject: 'agent:support-bot' } })).toEqual(['2 this approval is not by a person', '2 this approval is by a party to the request', lacking(1, 3).replace(':', '')])
+    expect(await by({ who: { ...lead('sofia'), actors: ['agent:x'] } })).toContain('2 this approval is not by a person')
+    expect(await by({ change: { ...(second as unknown as { change: Change }).change, digest: '0'.repeat(64) } })).toContain('2 this approval is of another digest than was asked')
+    expect(await by({ change: { ...(second as unknown as { change: Change }).change, signedInAt: '2026-11-22T08:00:00.000Z' } })).toContain('2 this approval is by somebody who had not signed in shortly before')
+    expect(await by({ change: { ...(second as unknown as { change: Change }).change, signedInAt: null } })).toContain('2 this approval is by somebody who had not signed in shortly before')
+    expect(await by({ at: '2026-11-22T11:00:00.000Z' })).toContain('2 this approval came when the request had expired')
+  })
+  test.each(['rejection', 'cancellation', 'expiry', 'stale'] as const)('an execution after a %s', async (kind) => {
+    const end = changed(first, { kind, id: eventsOf(60).at(-1)!.id })
+    expect(await findings([request!, first!, second!, end, intent!, outcome!])).toEqual([expect.stringMatching(/^4: the access request it belongs to (was rejected|was cancelled|expired|was stale)$/)])
+  })
+  test('executed twice, asked twice, for somebody else, elsewhere, another statement, after its time', async () => {
+    expect(await findings([...approved, changed(intent, { id: plain[0]!.id })])).toEqual(['5: the access request it belongs to was executed already'])
+    expect(await findings([request!, changed(request, { id: plain[0]!.id })])).toEqual(['1: its access request was asked before'])
+    const runs = (change: Change) => findings([request!, first!, second!, changed(intent, change)])
+    expect(await runs({ who: { ...request!.who, subject: 'agent:other' } })).toEqual(['3: it runs for somebody else, or elsewhere, than was asked'])
+    expect(await runs({ connection: 'billing' })).toEqual(['3: it runs for somebody else, or elsewhere, than was asked'])
+    expect(await runs({ statements: [{ sql: 'drop table x', params: [] }] })).toEqual(['3: what runs is not what was asked'])
+    expect(await runs({ at: '2026-11-22T12:00:00.000Z' })).toEqual(['3: it began when the request had expired'])
+  })
+  test('a request that demands nothing, and steps of requests nobody asked', async () => {
+    expect(await findings([rechanged(request, { demands: [] }), intent!])).toEqual(['0: this request says not what it demands, of whom, and until when', '1: the access request it belongs to says not what it demands'])
+    expect(await findings([rechanged(request, { demands: [{ by: ['support-leads'], quorum: 0, rule: 'r' }] }), intent!])).toEqual(['1: 0 of the Infinity approvals that rule "r" demands are before it'])
+    expect(await findings([first!])).toEqual(['0: no request is before this approval'])
+    expect(await findings([changed(first, { request: 'arq_1' as Id<'arq'> })])).toEqual(['0: this approval names no access request'])
+  })
+})
+
+test('what the gate itself records of a call that people approved is in order, and without the approval it is not', async () => {
+  const { world, as, approver } = createApproving()
+  const agent = await as({ subject: 'agent:support-bot', groups: ['support-agents'] })
+  const waiting = await asked(agent)
+  const person = await as(lea)
+  expect((await say(person, 'approve', waiting)).status).toBe(200)
+  expect(await approver.proceed(waiting.id)).toBe('succeeded')
+  await agent.call('POST', '/v1/connections/shop/query', { sql: 'select id from public.orders' })
+  expect(kinds(world.events)).toEqual(expect.arrayContaining(['request', 'approval', 'intent', 'outcome']))
+  expect(await findings(world.events)).toEqual([])
+  expect(await findings(world.events.filter(({ kind }) => kind !== 'approval'))).toEqual([expect.stringContaining('0 of the 1 approvals')])
+  expect(await findings(world.events.filter(({ kind }) => kind !== 'request'))).toContainEqual(expect.stringContaining('no access request is before it'))
+})
