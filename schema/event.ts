@@ -20,7 +20,8 @@ interface Common {
   readonly connection: string | null
   readonly policy: string | null
 }
-export interface AccessRecord { readonly action: string; readonly resource: string; readonly columns?: readonly string[] }
+/** `via`, `part`, `system` as in effects.ts, left out where they say nothing: so that another policy can be asked about it later. */
+export interface AccessRecord { readonly action: string; readonly resource: string; readonly columns?: readonly string[]; readonly via?: readonly string[]; readonly part?: true; readonly system?: true }
 
 /** Durable before the target is touched. `deadline`: execution never begins after it. `settleBy`: from then a sweeper may settle it as unknown. ISO 8601. */
 export interface IntentEvent extends Common {

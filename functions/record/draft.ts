@@ -1,5 +1,5 @@
 import type { Caller } from '../../schema/caller.ts'
-import type { Effects } from '../../schema/effects.ts'
+import type { Effects, Obligations } from '../../schema/effects.ts'
 import type { AccessRecord, Event, Id, IntentEvent, OutcomeEvent, RefusalEvent, RefusalRecord, Who } from '../../schema/event.ts'
 import { maxEventBytes } from '../../schema/item.ts'
 import type { Refusal } from '../../schema/refusal.ts'
@@ -34,7 +34,7 @@ export function intentOf(common: Common, query: Query, effects: Effects, decisio
   const { masks, revealed } = decision.permit.obligations
   return {
     ...common, kind: 'intent', statements: statementsOf(query), purpose: purposeOf(query), accesses: accessesOf(effects), rules: decision.rules,
-    masks: Object.fromEntries(effects.shown.flatMap(({ resource, column }, i) => masks[i] ? [[`${resource}.${column}`, masks[i]]] : [])),
+    masks: masksOf(effects, masks),
     revealed, deadline: iso(times.deadline), settleBy: iso(times.settleBy),
   }
 }
@@ -85,11 +85,15 @@ const statementsOf = (query: Query): Statements =>
   query.statements.map(({ sql, params }) => ({ sql: redactText(sql), params: params.map((param) => redactValue(param) as Param) }))
 const purposeOf = (query: Query): string | null => query.purpose === null ? null : redactText(query.purpose)
 
-function accessesOf(effects: Effects): AccessRecord[] {
+/** `schema.table.column` → its mask, for what comes out masked. `masks`: as in Obligations. */
+export const masksOf = (effects: Effects, masks: Obligations['masks']): IntentEvent['masks'] =>
+  Object.fromEntries(effects.shown.flatMap(({ resource, column }, i) => masks[i] ? [[`${resource}.${column}`, masks[i]]] : []))
+
+export function accessesOf(effects: Effects): AccessRecord[] {
   const seen = new Map<string, AccessRecord>()
-  for (const { action, resource, columns } of effects.accesses) {
-    const access = columns === null ? { action, resource } : { action, resource, columns }
-    seen.set(`${action} ${resource} ${columns?.join() ?? '*'}`, access)
+  for (const { action, resource, columns, via, part, system } of effects.accesses) {
+    const access = { action, resource, ...(columns === null ? {} : { columns }), ...(via.length === 0 ? {} : { via }), ...(part ? { part } : {}), ...(system ? { system } : {}) }
+    seen.set(`${action} ${resource} ${columns?.join() ?? '*'} ${via.join(' ')}`, access)
   }
   return [...seen.values()]
 }

@@ -33,7 +33,7 @@ function stepOf(event: Told): Step {
     id, at, sinceMs: null, kind, title, tone, who, connection, request: event.request ?? null, purpose: event.purpose ?? text(asked?.['purpose']),
     statements: event.statements ? event.statements.map(({ sql, params }) => ({ sql, params: params ?? [] })) : asked && Array.isArray(asked['statements']) ? asked['statements'].map((sql) => ({ sql: text(sql) ?? '', params: [] })) : null,
     decision: decisionOf(event), accesses: (event.accesses ?? accessesIn(asked)).map(({ action, resource, columns }) => `${action} ${resource}${columns && columns.length > 0 ? ` (${columns.join(', ')})` : ''}`),
-    masks: Object.entries(event.masks ?? {}).map(([column, mask]) => ({ column, mask })), revealed: event.revealed ?? [], demands: demandsIn(asked),
+    masks: Object.entries(event.masks ?? object(asked?.['masks'])).map(([column, mask]) => ({ column, mask: text(mask) ?? '' })), revealed: event.revealed ?? strings(asked?.['revealed']), demands: demandsIn(asked),
     word: person ? { decision: kind === 'approval' ? 'approve' : 'reject', reason: text(change?.['reason']), signedInAt: text(change?.['signedInAt']) } : null,
     outcome: kind === 'outcome' || kind === 'correction' ? outcomeOf(event) : null, change: asked || person ? null : change,
   }
@@ -50,7 +50,7 @@ function decisionOf(event: Told): Step['decision'] {
   const { policy, refusal } = event
   if (event.kind === 'intent') return { kind: 'permit', rules: event.rules ?? [], reason: null, detail: null, policy }
   if (event.kind === 'refusal' && refusal) return { kind: 'deny', rules: refusal.rule === undefined ? [] : [refusal.rule], reason: `${refusal.slug} (${refusal.reason})`, detail: refusal.detail ?? null, policy }
-  if (event.kind === 'request') return { kind: 'ask', rules: demandsIn(event.change ?? null).map(({ rule }) => rule), reason: null, detail: null, policy }
+  if (event.kind === 'request') return { kind: 'ask', rules: Array.isArray(event.change?.['rules']) ? strings(event.change['rules']) : demandsIn(event.change ?? null).map(({ rule }) => rule), reason: null, detail: null, policy }
   const said = event.kind === 'explain' ? event.change?.['decision'] : undefined
   if (said !== 'permit' && said !== 'ask' && said !== 'deny') return null
   return { kind: said, rules: strings(event.change?.['rules']), reason: text(event.change?.['reason']), detail: null, policy }
