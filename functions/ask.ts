@@ -10,6 +10,7 @@ import { expired, rejected, settledAlready, stale } from './approve/step.ts'
 import type { Admitted } from './door.ts'
 import type { Ask } from './permit.ts'
 import type { Approvals, Ports } from './ports.ts'
+import { accessesOf, masksOf } from './record/draft.ts'
 import type { Story } from './record/story.ts'
 import { claimRequest } from './resolve/idempotency.ts'
 import type { Waits } from './wait.ts'
@@ -65,7 +66,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     const { digest, callKey } = request
     const created = await approvals.requests.create(request, story.step('request', request.id, {
       digest, callKey, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: query.statements.map(({ sql }) => sql), purpose: query.purpose,
-      accesses: bound.accesses.map(({ action, resource }) => ({ action, resource })),
+      accesses: accessesOf(effects), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules,
     }), now)
     const mine = created.created ? request : created.existing
     // The wait of a request that another call made is started already, or is the sweeper's.

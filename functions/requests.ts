@@ -109,7 +109,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
 
   async function decided(admitted: Admitted, id: string, verdict: Verdict): Promise<Result<{ readonly request: RequestView }>> {
     const done = await change(admitted, id, (request) => vote(request, verdict, admitted.policy, ports.now()), (next) =>
-      story(admitted, verdict.evaluation, next).step(verdict.decision === 'approve' ? 'approval' : 'rejection', next.id, { digest: next.digest, reason: verdict.reason, signedInAt: verdict.signedInAt, status: next.status, ...(verdict.issuer === 'slack' ? { via: 'slack' } : {}) }))
+      story(admitted, verdict.evaluation, next).step(verdict.decision === 'approve' ? 'approval' : 'rejection', next.id, { digest: next.digest, requester: next.bound.subject.id, reason: verdict.reason, signedInAt: verdict.signedInAt, status: next.status, ...(verdict.issuer === 'slack' ? { via: 'slack' } : {}) }))
     return done.ok ? ok({ request: view(admitted, done.value) }) : done
   }
 
