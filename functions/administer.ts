@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { planBody, policyBody } from '../schema/administration.ts'
 import { digest } from '../schema/bundle.ts'
+import type { Caller } from '../schema/caller.ts'
 import type { Bundle, Known } from '../schema/policy.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
 import { checkDocuments } from './decide/check/documents.ts'
@@ -9,12 +10,18 @@ import { canApply } from './decide/own.ts'
 import { compile } from './decide/policy.ts'
 import { lookAt } from './known.ts'
 import { namesOf } from './names.ts'
-import { byline, type Asked, type Door, type Own } from './own.ts'
+import { byline, type Asked, type Chore, type Door, type Own, type Story } from './own.ts'
 import { Fault, type Pointer, type Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 import type { Finding } from './protocol/protocol.ts'
 
 type Body = () => Promise<Result<unknown>>
+/** A body is read once, whoever asks for it again. */
+function remembered(body: Body): Body {
+  let read: ReturnType<Body> | null = null
+  return () => (read ??= body())
+}
+export const applyWords = 'apply policy'
 const read: readonly [Asked, ...Asked[]] = [{ action: 'read', resource: 'policy' }]
 const apply: readonly [Asked, ...Asked[]] = [{ action: 'apply', resource: 'policy' }]
 
@@ -40,7 +47,23 @@ export function createAdministration(ports: Ports, own: Own) {
     })
   })
 
-  const put = (door: Door, body: Body) => own.permitted(door, apply, async ({ caller }, story) => {
+  const put = (door: Door, body: Body) => {
+    const once = remembered(body)
+    return own.permitted(door, apply, async ({ caller }, story) => replace(caller, once, story), () => chore(once))
+  }
+
+  /** What people are asked: whether this bundle may follow that one. What is not sound, or not over the policy in force, is refused before anybody is asked. */
+  async function chore(body: Body): Promise<Result<Chore>> {
+    const proposed = await readBundle(body, policyBody)
+    if (!proposed.ok) return proposed
+    const { bundle, given } = proposed.value
+    const { pointer, bundle: present } = await inForce(ports)
+    if (pointer.version !== given.from) return moved(pointer.version)
+    const changes = difference(present, bundle).map(({ effect, words }) => `  ${effect}: ${words}`)
+    return ok({ words: [`${applyWords} ${digest(bundle)} over ${given.from}${given.commit ? `, commit ${given.commit}` : ''}`, ...changes.slice(0, 200), ...(changes.length > 200 ? [`  and ${changes.length - 200} more changes`] : [])].join('\n'), body: given })
+  }
+
+  async function replace(caller: Caller, body: Body, story: Story) {
     const proposed = await readBundle(body, policyBody)
     if (!proposed.ok) return proposed
     const { bundle: authored, warnings, given } = proposed.value
@@ -61,8 +84,8 @@ export function createAdministration(ports: Ports, own: Own) {
     const recorded = await story.change('policy', { ...change, phase })                      // dies before: the intention and the pointer tell the same story
     if (done === null || !recorded.ok) return unknown
     return done ? ok({ version: change.to, from: given.from, commit: change.commit, findings: [...warnings, ...findings] }) : moved(null)
-  })
-  return { show, plan, put }
+  }
+  return { show, plan, put, replace }
 
   /** null: the store did not say. It may have moved the pointer. */
   async function attempt(write: () => Promise<boolean>): Promise<boolean | null> {

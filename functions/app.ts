@@ -1,5 +1,6 @@
 import { Hono, type Context } from 'hono'
 import document from '../schema/openapi.json' with { type: 'json' }
+import type { AccessRequest } from '../schema/approval.ts'
 import { refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { createAdministration } from './administer.ts'
 import { type Frame, rowsBody, send, sendJson, sendProblem } from './answer.ts'
@@ -17,7 +18,7 @@ import { createHealth } from './health.ts'
 import { createLocking } from './locking.ts'
 import { createLogReader, type Document } from './log.ts'
 import { createMcp } from './mcp.ts'
-import { createOwn } from './own.ts'
+import { createOwn, Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
 import { createRequests, requestFilters } from './requests.ts'
@@ -45,13 +46,19 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
 
   const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
 
+  const sendWaiting = (c: Context, frame: Frame, request: AccessRequest) =>
+    sendJson(c, frame, 202, { request: waitingOf(request, ports.self.console), evaluation: frame.evaluation }, { location: `/v1/requests/${request.id}`, 'retry-after': String(retrySeconds) })
+
   /** One route's frame: its query string read, its reply turned into an answer. */
   async function route<Name extends string, T>(c: Context, names: readonly Name[], run: (search: Readonly<Partial<Record<Name, string>>>) => Promise<Reply<T>>) {
     const search = readSearch(c.req.url, names)
     if (!search.ok) return no(c, search.refusal)
     const { evaluation, session, result } = await run(search.value)
     const frame: Frame = { url: ports.self.url, evaluation, session }
-    return result.ok ? sendJson(c, frame, 200, result.value) : sendProblem(c, frame, result.refusal)
+    if (!result.ok) return sendProblem(c, frame, result.refusal)
+    if (!(result.value instanceof Waiting)) return sendJson(c, frame, 200, result.value)
+    const { asked } = result.value
+    return 'waiting' in asked ? sendWaiting(c, frame, asked.waiting) : sendJson(c, frame, asked.stored.status, JSON.parse(asked.stored.body))
   }
 
   /** A route whose answer is no JSON. */
@@ -71,7 +78,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     const frame: Frame = { url: ports.self.url, evaluation, session }
     if (!result.ok) return sendProblem(c, frame, result.refusal)
     const answer = result.value
-    if ('waiting' in answer) return sendJson(c, frame, 202, { request: waitingOf(answer.waiting, ports.self.console), evaluation }, { location: `/v1/requests/${answer.waiting.id}`, 'retry-after': String(retrySeconds) })
+    if ('waiting' in answer) return sendWaiting(c, frame, answer.waiting)
     if ('stored' in answer) {
       const type = answer.stored.status < 400 ? 'application/json' : 'application/problem+json'
       return send(c, answer.stored.status, type, answer.stored.body, session === null ? {} : { 'sluice-session': session })

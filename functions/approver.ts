@@ -17,10 +17,17 @@ import type { Gate } from './gate.ts'
 import type { Decision } from './permit.ts'
 import { Fault, type Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
+import type { Executed } from './protocol/protocol.ts'
 import type { Story } from './record/story.ts'
 import { findLock } from './resolve/locks.ts'
+import { createSteward } from './steward.ts'
 
 type Permitted = Extract<Decision, { kind: 'permit' }>
+type Store = NonNullable<Parameters<Story['intend']>[1]>
+/** `body`: the serialised answer. `began`: whether there may be an effect. */
+type Performed =
+  | { readonly ok: true; readonly body: string; readonly outcome: Id<'evt'>; readonly rowCounts: readonly number[] }
+  | { readonly ok: false; readonly refusal: Refusal; readonly began: 'no' | 'unknown'; readonly outcome: Id<'evt'> | null }
 const tries = 20
 /** From its outcome on record to the answer kept, a living process takes no longer, ms. */
 const keepingMs = 30_000
@@ -33,6 +40,7 @@ export function createApprover(ports: Ports, gate: Gate) {
   const { approvals } = ports
   if (approvals === null) throw new TypeError('an approver without a store of requests')
   const { requests } = approvals
+  const steward = createSteward(ports, gate)
 
   const pending = async (id: Id<'arq'>): Promise<boolean> => (await requests.get(id))?.status === 'pending'
 
@@ -62,37 +70,44 @@ export function createApprover(ports: Ports, gate: Gate) {
     const story = gate.recorder.begin(evaluation, admitted, bound.connection, request.id)
     const query: Query = { ...bound.query, purpose: bound.purpose }
     story.asked(query)
-    const trusted = (issuer: string) => issuer === ports.self.localIssuer?.name || policy.issuers.some(({ name }) => name === issuer)
-    if (!trusted(bound.issuer)) return stop(request, story, stale(['the issuer of the token']))
     let changes: readonly string[] = []
     const approved = (effects: Effects) => (ask: Extract<Decision, { kind: 'ask' }>): boolean => {
       const again = bind(policy, caller, bound.connection, query, { effects, ...ask }, bound.expiresAt)
       changes = digestOf(again) === request.digest ? [] : differenceOf(bound, again)
       if (digestOf(again) !== request.digest) return false
-      // A verdict counts while its person does: an issuer that is trusted, no lock on them or their role.
-      const counts = ({ subject, groups, issuer }: AccessRequest['verdicts'][number]): boolean =>
-        trusted(issuer) && findLock(locks, policy, { issuer, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: {}, expiresAt: 0 }, bound.connection, ports.now()) === null
+      // A verdict counts while what vouched for its person does: the issuer's document as it was, no lock on them or their role.
+      const counts = ({ subject, groups, issuer, trust }: AccessRequest['verdicts'][number]): boolean => trust === policy.trustOf(issuer)
+        && findLock(locks, policy, { issuer, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: {}, expiresAt: 0 }, bound.connection, ports.now()) === null
       if (met(bound, request.verdicts, policy, counts)) return true
       changes = ['whether its approvers count']
       return false
     }
-    const considered = await gate.consider(bound.connection, query, admitted, story.unrecorded(), approved)
+    const chore = bound.connection === 'sluice' ? steward.judge(admitted, query, approved) : null
+    const considered = chore ?? await gate.consider(bound.connection, query, admitted, story.unrecorded(), approved)
     if (!considered.ok) return stop(request, story, because(considered.refusal))
     const { decision } = considered.value
+    const effects = 'plan' in considered.value ? considered.value.plan.effects : considered.value.effects
+    story.decided(effects, decision)
     if (decision.kind === 'deny') return stop(request, story, because(decision.refusal))
     if (decision.kind === 'ask') return stop(request, story, stale(changes))
     // Permitted without anybody's approval, and so by other rules than were approved: those would run it under limits and masks nobody was shown.
-    if (changes.length > 0 || !asked(considered.value.plan.effects, decision)) return stop(request, story, stale(['a rule that took part']))
-    await begin(request, considered.value, decision, query, admitted, story, evaluation)
+    if (changes.length > 0 || !asked(decision)) return stop(request, story, stale(['a rule that took part']))
+    const work = 'plan' in considered.value ? considered.value : null
+    await begin(request, admitted, evaluation, async (store) => {
+      if (work === null) return performChore(admitted, query, decision, story, store)
+      const done = await gate.perform(work, decision, query, admitted, story, store)
+      return done.ok ? { ok: true, body: rowsBody(done.value.masked, query.batch, { evaluation, session: request.session, event: done.value.outcome }), outcome: done.value.outcome, rowCounts: done.value.rowCounts } : done
+    })
 
-    function asked(effects: Effects, { permit, rules }: Permitted): boolean {
+    function asked({ permit, rules }: Permitted): boolean {
       return digestOf(bind(policy, caller, bound.connection, query, { effects, obligations: permit.obligations, rules, demands: bound.demands }, bound.expiresAt)) === request.digest
     }
   }
 
-  async function begin(request: AccessRequest, considered: Parameters<Gate['perform']>[0], decision: Permitted, query: Query, admitted: Admitted, story: Story, evaluation: Id<'eval'>): Promise<void> {
+  /** `run` does it, once the intent is stored: by the given store, which begins the request in the same write. */
+  async function begin(request: AccessRequest, admitted: Admitted, evaluation: Id<'eval'>, run: (store: Store) => Promise<Performed>): Promise<void> {
     let begun: AccessRequest | null = null
-    const done = await gate.perform(considered, decision, query, admitted, story, async (intent) => {
+    const done = await run(async (intent) => {
       // Looking at the target took its time: a lock or a policy that came meanwhile is decided by, so all of it is done again.
       const still = await gate.standing.current()
       if (!still.ok || still.value.policy.version !== admitted.policy.version || canonicalJson(still.value.locks) !== canonicalJson(admitted.locks)) return 'lost'
@@ -113,10 +128,22 @@ export function createApprover(ports: Ports, gate: Gate) {
     }
     // Not on record, or nobody knows whether: the state follows the record, so whoever looks next ends it by the outcome that is stored after all, or the sweeper's.
     if (!done.ok && done.outcome === null) return
-    if (done.ok) await keep(begun, rowsBody(done.value.masked, query.batch, { evaluation, session: request.session, event: done.value.outcome }))
+    if (done.ok) await keep(begun, done.body)
     const to = done.ok ? 'succeeded' : done.began === 'unknown' ? 'outcome-unknown' : 'failed'
     if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation })
-    await conclude(request.id, to, done.ok ? null : because(done.refusal), { rowCounts: done.ok ? done.value.rowCounts : [], outcome: done.ok ? done.value.outcome : done.outcome })
+    await conclude(request.id, to, done.ok ? null : because(done.refusal), { rowCounts: done.ok ? done.rowCounts : [], outcome: done.outcome })
+  }
+
+  /** A change of the gate's own state, with its intent and outcome like any statement's; what it changed is recorded by itself as well. */
+  async function performChore(admitted: Admitted, query: Query, decision: Permitted, story: Story, store: Store): Promise<Performed> {
+    const intent = await story.intend(decision, store)
+    if (!intent.ok) return { ...intent, began: 'no', outcome: null }
+    const done = await steward.perform(admitted, query, story).catch((error: unknown) => refuse(faultRefusal(error, ports.alarm)))
+    const lostIt = !done.ok && ['outcome-unknown', 'audit-unavailable', 'internal'].includes(done.refusal.slug)
+    const executed: Executed = done.ok ? { status: 'succeeded', rows: { raw: {}, rowCounts: [1], truncated: false } } : { status: lostIt ? 'unknown' : 'failed', refusal: done.refusal }
+    const outcome = await story.settle(executed)
+    if (!outcome.ok) return { ...outcome, began: 'unknown', outcome: null }
+    return done.ok ? { ok: true, body: JSON.stringify(done.value), outcome: outcome.value, rowCounts: [1] } : { ...done, began: lostIt ? 'unknown' : 'no', outcome: outcome.value }
   }
 
   /** What its requester may fetch. Failing here costs the rows, never a second run. */

@@ -17,7 +17,7 @@ import type { Waits } from './wait.ts'
 
 /** Requests of one subject that may wait on one connection, where the connection says nothing. */
 const usualPending = 20
-export interface Asking { readonly connection: ConnectionDocument; readonly effects: Effects; readonly ask: Ask; readonly query: Query }
+export interface Asking { readonly connection: Pick<ConnectionDocument, 'name' | 'limits'>; readonly effects: Effects; readonly ask: Ask; readonly query: Query }
 /** Of the call, what matters here. */
 export interface Calling { readonly connection: string; readonly idempotencyKey: string | null; readonly waitMs: number }
 /** `waiting`: nobody has decided yet. `stored`: the serialised answer of its execution. */
@@ -31,7 +31,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
   return async function ask(admitted: Admitted, call: Calling, asking: Asking, story: Story): Promise<Result<Asked>> {
     const { approvals } = ports
     if (approvals === null) return story.refuse(nobodyToAsk(asking.ask.refusal))
-    const claimed = await claimRequest(ports, admitted.caller, call, asking.query, story.deadlines(asking.connection))
+    const claimed = await claimRequest(ports, admitted.caller, call, asking.query, story.deadlines())
     if (!claimed.ok) return story.refuse(claimed.refusal)
     const until = ports.now() + call.waitMs
     const earlier = claimed.value.earlier === null ? null : await approvals.requests.get(claimed.value.earlier)
@@ -57,7 +57,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt)
     const request: AccessRequest = {
       id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound), bound, createdAt: new Date(now).toISOString(),
-      evaluation: story.deadlines(connection).evaluation, session: admitted.session, policy: admitted.policy.version, verdicts: [], notices: [], execution: null, ending: null, revision: 0,
+      evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, verdicts: [], notices: [], execution: null, ending: null, revision: 0,
     }
     if (Buffer.byteLength(JSON.stringify(request)) > maxEventBytes) return story.refuse(tooLarge)
     const pending = await openOf(admitted, connection.name)

@@ -89,7 +89,7 @@ export function createGate(ports: Ports) {
     const { connection, plan, decision } = considered.value
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
     if (decision.kind === 'ask') return ask(admitted, call, { connection, effects: plan.effects, ask: decision, query }, story)
-    const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines(connection))
+    const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines())
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
     if (claimed.value.stored) {
       const noticed = await story.notice('repeat', { first: claimed.value.stored.evaluation })   // rows go out, so it is on record first
@@ -115,6 +115,6 @@ export function createGate(ports: Ports) {
     if (executed.status !== 'succeeded') return { ...refuse(executed.refusal), began: executed.status === 'unknown' ? 'unknown' : 'no', outcome: outcome.value } as const
     return { ok: true, value: { masked: engine.mask(decision.permit, plan, executed.rows), outcome: outcome.value, rowCounts: executed.rows.rowCounts } } as const
   }
-  return { admit, query, explain, consider, perform, standing, recorder, waits }
+  return { admit, query, explain, ask, consider, perform, standing, recorder, waits }
 }
 export type Gate = ReturnType<typeof createGate>

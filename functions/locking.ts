@@ -8,6 +8,9 @@ import { rolesOf } from './resolve/roles.ts'
 const look: readonly [Asked, ...Asked[]] = [{ action: 'set', resource: 'locks' }, { action: 'read', resource: 'locks' }]
 const set: readonly [Asked, ...Asked[]] = [{ action: 'set', resource: 'locks' }]
 
+export const lockWords = 'set lock'
+export const liftWords = 'lift lock'
+
 /** Locks: the immediate way to stop somebody, before any group or policy is changed. Each is intended on record before it is set. */
 export function createLocking(ports: Ports, own: Own) {
   const all = (door: Door) => own.permitted(door, look, async () => ok({ locks: await current(ports) }))
@@ -17,7 +20,17 @@ export function createLocking(ports: Ports, own: Own) {
     return lock ? ok({ lock }) : noLock(target)
   })
 
-  const put = (door: Door, target: string, body: () => Promise<Result<unknown>>) => own.permitted(door, set, async (admitted, story) => {
+  const put = (door: Door, target: string, body: () => Promise<Result<unknown>>) => {
+    let read: ReturnType<typeof body> | null = null
+    const once = () => (read ??= body())                                   // whoever permits it, it is read once
+    return own.permitted(door, set, (admitted, story) => lock(admitted, target, once, story), async (admitted) => {
+      const asked = await readLock(once)
+      const wrong = asked.ok ? await checkTarget(ports, target, admitted, asked.value.lockout === true) : asked
+      return wrong ?? (asked.ok ? ok({ words: `${lockWords} ${target}`, body: asked.value }) : asked)
+    })
+  }
+
+  async function lock(admitted: Admitted, target: string, body: () => Promise<Result<unknown>>, story: Story) {
     const asked = await readLock(body)
     if (!asked.ok) return asked
     const until = asked.value.until ?? null
@@ -28,16 +41,19 @@ export function createLocking(ports: Ports, own: Own) {
     const done = await recorded(story, { set: lock }, () => ports.policies.lock(lock))
     if (!done.ok) return done
     return done.value ? ok({ lock }) : invalid('too_many_locks', 'there are 500 locks, and no more are kept; lift some, or lock a role instead of its subjects')
-  })
+  }
 
   /** Any name may be lifted, also one that no lock could have today: a lock must never outlive the way to lift it. */
-  const lift = (door: Door, target: string) => own.permitted(door, set, async (_, story) => {
+  const lift = (door: Door, target: string) => own.permitted(door, set, (_, story) => unlock(target, story), async () =>
+    (await current(ports)).some((lock) => lock.target === target) ? ok({ words: `${liftWords} ${target}`, body: null }) : noLock(target))
+
+  async function unlock(target: string, story: Story) {
     if (!(await current(ports)).some((lock) => lock.target === target)) return noLock(target)
     const done = await recorded(story, { lifted: target }, () => ports.policies.unlock(target))
     if (!done.ok) return done
     return done.value ? ok({ unlocked: target }) : noLock(target)
-  })
-  return { all, one, put, lift }
+  }
+  return { all, one, put, lift, lock, unlock }
 
   /** Intended, done, told: a crash in between leaves an intention whose lock is there or not, and the list of locks says which. */
   async function recorded(story: Story, change: Readonly<Record<string, unknown>>, write: () => Promise<boolean>): Promise<Result<boolean>> {

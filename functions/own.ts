@@ -1,10 +1,13 @@
 import type { Caller } from '../schema/caller.ts'
 import type { Effects } from '../schema/effects.ts'
 import type { Id } from '../schema/event.ts'
-import { refuse, type Result } from '../schema/refusal.ts'
-import { decide } from './decide/decide.ts'
+import { ok, refuse, type Result } from '../schema/refusal.ts'
+import type { Query } from '../schema/request.ts'
+import type { Asked as Asks } from './ask.ts'
+import { type Asked as Question, decide } from './decide/decide.ts'
 import type { Reply } from './door.ts'
 import type { Call, Gate } from './gate.ts'
+import type { Ask } from './permit.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 import { findLock } from './resolve/locks.ts'
@@ -21,7 +24,7 @@ export interface Asked { readonly action: 'read' | 'apply' | 'set'; readonly res
  */
 export function createOwn(ports: Ports, gate: Gate) {
   /** A known caller, nothing decided yet. Catches what is thrown below, as the gate does for queries. */
-  async function admitted<T>(door: Door, run: (admitted: Admitted, evaluation: Id<'eval'>) => Promise<Result<T>>): Promise<Reply<T>> {
+  async function withCaller<T>(door: Door, run: (admitted: Admitted, evaluation: Id<'eval'>) => Promise<Result<T>>): Promise<Reply<T>> {
     const evaluation = ports.id('eval')
     let session: Id<'ses'> | null = null
     try {
@@ -34,22 +37,24 @@ export function createOwn(ports: Ports, gate: Gate) {
     }
   }
 
-  /** A caller whom a rule permits one of `asked` (the first that does). Refusals are recorded; what `run` does it records itself. */
-  function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: (admitted: Admitted, story: Story, evaluation: Id<'eval'>) => Promise<Result<T>>): Promise<Reply<T>> {
-    return admitted(door, async (admitted, evaluation) => {
+  /**
+   * A caller whom a rule permits one of `asked` (the first that does). Refusals are recorded; what `run` does it records itself. `chore`: what people are asked to
+   * permit, where a rule says that they must; without it such a rule refuses.
+   */
+  function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: Run<T>): Promise<Reply<T>>
+  function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: Run<T>, chore: (admitted: Admitted) => Promise<Result<Chore>>): Promise<Reply<T | Waiting>>
+  function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: Run<T>, chore?: (admitted: Admitted) => Promise<Result<Chore>>): Promise<Reply<T | Waiting>> {
+    return withCaller<T | Waiting>(door, async (admitted, evaluation) => {
       const story = gate.recorder.begin(evaluation, admitted, 'sluice')
       try {
         const { policy, caller } = admitted
         const lock = findLock(ownLocks(admitted.locks, asked), policy, caller, 'sluice', ports.now())
         if (lock) return await story.refuse(lock)
-        const judge = (one: Asked) => {
-          const effects = effectsOf(one)
-          const decision = decide(policy, { caller, connection: 'sluice', effects, reveal: [], context: { purpose: null, session: admitted.session, time: ports.now() } })
-          return { effects, decision }
-        }
+        const judge = (one: Asked) => judgeOwn(admitted, one, ports.now())
         const first = judge(asked[0])
         const { effects, decision } = first.decision.kind === 'permit' ? first : asked.slice(1).map(judge).find((other) => other.decision.kind === 'permit') ?? first
         story.decided(effects, decision)
+        if (decision.kind === 'ask' && chore) return await asks(admitted, effects, decision, story, chore)
         if (decision.kind !== 'permit') return await story.refuse(decision.refusal)
         return await run(admitted, story, evaluation)
       } catch (error) {
@@ -57,7 +62,32 @@ export function createOwn(ports: Ports, gate: Gate) {
       }
     })
   }
-  return { admitted, permitted }
+  return { admitted: withCaller, permitted }
+
+  async function asks(admitted: Admitted, effects: Effects, decision: Ask, story: Story, chore: (admitted: Admitted) => Promise<Result<Chore>>): Promise<Result<Waiting>> {
+    const wanted = await chore(admitted)
+    if (!wanted.ok) return wanted
+    const query = queryOf(wanted.value)
+    story.asked(query)
+    const asked = await gate.ask(admitted, { connection: 'sluice', idempotencyKey: null, waitMs: 0 }, { connection: { name: 'sluice' }, effects, ask: decision, query }, story)
+    return asked.ok ? ok(new Waiting(asked.value)) : asked
+  }
+}
+type Run<T> = (admitted: Admitted, story: Story, evaluation: Id<'eval'>) => Promise<Result<T>>
+/** A change of the gate's own state as people are asked about it: what it is, in words whose first line says which, and what it is made from. */
+export interface Chore { readonly words: string; readonly body: unknown }
+/** People are asked, or were: what a route gives where it would give its own answer. */
+export class Waiting {
+  readonly asked: Asks
+  constructor(asked: Asks) { this.asked = asked }
+}
+const queryOf = ({ words, body }: Chore): Query =>
+  ({ statements: [{ sql: words, params: [body as Query['statements'][number]['params'][number]] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
+
+/** The same decision that a route makes, and that is made again before what people approved is done. */
+export function judgeOwn({ policy, caller, session }: Admitted, asked: Asked, time: number, approved?: (effects: Effects) => Question['approved']) {
+  const effects = effectsOf(asked)
+  return { effects, decision: decide(policy, { caller, connection: 'sluice', effects, reveal: [], context: { purpose: null, session, time }, approved: approved?.(effects) }) }
 }
 export type Own = ReturnType<typeof createOwn>
 

@@ -84,7 +84,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const { decision, reason = null, digest } = asked.value
     if (digest !== found.value.digest) return refuse({ slug: 'approval-stale', reason: 'digest_differs', next: 'fix', detail: 'the digest is not that of this request: read it again, and decide on what it says now' })
     const verdict: Verdict = {
-      decision, issuer: caller.issuer, subject: caller.subject.id, groups: caller.subject.groups, signedInAt: new Date(signedInMs(caller) ?? 0).toISOString(), at: now(), reason, evaluation,
+      decision, issuer: caller.issuer, trust: admitted.policy.trustOf(caller.issuer) ?? '', subject: caller.subject.id, groups: caller.subject.groups, signedInAt: new Date(signedInMs(caller, admitted.policy) ?? 0).toISOString(), at: now(), reason, evaluation,
     }
     return decided(admitted, id, verdict)
   })
@@ -103,7 +103,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const admitted: Admitted = { ...current.value, caller, session: found.session ?? ports.id('ses') }
     const refusal = ineligible(found.bound, caller, current.value.policy, ports.now()) ?? findLock(current.value.locks, current.value.policy, caller, found.bound.connection, ports.now())
     if (refusal) return { evaluation, session: null, result: refuse(refusal) }
-    return { evaluation, session: null, result: await decided(admitted, id, { decision: 'reject', issuer: via, subject, groups, signedInAt: at, at, reason, evaluation }) }
+    return { evaluation, session: null, result: await decided(admitted, id, { decision: 'reject', issuer: via, trust: '', subject, groups, signedInAt: at, at, reason, evaluation }) }
   }
   return { list, show, cancel, decide, rejectFromChat }
 

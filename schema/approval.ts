@@ -3,7 +3,7 @@ import type { Principal } from './caller.ts'
 import type { DetectorName, MaskName } from './policy.ts'
 import type { Demand, Limits } from './effects.ts'
 import type { Id } from './event.ts'
-import type { Refusal } from './refusal.ts'
+import type { Next, Refusal, Slug, Span } from './refusal.ts'
 import type { Query } from './request.ts'
 
 /**
@@ -21,6 +21,8 @@ export const isOpen = (status: Status): boolean => (openStatuses as readonly Sta
 export interface Bound {
   readonly version: 1
   readonly issuer: string
+  /** SHA-256 hex of the issuer's document: who it vouches for, and for which groups. `local` for the local provider. */
+  readonly trust: string
   readonly subject: Principal
   readonly actors: readonly Principal[]
   /** Of the verified token, the claims that conditions of the policy read, and no other. */
@@ -48,6 +50,8 @@ export interface Bound {
 export interface Verdict {
   readonly decision: 'approve' | 'reject'
   readonly issuer: string
+  /** The issuer's document when the word was given, by content; see Bound. */
+  readonly trust: string
   readonly subject: string
   readonly groups: readonly string[]
   /** When the person signed in; at most 15 min before `at`. ISO 8601. */
@@ -99,7 +103,10 @@ export const resultMs = 24 * 3600_000
 /** A person's sign-in counts for deciding this long. */
 export const signInMs = 15 * 60_000
 
-/** A request as `GET /v1/requests/{id}` gives it: to its requester, and to those who may decide it. */
+/**
+ * A request as `GET /v1/requests/{id}` gives it: to its requester, and to those who may decide it, who see all that the digest binds. The requester does not
+ * learn what the policy and the target's definitions say: `via` is empty, and `claims`, `ruleContents` and `fingerprint` are null.
+ */
 export interface RequestView {
   readonly id: Id<'arq'>
   readonly status: Status
@@ -107,7 +114,7 @@ export interface RequestView {
   /** Groups and `user:` subjects of all demands together, sorted; `quorum` is the largest. `demands` has each with what it still lacks. */
   readonly approvers: readonly string[]
   readonly quorum: number
-  readonly demands: readonly { readonly by: readonly string[]; readonly quorum: number; readonly rule: string; readonly missing: number }[]
+  readonly demands: readonly { readonly by: readonly string[]; readonly quorum: number; readonly withinMs: number; readonly rule: string; readonly missing: number }[]
   readonly createdAt: string
   readonly expiresAt: string
   /** The approver's page. */
@@ -117,21 +124,74 @@ export interface RequestView {
   readonly subject: string
   readonly actors: readonly string[]
   readonly issuer: string
+  /** The subject, then the actors, each with the groups the decision rests on. */
+  readonly principals: readonly Principal[]
+  /** Of the token, the claims that the policy's conditions read. */
+  readonly claims: Readonly<Record<string, unknown>> | null
   readonly batch: boolean
   readonly isolation: string
   readonly statements: readonly { readonly sql: string; readonly params: readonly unknown[] }[]
-  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly columns: readonly string[] | null }[]
-  readonly classified: readonly { readonly column: string; readonly class: string; /** `masked (email)`, `in clear`, or how it is used. */ readonly use: string }[]
+  /** Classes the call asks to see in clear. */
+  readonly reveal: readonly string[]
+  readonly rowMode: Query['rowMode']
+  readonly maxRows: number | null
+  /** Each once. `via`: the views or parents it goes through, outermost first. `statements`: which ones do it, from 0. */
+  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly columns: readonly string[] | null; readonly via: readonly string[]; readonly statements: readonly number[] }[]
+  readonly classified: readonly {
+    readonly resource: string; /** With its table. */ readonly column: string; readonly class: string; /** `masked (email)`, `in clear`, or how it is used. */ readonly use: string
+    readonly statement: number; /** Which column of the answer, from 0; null where it does not come out as itself. */ readonly output: number | null
+  }[]
+  /** Classes that come in clear. */
+  readonly revealed: readonly string[]
+  /** What is looked for, and hidden, in text that no class covers. */
+  readonly detect: readonly DetectorName[]
+  readonly limits: Limits
   readonly rules: readonly string[]
+  /** SHA-256 hex of each of `rules`, in their order. */
+  readonly ruleContents: readonly string[] | null
+  /** Over the definitions of the objects reached. */
+  readonly fingerprint: string | null
   readonly policy: string
   readonly decisions: readonly { readonly subject: string; readonly decision: 'approve' | 'reject'; readonly at: string; readonly reason: string | null }[]
   readonly notices: readonly { readonly to: string; readonly sent: boolean; readonly attempts: number; readonly at: string }[]
-  readonly ending: { readonly at: string; readonly reason: string | null; readonly detail: string | null; readonly rowCounts: readonly number[]; readonly outcome: string | null } | null
+  readonly ending: EndingView | null
+  /** Until when whoever asked may fetch the rows of an execution that succeeded; null for everybody else, and where there is none. */
+  readonly resultUntil: string | null
   /** Whether the caller asked it, and whether the caller's word would count now. */
   readonly mine: boolean
   readonly mayDecide: boolean
   /** The target's own guess of rows for each statement, EXPLAIN without execution; only for those who may decide; null where it has none. */
   readonly estimate?: readonly ({ readonly rows: number; readonly cost: number } | null)[]
+}
+
+/** How it ended, in the words in which the call itself is answered. */
+export interface EndingView {
+  readonly at: string
+  readonly slug: Slug | null
+  readonly reason: string | null
+  readonly detail: string | null
+  readonly next: Next | null
+  readonly rule?: string
+  readonly action?: string
+  readonly resource?: string
+  readonly span?: Span
+  readonly statement?: number
+  readonly sqlstate?: string
+  readonly rowCounts: readonly number[]
+  readonly outcome: string | null
+  /** Until then the same call is answered by this end; null where it asks anew at once. */
+  readonly answersUntil: string | null
+}
+
+/** A request in a list: enough to find it and to see what it is about. To decide on it, it is read whole. */
+export interface RequestSummary extends Pick<RequestView, 'id' | 'status' | 'digest' | 'approvers' | 'quorum' | 'demands' | 'createdAt' | 'expiresAt' | 'url' | 'connection' | 'purpose' | 'subject' | 'actors' | 'issuer' | 'batch' | 'decisions' | 'notices' | 'ending' | 'mine' | 'mayDecide'> {
+  readonly summary: true
+  /** The first few. `sql`: its first 500 characters, with a mark where it goes on; `missing`: how many characters are left out; `params`: how many it has. */
+  readonly statements: readonly { readonly sql: string; readonly missing: number; readonly params: number }[]
+  readonly moreStatements: number
+  /** The first few, what changes something before what reads. */
+  readonly accesses: readonly { readonly action: string; readonly resource: string }[]
+  readonly moreAccesses: number
 }
 
 /** Body of `POST /v1/requests/{id}/decision`. */

@@ -39,7 +39,11 @@ export const issuerDocument = z.strictObject({
   version: z.literal(1), kind: z.literal('issuer'), name,
   issuer: z.url(), audience: oneOrMore(z.string().min(1)),
   groups: z.strictObject({ claim: z.string().min(1), accept: z.array(z.string().min(1)).min(1) }),
-  people: z.strictObject({ clients: z.array(z.string().min(1)).min(1), subject: template('user') }).optional(),
+  people: z.strictObject({
+    clients: z.array(z.string().min(1)).min(1), subject: template('user'),
+    /** Which claim says when the person signed in. `iat` also counts a renewed token as a sign-in: only for issuers that put no `auth_time` into access tokens and renew none. */
+    signIn: z.enum(['auth_time', 'iat']).optional(),
+  }).optional(),
   agents: z.strictObject({ subject: template('agent') }),
   /** Which `typ` headers its access tokens may have; without it `at+jwt` and `JWT`. Okta and Cognito send none: `absent`. */
   typ: z.array(z.enum(['at+jwt', 'JWT', 'absent'])).min(1).optional(),

@@ -9,6 +9,7 @@ import type { Query } from '../../schema/request.ts'
 export interface Standing {
   readonly claimsRead: readonly string[] | 'all'
   ruleContent(name: string): string | null
+  trustOf(issuer: string): string | null
 }
 export interface Decided { readonly effects: Effects; readonly obligations: Obligations; readonly rules: readonly string[]; readonly demands: readonly Demand[] }
 
@@ -20,7 +21,7 @@ export function bind(policy: Standing, caller: Caller, connection: string, query
   const { purpose, ...asked } = query
   const { masks, ...rest } = obligations
   return {
-    version: 1, issuer: caller.issuer, subject: caller.subject, actors: caller.actors, claims: claimsOf(caller, policy.claimsRead), connection, purpose, query: asked,
+    version: 1, issuer: caller.issuer, trust: policy.trustOf(caller.issuer) ?? '', subject: caller.subject, actors: caller.actors, claims: claimsOf(caller, policy.claimsRead), connection, purpose, query: asked,
     accesses: effects.accesses.map(({ action, resource, columns, via, statement }) => ({ action, resource, columns, via, statement })),
     shown: effects.shown.map(({ statement, output, resource, column, dataClass }, i) => ({ statement, output, resource, column, dataClass, mask: masks[i] ?? null })),
     used: effects.used.map(({ statement, resource, column, dataClass, how }) => ({ statement, resource, column, dataClass, how })),
@@ -35,7 +36,7 @@ export function bind(policy: Standing, caller: Caller, connection: string, query
 export const digestOf = (bound: Bound): string => hash(bound)
 
 /** The same for every repeat of a call: what rules, objects and the clock add is left out, and limits are rules'. */
-export function callKeyOf({ rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, obligations: { limits: _limits, ...obligations }, ...call }: Bound): string {
+export function callKeyOf({ trust: _trust, rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, obligations: { limits: _limits, ...obligations }, ...call }: Bound): string {
   return hash({ ...call, obligations })
 }
 
@@ -52,7 +53,7 @@ function claimsOf({ claims }: Caller, read: readonly string[] | 'all'): Record<s
 export function differenceOf(approved: Bound, now: Bound): readonly string[] {
   const parts: readonly (readonly [keyof Bound, string])[] = [
     ['fingerprint', 'an object it reaches'], ['rules', 'a rule that took part'], ['demands', 'who must approve'], ['accesses', 'what it accesses'], ['shown', 'what it shows'], ['used', 'what it uses'],
-    ['obligations', 'its limits'], ['claims', 'a claim'], ['query', 'the call'],
+    ['obligations', 'its limits'], ['trust', 'what is trusted of its issuer'], ['claims', 'a claim'], ['query', 'the call'],
   ]
   return parts.flatMap(([part, name]) => (canonicalJson(approved[part]) === canonicalJson(now[part]) ? [] : [name]))
 }

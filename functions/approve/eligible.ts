@@ -5,17 +5,20 @@ import type { Refusal } from '../../schema/refusal.ts'
 
 /** Who belongs to whom, as the policy in force has it. */
 export interface Owners { ownersOf(principal: string): ReadonlySet<string> }
+/** What the policy says of an issuer's sign-ins. */
+export interface SignIns { signsInByIat(issuer: string): boolean }
 
 /**
  * May this caller say yes or no to this request? Receives who the token proves; refuses everyone who is not a person signed in a short while ago,
  * named by a demand, and no party to the request. null: yes.
  */
-export function ineligible(bound: Bound, caller: Caller, owners: Owners, nowMs: number): Refusal | null {
+export function ineligible(bound: Bound, caller: Caller, owners: Owners & SignIns, nowMs: number): Refusal | null {
   if (!isPerson(caller)) return no('not_a_person', 'only a person who signed in may decide a request; a token of an agent, or one that acts for somebody, never does')
   if (isParty(bound, caller.subject.id, owners)) return no('own_request', 'whoever asks, acts in the call or owns the agent that asks does not decide it')
   if (!bound.demands.some((demand) => names(demand, caller.subject))) return no('not_an_approver', `this request is decided by ${[...new Set(bound.demands.flatMap(({ by }) => by))].map((name) => `\`${name}\``).join(', ')}`)
-  const signedIn = signedInMs(caller)
-  if (signedIn === null || nowMs - signedIn > signInMs || signedIn - nowMs > toleranceMs) return no('sign_in_too_old', 'deciding needs a sign-in of the last 15 minutes; sign in again and decide then')
+  const signedIn = signedInMs(caller, owners)
+  if (signedIn === null) return no('sign_in_unknown', 'the token does not say when you signed in (`auth_time`), and deciding needs a sign-in of the last 15 minutes; see docs/issuers.md')
+  if (nowMs - signedIn > signInMs || signedIn - nowMs > toleranceMs) return no('sign_in_too_old', 'deciding needs a sign-in of the last 15 minutes; sign in again and decide then')
   return null
 }
 
@@ -25,9 +28,12 @@ export const concerns = (bound: Bound, caller: Caller, owners: Owners): boolean 
 
 const isPerson = (caller: Caller): boolean => caller.person && caller.actors.length === 0 && caller.subject.kind === 'user'
 
-/** Epoch ms of the sign-in itself where the token says it; a token renewed without one keeps its old `auth_time` (OpenID Connect Core 2). */
-export function signedInMs({ claims }: Caller): number | null {
-  const at = Object.hasOwn(claims, 'auth_time') ? claims['auth_time'] : claims['iat']
+/**
+ * Epoch ms of the sign-in itself (`auth_time`, OpenID Connect Core 2): a token that was only renewed is no sign-in, and its `iat` says nothing of one. `iat` counts where the
+ * issuer's document says so. null: the token does not say.
+ */
+export function signedInMs({ claims, issuer }: Caller, policy: SignIns): number | null {
+  const at = Object.hasOwn(claims, 'auth_time') ? claims['auth_time'] : policy.signsInByIat(issuer) ? claims['iat'] : null
   return typeof at === 'number' && Number.isFinite(at) ? at * 1000 : null
 }
 /** How far the issuer's clock may be before ours. */

@@ -30,6 +30,10 @@ export interface Policy extends Places {
   readonly claimsRead: readonly string[] | 'all'
   /** SHA-256 hex of a rule's canonical JSON, by its name `role.rules[n]`; null: there is no such rule. */
   ruleContent(name: string): string | null
+  /** SHA-256 hex of an issuer's document, by its name; `local` for the implied local provider; null: there is no such issuer any more. */
+  trustOf(issuer: string): string | null
+  /** Whether tokens of this issuer say when their person signed in only by `iat`: the local provider, and issuers whose document says so. */
+  signsInByIat(issuer: string): boolean
   /** Whom the policy names as owners of a principal (`owner:` beside `subject:`). */
   ownersOf(principal: string): ReadonlySet<string>
 }
@@ -65,9 +69,17 @@ export function compile(bundle: Bundle): Policy {
       return rule ? createHash('sha256').update(canonicalJson(rule)).digest('hex') : null
     },
     ...createPlaces([...notify.values()], rules),
+    trustOf(issuer) {
+      const document = issuers.get(issuer)
+      return document ? createHash('sha256').update(canonicalJson(document)).digest('hex') : issuer === implied ? implied : null
+    },
+    signsInByIat: (issuer) => (issuers.has(issuer) ? issuers.get(issuer)?.people?.signIn === 'iat' : issuer === implied),
     ownersOf: (principal) => new Set(members.flatMap((member) => ('subject' in member && member.subject === principal && member.owner !== undefined ? [member.owner] : []))),
   }
 }
+
+/** Name of the issuer that a local assembly implies, which has no document. */
+const implied = 'local'
 
 function claimsRead(conditions: readonly string[]): Policy['claimsRead'] {
   const reads = new Set(conditions.flatMap((source) => [...inspectCondition(source).reads]))

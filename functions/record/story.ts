@@ -2,7 +2,6 @@ import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Effects } from '../../schema/effects.ts'
 import type { ApprovalEvent, ChangeEvent, Event, Id, IntentEvent, NoticeEvent } from '../../schema/event.ts'
 import { correctionId, maxEventBytes, outcomeId } from '../../schema/item.ts'
-import type { ConnectionDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
@@ -30,7 +29,7 @@ export interface Story {
   asked(query: Query): void
   decided(effects: Effects, decision: Decision): void
   /** `settleBy` (epoch ms): from then on an answer that is not there will never come. */
-  deadlines(connection: ConnectionDocument): { readonly evaluation: Id<'eval'>; readonly settleBy: number }
+  deadlines(): { readonly evaluation: Id<'eval'>; readonly settleBy: number }
   /** Records the refusal and gives it back; `audit-unavailable` when it cannot be recorded. With an intent open it settles that as unknown instead. */
   refuse(refusal: Refusal): Promise<Refused>
   /**

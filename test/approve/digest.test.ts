@@ -89,12 +89,12 @@ function shuffled(value: unknown, draw: () => number): unknown {
 }
 
 describe('the call key', () => {
-  const free = (change: Change) => ['rules', 'demands', 'fingerprint', 'expiresAt'].includes(String(change.path[0])) || change.path.slice(0, 2).join('.') === 'obligations.limits'
+  const free = (change: Change) => ['trust', 'rules', 'demands', 'fingerprint', 'expiresAt'].includes(String(change.path[0])) || change.path.slice(0, 2).join('.') === 'obligations.limits'
 
   test('is the same for a repeat, whatever rules, people, limits, objects and the clock say by then', () => {
     const key = callKeyOf(bound)
     const left = changes.filter((change) => free(change) && !change.what.endsWith(' gone'))
-    expect(new Set(left.map((change) => change.path[0]))).toEqual(new Set(['rules', 'demands', 'fingerprint', 'expiresAt', 'obligations']))
+    expect(new Set(left.map((change) => change.path[0]))).toEqual(new Set(['trust', 'rules', 'demands', 'fingerprint', 'expiresAt', 'obligations']))
     expect(left.filter((change) => callKeyOf(change.bound) !== key).map(({ what }) => what)).toEqual([])
   })
 
@@ -113,7 +113,7 @@ describe('what is bound', () => {
     effects: { accesses: [{ action: 'select', resource: 'public.a', columns: ['id'], system: false, via: [], statement: 0, span: { start: 0, end: 1 } }], shown: [], used: [], readOnly: true, fingerprint: 'f' },
     obligations: { masks: [], ...bound.obligations }, rules: ['r.rules[0]', 'gone.rules[9]'], demands: bound.demands,
   } as const
-  const standing = (claimsRead: readonly string[] | 'all') => ({ claimsRead, ruleContent: (name: string) => (name === 'r.rules[0]' ? 'c0' : null) })
+  const standing = (claimsRead: readonly string[] | 'all') => ({ claimsRead, ruleContent: (name: string) => (name === 'r.rules[0]' ? 'c0' : null), trustOf: () => 't0' })
   const made = (claims: Caller['claims'], read: readonly string[] | 'all' = ['tenant']) => bind(standing(read), caller(claims), 'shop', query, decided, '2026-11-22T09:30:00.000Z')
 
   test('of a token the claims that conditions read, and no other', () => {

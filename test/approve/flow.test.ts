@@ -286,3 +286,79 @@ test('a call that waited gets no rows when a lock came meanwhile', async () => {
   expect((await waiting).json['reason']).toBe('locked')
   expect((await (await at.as(support)).call('GET', `/v1/requests/${request.id}`)).json).not.toHaveProperty('result')
 })
+
+const okta = (change: Partial<Extract<typeof demo[string], { kind: 'issuer' }>> = {}): typeof demo => ({
+  ...withRules([refunds]),
+  'okta.yaml': { version: 1, kind: 'issuer', name: 'local', issuer: 'http://127.0.0.1:8787/dev/oidc', audience: 'x', groups: { claim: 'groups', accept: ['*'] }, agents: { subject: 'agent:{sub}' }, ...change },
+})
+test.each([
+  ['narrows the groups it accepts', okta({ groups: { claim: 'groups', accept: ['analysts'] } })], ['names its agents otherwise', okta({ agents: { subject: 'agent:okta-{sub}' } })], ['is at another address', okta({ issuer: 'https://elsewhere.example' })],
+])('an issuer whose document %s after the approval vouches for it no more', async (_, after) => {
+  const at = createApproving(withRules([refunds]))
+  const request = await asked(await at.as(support))
+  await say(await at.as(lead), 'approve', request)
+  await at.apply(after)
+  expect(await at.approver.proceed(request.id)).toBe('stale')
+  expect(at.world.engine.ran).toEqual([])
+})
+
+const ci = { subject: 'agent:ci', groups: ['ci'] }
+const asks: Rules[number] = { allow: ['apply', 'read'], connection: 'sluice', on: ['policy'], approval: { by: ['platform'], quorum: 1, within: '30m' } }
+const locks: Rules[number] = { allow: ['set'], connection: 'sluice', on: ['locks'], approval: { by: ['platform'], quorum: 1, within: '30m' } }
+const withCi: typeof demo = { ...demo, 'roles/ci.yaml': { version: 1, kind: 'role', name: 'ci', members: [{ group: 'ci' }], rules: [asks, locks] } }
+const pia = { subject: 'user:pia@acme.dev', groups: ['platform'] }
+
+test('a policy that a machine proposes waits for a person, and is in force when one approves', async () => {
+  const at = createApproving(withCi)
+  const machine = await at.as(ci)
+  const from = at.world.pointer()?.version
+  const documents = Object.entries({ ...withCi, 'roles/analyst.yaml': { version: 1, kind: 'role', name: 'analyst', members: [], rules: [] } }).map(([file, document]) => ({ path: file, document }))
+  const reply = await machine.call('PUT', '/v1/policy', { from, commit: 'abc1234', documents })
+  expect(reply.status).toBe(202)
+  expect(reply.headers.get('location')).toMatch(/^\/v1\/requests\/arq_/)
+  const { request } = reply.json as { request: Awaited<ReturnType<typeof asked>> }
+  expect(at.world.pointer()?.version).toBe(from)
+  const seen = await (await at.as(pia)).call('GET', `/v1/requests/${request.id}`)
+  expect(seen.json['request']).toMatchObject({ connection: 'sluice', accesses: [{ action: 'apply', resource: 'policy' }] })
+  expect((seen.json['request'] as { statements: { sql: string }[] }).statements[0]?.sql).toMatch(new RegExp(`^apply policy [0-9a-f]{64} over ${from}, commit abc1234\n  .*analyst`))
+  await say(await at.as(pia), 'approve', request)
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+  expect([at.world.pointer()?.version === from, at.world.pointer()?.appliedBy]).toEqual([false, 'agent:ci'])
+  expect(kinds(at.world)).toEqual(['request', 'approval', 'intent', 'policy', 'policy', 'outcome'])
+  expect((await machine.call('GET', `/v1/requests/${request.id}`)).json).toMatchObject({ request: { status: 'succeeded' }, result: { from, commit: 'abc1234' } })
+})
+
+test('a policy proposed over one that is not in force any more asks nobody, and one overtaken while it waited fails', async () => {
+  const at = createApproving(withCi)
+  const machine = await at.as(ci)
+  const documents = Object.entries({ ...withCi, 'roles/analyst.yaml': { version: 1, kind: 'role', name: 'analyst', members: [], rules: [] } }).map(([file, document]) => ({ path: file, document }))
+  expect((await machine.call('PUT', '/v1/policy', { from: '0'.repeat(64), documents })).status).toBe(409)
+  const { request } = (await machine.call('PUT', '/v1/policy', { from: at.world.pointer()?.version, documents })).json as { request: Awaited<ReturnType<typeof asked>> }
+  await at.apply({ ...withCi, 'roles/auditor.yaml': { version: 1, kind: 'role', name: 'auditor', members: [], rules: [] } })
+  const present = at.world.pointer()?.version
+  await say(await at.as(pia), 'approve', request)
+  expect(await at.approver.proceed(request.id)).toBe('failed')
+  expect(at.world.pointer()?.version).toBe(present)
+})
+
+test('a lock that a machine wants waits for a person, and so does lifting one', async () => {
+  const at = createApproving(withCi)
+  const machine = await at.as(ci)
+  for (const [method, sql, there] of [['PUT', 'set lock subject:agent:x', true], ['DELETE', 'lift lock subject:agent:x', false]] as const) {
+    const reply = await (await at.as(ci)).call(method, '/v1/locks/subject:agent:x', method === 'PUT' ? { reason: 'odd' } : undefined)
+    expect(reply.status).toBe(202)
+    const { request } = reply.json as { request: Awaited<ReturnType<typeof asked>> }
+    expect((await at.memory.requests.get(request.id))?.bound.query.statements[0]?.sql).toBe(sql)
+    await say(await at.as(pia), 'approve', request)
+    expect(await at.approver.proceed(request.id)).toBe('succeeded')
+    expect(at.world.pointer()?.locks.some(({ target }) => target === 'subject:agent:x')).toBe(there)
+    at.world.clock.ms += 3000
+  }
+  expect((await machine.call('DELETE', '/v1/locks/subject:agent:x')).status).toBe(404)
+})
+
+test('connection `sluice` is no target: a statement to it is not found, whatever it says', async () => {
+  const at = createApproving(withCi)
+  for (const sql of ['apply policy x', 'set lock everything']) expect((await (await at.as(ci)).call('POST', '/v1/connections/sluice/query', { sql, params: [{}] })).status).toBe(404)
+  expect(at.started).toEqual([])
+})

@@ -59,7 +59,7 @@ describe('what is told', () => {
 })
 
 describe('what came of it', () => {
-  const verdict = (decision: 'approve' | 'reject') => ({ decision, issuer: 'local', subject: 'user:lena@acme.dev', groups: ['support-leads'], signedInAt: '2026-11-22T09:00:00.000Z', at: '2026-11-22T09:05:00.000Z', reason: 'not-for-chat', evaluation: 'eval_2' as const })
+  const verdict = (decision: 'approve' | 'reject') => ({ decision, issuer: 'local', trust: 'local', subject: 'user:lena@acme.dev', groups: ['support-leads'], signedInAt: '2026-11-22T09:00:00.000Z', at: '2026-11-22T09:05:00.000Z', reason: 'not-for-chat', evaluation: 'eval_2' as const })
   test('who said what, when, and how many rows, and nothing to press but the page', () => {
     const { texts, letter, slack } = all(asked({}, {
       status: 'succeeded', verdicts: [verdict('approve')], execution: { evaluation: 'eval_3', intent: 'evt_1', at: '2026-11-22T09:05:01.000Z' }, ending: { at: '2026-11-22T09:05:02.000Z', refusal: null, rowCounts: [1, 3], outcome: 'evt_2' },

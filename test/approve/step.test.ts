@@ -6,7 +6,7 @@ import { asked } from './asked.ts'
 
 const nowMs = Date.parse('2026-11-22T09:10:00.000Z')
 const nobody = { ownersOf: () => new Set<string>() }
-const verdict = (more: Partial<Verdict> = {}): Verdict => ({ decision: 'approve', issuer: 'okta', subject: 'user:lea@acme.dev', groups: ['support-leads'], signedInAt: '', at: '2026-11-22T09:10:00.000Z', reason: null, evaluation: 'eval_1', ...more })
+const verdict = (more: Partial<Verdict> = {}): Verdict => ({ decision: 'approve', issuer: 'okta', trust: 't', subject: 'user:lea@acme.dev', groups: ['support-leads'], signedInAt: '', at: '2026-11-22T09:10:00.000Z', reason: null, evaluation: 'eval_1', ...more })
 const leo = verdict({ subject: 'user:leo@acme.dev' })
 const no = (one: Verdict): Verdict => ({ ...one, decision: 'reject' })
 const at = (status: Status, more: Partial<AccessRequest> = {}) => asked({}, { status, revision: 7, ...more })

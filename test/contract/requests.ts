@@ -155,7 +155,7 @@ export function requestsContract(name: string, create: () => Promise<RequestRig>
         await expect(put(large)).rejects.toMatchObject({ code: 'internal' })
         expect(await rig.requests.get(large.id)).toBeNull()
         const most = await stored({ bound: { purpose: 'ä'.repeat(148 * 1024) } })
-        const verdict = { decision: 'approve' as const, issuer: 'local', subject: 'user:ada', groups: [], signedInAt: '', at: '', reason: 'x'.repeat(1000), evaluation: rig.ids.id('eval') }
+        const verdict = { decision: 'approve' as const, issuer: 'local', trust: 'local', subject: 'user:ada', groups: [], signedInAt: '', at: '', reason: 'x'.repeat(1000), evaluation: rig.ids.id('eval') }
         const next = nextOf(most, 'pending', rig.clock.ms, { verdicts: Array.from({ length: 50 }, () => verdict) })
         expect(await rig.requests.swap(next, telling(next, 'approval'))).toBe(true)
         expect(await rig.requests.get(most.id)).toEqual(next)

@@ -118,7 +118,7 @@ export function requestOf({ now, id }: Pick<Ports, 'now' | 'id'>, { bound, ...mo
     id: arq, status: 'pending', digest: hash(`digest ${arq}`), callKey: hash(`call ${arq}`), createdAt: new Date(now()).toISOString(), evaluation: id('eval'), session: id('ses'), policy: 'p'.repeat(64),
     verdicts: [], notices: [], execution: null, ending: null, revision: 0, ...more,
     bound: {
-      version: 1, issuer: 'local', subject: { id: 'agent:support-bot', kind: 'agent', groups: ['support-agents'] }, actors: [], claims: {}, connection: 'shop', purpose: 'refund "😀"',
+      version: 1, issuer: 'local', trust: 'local', subject: { id: 'agent:support-bot', kind: 'agent', groups: ['support-agents'] }, actors: [], claims: {}, connection: 'shop', purpose: 'refund "😀"',
       query: { batch: false, statements: [{ sql: 'INSERT INTO refunds (order_id) VALUES ($1)', params: ['\u0000ä'] }], isolation: 'read committed', reveal: [], rowMode: 'object', maxRows: null },
       accesses: [], shown: [], used: [], obligations: { revealed: [], detect: [], limits: { rows: 1000, bytes: 1_048_576, timeoutMs: 10_000, affected: 100, statementsPerHour: null, rowsPerHour: null } }, demands: [], rules: [], fingerprint: hash('objects'),
       expiresAt: new Date(now() + 30 * 60_000).toISOString(), ...bound,
