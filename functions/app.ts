@@ -21,6 +21,7 @@ import { createMcp } from './mcp.ts'
 import { createOwn, Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
+import { createReplay, sessionFilters } from './replay.ts'
 import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
 import { createSlack } from './slack.ts'
@@ -35,6 +36,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   const health = createHealth(ports, gate)
   const discovery = createDiscovery(ports, gate, own)
   const audit = createAudit(ports, own)
+  const replay = createReplay(ports, own)
   const log = createLogReader(ports, own)
   const administration = createAdministration(ports, own)
   const grants = createGrants(ports, own)
@@ -121,6 +123,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     .post('/mcp', (c) => mcp(c.req.raw))
     .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
     .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
+    .get('/v1/audit/sessions/:id', (c) => route(c, sessionFilters, (search) => replay.session(door(c), c.req.param('id'), search)))
     .get('/v1/audit/events/:id/receipt', (c) => plain(c, () => log.receipt(door(c), c.req.param('id'))))
     .get('/v1/audit/log/checkpoint', (c) => plain(c, () => log.checkpoint(door(c))))
     .get('/v1/audit/log/vkey', (c) => plain(c, () => log.vkey(door(c))))
@@ -145,7 +148,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
 
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
-    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/audit/events/:id/receipt', '/v1/audit/log/checkpoint', '/v1/audit/log/vkey', '/v1/audit/log/:tile{tile/.+}', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
+    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/audit/sessions/:id', '/v1/audit/events/:id/receipt', '/v1/audit/log/checkpoint', '/v1/audit/log/vkey', '/v1/audit/log/:tile{tile/.+}', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
   ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
   ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]

@@ -3,7 +3,7 @@ import { ok, refuse, type Result } from '../schema/refusal.ts'
 import type { Door, Own } from './own.ts'
 import { CursorError, type EventFilter, type Ports } from './ports.ts'
 
-const filters = ['from', 'to', 'subject', 'actor', 'connection', 'kind', 'session', 'evaluation', 'limit', 'after'] as const
+const filters = ['from', 'to', 'subject', 'actor', 'connection', 'kind', 'session', 'evaluation', 'limit', 'after', 'export'] as const
 type Filters = Readonly<Partial<Record<(typeof filters)[number], string>>>
 const kinds = Object.keys({
   intent: 0, outcome: 0, correction: 0, refusal: 0, policy: 0, lock: 0, 'audit-read': 0, explain: 0, repeat: 0, start: 0, unauthenticated: 0, heartbeat: 0,
@@ -17,8 +17,8 @@ export function createAudit(ports: Ports, own: Own) {
   const list = (door: Door, search: Filters) => own.permitted(door, reading, async (_, story) => {
     const page = readPage(search)
     if (!page.ok) return page
-    const { filter, limit, after } = page.value
-    const noticed = await story.notice('audit-read', { ...filter, limit, ...(after === null ? {} : { after }) })
+    const { filter, limit, after, taking } = page.value
+    const noticed = await story.notice('audit-read', { ...filter, limit, ...(after === null ? {} : { after }), ...(taking === null ? {} : { export: taking }) })
     if (!noticed.ok) return noticed
     try {
       return ok(await ports.ledger.list(filter, { limit, after }))
@@ -38,8 +38,8 @@ export function createAudit(ports: Ports, own: Own) {
   return { filters, list, show }
 }
 
-function readPage(search: Filters): Result<{ readonly filter: EventFilter; readonly limit: number; readonly after: string | null }> {
-  const { limit, after, ...given } = search
+function readPage(search: Filters): Result<{ readonly filter: EventFilter; readonly limit: number; readonly after: string | null; readonly taking: string | null }> {
+  const { limit, after, export: taking, ...given } = search
   const filter: { from?: string; to?: string; subject?: string; actor?: string; connection?: string; kind?: string; session?: string; evaluation?: string } = { ...given }
   for (const edge of ['from', 'to'] as const) {
     const text = filter[edge]
@@ -52,7 +52,8 @@ function readPage(search: Filters): Result<{ readonly filter: EventFilter; reado
   for (const [name, text] of Object.entries(filter)) if (text.length === 0 || text.length > 300) return invalid('filter', `\`${name}\` must have 1 to 300 characters`)
   if (limit !== undefined && !(/^\d{1,3}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= pageLength.most)) return invalid('limit', `\`limit\` must be a whole number from 1 to ${pageLength.most}`)
   if (after !== undefined && (after.length === 0 || after.length > 2000)) return invalid('cursor', '`after` is not a cursor')
-  return ok({ filter, limit: limit === undefined ? pageLength.usual : Number(limit), after: after ?? null })
+  if (taking !== undefined && taking !== 'ndjson' && taking !== 'ocsf') return invalid('export', '`export` is `ndjson` or `ocsf`: what the page becomes a part of')
+  return ok({ filter, taking: taking ?? null, limit: limit === undefined ? pageLength.usual : Number(limit), after: after ?? null })
 }
 
 const isEventId = (id: string): id is `evt_${string}` => /^evt_[0-9A-HJKMNP-TV-Z]{26}$/.test(id)

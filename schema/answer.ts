@@ -53,6 +53,14 @@ export const grants = z.object({
 const event = z.looseObject({ id: z.string(), at: time, kind: z.string(), evaluation: z.string(), session: z.string().nullable(), connection: z.string().nullable() })
 export const events = z.object({ events: z.array(event), next: z.string().nullable() })
 export const oneEvent = z.object({ event })
+export const session = z.object({
+  session: z.string(), events: z.array(event), next: z.string().nullable(),
+  requests: z.array(z.object({
+    id: z.string(), status: z.enum(statuses), digest: z.string(), createdAt: time, expiresAt: time, requester: z.string(), demands: z.array(z.object({ by: z.array(z.string()), quorum: z.int(), rule: z.string() })),
+    verdicts: z.array(z.object({ decision: z.enum(['approve', 'reject']), subject: z.string(), at: time, signedInAt: z.string(), reason: z.string().nullable() })),
+    ending: z.object({ at: time, reason: z.string().nullable(), outcome: z.string().nullable() }).nullable(),
+  })),
+})
 
 const documents = z.array(z.object({ path: z.string(), document: z.unknown() }))
 export const policy = z.object({ version: z.string(), appliedAt: time, appliedBy: z.string(), commit: z.string().nullable(), documents })

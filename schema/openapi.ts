@@ -43,9 +43,12 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/v1/audit/events', id: 'events', summary: 'The record, newest first', answers: 'Events', query: [
     { name: 'from', description: 'ISO 8601, from this moment on' }, { name: 'to', description: 'ISO 8601, before this moment' }, { name: 'subject', description: '`user:…` or `agent:…`' }, { name: 'actor', description: '`user:…` or `agent:…`' },
     { name: 'connection', description: 'a connection\'s name' }, { name: 'kind', description: 'intent, outcome, correction, refusal, policy, lock, audit-read, explain, repeat, start, unauthenticated, heartbeat, request, approval, rejection, cancellation, expiry or stale' }, { name: 'session', description: 'a session id' }, { name: 'evaluation', description: 'an evaluation id, as every answer carries it' },
-    { name: 'limit', description: 'events a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
+    { name: 'limit', description: 'events a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' }, { name: 'export', description: 'recorded with the read: what the page becomes a part of', schema: { type: 'string', enum: ['ndjson', 'ocsf'] } },
   ], refusals: [403, ...always] },
   { method: 'get', path: '/v1/audit/events/{id}', id: 'event', summary: 'One event', answers: 'OneEvent', refusals: [403, ...always] },
+  { method: 'get', path: '/v1/audit/sessions/{id}', id: 'replay', summary: 'A session: its events in order, with its access requests', text: 'A long session comes in parts, the newest first, each in order; `next` continues with the part before it.', answers: 'Session', query: [
+    { name: 'limit', description: 'events a part', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 500 } }, { name: 'after', description: '`next` of the part after it' },
+  ], refusals: [403, ...always] },
   { method: 'get', path: '/v1/audit/events/{id}/receipt', id: 'receipt', summary: 'Proof that an event is in the log (c2sp.org/tlog-proof), for whoever has the log\'s key', text: '404 with `retry` while it is stored and not in the log yet, which takes about a second.', answers: 'Text', type: 'text/plain', refusals: [403, ...always] },
   { method: 'get', path: '/v1/audit/log/checkpoint', id: 'checkpoint', summary: 'The newest signed checkpoint (c2sp.org/tlog-checkpoint)', answers: 'Text', type: 'text/plain', refusals: [403, ...always] },
   { method: 'get', path: '/v1/audit/log/vkey', id: 'vkey', summary: 'The log\'s public key (c2sp.org/signed-note)', answers: 'Text', type: 'text/plain', refusals: [403, ...always] },
@@ -60,7 +63,7 @@ const operations: readonly Operation[] = [
 ]
 
 const shapes: Readonly<Record<string, z.ZodType>> = {
-  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Waiting: answer.waiting, Requests: answer.requests, OneRequest: answer.oneRequest, Decision: decisionBody, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent,
+  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Waiting: answer.waiting, Requests: answer.requests, OneRequest: answer.oneRequest, Decision: decisionBody, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent, Session: answer.session,
   Policy: answer.policy, PolicyBody: policyBody, Applied: answer.applied, PlanBody: planBody, Plan: answer.plan, LockBody: lockBody, OneLock: answer.oneLock, Locks: answer.locks, Unlocked: answer.unlocked,
   Metadata: answer.metadata, Alive: z.object({ alive: z.literal(true) }), Ready: z.object({ ready: z.boolean() }),
 }
