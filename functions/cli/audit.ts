@@ -2,12 +2,13 @@ import { encode, parse, search, type Command } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
 import { table } from './table.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
+import { visibleLines } from './visible.ts'
 
-const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE]'
+const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] | sluice audit export --log DIR | sluice audit receipt EVENT'
 const options = {
   from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
   session: { type: 'string' }, evaluation: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
-  vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true },
+  vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true }, log: { type: 'string' },
 } as const
 
 export const audit: Command = {
@@ -17,6 +18,8 @@ export const audit: Command = {
   sluice audit list --subject agent:support-bot --limit 20
   sluice audit list --evaluation eval_…        everything about one call
   sluice audit show evt_…
+  sluice audit export --log ./log          the whole log as files, or what is new since the last export
+  sluice audit receipt evt_…               proof that an event is in the log
   sluice audit verify ./log --vkey NAME+ID+KEY     an exported log, offline: needs no gate and no token
 
 Newest first. Reading the record is itself recorded.
@@ -31,9 +34,17 @@ Newest first. Reading the record is itself recorded.
   --json                 the events as they are kept`,
   run: async (args, world) => {
     const { values, positionals: [verb, id] } = parse(args, options, [1, 2], usage)
-    const { json, vkey, checkpoint, ...filters } = values
+    const { json, vkey, checkpoint, log, ...filters } = values
     if (verb === 'verify' && id !== undefined) return (await import('./verify.ts')).verify(world.terminal, id, { ...(vkey ? { vkey } : {}), ...(checkpoint ? { checkpoint } : {}), json: json === true })
     if (vkey || checkpoint) throw new Stop(exit.invalid, '--vkey and --checkpoint belong to `sluice audit verify`')
+    if (verb === 'export' && id === undefined && log !== undefined) return (await import('./export.ts')).exportLog(world.terminal, await world.gate(), log)
+    if (log !== undefined) throw new Stop(exit.invalid, '--log DIR belongs to `sluice audit export`')
+    if (verb === 'receipt' && id !== undefined) {
+      const receipt = await (await world.gate()).bytes(`/v1/audit/events/${encode(id)}/receipt`)
+      if (!receipt.ok) return refused(world.terminal, receipt.reply, json === true)
+      world.terminal.out(visibleLines(Buffer.from(receipt.bytes).toString('utf8')))
+      return exit.done
+    }
     if (verb === 'show' && id !== undefined) {
       const reply = await (await world.gate()).call('GET', `/v1/audit/events/${encode(id)}`)
       if (reply.status >= 300) return refused(world.terminal, reply, json === true)

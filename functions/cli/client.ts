@@ -4,6 +4,8 @@ import { exit, Stop, type Terminal } from './terminal.ts'
 export interface Reply { readonly status: number; readonly body: unknown; readonly session: string | null }
 export interface Client {
   readonly url: string
+  /** A document that is no JSON: its bytes, or the refusal that came instead. */
+  bytes(path: string): Promise<{ readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly reply: Reply }>
   call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options?: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }): Promise<Reply>
 }
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
@@ -21,26 +23,33 @@ export function gateUrl(env: Terminal['env']): string {
 }
 
 export function createClient({ url, token, fetch }: { readonly url: string; readonly token: string | null; readonly fetch: Fetch }): Client {
+  async function send(method: string, path: string, headers: Readonly<Record<string, string>>, body?: unknown): Promise<Response> {
+    const all: Record<string, string> = { ...headers, ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
+    try {
+      // A redirect would carry the token to wherever it points.
+      return await fetch(`${url}${path}`, { method, headers: all, redirect: 'error', ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    } catch (error) {
+      throw new Stop(exit.failed, `the gate at ${url} does not answer (${reasonOf(error)}); start it with \`npm start\`, or name another with SLUICE_URL`)
+    }
+  }
+  const broke = () => { throw new Stop(exit.failed, 'the gate\'s answer broke off; whether the call was carried out is in the audit') }
+  function read(response: Response, text: string): Reply {
+    try {
+      return { status: response.status, body: text === '' ? null : JSON.parse(text), session: response.headers.get('sluice-session') }
+    } catch {
+      throw new Stop(exit.failed, `${url} answered ${response.status} with something that is not json; is SLUICE_URL right?`)
+    }
+  }
   return {
     url,
+    async bytes(path) {
+      const response = await send('GET', path, { accept: '*/*' })
+      const bytes = new Uint8Array(await response.arrayBuffer().catch(broke))
+      return response.status === 200 ? { ok: true, bytes } : { ok: false, reply: read(response, Buffer.from(bytes).toString('utf8')) }
+    },
     async call(method, path, options = {}) {
-      const headers: Record<string, string> = { accept: 'application/json, application/problem+json', ...options.headers }
-      if (token !== null) headers['authorization'] = `Bearer ${token}`
-      if (options.body !== undefined) headers['content-type'] = 'application/json'
-      let response: Response
-      try {
-        // A redirect would carry the token to wherever it points.
-        response = await fetch(`${url}${path}`, { method, headers, redirect: 'error', ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }) })
-      } catch (error) {
-        throw new Stop(exit.failed, `the gate at ${url} does not answer (${reasonOf(error)}); start it with \`npm start\`, or name another with SLUICE_URL`)
-      }
-      const text = await response.text().catch(() => { throw new Stop(exit.failed, 'the gate\'s answer broke off; whether the call was carried out is in the audit') })
-      const session = response.headers.get('sluice-session')
-      try {
-        return { status: response.status, body: text === '' ? null : JSON.parse(text), session }
-      } catch {
-        throw new Stop(exit.failed, `${url} answered ${response.status} with something that is not json; is SLUICE_URL right?`)
-      }
+      const response = await send(method, path, { accept: 'application/json, application/problem+json', ...options.headers }, options.body)
+      return read(response, await response.text().catch(broke))
     },
   }
 }

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { openCheckpoint, parseCheckpoint } from '../record/log/checkpoint.ts'
+import { FormatError } from '../record/log/format.ts'
+import { parseNote, parseVkey } from '../record/log/note.ts'
+import { tilePath, tileWidth, widthIn, type Tile } from '../record/log/tile.ts'
+import type { Client } from './client.ts'
+import { refused } from './output.ts'
+import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
+
+const abreast = 4
+
+/**
+ * `sluice audit export --log DIR`: `checkpoint`, `vkey` and `tile/…` as c2sp.org/tlog-tiles lays them out. Goes on where the last export of this log ended: full tiles never change. The
+ * checkpoint is written last, so what lies in the directory is at every moment a whole log, the old one or the new. Whether it is true is for `sluice audit verify` to say.
+ */
+export async function exportLog(terminal: Terminal, gate: Client, directory: string): Promise<Exit> {
+  const [vkey, note] = [await gate.bytes('/v1/audit/log/vkey'), await gate.bytes('/v1/audit/log/checkpoint')]
+  if (!vkey.ok) return refused(terminal, vkey.reply, false)
+  if (!note.ok) return refused(terminal, note.reply, false)
+  const size = sizeOf(vkey.bytes, note.bytes)
+  const kept = await there(join(directory, 'vkey'))
+  if (kept !== null && Buffer.compare(kept, vkey.bytes) !== 0) throw new Stop(exit.invalid, `\`${directory}\` holds the log of another key; export into a directory of its own`)
+  const had = await there(join(directory, 'checkpoint'))
+  if (had !== null && sizeAlone(had) > size) throw new Stop(exit.failed, `\`${directory}\` holds a longer log than the gate has: what was there is missing now; keep this directory, it is the proof`)
+  await write(join(directory, 'vkey'), vkey.bytes)
+  const tiles = tilesOf(size)
+  let fetched = 0
+  const next = tiles.values()
+  const answers = await Promise.all(Array.from({ length: abreast }, async () => {
+    for (const tile of next) {
+      const path = tilePath(tile)
+      if (existsSync(join(directory, path))) continue
+      const answer = await gate.bytes(`/v1/audit/log/${path}`)
+      if (!answer.ok) return answer.reply
+      await write(join(directory, path), answer.bytes)
+      fetched++
+    }
+    return null
+  }))
+  const refusal = answers.find((reply) => reply !== null)
+  if (refusal) return refused(terminal, refusal, false)
+  await write(join(directory, 'checkpoint'), note.bytes)
+  await tidy(directory, new Set(tiles.map(tilePath)))
+  terminal.err(`${size} ${size === 1 ? 'entry' : 'entries'} in \`${directory}\`, ${fetched} of ${tiles.length} tiles new\n`)
+  return exit.done
+}
+
+function tilesOf(size: number): readonly Tile[] {
+  const tiles: Tile[] = []
+  for (let level = 0, count = size; count > 0; level++, count = Math.floor(count / tileWidth)) {
+    for (let index = 0; index * tileWidth < count; index++) {
+      tiles.push({ level, index, width: widthIn(size, level, index) })
+      if (level === 0) tiles.push({ level: 'entries', index, width: widthIn(size, 'entries', index) })
+    }
+  }
+  return tiles
+}
+
+function sizeOf(vkey: Uint8Array, note: Uint8Array): number {
+  try {
+    return openCheckpoint(note, [parseVkey(Buffer.from(vkey).toString('utf8').trim())]).checkpoint.size
+  } catch (error) {
+    if (error instanceof FormatError) throw new Stop(exit.failed, `the gate's checkpoint is not one: ${error.message}`)
+    throw error
+  }
+}
+function sizeAlone(note: Uint8Array): number {
+  try {
+    return parseCheckpoint(parseNote(note).text).size
+  } catch {
+    throw new Stop(exit.invalid, 'the `checkpoint` in that directory is damaged; export into another one')
+  }
+}
+
+async function there(path: string): Promise<Uint8Array | null> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw new Stop(exit.failed, `\`${path}\` cannot be read`)
+  }
+}
+
+/** Whole or not at all: an export that was interrupted goes on, and takes no half tile for a whole one. */
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.new`, bytes, { mode: 0o600 })
+    await rename(`${path}.new`, path)
+  } catch (error) {
+    throw new Stop(exit.failed, `\`${path}\` cannot be written (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`)
+  }
+}
+
+/** Partial tiles of the log as it was at an earlier export, which the present ones hold. */
+async function tidy(directory: string, wanted: ReadonlySet<string>): Promise<void> {
+  for (const path of await readdir(join(directory, 'tile'), { recursive: true })) {
+    const name = `tile/${path.replaceAll('\\', '/')}`
+    if (!/\.p\/\d+$/.test(name) || wanted.has(name) || !(await stat(join(directory, name))).isFile()) continue
+    await rm(join(directory, name))
+    const folder = dirname(join(directory, name))
+    if ((await readdir(folder)).length === 0) await rm(folder, { recursive: true })
+  }
+}

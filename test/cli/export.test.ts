@@ -1,0 +1,90 @@
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { checkProof } from '../../functions/record/log/proof.ts'
+import { parseVkey } from '../../functions/record/log/note.ts'
+import { decodeEntries } from '../../functions/record/log/tile.ts'
+import { createHints } from '../../functions/hint.ts'
+import { createSequencer } from '../../functions/sequence.ts'
+import { refusalEvent } from '../contract/ledger.ts'
+import { auditor, support } from '../support/caller.ts'
+import { createMemoryLog } from '../support/log.ts'
+import { createConsole } from './console.ts'
+
+const scratch = mkdtempSync(join(tmpdir(), 'sluice-export-'))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+const as = { as: auditor }
+
+function createLogged() {
+  const console = createConsole()
+  const { ports, events } = console.world
+  const memory = createMemoryLog()
+  Object.assign(ports, { log: memory.log })
+  const hints = createHints()
+  const sequencer = createSequencer({ ...ports, log: memory.log }, hints)
+  return {
+    ...console, memory, directory: mkdtempSync(join(scratch, 'log-')),
+    async add(count: number) {
+      for (let i = 0; i < count; i++) events.push(refusalEvent(ports))
+      for (const event of events.slice(-900)) hints.hint(event)
+      await sequencer.round()
+    },
+  }
+}
+
+test('an exported log verifies with nothing but its files, and goes on where it ended', async () => {
+  const { sluice, add, directory, sent } = createLogged()
+  await add(300)
+  expect(await sluice(['audit', 'export', '--log', directory], as)).toMatchObject({ code: 0, out: '' })
+  const first = readFileSync(join(directory, 'checkpoint'))
+  expect((await sluice(['audit', 'verify', directory, '--vkey', readFileSync(join(directory, 'vkey'), 'utf8').trim()])).code).toBe(0)
+  await add(500)
+  sent.splice(0)
+  expect((await sluice(['audit', 'export', '--log', directory], as)).err).toMatch(/of \d+ tiles new/)
+  expect(sent.filter(({ url }) => /tile\/(?:0|entries)\/000$/.test(url))).toEqual([])
+  writeFileSync(join(scratch, 'kept'), first)
+  const verified = await sluice(['audit', 'verify', directory, '--vkey', readFileSync(join(directory, 'vkey'), 'utf8').trim(), '--checkpoint', join(scratch, 'kept')])
+  expect([verified.code, verified.err]).toMatchObject([0, expect.stringContaining('the log is whole')])
+  expect(readdirSync(join(directory, 'tile/0')).filter((name) => name.endsWith('.p'))).toHaveLength(1)
+})
+
+test('a receipt as a file proves the event to whoever has the key', async () => {
+  const { sluice, add, directory, world } = createLogged()
+  await add(3)
+  const { id } = world.events[1]!
+  await sluice(['audit', 'export', '--log', directory], as)
+  const receipt = await sluice(['audit', 'receipt', id], as)
+  expect(receipt.code).toBe(0)
+  const entry = decodeEntries(readFileSync(join(directory, 'tile/entries/000.p/3')))[1]!
+  expect(checkProof(Buffer.from(receipt.out), entry, [parseVkey(readFileSync(join(directory, 'vkey'), 'utf8').trim())]).index).toBe(1)
+  expect((await sluice(['audit', 'receipt', 'evt_00000000000000000000000000'], as)).code).toBe(3)
+})
+
+test('a log that became shorter, or another\'s, is not written over what was exported', async () => {
+  const { sluice, add, directory, memory } = createLogged()
+  await add(5)
+  await sluice(['audit', 'export', '--log', directory], as)
+  const before = readFileSync(join(directory, 'checkpoint'), 'utf8')
+  const old = memory.heads[0]!
+  await add(5)
+  await sluice(['audit', 'export', '--log', directory], as)
+  Object.assign(memory.log.store, { published: async () => ({ revision: 1, size: old.size, checkpoint: old.checkpoint }) })
+  const shorter = await sluice(['audit', 'export', '--log', directory], as)
+  expect([shorter.code, shorter.err]).toMatchObject([1, expect.stringContaining('it is the proof')])
+  expect(readFileSync(join(directory, 'checkpoint'), 'utf8')).not.toBe(before)
+  const other = createLogged()
+  await other.add(20)
+  expect((await other.sluice(['audit', 'export', '--log', directory], as)).code).toBe(3)
+})
+
+test('whoever may not read the audit exports nothing; a directory that cannot be written is said by its name', async () => {
+  const { sluice, add, directory } = createLogged()
+  await add(2)
+  expect((await sluice(['audit', 'export', '--log', join(directory, 'x')], { as: support })).code).toBe(2)
+  expect(existsSync(join(directory, 'x'))).toBe(false)
+  appendFileSync(join(directory, 'file'), '')
+  const { code, err } = await sluice(['audit', 'export', '--log', join(directory, 'file')], as)
+  expect([code, err]).toMatchObject([1, expect.stringContaining('file')])
+  for (const args of [['audit', 'export'], ['audit', 'list', '--log', directory], ['audit', 'receipt']]) expect((await sluice(args, as)).code).toBe(3)
+})
