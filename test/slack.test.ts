@@ -39,7 +39,7 @@ describe('a press that Slack signed', () => {
   test('rejects, in the name the policy gives, and says so to whoever pressed', async () => {
     const { run, at, rejected, answers, events } = rig()
     expect(await run(send(form(press()), at()))).toBe('ok')
-    expect(rejected).toEqual([[id, { subject: 'user:lena@acme.dev', via: 'slack', reason: 'rejected in Slack by U0LENA00' }]])
+    expect(rejected).toEqual([[id, { subject: 'user:lena@acme.dev', groups: ['support-leads'], via: 'slack', reason: 'rejected in Slack by U0LENA00' }]])
     expect(answers).toEqual([expect.stringMatching(new RegExp(`^https://hooks.slack.com/actions/T1/2/3 Rejected\\. Nothing will run\\. \\S+/requests/${id}$`))])
     expect(events).toEqual([])
   })

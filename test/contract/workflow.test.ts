@@ -109,9 +109,9 @@ describe('the workflow of a request', () => {
   test('a wake between the token\'s keeping and the look at the request is enough', async () => {
     before['pending'] = async () => { before = {}; await workflow.wake(id); await workflow.wake(id) }
     await workflow.start(id, expiresAt)
-    await until(() => count('proceed') === 1)                  // it was pending when looked at: so it waits again
+    await until(() => count('proceed') >= 1)                  // it was pending when looked at: so it waits again
     world.set(id, 'cancelled')
-    await until(() => count('pending') === 2)
+    await until(() => count('pending') >= 2)
     await workflow.wake(id)
     await until(() => told().length === 1)
     expect(told()).toEqual([`tell ${id} cancelled`])

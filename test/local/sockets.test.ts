@@ -44,7 +44,7 @@ test('a refund asked for on the socket, approved over HTTP, is executed by the s
   const waiting = await agent.call({ id: 'w', action: 'query', connection: 'shop', body: { sql: 'insert into public.refunds (order_id, amount, reason) values ($1, $2, $3)', params: [1, '5.00', 'late'] } } as { id: string })
   expect(waiting.status).toBe(202)
   const { id, digest } = waiting.body.request ?? { id: '', digest: '' }
-  expect(await http('POST', `/v1/requests/${id}/decision`, await token('user:lena@acme.dev', 'support-leads'), { decision: 'approve', digest })).toBe(200)
+  expect(await http('POST', `/v1/requests/${id}/decision`, await token('user:sofia@acme.dev', 'support-leads'), { decision: 'approve', digest })).toBe(200)
   expect(await agent.hear(({ request }) => request === id)).toMatchObject({ status: 200, body: { request: { status: 'succeeded' }, result: { rowCount: 1 } } })
 })
 
