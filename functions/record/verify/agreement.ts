@@ -26,6 +26,8 @@ export function createAgreements() {
   const open = new Map<string, Agreement>()
   /** Why nothing may run for them any more. */
   const over = new Map<string, string>()
+  /** Steps that stand before their request: clocks of two processes may be apart, so that is judged when the request comes. */
+  const early = new Map<string, Entry[]>()
 
   function asked(id: string, entry: Entry): readonly string[] {
     if (open.has(id) || over.has(id)) return ['its access request was asked before']
@@ -61,18 +63,28 @@ export function createAgreements() {
     return wrong
   }
 
-  return {
-    /** One step of an access request: what is wrong with it. */
-    step(entry: Entry): readonly string[] {
-      const id = text(entry.event['request'])
-      if (entry.kind === 'request') return asked(id, entry)
-      const agreement = open.get(id)
-      if (agreement === undefined) return over.has(id) ? [] : [`no request is before this ${entry.kind}`]
-      if (entry.kind === 'approval') return entry.whole ? approved(agreement, entry) : []
-      open.delete(id)
-      over.set(id, ended[entry.kind] ?? 'is over')
+  function stepped(id: string, entry: Entry): readonly string[] {
+    if (entry.kind === 'request') {
+      const before = early.get(id) ?? []
+      early.delete(id)
+      return [...asked(id, entry), ...before.flatMap((one) => stepped(id, one))]
+    }
+    const agreement = open.get(id)
+    if (agreement === undefined) {
+      if (!over.has(id)) early.set(id, [...early.get(id) ?? [], entry])
       return []
-    },
+    }
+    if (entry.kind === 'approval') return entry.whole ? approved(agreement, entry) : []
+    open.delete(id)
+    over.set(id, ended[entry.kind] ?? 'is over')
+    return []
+  }
+
+  return {
+    /** One step of an access request: what is wrong with it, and with those that came before their request. */
+    step: (entry: Entry): readonly string[] => stepped(text(entry.event['request']), entry),
+    /** Steps of requests that the whole log does not have. */
+    orphans: (): readonly Entry[] => [...early.values()].flat(),
     /** The intent of an access request: what is wrong with it. `unjudged`: its request lies here as a digest. One request has one execution. */
     execute(entry: Entry): readonly string[] | 'unjudged' {
       const id = text(entry.event['request'])

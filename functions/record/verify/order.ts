@@ -2,7 +2,7 @@ import type { Event, Id } from '../../../schema/event.ts'
 import { correctionId, isEventId, isRequestId, outcomeId } from '../../../schema/item.ts'
 import type { Entry } from '../log/entry.ts'
 import { createAgreements } from './agreement.ts'
-import { list, object, text } from './json.ts'
+import { text } from './json.ts'
 import { seenIds } from './seen.ts'
 
 /** How many of what a log holds. `unsettled`: intents without an outcome, such as those of the last seconds. `digests`: entries of which only the digest is here. */
@@ -77,6 +77,8 @@ export function createOrder() {
       const wrong = judge(entry)                                   // before the id is remembered: an outcome that names itself finds nothing
       return seen.add(entry.id, entry.kind === 'intent') ? wrong : [...wrong, 'its event id is in the log already']
     },
+    /** When all of the log was taken: what never got what it belongs to. */
+    orphans: (): readonly { readonly id: string; readonly reason: string }[] => agreements.orphans().map(({ id, kind }) => ({ id, reason: `there is no request to this ${kind}` })),
     counts: (): Counts => ({ ...counts, unsettled: Math.max(0, counts.intents - counts.outcomes) }),
   }
 }

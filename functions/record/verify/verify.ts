@@ -63,6 +63,7 @@ export async function verifyLog(files: Files, { keys, kept, progress }: Options)
     progress?.(tree.size(), size)
   }
   if (Buffer.compare(tree.root(), root) !== 0) findings.add({ path: 'checkpoint', reason: 'the signed root is not the root of these entries' })
+  for (const orphan of order.orphans()) findings.add(orphan)
   await checkFiles(files, size, most, findings.add)
   return report(head.checkpoint)
 

