@@ -96,6 +96,20 @@ export interface AccessRequest {
   readonly revision: number
 }
 
+/**
+ * Whether a repeated call is answered by this request, instead of asking anew: while it is open, and for `repeatMs` after its end. Not where nothing ran for a reason that is not
+ * the call's own (taken back, changed meanwhile, a quota, a target that did not answer): that answer is soon untrue.
+ */
+export function answersRepeat({ status, ending, bound }: AccessRequest, nowMs: number): boolean {
+  if (isOpen(status)) return true
+  if (status === 'cancelled' || status === 'stale') return false
+  if (status === 'failed' && (ending?.refusal?.next === 'retry' || ending?.refusal?.next === 'request')) return false
+  return nowMs - Date.parse(ending?.at ?? bound.expiresAt) < repeatMs
+}
+/** Whether an Idempotency-Key that led to this request still does: for its whole day where anything may have run or somebody said no, else as long as it answers repeats. */
+export const bindsKey = (request: AccessRequest, nowMs: number): boolean =>
+  request.status === 'succeeded' || request.status === 'outcome-unknown' || request.status === 'rejected' || (request.status === 'failed' && answersRepeat(request, Date.parse(request.ending?.at ?? ''))) || answersRepeat(request, nowMs)
+
 /** How long after its end a repeated call is answered by the request itself. */
 export const repeatMs = 15 * 60_000
 /** How long a result is kept for the requester. */
@@ -105,7 +119,7 @@ export const signInMs = 15 * 60_000
 
 /**
  * A request as `GET /v1/requests/{id}` gives it: to its requester, and to those who may decide it, who see all that the digest binds. The requester does not
- * learn what the policy and the target's definitions say: `via` is empty, and `claims`, `ruleContents` and `fingerprint` are null.
+ * learn what the policy and the target's definitions say: `via` is empty, and `trust`, `claims`, `ruleContents` and `fingerprint` are null.
  */
 export interface RequestView {
   readonly id: Id<'arq'>
@@ -124,6 +138,8 @@ export interface RequestView {
   readonly subject: string
   readonly actors: readonly string[]
   readonly issuer: string
+  /** SHA-256 hex of the issuer's document, or the name of one that is implied. */
+  readonly trust: string | null
   /** The subject, then the actors, each with the groups the decision rests on. */
   readonly principals: readonly Principal[]
   /** Of the token, the claims that the policy's conditions read. */

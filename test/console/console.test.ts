@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { Status } from '../../schema/approval.ts'
+import type { EndingView, Status } from '../../schema/approval.ts'
 import type { Slug } from '../../schema/refusal.ts'
 import { createApp } from '../../functions/app.ts'
 import { createWorld as createGateWorld } from '../support/ports.ts'
 import { createWorld, digest, home, id, proofIn, request, signedIn } from './world.ts'
 
 const at = `/requests/${id}`
+const ended = (rowCounts: readonly number[]): EndingView => ({ at: '2026-11-22T10:00:00.000Z', slug: null, reason: null, detail: null, next: null, rowCounts, outcome: null, answersUntil: null })
 const refusal = (slug: Slug, reason = 'x') => ({ slug, reason, detail: 'because of `this`', next: 'none' as const })
 
 describe('opening a page', () => {
@@ -57,8 +58,8 @@ describe('what the page shows', () => {
 
   test('all that is decided about', async () => {
     const page = await read({
-      actors: ['agent:planner'], classified: [{ column: 'public.customers.email', class: 'pii.email', use: 'masked (email)' }, { column: 'public.customers.ssn', class: 'pii.ssn', use: 'in clear' }],
-      demands: [{ by: ['support-leads', 'user:kim@acme.dev'], quorum: 2, rule: 'r.rules[1]', missing: 1 }], decisions: [{ subject: 'user:ruth@acme.dev', decision: 'approve', at: '2026-11-22T09:59:00.000Z', reason: 'fine <b>' }],
+      actors: ['agent:planner'], classified: [{ resource: 'public.customers', column: 'public.customers.email', class: 'pii.email', use: 'masked (email)', statement: 0, output: 0 }, { resource: 'public.customers', column: 'public.customers.ssn', class: 'pii.ssn', use: 'in clear', statement: 0, output: 1 }],
+      demands: [{ by: ['support-leads', 'user:kim@acme.dev'], quorum: 2, withinMs: 1_800_000, rule: 'r.rules[1]', missing: 1 }], decisions: [{ subject: 'user:ruth@acme.dev', decision: 'approve', at: '2026-11-22T09:59:00.000Z', reason: 'fine <b>' }],
       notices: [{ to: 'mail:x@acme.dev', sent: false, attempts: 3, at: '2026-11-22T09:59:00.000Z' }],
     })
     for (const text of ['agent:support-bot', 'agent:planner', 'okta', 'shop', 'insert into public.refunds (order_id, amount, reason) values ($1, $2, $3)', 'refund a late parcel', 'checked by nobody', 'public.customers.email', 'masked (email)', 'in clear',
@@ -89,7 +90,7 @@ describe('what the page shows', () => {
   test.each<[Status, string]>([
     ['approved', 'Approved'], ['executing', 'Running'], ['succeeded', 'Approved and done'], ['failed', 'Approved, and failed'], ['outcome-unknown', 'Outcome unknown'], ['rejected', 'Rejected'], ['expired', 'Expired'], ['cancelled', 'Cancelled'], ['stale', 'Stale'],
   ])('%s in its own words, and no form', async (status, words) => {
-    const page = await read({ status, mayDecide: false, ending: { at: '2026-11-22T10:00:00.000Z', reason: null, detail: null, rowCounts: [3], outcome: null } })
+    const page = await read({ status, mayDecide: false, ending: ended([3]) })
     expect(page).toContain(`<strong>${words}.</strong>`)
     expect(page).not.toContain('value="approve"')
   })
@@ -123,7 +124,7 @@ describe('deciding', () => {
     const { world, browser } = await ready()
     world.state.view = request({ status: 'executing', mayDecide: false })
     const shown = browser.get(`${at}?decided`)
-    setTimeout(() => { world.state.view = request({ status: 'succeeded', mayDecide: false, ending: { at: '2026-11-22T10:00:00.000Z', reason: null, detail: null, rowCounts: [1], outcome: null } }) }, 50)
+    setTimeout(() => { world.state.view = request({ status: 'succeeded', mayDecide: false, ending: ended([1]) }) }, 50)
     expect(await (await shown).text()).toContain('Approved and done')
   })
 

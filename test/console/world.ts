@@ -12,10 +12,12 @@ export const digest = 'a'.repeat(64)
 export const start = Date.parse('2026-11-22T10:00:00Z')
 
 export const request = (change: Partial<RequestView> = {}): RequestView => ({
-  id, status: 'pending', digest, approvers: ['support-leads'], quorum: 1, demands: [{ by: ['support-leads'], quorum: 1, rule: 'support-agent.rules[2]', missing: 1 }],
+  id, status: 'pending', digest, approvers: ['support-leads'], quorum: 1, demands: [{ by: ['support-leads'], quorum: 1, withinMs: 1_800_000, rule: 'support-agent.rules[2]', missing: 1 }],
   createdAt: '2026-11-22T09:58:00.000Z', expiresAt: '2026-11-22T10:28:00.000Z', url: `${home}/requests/${id}`, connection: 'shop', purpose: 'refund a late parcel', subject: 'agent:support-bot', actors: [],
-  issuer: 'okta', batch: false, isolation: 'read committed', statements: [{ sql: 'insert into public.refunds (order_id, amount, reason) values ($1, $2, $3)', params: [1, '5.00', 'late'] }],
-  accesses: [{ action: 'insert', resource: 'public.refunds', columns: null }], classified: [], rules: ['support-agent.rules[2]'], policy: 'f'.repeat(64), decisions: [], notices: [], ending: null,
+  issuer: 'okta', trust: 'e'.repeat(64), principals: [{ id: 'agent:support-bot', kind: 'agent', groups: ['support-agents'] }], claims: {}, batch: false, isolation: 'read committed', reveal: [], rowMode: 'object', maxRows: null, statements: [{ sql: 'insert into public.refunds (order_id, amount, reason) values ($1, $2, $3)', params: [1, '5.00', 'late'] }],
+  accesses: [{ action: 'insert', resource: 'public.refunds', columns: null, via: [], statements: [0] }], classified: [], revealed: [], detect: [],
+  limits: { rows: 1000, bytes: 1_048_576, timeoutMs: 10_000, affected: 100, statementsPerHour: null, rowsPerHour: null },
+  rules: ['support-agent.rules[2]'], ruleContents: ['c'.repeat(64)], fingerprint: 'b'.repeat(64), policy: 'f'.repeat(64), decisions: [], notices: [], ending: null, resultUntil: null,
   mine: false, mayDecide: true, estimate: [{ rows: 1, cost: 0.01 }], ...change,
 })
 
