@@ -72,20 +72,41 @@ export const locks = z.object({ locks: z.array(lock) })
 export const unlocked = z.object({ unlocked: z.string() })
 export const metadata = z.object({ resource: z.url(), authorization_servers: z.array(z.url()), bearer_methods_supported: z.array(z.string()), resource_name: z.string(), resource_documentation: z.url() })
 
-const demand = z.object({ by: z.array(z.string()), quorum: z.int(), rule: z.string(), missing: z.int().describe('people still missing') })
+const demand = z.object({ by: z.array(z.string()), quorum: z.int(), withinMs: z.int(), rule: z.string(), missing: z.int().describe('people still missing') })
 const asked = {
   id: z.string(), status: z.enum(statuses), digest: z.string().describe('SHA-256 over all that is asked; send it with a decision'), approvers: z.array(z.string()), quorum: z.int(),
   demands: z.array(demand).describe('each must reach its own quorum'), expiresAt: time, url: z.url().describe('the page for the people who decide'),
 }
 export const waiting = z.object({ request: z.object(asked), evaluation: z.string() })
-const request = z.object({
-  ...asked, createdAt: time, connection: z.string(), purpose: z.string().nullable(), subject: z.string(), actors: z.array(z.string()), issuer: z.string(), batch: z.boolean(), isolation: z.string(),
-  statements: z.array(z.object({ sql: z.string(), params: z.array(z.json()) })), accesses: z.array(z.object({ action: z.string(), resource: z.string(), columns: z.array(z.string()).nullable() })),
-  classified: z.array(z.object({ column: z.string(), class: z.string(), use: z.string() })), rules: z.array(z.string()), policy: z.string(),
+const hidden = 'null for whoever asked'
+const ending = z.object({
+  at: time, slug: z.enum(slugs).nullable(), reason: z.string().nullable(), detail: z.string().nullable(), next: z.enum(['fix', 'request', 'retry', 'none']).nullable(),
+  rule: z.string().optional(), action: z.string().optional(), resource: z.string().optional(), span: span.optional(), statement: z.int().optional(), sqlstate: z.string().optional(),
+  rowCounts: z.array(z.int()), outcome: z.string().nullable(), answersUntil: time.nullable().describe('until then the same call is answered by this end; null: it asks anew'),
+}).describe('in the words of the problem that the call itself gets')
+const common = {
+  ...asked, createdAt: time, connection: z.string(), purpose: z.string().nullable().describe('in the words of whoever asks'), subject: z.string(), actors: z.array(z.string()), issuer: z.string(), batch: z.boolean(),
   decisions: z.array(z.object({ subject: z.string(), decision: z.enum(['approve', 'reject']), at: time, reason: z.string().nullable() })),
   notices: z.array(z.object({ to: z.string(), sent: z.boolean(), attempts: z.int(), at: time })).describe('who was told, and how that went'),
-  ending: z.object({ at: time, reason: z.string().nullable(), detail: z.string().nullable(), rowCounts: z.array(z.int()), outcome: z.string().nullable() }).nullable(),
-  mine: z.boolean(), mayDecide: z.boolean(), estimate: z.array(z.object({ rows: z.number(), cost: z.number() }).nullable()).optional().describe('the target\'s own guess, for those who may decide'),
+  ending: ending.nullable(), mine: z.boolean(), mayDecide: z.boolean(),
+}
+const request = z.object({
+  ...common, trust: z.string().nullable().describe(`SHA-256 of the issuer\'s document; ${hidden}`), principals: z.array(principal).describe('the subject, then the actors'),
+  claims: z.record(z.string(), z.json()).nullable().describe(`of the token, those that conditions of the policy read; ${hidden}`), isolation: z.string(),
+  statements: z.array(z.object({ sql: z.string(), params: z.array(z.json()) })), reveal: z.array(z.string()).describe('classes the call asks to see in clear'), rowMode: z.enum(['object', 'array']), maxRows: z.int().nullable(),
+  accesses: z.array(z.object({
+    action: z.string(), resource: z.string(), columns: z.array(z.string()).nullable(), via: z.array(z.string()).describe('views or parents it goes through; empty for whoever asked'), statements: z.array(z.int()),
+  })),
+  classified: z.array(z.object({ resource: z.string(), column: z.string(), class: z.string(), use: z.string(), statement: z.int(), output: z.int().nullable() })),
+  revealed: z.array(z.string()).describe('classes that come in clear'), detect: z.array(z.string()), limits, rules: z.array(z.string()), ruleContents: z.array(z.string()).nullable().describe(`SHA-256 of each rule; ${hidden}`),
+  fingerprint: z.string().nullable().describe(`over the definitions of the objects reached; ${hidden}`), policy: z.string(),
+  resultUntil: time.nullable().describe('until when whoever asked may fetch the rows; after that they are gone, and it does not run again'),
+  estimate: z.array(z.object({ rows: z.number(), cost: z.number() }).nullable()).optional().describe('the target\'s own guess, for those who may decide'),
 })
-export const oneRequest = z.object({ request, result: z.json().optional().describe('the answer of its execution, as the call itself would have had it; for whoever asked') })
-export const requests = z.object({ requests: z.array(request), next: z.string().optional() })
+const summary = z.object({
+  ...common, summary: z.literal(true),
+  statements: z.array(z.object({ sql: z.string().describe('its first 500 characters, and a mark where it goes on'), missing: z.int().describe('characters left out'), params: z.int().describe('how many') })), moreStatements: z.int(),
+  accesses: z.array(z.object({ action: z.string(), resource: z.string() })), moreAccesses: z.int(),
+})
+export const oneRequest = z.object({ request, result: z.json().optional().describe('the answer of its execution, as the call itself would have had it; for whoever asked, until `resultUntil`') })
+export const requests = z.object({ requests: z.array(summary), next: z.string().optional() })

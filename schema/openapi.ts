@@ -34,7 +34,7 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/v1/connections/{connection}/grants', id: 'grants', summary: 'The roles and grants the connection needs on its target, as a script, and where those in force differ', text: 'For those who may read the policy. Reads catalogs, changes nothing.', answers: 'Grants', refusals: [400, 403, 404, ...always] },
   { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], waits: true, refusals: [403, 409, 410, 413, 422, 429, 502, 504, ...always] },
   { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [413, ...always] },
-  { method: 'get', path: '/v1/requests', id: 'requests', summary: 'Access requests: your own, and those you may decide, newest first', answers: 'Requests', query: [
+  { method: 'get', path: '/v1/requests', id: 'requests', summary: 'Access requests in short: your own, and those you may decide, newest first', answers: 'Requests', query: [
     { name: 'status', description: 'only those in this state' }, { name: 'limit', description: 'requests a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
   ], refusals: always },
   { method: 'get', path: '/v1/requests/{id}', id: 'request', summary: 'One access request; with its result, for whoever asked', answers: 'OneRequest', refusals: always },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AccessRequest, Bound, Verdict } from '../../schema/approval.ts'
+import { oneRequest, requests } from '../../schema/answer.ts'
 import type { Refusal } from '../../schema/refusal.ts'
 import { summaryOf, viewOf, waitingOf } from '../../functions/approve/view.ts'
 import { asked } from './asked.ts'
@@ -114,4 +115,11 @@ describe('in a list', () => {
     expect([seen.statements.length, seen.moreStatements, seen.accesses[0], seen.moreAccesses]).toEqual([5, 45, { action: 'delete', resource: 'public.last' }, 21])
     expect(JSON.stringify(seen).length).toBeLessThan(8000)
   })
+})
+
+test('the shapes of /openapi.json name every member of a request and of its summary, and hold', () => {
+  const ending = { at: '2026-11-22T09:10:00.000Z', refusal: null, rowCounts: [1], outcome: null }
+  const view = viewOf({ ...whole, status: 'succeeded', ending, policy: 'p' }, 'https://c', { ...about, estimate: [null] })
+  const [one, listed] = [oneRequest.parse({ request: view }), requests.parse({ requests: [summaryOf(view)] })]
+  expect([one.request, listed.requests]).toEqual([view, [summaryOf(view)]])                        // a shape drops what it does not name
 })
