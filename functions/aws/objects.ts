@@ -46,7 +46,7 @@ export function createObjects({ retainDays, ...place }: Bucket): Objects & { clo
 
   /** The lifecycle rule's work: this function may not delete anything. */
   async function forget(path: string): Promise<void> {
-    if (!/^staging\/[^/]+$|^tile\/.+\.p\/$/.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
+    if (!/^staging\/[^/]+$|^tile\/\w+\/[x\d/]+\.p\/$/.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
   }
   return { create, get, forget, close: () => call.close() }
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { Fault, type Objects } from '../ports.ts'
 
 const shape = /^(?:[a-z0-9][a-z0-9.-]*\/)*[a-z0-9][a-z0-9.-]*\/?$/
-const passing = /^staging\/[^/]+$|^tile\/.+\.p\/$/
+const passing = /^staging\/[^/]+$|^tile\/\w+\/[x\d/]+\.p\/$/
 
 /**
  * Write-once objects on disk, the twin of S3 with Object Lock. What is there is never opened for writing: bytes go to a file of their own, read-only and
@@ -75,7 +75,7 @@ async function read(place: string): Promise<Uint8Array | null> {
   try {
     return await readFile(place)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error))) return null
     throw new Fault('store-unavailable', `an object cannot be read (${codeOf(error)})`, { cause: error })
   }
 }

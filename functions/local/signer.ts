@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
 import { link, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Signer } from '../ports.ts'
@@ -35,8 +35,8 @@ async function readKey(path: string): Promise<KeyObject | null> {
 /** Whole before it has its name, and never over another: two that start at once end up with one key. */
 async function makeKey(path: string): Promise<KeyObject> {
   const { privateKey } = generateKeyPairSync('ed25519')
-  const draft = `${path}.${process.pid}.new`
-  const file = await open(draft, 'w', 0o600)
+  const draft = `${path}.${randomBytes(6).toString('hex')}`
+  const file = await open(draft, 'wx', 0o600)
   try {
     await file.writeFile(privateKey.export({ format: 'pem', type: 'pkcs8' }))
     await file.sync()

@@ -60,7 +60,7 @@ export function createMemoryLog(signer: Signer = createSigner()): MemoryLog {
     }),
     get: around('get', (path: string) => objects.get(path) ?? null),
     forget: around('forget', (path: string) => {
-      if (!/^staging\/[^/]+$|^tile\/.+\.p\/$/.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
+      if (!/^staging\/[^/]+$|^tile\/\w+\/[x\d/]+\.p\/$/.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
       for (const key of objects.keys()) if (key === path || (path.endsWith('/') && key.startsWith(path))) objects.delete(key)
     }),
   }
