@@ -1,0 +1,36 @@
+import type { Foreseen } from '../../decide/hindsight.ts'
+import type { Told } from '../../../schema/told.ts'
+import { visible } from '../visible.ts'
+
+export interface Counts { decisions: number; same: number; changed: number; unknown: number }
+
+export function count(counts: Counts, { cannot, changes }: Foreseen): void {
+  counts.decisions++
+  if (cannot !== null) counts.unknown++
+  else if (changes) counts.changed++
+  else counts.same++
+}
+
+const signs = { permit: 2, ask: 1, deny: 0 } as const
+/** `+` more may be done or seen than was, `-` less, `~` neither or both, `?` the record does not tell. */
+function sign({ was, would, masks }: Foreseen): string {
+  if (would === null) return '?'
+  if (signs[would] !== signs[was]) return signs[would] > signs[was] ? '+' : '-'
+  return masks.length > 0 && masks.every(({ to }) => to === 'clear') ? '+' : '~'
+}
+
+/** One decision that would be another: who, what, and why, each line made visible. */
+export function changeLines(foreseen: Foreseen, { statements, change }: Told): readonly string[] {
+  const { at, subject, connection, was, would, cannot, rules, why, masks, people, id } = foreseen
+  const asked = statements?.map(({ sql }) => sql) ?? (Array.isArray(change?.['statements']) ? change['statements'].map(String) : [])
+  return [
+    `${sign(foreseen)} ${at} ${subject} on ${connection}: ${was}${cannot !== null ? ', cannot tell' : would === was ? '' : ` → ${would}`}  (${id})`,
+    ...asked.map((sql) => `    ${sql.length > 200 ? `${sql.slice(0, 200)}…` : sql}`),
+    ...(cannot === null ? [] : [`    ${cannot}`]), ...(why === null ? [] : [`    ${why}`]),
+    ...(would !== null && would !== 'deny' && rules.length > 0 ? [`    by ${rules.join(', ')}`] : []),
+    ...masks.map(({ column, from, to }) => `    ${column}: ${from} → ${to}`), ...(people === null ? [] : [`    asks ${people.to} instead of ${people.from}`]),
+  ].map(visible)
+}
+
+export const countLines = ({ decisions, same, changed, unknown }: Counts): string =>
+  `${decisions} ${decisions === 1 ? 'decision' : 'decisions'}: ${same} the same, ${changed} other, ${unknown} that cannot be told`

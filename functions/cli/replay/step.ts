@@ -1,0 +1,32 @@
+import type { Step } from '../../../schema/told.ts'
+import { visible } from '../visible.ts'
+
+/** One step for a terminal, each line made visible: what a stranger wrote neither moves the cursor nor begins a line of its own making. */
+export function stepLines(step: Step, number: number): readonly string[] {
+  const { at, sinceMs, kind, title, who, connection, request, purpose, statements, decision, accesses, masks, revealed, demands, word, outcome, change } = step
+  const by = decision && decision.rules.length > 0 ? ` by ${decision.rules.join(', ')}` : ''
+  const fact = (name: string, value: string) => `      ${name.padEnd(9)} ${visible(value)}`
+  return [
+    visible(`${String(number).padStart(4)}  ${at}${sinceMs === null ? '' : `  +${passed(sinceMs)}`}  ${kind}${who === null ? '' : `  ${who}`}${connection === null ? '' : ` on ${connection}`}`),
+    visible(`      ${title}`),
+    ...(request === null ? [] : [fact('request', request)]), ...(purpose === null ? [] : [fact('purpose', purpose)]),
+    ...(statements ?? []).flatMap(({ sql, params }) => [...sql.split('\n').map((line) => `      │ ${visible(line)}`), ...params.map((value, i) => fact(`$${i + 1}`, JSON.stringify(value) ?? 'null'))]),
+    ...(decision === null ? [] : [fact('decision', `${decision.kind}${by}${decision.policy === null ? '' : `, policy ${decision.policy.slice(0, 12)}`}`)]),
+    ...(decision?.reason ? [fact('because', `${decision.reason}${decision.detail === null ? '' : `: ${decision.detail}`}`)] : []),
+    ...accesses.map((access) => fact('reaches', access)),
+    ...masks.map(({ column, mask }) => fact('masked', `${column} (${mask})`)), ...(revealed.length === 0 ? [] : [fact('in clear', revealed.join(', '))]),
+    ...demands.map(({ by: people, quorum, rule }) => fact('asks', `${quorum} of ${people.join(', ')} (${rule})`)),
+    ...(word === null || word.reason === null ? [] : [fact('reason', word.reason)]), ...(word === null || word.signedInAt === null ? [] : [fact('signed in', word.signedInAt)]),
+    ...(outcome === null ? [] : [fact('outcome', [outcome.status, `${outcome.rows.join(' + ') || 0} rows${outcome.truncated ? ', cut by a limit' : ''}`, ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', '))]),
+    ...(outcome?.reason ? [fact('because', `${outcome.reason}${outcome.detail === null ? '' : `: ${outcome.detail}`}`)] : []),
+    ...(change === null ? [] : [fact('what', JSON.stringify(change))]),
+  ]
+}
+
+/** A stretch of time as a person says it. */
+function passed(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 90_000) return `${(ms / 1000).toFixed(1)} s`
+  if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`
+  return ms < 129_600_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} days`
+}
