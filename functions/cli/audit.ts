@@ -4,7 +4,7 @@ import { table } from './table.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
 import { visibleLines } from './visible.ts'
 
-const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] | sluice audit export --log DIR | sluice audit receipt EVENT'
+const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] | sluice audit export --log DIR | sluice audit receipt EVENT | sluice audit export --format ndjson|ocsf [--out FILE] | sluice audit replay SESSION'
 const options = {
   from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
   session: { type: 'string' }, evaluation: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
@@ -19,6 +19,9 @@ export const audit: Command = {
   sluice audit list --evaluation eval_…        everything about one call
   sluice audit show evt_…
   sluice audit export --log ./log          the whole log as files, or what is new since the last export
+  sluice audit export --format ndjson --from 2026-11-01 --out november.ndjson     events as lines; ocsf: as OCSF 1.8
+  sluice audit replay ses_…                a session, step by step; --from FILE out of an ndjson export, without a gate
+  sluice audit replay --policy policy/ --from-time 2026-11-01     what another policy would have decided; nothing runs
   sluice audit receipt evt_…               proof that an event is in the log
   sluice audit verify ./log --vkey NAME+ID+KEY     an exported log, offline: needs no gate and no token
 
@@ -33,6 +36,8 @@ Newest first. Reading the record is itself recorded.
   --checkpoint FILE      a checkpoint kept from before: the log must begin with it, so that a rollback or a fork shows
   --json                 the events as they are kept`,
   run: async (args, world) => {
+    if (args[0] === 'replay') return (await import('./replay.ts')).replay(args.slice(1), world)
+    if (args[0] === 'export' && !args.some((arg) => /^--log(=|$)/.test(arg))) return (await import('./events.ts')).exportEvents(args.slice(1), world)
     const { values, positionals: [verb, id] } = parse(args, options, [1, 2], usage)
     const { json, vkey, checkpoint, log, ...filters } = values
     if (verb === 'verify' && id !== undefined) return (await import('./verify.ts')).verify(world.terminal, id, { ...(vkey ? { vkey } : {}), ...(checkpoint ? { checkpoint } : {}), json: json === true })

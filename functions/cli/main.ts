@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { userInfo } from 'node:os'
 import type { Bootstrap } from './policy.ts'
 import { run } from './run.ts'
@@ -10,6 +11,7 @@ const terminal: Terminal = {
   err: (text) => { stderr.write(text) },
   input: async () => { const parts: Buffer[] = []; for await (const part of stdin) parts.push(Buffer.from(part)); return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)) },
   env, columns: stdout.isTTY ? Math.max(40, stdout.columns || 80) : null, color: stderr.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
+  live: stderr.isTTY === true && env['TERM'] !== 'dumb', drained: async () => { if (stdout.writableNeedDrain) await once(stdout, 'drain') },
 }
 
 /** The one write past the gate: the store itself refuses it when any policy is in force. Loaded only here, because the AWS SDK costs every other command half a second. */

@@ -8,6 +8,10 @@ export interface Terminal {
   /** Columns of the terminal, or null where data goes to a file or a pipe and is never cut. */
   readonly columns: number | null
   readonly color: boolean
+  /** Standard error is looked at by a person: a line may be written over. */
+  readonly live?: boolean
+  /** Waits until what was written has gone out, so that a slow reader is no heap of text in memory. */
+  readonly drained?: () => Promise<void>
 }
 
 /** Exit codes of CONTRACT.md section 1. */
