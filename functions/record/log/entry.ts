@@ -48,11 +48,12 @@ export function readEntry(bytes: Uint8Array): Entry {
   if (!whole && (typeof value['digest'] !== 'string' || !/^[0-9a-f]{64}$/.test(value['digest']))) throw new FormatError('the entry has neither an event nor the digest of one')
   const { id, kind, at } = event
   if (typeof id !== 'string' || !isEventId(id)) throw new FormatError('the entry has no event id')
-  if (typeof kind !== 'string' || typeof at !== 'string' || !time.test(at)) throw new FormatError('the entry has no kind or no time')
+  if (typeof kind !== 'string' || typeof at !== 'string' || !isTime(at)) throw new FormatError('the entry has no kind or no time')
   return { id, kind, at, whole, event }
 }
 
 const time = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/
+export const isTime = (text: string): boolean => time.test(text)
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The engine's own writer is many times faster than ours. It differs in the order of members, and in half characters, which canonical JSON has none of and other JSON must escape. */

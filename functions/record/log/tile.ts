@@ -45,11 +45,16 @@ export function edgeOf(size: number): readonly Tile[] {
 
 /** Entries as a bundle: each after its length, two bytes, big-endian. Throws RangeError over 65 535 bytes. */
 export function encodeEntries(entries: readonly Uint8Array[]): Buffer {
-  const bytes = Buffer.allocUnsafe(entries.reduce((sum, { length }) => sum + 2 + length, 0))
+  let size = 0
+  for (const { length } of entries) {
+    if (length > maxEntryBytes) throw new RangeError('an entry over 65535 bytes')
+    size += 2 + length
+  }
+  const bytes = Buffer.allocUnsafe(size)
   let at = 0
   for (const entry of entries) {
-    if (entry.length > maxEntryBytes) throw new RangeError('an entry over 65535 bytes')
-    at = bytes.writeUInt16BE(entry.length, at)
+    bytes[at++] = entry.length >> 8
+    bytes[at++] = entry.length
     bytes.set(entry, at)
     at += entry.length
   }

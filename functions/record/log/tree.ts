@@ -15,8 +15,8 @@ export function leafInto(target: Buffer, at: number, entry: Uint8Array): void {
   target.write(hash('sha256', prefixed.subarray(0, entry.length + 1), 'binary'), at, hashBytes, 'latin1')
 }
 /** The hash of two neighbours, 64 bytes of `from` starting at `read`, into `target`. */
-export function nodeInto(target: Buffer, at: number, from: Uint8Array, read: number): void {
-  for (let i = 0; i < 2 * hashBytes; i++) pair[i + 1] = from[read + i] ?? 0
+export function nodeInto(target: Buffer, at: number, from: Buffer, read: number): void {
+  from.copy(pair, 1, read, read + 2 * hashBytes)
   target.write(hash('sha256', pair, 'binary'), at, hashBytes, 'latin1')
 }
 export function leafHash(entry: Uint8Array): Buffer {

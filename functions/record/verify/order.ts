@@ -56,7 +56,7 @@ export function createOrder() {
       }
       case 'outcome':
         counts.outcomes++
-        return [...settles(entry, role), ...(['succeeded', 'failed', 'unknown', undefined].includes(text(event['status']) || undefined) ? [] : ['its status is none this verifier knows'])]
+        return [...settles(entry, role), ...(!entry.whole || ['succeeded', 'failed', 'unknown'].includes(text(event['status'])) ? [] : ['its status is none this verifier knows'])]
       case 'correction':
         counts.corrections++
         return settles(entry, role)

@@ -8,6 +8,7 @@ import { hashBytes } from '../log/tree.ts'
 import { createFindings, type Finding } from './finding.ts'
 import { type Counts, createOrder } from './order.ts'
 import { checkFiles } from './files.ts'
+import { skimEntry } from './skim.ts'
 
 /** A log's files, wherever they lie. */
 export interface Files {
@@ -67,9 +68,9 @@ export async function verifyLog(files: Files, { keys, kept, progress }: Options)
   await checkFiles(files, size, most, findings.add)
   return report(head.checkpoint)
 
-  function judge(bytes: Uint8Array, index: number): string {
+  function judge(bytes: Buffer, index: number): string {
     try {
-      const entry = readEntry(bytes)
+      const entry = skimEntry(bytes) ?? readEntry(bytes)
       for (const reason of order.take(entry)) findings.add({ index, id: entry.id, reason })
       return entry.id
     } catch (error) {
@@ -92,7 +93,7 @@ export async function verifyLog(files: Files, { keys, kept, progress }: Options)
   }
 }
 
-async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<readonly Uint8Array[] | null> {
+async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<readonly Buffer[] | null> {
   const path = tilePath(tile)
   const bytes = await attempt(() => files.read(path, most.entries), path, add)
   if (bytes === undefined) return null

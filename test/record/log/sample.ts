@@ -27,16 +27,18 @@ export function eventsOf(count: number, startMs = Date.parse('2026-11-22T09:00:0
   const made: Event[] = []
   const common = (who: Who | null = bot) => {
     clock.ms += 7
-    return { id: ids('evt'), at: new Date(clock.ms).toISOString(), evaluation: ids('eval'), session: null, who, connection: 'shop', policy }
+    return { id: ids('evt'), at: new Date(clock.ms).toISOString(), evaluation: ids('eval'), session, who, connection: 'shop', policy }
   }
   for (let n = 0; made.length < count; n++) {
     if (n % 10 === 9) made.push({ ...common(), kind: 'refusal', statements: [{ sql: `select * from payroll.salaries -- ${n}`, params: [] }], purpose: null, accesses: [], refusal: { slug: 'denied', reason: 'no_rule', detail: 'no rule', next: 'none' } })
-    else if (n % 10 === 4) made.push(...approvedStory(common, ids('arq'), n, clock))
+    else if (n % 50 === 4) made.push(...approvedStory(common, ids('arq'), n, clock))
     else made.push(...story(common, n))
   }
   return made.slice(0, count)
 }
 type CommonOf = (who?: Who | null) => Pick<Event, 'id' | 'at' | 'evaluation' | 'session' | 'who' | 'connection' | 'policy'>
+/** As long as those the gate makes. */
+const session = 'ses_01KAX0Q4M09TV70JA6C5PHEQE0rwwG5GDNPx0GKAzfPLBRAA0ihBo28lAj87XBmVroGbE' as const
 const policy = createHash('sha256').update('policy').digest('hex')
 export const bot: Who = { issuer: 'local', subject: 'agent:support-bot', actors: [], groups: ['support-agents'], roles: ['support-agents'] }
 export const lead = (name: string): Who => ({ issuer: 'local', subject: `user:${name}@acme.dev`, actors: [], groups: ['support-leads'], roles: [] })

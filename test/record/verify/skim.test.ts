@@ -1,0 +1,53 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { canonicalJson } from '../../../schema/bundle.ts'
+import type { Event } from '../../../schema/event.ts'
+import { entryOf, readEntry } from '../../../functions/record/log/entry.ts'
+import { skimEntry } from '../../../functions/record/verify/skim.ts'
+import { eventsOf } from '../log/sample.ts'
+
+const numRuns = Number(process.env['SLUICE_RUNS'] ?? 2000)
+const [intent, outcome] = eventsOf(2)
+const bytesOf = (event: unknown): Buffer => Buffer.from(entryOf(event as Event))
+/** What it accepts, `readEntry` accepts too, and says the same of. */
+function agrees(bytes: Buffer): boolean {
+  const skimmed = skimEntry(bytes)
+  if (skimmed === null) return false
+  const read = readEntry(bytes)
+  expect({ ...skimmed, event: null }).toEqual({ ...read, event: null })
+  if (read.kind === 'outcome' || read.kind === 'correction') expect(skimmed.event).toEqual({ intent: read.event['intent'], status: read.event['status'] })
+  return true
+}
+
+test('entries of the gate that no access request has to do with are skimmed, the others are not', () => {
+  for (const event of eventsOf(300)) expect(agrees(bytesOf(event)), event.kind).toBe(event.request === undefined || event.kind === 'outcome' || event.kind === 'correction')
+})
+test('whatever an event holds, and however it is spelt, skimming is sure or silent', () => {
+  let sure = 0
+  fc.assert(fc.property(fc.jsonValue({ maxDepth: 5 }), fc.boolean(), (value, canonical) => {
+    const bytes = canonical ? bytesOf({ ...intent, change: value }) : Buffer.from(JSON.stringify({ event: JSON.parse(canonicalJson({ ...intent, zzz: 1 })), v: 1 }).replace('"zzz":1', `"zzz":${JSON.stringify(value, null, 1)}`))
+    if (agrees(bytes)) sure++
+  }), { numRuns })
+  expect(sure).toBeGreaterThan(numRuns / 10)
+})
+test('a byte replaced, taken out or put in is never taken for what `readEntry` would refuse', () => {
+  const bases = [intent, outcome, { ...outcome, change: { a: [1, -2, 0, true, null, { b: 'c\n"é' }], empty: [{}, []] } }].map(bytesOf)
+  fc.assert(fc.property(fc.constantFrom(...bases), fc.nat(), fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('"\\{}[]:,0-1 u\t'))), fc.constantFrom('replace', 'insert', 'delete'), (base, n, code, how) => {
+    const at = n % base.length
+    agrees(Buffer.concat([base.subarray(0, at), how === 'delete' ? Buffer.of() : Buffer.of(code), base.subarray(how === 'insert' ? at : at + 1)]))
+  }), { numRuns: 5 * numRuns })
+})
+describe('left to `readEntry`', () => {
+  const base = bytesOf(outcome).toString()
+  test.each([
+    ['a member twice', base.replace('"by":"gate"', '"by":"gate","by":"gate"')], ['members out of order', base.replace('"at":', '"zat":')], ['-0', base.replace('"durationMs":3', '"durationMs":-0')], ['a leading zero', base.replace('"durationMs":3', '"durationMs":03')],
+    ['a fraction', base.replace('"durationMs":3', '"durationMs":3.0')], ['an exponent', base.replace('"durationMs":3', '"durationMs":3e0')], ['a long number', base.replace('"durationMs":3', '"durationMs":9007199254740993')], ['a space', base.replace(':3', ': 3')],
+    ['an escaped slash', base.replace('gate', 'ga\\/te')], ['an escaped letter', base.replace('gate', 'g\\u0061te')], ['half a character', base.replace('gate', '\\ud800')], ['a comma too many', base.replace('"v":1}', '"v":1,}')], ['another version', base.replace('"v":1}', '"v":2}')],
+    ['more after it', `${base} `], ['cut', base.slice(0, -1)], ['an escaped name', base.replace('"by"', '"b\\u0079"')],
+  ])('%s', (_, text) => {
+    expect(text).not.toBe(base)
+    expect(skimEntry(Buffer.from(text))).toBeNull()
+  })
+  test('bytes that are not UTF-8', () => expect(skimEntry(Buffer.from(base.replace('gate', '\u00ff'), 'latin1'))).toBeNull())
+  test('nesting without end', () => expect(skimEntry(Buffer.from(base.replace('"by":"gate"', `"by":${'['.repeat(60_000)}`)))).toBeNull())
+})
