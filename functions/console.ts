@@ -8,7 +8,7 @@ import { postForm, type PostForm } from './console/exchange.ts'
 import { frame, headers, type Html } from './console/frame.ts'
 import { listPage } from './console/list.ts'
 import * as notices from './console/notice.ts'
-import { requestPage } from './console/request.ts'
+import { requestPage, type Headed } from './console/request.ts'
 import { readPending, readSession, returnTo, type Session } from './console/session.ts'
 import { createSignIn, waysOf, type Way } from './console/signin.ts'
 import type { Reply } from './door.ts'
@@ -18,7 +18,7 @@ import { faultRefusal, statusOf } from './problem.ts'
 
 /** What the pages call: the very functions behind `/v1/requests`, with the reader's own token. */
 export interface Desk {
-  list(door: Door, search: { readonly after?: string }): Promise<Reply<{ readonly requests: readonly RequestView[]; readonly next?: string }>>
+  list(door: Door, search: { readonly after?: string }): Promise<Reply<{ readonly requests: readonly Headed[]; readonly next?: string }>>
   show(door: Door, id: string): Promise<Reply<{ readonly request: RequestView }>>
   decide(door: Door, id: string, body: () => Promise<Result<unknown>>): Promise<Reply<unknown>>
 }

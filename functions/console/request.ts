@@ -1,7 +1,8 @@
 import { html } from 'hono/html'
-import type { RequestView, Status } from '../../schema/approval.ts'
+import type { RequestSummary, RequestView, Status } from '../../schema/approval.ts'
 import type { Html } from './frame.ts'
 import { name, parameter, statement, words } from './shown.ts'
+import { terms } from './terms.ts'
 
 /** What the page knows beside the request: when it is read, and the proof its form carries. */
 export interface Reading { readonly now: number; readonly proof: string }
@@ -26,7 +27,7 @@ const states: Readonly<Record<Status, { readonly tone: '' | 'good' | 'bad'; read
 }
 
 /** `pending` past its time is expired to the reader, whatever the clockwork has come to. */
-const stateOf = (request: RequestView, now: number): Status => request.status === 'pending' && now >= Date.parse(request.expiresAt) ? 'expired' : request.status
+const stateOf = (request: Pick<RequestView, 'status' | 'expiresAt'>, now: number): Status => request.status === 'pending' && now >= Date.parse(request.expiresAt) ? 'expired' : request.status
 
 /** The whole of what would run, for the person who decides. CONTRACT.md section 5. */
 export function requestPage(request: RequestView, reading: Reading): Html {
@@ -36,20 +37,24 @@ export function requestPage(request: RequestView, reading: Reading): Html {
 ${asked(request, now)}
 ${purpose(request)}
 ${statements(request)}
+${terms(request)}
 ${reaches(request)}
 ${grounds(request)}
 ${decisions(request, now)}
 ${request.mayDecide && stateOf(request, now) === 'pending' ? form(request, reading) : closed(request, now)}`
 }
 
-export const title = (request: RequestView): Html => {
-  const [first, ...more] = [...request.accesses].sort((a, b) => rank(a.action) - rank(b.action))
-  return html`${name(request.subject)} wants to ${first === undefined ? 'run a statement' : html`${doing(first.action)} ${name(first.resource)}`}${more.length === 0 ? '' : html` <span class="soft">and ${more.length} more</span>`}`
+/** What a title and a line in a list say; a request and its summary both have it. */
+export type Headed = Pick<RequestView, 'id' | 'status' | 'subject' | 'connection' | 'createdAt' | 'expiresAt' | 'mayDecide'> & Pick<RequestSummary, 'accesses'> & Partial<Pick<RequestSummary, 'moreAccesses'>>
+export const title = (request: Headed): Html => {
+  const [first, ...rest] = [...request.accesses].sort((a, b) => rank(a.action) - rank(b.action))
+  const more = rest.length + (request.moreAccesses ?? 0)
+  return html`${name(request.subject)} wants to ${first === undefined ? 'run a statement' : html`${doing(first.action)} ${name(first.resource)}`}${more === 0 ? '' : html` <span class="soft">and ${more} more</span>`}`
 }
 /** What changes something is said before what only reads. */
 const rank = (action: string): number => action === 'select' || action === 'read' ? 1 : 0
 
-export function stateLine(request: RequestView, now: number): Html {
+export function stateLine(request: Headed, now: number): Html {
   const { title } = states[stateOf(request, now)]
   return stateOf(request, now) === 'pending' ? html`${title}; expires ${relative(request.expiresAt, now)}` : html`${title}`
 }
@@ -61,19 +66,32 @@ function state(request: RequestView, now: number): Html {
   return html`<div class="state ${found.tone}" role="status"><p><strong>${found.title}.</strong> ${found.words}</p>
 ${stateOf(request, now) === 'pending' ? html`<p>Expires ${time(request.expiresAt, now)}.</p>` : ''}
 ${ending === null ? '' : html`<p>${ending.rowCounts.length > 0 ? html`Rows: ${ending.rowCounts.join(', ')}. ` : ''}Ended ${time(ending.at, now)}.</p>`}
+${ending?.slug ? html`<p class="soft">${ending.slug}, ${ending.reason}${ending.sqlstate === undefined ? '' : `, ${ending.sqlstate}`}</p>` : ''}
+${kept(request, now)}
 ${ending?.detail && request.status !== 'rejected' ? words(ending.detail) : ''}
 ${open ? html`<p><a class="button" href="/requests/${request.id}">Look again</a></p>` : ''}</div>`
 }
 
+/** For whoever asked: the rows are fetched by the call or the command line; a page shows none. */
+function kept({ id, resultUntil }: RequestView, now: number): Html | '' {
+  if (resultUntil === null) return ''
+  return now < Date.parse(resultUntil) ? html`<p>Its rows are kept for you until ${time(resultUntil, now)}: <code>sluice requests ${id}</code>.</p>` : html`<p>Its rows were kept until ${time(resultUntil, now)} and are gone. It does not run again.</p>`
+}
+
 function asked(request: RequestView, now: number): Html {
+  const { principals } = request
+  const claims = Object.entries(request.claims ?? {})
   return html`<section aria-labelledby="asked"><h2 id="asked">Who asks</h2><dl>
-<dt>Asked by</dt><dd>${name(request.subject)}${request.mine ? ' (you)' : ''}</dd>
-${request.actors.length === 0 ? '' : html`<dt>Through</dt><dd>${request.actors.map((actor, index) => html`${index === 0 ? '' : ', then '}${name(actor)}`)}</dd>`}
+<dt>Asked by</dt><dd>${principals.slice(0, 1).map(person)}${request.mine ? ' (you)' : ''}</dd>
+${principals.length < 2 ? '' : html`<dt>Through</dt><dd>${principals.slice(1).map((actor, index) => html`${index === 0 ? '' : ', then '}${person(actor)}`)}</dd>`}
 <dt>Vouched for by</dt><dd>${name(request.issuer)}</dd>
+${claims.map(([claim, value]) => html`<dt>Its token says</dt><dd>${name(claim)}: ${name(JSON.stringify(value))}</dd>`)}
 <dt>Connection</dt><dd>${name(request.connection)}</dd>
 <dt>Asked</dt><dd>${time(request.createdAt, now)}</dd>
 <dt>Expires</dt><dd>${time(request.expiresAt, now)}</dd></dl></section>`
 }
+
+const person = ({ id, groups }: RequestView['principals'][number]): Html => html`${name(id)} <span class="soft">${groups.length === 0 ? 'of no group' : html`of ${groups.map((group, index) => html`${index === 0 ? '' : ', '}${name(group)}`)}`}</span>`
 
 function purpose(request: RequestView): Html {
   return html`<section aria-labelledby="purpose"><h2 id="purpose">What it says it is for</h2>
@@ -98,18 +116,25 @@ function estimate(request: RequestView, index: number): Html | '' {
 }
 
 function reaches(request: RequestView): Html {
+  const several = request.statements.length > 1
+  const where = (statements: readonly number[]) => several ? html` <span class="soft">(statement ${statements.map((n) => n + 1).join(', ')})</span>` : ''
   return html`<section aria-labelledby="reaches"><h2 id="reaches">What it reaches</h2>
-<ul>${request.accesses.map(({ action, resource, columns }) => html`<li>${capital(doing(action))} ${name(resource)}${columns === null ? '' : columns.length === 0 ? ' (rows counted, no column)' : html`: ${columns.map((column, index) => html`${index === 0 ? '' : ', '}${name(column)}`)}`}</li>`)}</ul>
+<ul>${request.accesses.map(({ action, resource, columns, via, statements }) => html`<li>${capital(doing(action))} ${name(resource)}${columns === null ? '' : columns.length === 0 ? ' (rows counted, no column)' : html`: ${columns.map((column, index) => html`${index === 0 ? '' : ', '}${name(column)}`)}`}${via.length === 0 ? '' : html` <span class="soft">by way of ${via.map((one, index) => html`${index === 0 ? '' : ', then '}${name(one)}`)}</span>`}${where(statements)}</li>`)}</ul>
 <h3>Classified columns</h3>
-${request.classified.length === 0 ? html`<p>None.</p>` : html`<ul>${request.classified.map((one) => html`<li>${name(one.column)} (${one.class}): ${one.use.startsWith('masked') ? one.use : html`<span class="clear">${name(one.use)}</span>`}</li>`)}</ul>`}</section>`
+${request.classified.length === 0 ? html`<p>None.</p>` : html`<ul>${request.classified.map((one) => html`<li>${name(one.column)} (${one.class}): ${one.use.startsWith('masked') ? one.use : html`<span class="clear">${name(one.use)}</span>`}${one.output === null ? '' : html` <span class="soft">as column ${one.output + 1} of the answer</span>`}${where([one.statement])}</li>`)}</ul>`}</section>`
 }
 
 function grounds(request: RequestView): Html {
   return html`<section aria-labelledby="grounds"><h2 id="grounds">On what grounds</h2><dl>
-<dt>Asks for approval</dt><dd>${listed([...new Set(request.demands.map(({ rule }) => rule))])}</dd>
+<dt>Asks for approval</dt><dd><ul class="flat">${request.demands.map(({ by, quorum, withinMs, rule }) => html`<li><code>${name(rule)}</code>: ${quorum} from ${people(by)}, within ${duration(withinMs)}</li>`)}</ul></dd>
 <dt>Rules that took part</dt><dd>${listed(request.rules)}</dd>
 <dt>Policy</dt><dd><code>${request.policy.slice(0, 12)}</code></dd>
-<dt>Digest</dt><dd><code>${request.digest.slice(0, 16)}</code><details><summary>All of it</summary><p><code>${request.digest}</code></p><p class="soft">SHA-256 over everything on this page that would run. What runs must have this digest.</p><p class="soft">Request <code>${request.id}</code></p></details></dd></dl></section>`
+<dt>Digest</dt><dd><code>${request.digest.slice(0, 16)}</code><details><summary>All of it</summary><p><code>${request.digest}</code></p><p class="soft">SHA-256 over everything on this page that would run. What runs must have this digest.</p>${contents(request)}<p class="soft">Request <code>${request.id}</code></p></details></dd></dl></section>`
+}
+/** What the digest holds by its hash: shown to whoever decides, so that two who compare see the same. */
+function contents({ trust, rules, ruleContents, fingerprint }: RequestView): Html | '' {
+  if (trust === null || ruleContents === null || fingerprint === null) return ''
+  return html`<ul>${rules.map((rule, index) => html`<li><code>${name(rule)}</code> as <code>${ruleContents[index]}</code></li>`)}<li>The objects reached, as <code>${fingerprint}</code></li><li>The issuer, as <code>${trust}</code></li></ul>`
 }
 const listed = (texts: readonly string[]): Html => html`${texts.map((text, index) => html`${index === 0 ? '' : ', '}<code>${name(text)}</code>`)}`
 
@@ -153,4 +178,5 @@ export function relative(iso: string, now: number): string {
   const text = size < 90 ? `${size} s` : size < 5400 ? `${Math.round(size / 60)} min` : size < 129_600 ? `${Math.round(size / 3600)} h` : `${Math.round(size / 86_400)} days`
   return seconds >= 0 ? `in ${text}` : `${text} ago`
 }
+const duration = (ms: number): string => ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1000} s`
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { EndingView, Status } from '../../schema/approval.ts'
 import type { Slug } from '../../schema/refusal.ts'
 import { createApp } from '../../functions/app.ts'
+import { summaryOf, viewOf } from '../../functions/approve/view.ts'
+import { whole, wordsOf } from '../approve/whole.ts'
 import { createWorld as createGateWorld } from '../support/ports.ts'
 import { createWorld, digest, home, id, proofIn, request, signedIn } from './world.ts'
 
@@ -58,7 +60,7 @@ describe('what the page shows', () => {
 
   test('all that is decided about', async () => {
     const page = await read({
-      actors: ['agent:planner'], classified: [{ resource: 'public.customers', column: 'public.customers.email', class: 'pii.email', use: 'masked (email)', statement: 0, output: 0 }, { resource: 'public.customers', column: 'public.customers.ssn', class: 'pii.ssn', use: 'in clear', statement: 0, output: 1 }],
+      actors: ['agent:planner'], principals: [...request().principals, { id: 'agent:planner', kind: 'agent', groups: [] }], classified: [{ resource: 'public.customers', column: 'public.customers.email', class: 'pii.email', use: 'masked (email)', statement: 0, output: 0 }, { resource: 'public.customers', column: 'public.customers.ssn', class: 'pii.ssn', use: 'in clear', statement: 0, output: 1 }],
       demands: [{ by: ['support-leads', 'user:kim@acme.dev'], quorum: 2, withinMs: 1_800_000, rule: 'r.rules[1]', missing: 1 }], decisions: [{ subject: 'user:ruth@acme.dev', decision: 'approve', at: '2026-11-22T09:59:00.000Z', reason: 'fine <b>' }],
       notices: [{ to: 'mail:x@acme.dev', sent: false, attempts: 3, at: '2026-11-22T09:59:00.000Z' }],
     })
@@ -66,10 +68,33 @@ describe('what the page shows', () => {
       'about 1 row', 'r.rules[1]', 'support-agent.rules[2]', 'ffffffffffff', '2026-11-22 10:28:00 UTC</time> (in 28 min)', '1 of 2', 'user:ruth@acme.dev', 'fine &lt;b&gt;', digest, 'user:kim@acme.dev', 'Not everybody could be told']) expect(page).toContain(text)
   })
 
+  const plain = (page: string) => page.replaceAll(/<[^>]+>/g, '').replaceAll('&quot;', '"').replaceAll(/(?<=\d),(?=\d{3})/g, '')
+  test('every value that the digest binds', async () => {
+    const page = plain((await read({ ...viewOf(whole, home, { mine: false, mayDecide: true }), id })).replace(/^.*<main/, ''))
+    for (const word of wordsOf()) expect(page).toContain(word === 'update' ? 'Change rows of' : word)
+    expect(page).toContain('by way of view-t, then view-u (statement 1)')
+    expect(page).toContain('class-bb): used-cc (statement 2)')
+  })
+
+  test('what the call asks to see without masks cannot be overlooked, and the unusual comes first', async () => {
+    const page = await read({ reveal: ['pii.ssn'], revealed: ['pii.ssn'], isolation: 'serializable' })
+    expect(page).toContain('<p class="warn"><strong>Without masks.</strong> The call asks to be shown <bdi class="name">pii.ssn</bdi> in clear.</p> <dl><dt>Comes in clear</dt><dd><strong><span class="clear">')
+    expect(page).toMatch(/<\/dd> <dt>Runs as<\/dt><dd><strong>one statement, serializable/)
+    expect(await read({})).not.toContain('Without masks')
+  })
+
+  test('whoever asked reads how it failed in the words of the call, and until when the rows are kept', async () => {
+    const mine = { mine: true, mayDecide: false, status: 'succeeded' } as const
+    expect(plain(await read({ status: 'failed', ending: { ...ended([]), slug: 'target-error', reason: 'target_refused', sqlstate: '23503', next: 'fix' } }))).toContain('target-error, target_refused, 23503')
+    expect(await read({ ...mine, ending: ended([1]), resultUntil: '2026-11-23T09:00:00.000Z' })).toContain('Its rows are kept for you until')
+    expect(await read({ ...mine, ending: ended([1]), resultUntil: '2026-11-22T09:59:00.000Z' })).toContain('and are gone. It does not run again')
+    expect(await read({ status: 'succeeded', mayDecide: false, ending: ended([1]) })).not.toContain('are gone')
+  })
+
   test('parameters with their types, and where a text ends', async () => {
     const page = await read({ statements: [{ sql: 'select $1', params: ['a ', null, 5, true, { a: [1] }, '</textarea><script>', 'x\ny'] }] })
-    const plain = page.replaceAll(/<[^>]+>/g, '')
-    for (const text of ['$1 text \'a1 space at the end\'', '$2 null null', '$3 number 5', '$4 boolean true', '$5 JSON {&quot;a&quot;:[1]}', '&lt;/textarea&gt;&lt;script&gt;', 'xnew liney']) expect(plain).toContain(text)
+    const told = page.replaceAll(/<[^>]+>/g, '')
+    for (const text of ['$1 text \'a1 space at the end\'', '$2 null null', '$3 number 5', '$4 boolean true', '$5 JSON {&quot;a&quot;:[1]}', '&lt;/textarea&gt;&lt;script&gt;', 'xnew liney']) expect(told).toContain(text)
   })
 
   test('what an agent wrote is text: never markup, never a link, never invisible', async () => {
@@ -206,7 +231,7 @@ describe('deciding', () => {
 test('the list puts first what waits for the reader', async () => {
   const world = await createWorld()
   const browser = await signedIn(world)
-  world.state.list = [request({ status: 'succeeded', mayDecide: false }), request({ mayDecide: false, mine: true }), request()]
+  world.state.list = [request({ status: 'succeeded', mayDecide: false }), summaryOf(request({ mayDecide: false, mine: true })), summaryOf(request())]
   const page = await (await browser.get('/requests')).text()
   const places = ['Waiting for you', 'Waiting for others', 'Over</h2>'].map((text) => page.indexOf(text))
   expect(places).toEqual([...places].sort((a, b) => a - b))

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import type { RequestView } from '../../schema/approval.ts'
+import type { RequestSummary, RequestView } from '../../schema/approval.ts'
 import type { IssuerDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Refusal } from '../../schema/refusal.ts'
 import { createConsole, type Desk } from '../../functions/console.ts'
@@ -67,7 +67,7 @@ export async function createWorld(options: { readonly issuers?: readonly string[
   const posted: { url: string; form: Record<string, string>; authorization: string | null }[] = []
   const alarms: unknown[] = []
   const calls: { what: string; authorization: string | null; body?: unknown }[] = []
-  const state = { view: request(), refusal: null as Refusal | null, decide: null as Refusal | null, list: [] as RequestView[] }
+  const state = { view: request(), refusal: null as Refusal | null, decide: null as Refusal | null, list: [] as (RequestView | RequestSummary)[] }
   const reply = <T>(value: T) => ({ evaluation: 'eval_1' as const, session: null, result: state.refusal ? refuse(state.refusal) : ok(value) })
   const desk: Desk = {
     async list(door) { calls.push({ what: 'list', authorization: door.authorization }); return reply({ requests: state.list }) },
