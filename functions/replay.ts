@@ -39,7 +39,7 @@ export function createReplay(ports: Ports, own: Own) {
 
   /** The same as the console's page shows it. */
   const steps = async (door: Door, id: string, search: { readonly after?: string }): Promise<Reply<{ readonly session: string; readonly steps: readonly Step[]; readonly next: string | null }>> => {
-    const { result, ...reply } = await session(door, id, { ...search, limit: '100' })
+    const { result, ...reply } = await session(door, id, { ...search, limit: '50' })
     return { ...reply, result: result.ok ? ok({ session: result.value.session, steps: stepsOf(result.value.events.map((event) => told.parse(event)), result.value.requests), next: result.value.next }) : result }
   }
   return { session, steps }
