@@ -1,9 +1,10 @@
-import { type AccessRequest, isOpen, repeatMs } from '../schema/approval.ts'
+import { type AccessRequest, bindsKey, isOpen, repeatMs } from '../schema/approval.ts'
 import type { Effects } from '../schema/effects.ts'
 import { maxEventBytes } from '../schema/item.ts'
 import type { ConnectionDocument } from '../schema/policy.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
+import { canonicalJson } from '../schema/bundle.ts'
 import { bind, callKeyOf, digestOf } from './approve/digest.ts'
 import { resultKeySecret, unseal } from './approve/seal.ts'
 import { expired, rejected, settledAlready, stale } from './approve/step.ts'
@@ -17,6 +18,9 @@ import type { Waits } from './wait.ts'
 
 /** Requests of one subject that may wait on one connection, where the connection says nothing. */
 const usualPending = 20
+/** How often in an hour each of those places may be filled anew. */
+const asksPerPlace = 6
+const hourMs = 3_600_000
 export interface Asking { readonly connection: Pick<ConnectionDocument, 'name' | 'limits'>; readonly effects: Effects; readonly ask: Ask; readonly query: Query }
 /** Of the call, what matters here. */
 export interface Calling { readonly connection: string; readonly idempotencyKey: string | null; readonly waitMs: number }
@@ -35,9 +39,10 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     if (!claimed.ok) return story.refuse(claimed.refusal)
     const until = ports.now() + call.waitMs
     const earlier = claimed.value.earlier === null ? null : await approvals.requests.get(claimed.value.earlier)
-    const made = earlier ? ok(earlier) : await make(admitted, asking, story, approvals)
-    if (!made.ok) return made
-    await claimed.value.keep(made.value.id)
+    const tied = earlier !== null && bindsKey(earlier, ports.now())
+    const made = tied ? ok(earlier) : await make(admitted, asking, story, approvals)
+    if (!made.ok) return claimed.value.earlier === null ? claimed.value.release(made) : made
+    if (!tied) await claimed.value.keep(made.value.id)                     // dies before: the call key finds the request, and the next call with the key ties it
     const mine = made.value
     const found = isOpen(mine.status) && call.waitMs > 0 ? await waits.settled(mine.id, until) ?? mine : mine
     if (found.status !== 'executing' && isOpen(found.status) && ports.now() >= Date.parse(found.bound.expiresAt)) return refuse(over(found, ports.now()))
@@ -64,11 +69,16 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     const limit = connection.limits?.pending ?? usualPending
     if (pending.length >= limit && !pending.some(({ callKey }) => callKey === request.callKey)) return story.refuse(tooMany(limit))
     const { digest, callKey } = request
+    const hour = Math.floor(now / hourMs)
+    const meter = canonicalJson([admitted.caller.issuer, admitted.caller.subject.id, connection.name, 'requests'])
+    // Taken back and asked anew, each one tells people: a bound on those that wait bounds no flood.
+    if (await ports.meter.take(meter, hour, 1, limit * asksPerPlace) < 1) return story.refuse(tooOften(limit * asksPerPlace, Math.ceil(((hour + 1) * hourMs - now) / 1000)))
     const created = await approvals.requests.create(request, story.step('request', request.id, {
       digest, callKey, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: query.statements.map(({ sql }) => sql), purpose: query.purpose,
       accesses: accessesOf(effects), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules,
     }), now)
     const mine = created.created ? request : created.existing
+    if (!created.created) ports.meter.give(meter, hour, 1)
     // The wait of a request that another call made is started already, or is the sweeper's.
     if (created.created) await approvals.workflow.start(mine.id, Date.parse(expiresAt)).catch((error: unknown) => ports.alarm('a request waits for the sweeper to be announced', { request: mine.id, error: String(error) }))
     return ok(mine)
@@ -90,8 +100,7 @@ export async function answerOf(ports: Pick<Ports, 'now' | 'approvals' | 'secrets
       if (sealed === null) return refuse(notKept)
       return ok({ status: 200, body: unseal(await ports.secrets.get(resultKeySecret), request, sealed) })
     }
-    // `next: request` would send the caller round in a circle: a failed request answers the same call until its time is over.
-    case 'failed': case 'outcome-unknown': return refuse(ending?.refusal?.next === 'request' ? { ...ending.refusal, next: 'retry', ...anew(request, ports.now()) } : ending?.refusal ?? lost)
+    case 'failed': case 'outcome-unknown': return refuse(ending?.refusal ?? lost)
     case 'rejected': return refuse(ending?.refusal ?? rejected({ subject: '', reason: null }))
     case 'expired': return refuse(over(request, ports.now()))
     case 'stale': return refuse(ending?.refusal ?? stale([]))
@@ -111,6 +120,10 @@ const tooLarge: Refusal = { slug: 'too-large', reason: 'request_too_large', next
 const tooMany = (limit: number): Refusal => ({
   slug: 'rate-limited', reason: 'too_many_pending', next: 'retry', retryAfterSeconds: 30,
   detail: `${limit} of your requests wait for people on this connection already; wait until some are decided, or cancel those you no longer need`,
+})
+const tooOften = (limit: number, retryAfterSeconds: number): Refusal => ({
+  slug: 'rate-limited', reason: 'too_many_requests', next: 'retry', retryAfterSeconds,
+  detail: `you asked people ${limit} times on this connection in this hour already; ask again in ${retryAfterSeconds} s`,
 })
 const notKept: Refusal = { slug: 'too-large', reason: 'answer_not_kept', next: 'none', detail: 'it was approved and executed, but its answer is not kept any more; nothing was executed again' }
 export const lost: Refusal = {

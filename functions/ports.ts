@@ -189,8 +189,8 @@ export interface Approvals {
 /** Access requests. A request and the event that tells of its change are one atomic write, so that states and record cannot disagree. */
 export interface Requests {
   /**
-   * Stores a new request, its call key and `event`, in one write. `existing`: the call key already leads to a request that is open, or ended (other than
-   * `cancelled` and `stale`) less than `repeatMs` before `now`: that one, and nothing is written. The same id again is `created`. Throws Fault store-unavailable:
+   * Stores a new request, its call key and `event`, in one write. `existing`: the call key already leads to a request that is open, or ended and still
+   * answers repeats (`answersRepeat`): that one, and nothing is written. The same id again is `created`. Throws Fault store-unavailable:
    * it may or may not be stored.
    */
   create(request: AccessRequest, event: Event, now: number): Promise<{ readonly created: true } | { readonly created: false; readonly existing: AccessRequest }>

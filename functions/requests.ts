@@ -48,7 +48,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     return ok({ requests, ...(after === null ? {} : { next: after }) })
   })
 
-  const show = (door: Door, id: string) => own.admitted(door, async (admitted) => {
+  const show = (door: Door, id: string) => own.admitted(door, async (admitted, evaluation) => {
     const request = await find(admitted, id)
     if (!request.ok) return request
     const view = seen(admitted, request.value)
@@ -59,7 +59,9 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     if (!view.mine || request.value.status !== 'succeeded') return ok({ request: shown })
     const lock = findLock(admitted.locks, admitted.policy, admitted.caller, request.value.bound.connection, ports.now())
     const answer = lock ? refuse(lock) : await answerOf(ports, request.value)
-    return ok({ request: shown, ...(answer.ok ? { result: JSON.parse(answer.value.body) as unknown } : {}) })
+    if (!answer.ok) return ok({ request: shown })
+    const noticed = await story(admitted, evaluation, request.value).notice('repeat', { request: request.value.id, first: request.value.execution?.evaluation ?? null })   // rows go out, so it is on record first
+    return noticed.ok ? ok({ request: shown, result: JSON.parse(answer.value.body) as unknown }) : noticed
   })
 
   /** Whoever asked may take it back until it runs. */
@@ -144,10 +146,13 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     return concerns(request.bound, caller, policy) ? shown : withoutDefinitions(request, shown)
   }
   /** The target's guess of how many rows, for the people who decide. A guess that cannot be had is none; it never stands in the way. */
-  async function estimated({ policy }: Admitted, { bound }: AccessRequest): Promise<RequestView['estimate']> {
+  async function estimated({ policy, locks, caller }: Admitted, { bound }: AccessRequest): Promise<RequestView['estimate']> {
     const connection = policy.connections.get(bound.connection)
     const engine = connection && ports.engines[connection.engine]
     if (!connection || !engine?.estimate) return undefined
+    // The target is not asked for what a lock stops, whoever looks.
+    const requester: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: {}, expiresAt: 0 }
+    if ([caller, requester].some((one) => findLock(locks, policy, one, bound.connection, ports.now()))) return undefined
     return engine.estimate(connection, { ...bound.query, purpose: bound.purpose }).catch(() => undefined)
   }
   function story(admitted: Admitted, evaluation: Id<'eval'>, { bound, id }: AccessRequest) {

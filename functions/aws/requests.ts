@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type AccessRequest, isOpen, repeatMs } from '../../schema/approval.ts'
+import { type AccessRequest, answersRepeat, isOpen } from '../../schema/approval.ts'
 import type { Event, Id } from '../../schema/event.ts'
 import { isRequestId, maxGrownRequestBytes, maxRequestBytes, tables } from '../../schema/item.ts'
 import { Fault, type Requests } from '../ports.ts'
@@ -35,7 +35,7 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
       if (!failed(claim)) throw new Fault('internal', 'another event has this id')
       over = claim.Item?.['id']?.S ?? null
       const holder = over === null ? null : await get(over as Id<'arq'>)
-      if (holder && answers(holder, at)) return { created: false, existing: holder }
+      if (holder && answersRepeat(holder, at)) return { created: false, existing: holder }
     }
     throw new Fault('store-unavailable', 'the call key changes hands too often')
   }
@@ -74,12 +74,6 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
   return { create, get, swap, list: createRequestList(parts), ...createResults(parts) }
 }
 
-/** Whether a repeated call is answered by this request: while it is open, and for a time after an end that was an answer. */
-function answers(request: AccessRequest, now: number): boolean {
-  if (isOpen(request.status)) return true
-  if (request.status === 'cancelled' || request.status === 'stale') return false
-  return now - endedAt(request) < repeatMs
-}
 const endedAt = ({ ending, bound }: AccessRequest): number => Date.parse(ending?.at ?? bound.expiresAt)
 
 function textOf(request: AccessRequest, most: number): string {

@@ -54,18 +54,24 @@ const people = 'people'
 export async function claimRequest(
   ports: Pick<Ports, 'now' | 'idempotency' | 'alarm'>, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query,
   { evaluation, settleBy }: { readonly evaluation: Id<'eval'>; readonly settleBy: number },
-): Promise<Result<{ readonly earlier: Id<'arq'> | null; keep(request: Id<'arq'>): Promise<void> }>> {
-  if (call.idempotencyKey === null) return ok({ earlier: null, keep: async () => undefined })
+): Promise<Result<RequestClaim>> {
+  if (call.idempotencyKey === null) return ok({ earlier: null, keep: async () => undefined, release: async (refused) => refused })
   if (call.idempotencyKey === '' || call.idempotencyKey.length > longestKey) return refuse(badKey)
   const key = keyOf(caller, call.connection, call.idempotencyKey)
   const asked = hash(query)
   const found = await ports.idempotency.claim(key, { body: `${asked}.${people}`, evaluation, settleBy })
-  const { keep } = handles(ports, key, evaluation)
-  if (found.claimed) return ok({ earlier: null, keep: (request) => keep(202, request) })
-  if (!found.body.startsWith(`${asked}.`)) return refuse(mismatch)
-  if (found.body !== `${asked}.${people}`) return refuse(found.answer ? withheld(found.answer.status) : inFlight(5, found.evaluation))
-  return ok({ earlier: found.answer?.body as Id<'arq'> | undefined ?? null, keep: async () => undefined })
+  if (!found.claimed && !found.body.startsWith(`${asked}.`)) return refuse(mismatch)
+  if (!found.claimed && found.body !== `${asked}.${people}`) return refuse(found.answer ? withheld(found.answer.status) : inFlight(5, found.evaluation))
+  // A claim of people runs nothing, so whoever finds it may tie it: also one whose process died, or whose request is over and asked anew.
+  const holder = found.claimed ? evaluation : found.evaluation
+  return ok({
+    earlier: found.claimed ? null : found.answer?.body as Id<'arq'> | undefined ?? null,
+    keep: (request) => ports.idempotency.settle(key, holder, { status: 202, body: request }),
+    release: handles(ports, key, holder).release,
+  })
 }
+/** `keep` throws Fault store-unavailable: untied, a later call with the key could ask and run a second time. `release`: nothing was asked. */
+export interface RequestClaim { readonly earlier: Id<'arq'> | null; keep(request: Id<'arq'>): Promise<void>; readonly release: Claim['release'] }
 
 const keyOf = (caller: Caller, connection: string, key: string): string => hash([caller.issuer, caller.subject.id, caller.actors.map(({ id }) => id), connection, key])
 

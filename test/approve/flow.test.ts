@@ -32,8 +32,8 @@ test('a write that needs a person is 202, runs when one approves, and the same c
   expect(at.world.engine.ran).toHaveLength(1)
   const shown = await agent.call('GET', `/v1/requests/${request.id}`)
   expect(shown.json).toMatchObject({ request: { status: 'succeeded', mine: true }, result: { rowCount: 1 } })
-  expect(kinds(at.world)).toEqual(['request', 'approval', 'intent', 'outcome', 'repeat'])
-  expect(at.world.events.filter((event) => event.request === request.id).map(({ kind }) => kind)).toEqual(['request', 'approval', 'intent', 'outcome'])
+  expect(kinds(at.world)).toEqual(['request', 'approval', 'intent', 'outcome', 'repeat', 'repeat'])
+  expect(at.world.events.filter((event) => event.request === request.id).map(({ kind }) => kind)).toEqual(['request', 'approval', 'intent', 'outcome', 'repeat'])
 })
 
 test('the approver sees all that would run, and counts afterwards, never rows', async () => {
@@ -361,4 +361,67 @@ test('connection `sluice` is no target: a statement to it is not found, whatever
   const at = createApproving(withCi)
   for (const sql of ['apply policy x', 'set lock everything']) expect((await (await at.as(ci)).call('POST', '/v1/connections/sluice/query', { sql, params: [{}] })).status).toBe(404)
   expect(at.started).toEqual([])
+})
+
+test('a key whose call could not ask anybody is free again, and leads to one request when it could', async () => {
+  const at = createApproving({ ...demo, 'shop.yaml': { ...demo['shop.yaml']!, limits: { pending: 1 } } as typeof demo[string] })
+  const agent = await at.as(support)
+  const other = await asked(agent, { ...refund, params: [1] })
+  const key = { 'idempotency-key': 'k-2' }
+  expect((await agent.call('POST', path, refund, key)).json['reason']).toBe('too_many_pending')
+  await agent.call('DELETE', `/v1/requests/${other.id}`)
+  const { request } = (await agent.call('POST', path, refund, key)).json as { request: Awaited<ReturnType<typeof asked>> }
+  await say(await at.as(lead), 'approve', request)
+  await at.approver.proceed(request.id)
+  at.world.clock.ms += 16 * 60_000
+  expect((await (await at.as(support)).call('POST', path, refund, key)).status).toBe(200)
+  expect(at.world.engine.ran).toHaveLength(1)
+})
+
+test.each(['cancelled', 'expired'] as const)('a key whose request is %s asks anew once the same call may', async (how) => {
+  const at = createApproving()
+  const key = { 'idempotency-key': 'k-3' }
+  const { request } = (await (await at.as(support)).call('POST', path, refund, key)).json as { request: Awaited<ReturnType<typeof asked>> }
+  if (how === 'cancelled') await (await at.as(support)).call('DELETE', `/v1/requests/${request.id}`)
+  else {
+    at.world.clock.ms += 30 * 60_000
+    await at.approver.proceed(request.id)
+    expect((await (await at.as(support)).call('POST', path, refund, key)).status).toBe(410)
+    at.world.clock.ms += 15 * 60_000
+  }
+  const again = await (await at.as(support)).call('POST', path, refund, key)
+  expect(again.status).toBe(202)
+  const next = (again.json as { request: typeof request }).request
+  expect(next.id).not.toBe(request.id)
+  expect((await (await at.as(support)).call('POST', path, refund, key)).json['request']).toMatchObject({ id: next.id })
+})
+
+test('a request that failed because the target did not answer is no answer to the same call', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const request = await asked(agent)
+  await say(await at.as(lead), 'approve', request)
+  at.world.engine.next = { status: 'failed', refusal: { slug: 'target-unavailable', reason: 'unreachable', detail: 'the target does not answer', next: 'retry', retryAfterSeconds: 2 } }
+  expect(await at.approver.proceed(request.id)).toBe('failed')
+  expect((await asked(agent)).id).not.toBe(request.id)
+})
+
+test('who takes back and asks anew is stopped within the hour, before people are told again', async () => {
+  const at = createApproving({ ...demo, 'shop.yaml': { ...demo['shop.yaml']!, limits: { pending: 1 } } as typeof demo[string] })
+  const agent = await at.as(support)
+  for (let n = 0; n < 6; n++) await agent.call('DELETE', `/v1/requests/${(await asked(agent)).id}`)
+  const seventh = await agent.call('POST', path, refund)
+  expect([seventh.status, seventh.json['reason'], at.started.length]).toEqual([429, 'too_many_requests', 6])
+})
+
+test('the target is not asked for an estimate of what a lock stops', async () => {
+  const at = createApproving()
+  const request = await asked(await at.as(support))
+  let estimates = 0
+  Object.assign(at.world.engine, { estimate: async () => { estimates++; return [{ rows: 1, cost: 1 }] } })
+  const read = async () => (await (await at.as(lead)).call('GET', `/v1/requests/${request.id}`)).json['request'] as { estimate?: unknown }
+  expect((await read()).estimate).toEqual([{ rows: 1, cost: 1 }])
+  await at.ports.policies.lock({ target: 'subject:agent:support-bot', by: 'user:x', at: '', reason: null, until: null })
+  at.world.clock.ms += 3000
+  expect([(await read()).estimate, estimates]).toEqual([undefined, 1])
 })

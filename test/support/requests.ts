@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type AccessRequest, isOpen, repeatMs, resultMs } from '../../schema/approval.ts'
+import { type AccessRequest, answersRepeat, isOpen, resultMs } from '../../schema/approval.ts'
 import { canonicalJson } from '../../schema/bundle.ts'
 import type { ApprovalEvent, Event, Id } from '../../schema/event.ts'
 import { isRequestId, maxGrownRequestBytes, maxRequestBytes, maxResultBytes, requestSeconds } from '../../schema/item.ts'
@@ -52,7 +52,7 @@ export function createMemoryRequests({ now, events }: { readonly now: () => numb
     if (same) return { created: true }
     const holder = calls.get(request.callKey)
     const existing = holder === undefined ? null : read(holder)
-    if (existing && answers(existing, at)) return { created: false, existing }
+    if (existing && answersRepeat(existing, at)) return { created: false, existing }
     if (taken(event)) throw new Fault('internal', 'another event has this id')
     calls.set(request.callKey, request.id)
     put(request, event)
@@ -100,8 +100,6 @@ export function createMemoryRequests({ now, events }: { readonly now: () => numb
 }
 
 const endedAt = ({ ending, bound }: AccessRequest): number => Date.parse(ending?.at ?? bound.expiresAt)
-const answers = (request: AccessRequest, now: number): boolean =>
-  isOpen(request.status) || (request.status !== 'cancelled' && request.status !== 'stale' && now - endedAt(request) < repeatMs)
 const matches = ({ status, bound }: AccessRequest, filter: RequestFilter): boolean => (filter.status === undefined || status === filter.status)
   && (filter.open === undefined || isOpen(status) === filter.open)
   && (filter.requester === undefined || (bound.issuer === filter.requester.issuer && bound.subject.id === filter.requester.subject))

@@ -84,8 +84,9 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
     async estimate(connection, query) {
       const plan = await classifier.classify(connection, query)
       const secret = plan.ok ? secretName(connection, plan.value.plan) : null
-      if (!plan.ok || secret === null) return query.statements.map(() => null)
-      return estimate(connection, plan.value.plan, (sql, searchPath) => ask(secret, [pinned(searchPath), sql]))
+      // Planning runs functions that call themselves immutable: with a user's function in it, there is no guess without running a part.
+      if (!plan.ok || secret === null || plan.value.effects.accesses.some(({ action, system }) => action === 'call' && !system)) return query.statements.map(() => null)
+      return estimate(connection, plan.value, (sql, searchPath) => ask(secret, [pinned(searchPath), sql]))
     },
     ping: async (connection) => { await read(connection, 'SELECT 1') },
     close: sessions.close,
