@@ -8,6 +8,7 @@ import { postForm, type PostForm } from './console/exchange.ts'
 import { frame, headers, type Html } from './console/frame.ts'
 import { listPage } from './console/list.ts'
 import * as notices from './console/notice.ts'
+import { type Played, noSession, notAuditor, replayPage } from './console/replay.ts'
 import { requestPage, type Headed } from './console/request.ts'
 import { readPending, readSession, returnTo, type Session } from './console/session.ts'
 import { createSignIn, waysOf, type Way } from './console/signin.ts'
@@ -21,6 +22,8 @@ export interface Desk {
   list(door: Door, search: { readonly after?: string }): Promise<Reply<{ readonly requests: readonly Headed[]; readonly next?: string }>>
   show(door: Door, id: string): Promise<Reply<{ readonly request: RequestView }>>
   decide(door: Door, id: string, body: () => Promise<Result<unknown>>): Promise<Reply<unknown>>
+  /** A session of the record, for those whom a rule lets read it. */
+  replay(door: Door, session: string, search: { readonly after?: string }): Promise<Reply<Played>>
 }
 /** The issuers of the policy in force. */
 export interface Standing { current(): Promise<Result<{ readonly policy: { readonly issuers: readonly IssuerDocument[] } }>> }
@@ -73,6 +76,16 @@ export function createConsole(ports: Outside, desk: Desk, standing: Standing, po
     return page(200, 'Request', requestPage(request, { now: ports.now(), proof: jar.proof(session.id, id, request.digest) }), session.who)
   })
 
+  const play = (c: Context, id: string) => signedIn(c, `/audit/sessions/${id}`, async (session) => {
+    const after = c.req.query('after')
+    const { result } = await desk.replay(door(session), id, after === undefined ? {} : { after })
+    if (result.ok) return page(200, 'Session', replayPage(result.value), session.who)
+    const { refusal } = result
+    if (refusal.slug === 'unauthenticated') return signedOut(`/audit/sessions/${id}`, true)
+    if (refusal.slug === 'not-found') return say(404, noSession(), session.who)
+    return refusal.slug === 'denied' ? say(403, notAuditor(refusal.detail), session.who) : no(refusal, session, null)
+  })
+
   const decide = (c: Context, id: string) => signedIn(c, `/requests/${id}`, async (session, jar) => {
     const form = ours(c, origin) ? await readForm(c) : null
     if (form === null || !jar.proven(form.get('proof') ?? '', session.id, id, form.get('digest') ?? '')) return say(403, notices.forged(id), session.who)
@@ -115,6 +128,7 @@ export function createConsole(ports: Outside, desk: Desk, standing: Standing, po
     }))
     .get('/requests/:id{arq_[0-9A-Za-z]+}', (c) => show(c, c.req.param('id')))
     .post('/requests/:id{arq_[0-9A-Za-z]+}/decision', (c) => decide(c, c.req.param('id')))
+    .get('/audit/sessions/:id{ses_[0-9A-Za-z_-]+}', (c) => play(c, c.req.param('id')))
     .get('/signin', begin)
     .get('/signin/callback/:issuer', (c) => finish(c, c.req.param('issuer')))
     .post('/signout', async (c) => {

@@ -40,5 +40,5 @@ export function readPending(cookies: Cookies, header: string | null, now: number
 export const writePending = (cookies: Cookies, about: Omit<Pending, 'until'>, now: number): readonly string[] =>
   cookies.set('signin', { ...about, until: now + pendingMs } satisfies Pending, pendingMs / 1000)
 
-/** Where to go after signing in: a request, or the list. Whatever else it says, it is the list: nobody is sent to another site from here. */
-export const returnTo = (wanted: string | undefined): string => wanted !== undefined && /^\/requests\/arq_[0-9A-Za-z]{1,40}$/.test(wanted) ? wanted : '/requests'
+/** Where to go after signing in: a request, a session's replay, or the list. Whatever else it says, it is the list: nobody is sent to another site from here. */
+export const returnTo = (wanted: string | undefined): string => wanted !== undefined && /^\/(requests\/arq_[0-9A-Za-z]{1,40}|audit\/sessions\/ses_[0-9A-Za-z_-]{1,100})$/.test(wanted) ? wanted : '/requests'

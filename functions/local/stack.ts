@@ -8,6 +8,7 @@ import { createGate, type Gate } from '../gate.ts'
 import { createHints } from '../hint.ts'
 import { createOwn } from '../own.ts'
 import type { Ports } from '../ports.ts'
+import { createReplay } from '../replay.ts'
 import { createRequests } from '../requests.ts'
 import { unstick } from '../stuck.ts'
 import { sweep } from '../sweep.ts'
@@ -193,11 +194,12 @@ function serve(front: Front, pages: Front, ports: Ports, gate: Gate, identity: A
     if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)
     if (!post.handle(request, response)) void api(request, response)
   })
-  const people = getRequestListener(createConsole(ports, createRequests(ports, gate, createOwn(ports, gate)), gate.standing).fetch)
+  const own = createOwn(ports, gate)
+  const people = getRequestListener(createConsole(ports, { ...createRequests(ports, gate, own), replay: createReplay(ports, own).steps }, gate.standing).fetch)
   const { host } = new URL(pages.url)
   pages.serve((request, response) => {
     if (request.headers.host === host) return void people(request, response)
-    response.writeHead(302, { location: `${pages.url}${request.url?.startsWith('/requests/arq_') ? request.url : '/requests'}`, 'cache-control': 'no-store' }).end()   // a sign-in begun under another name would not come back to it
+    response.writeHead(302, { location: `${pages.url}${request.url?.startsWith('/requests/arq_') || request.url?.startsWith('/audit/sessions/ses_') ? request.url : '/requests'}`, 'cache-control': 'no-store' }).end()   // a sign-in begun under another name would not come back to it
   })
 }
 

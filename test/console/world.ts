@@ -4,6 +4,7 @@ import type { RequestSummary, RequestView } from '../../schema/approval.ts'
 import type { IssuerDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Refusal } from '../../schema/refusal.ts'
 import { createConsole, type Desk } from '../../functions/console.ts'
+import type { Played } from '../../functions/console/replay.ts'
 import { Fault } from '../../functions/ports.ts'
 
 export const home = 'https://console.test'
@@ -67,10 +68,11 @@ export async function createWorld(options: { readonly issuers?: readonly string[
   const posted: { url: string; form: Record<string, string>; authorization: string | null }[] = []
   const alarms: unknown[] = []
   const calls: { what: string; authorization: string | null; body?: unknown }[] = []
-  const state = { view: request(), refusal: null as Refusal | null, decide: null as Refusal | null, list: [] as (RequestView | RequestSummary)[] }
+  const state = { view: request(), refusal: null as Refusal | null, decide: null as Refusal | null, played: { session: 'ses_01HZZZZZZZZZZZZZZZZZZZZZZZ', steps: [], next: null } as Played, list: [] as (RequestView | RequestSummary)[] }
   const reply = <T>(value: T) => ({ evaluation: 'eval_1' as const, session: null, result: state.refusal ? refuse(state.refusal) : ok(value) })
   const desk: Desk = {
     async list(door) { calls.push({ what: 'list', authorization: door.authorization }); return reply({ requests: state.list }) },
+    async replay(door) { calls.push({ what: 'replay', authorization: door.authorization }); return reply(state.played) },
     async show(door) { calls.push({ what: 'show', authorization: door.authorization }); return reply({ request: state.view }) },
     async decide(door, _id, body) {
       const read = await body()
