@@ -19,6 +19,8 @@ export interface Catalog {
   /** Every name in pg_catalog, judged or not: what an unqualified name means before any schema of the path is looked at. */
   readonly builtinFunctions: ReadonlySet<string>
   readonly builtinTypes: ReadonlyMap<string, number>
+  /** Of `builtinFunctions`, those that may give several rows. */
+  readonly builtinSets: ReadonlySet<string>
 }
 export interface SchemaEntry {
   readonly oid: number
@@ -60,8 +62,10 @@ export interface Relation {
   readonly referencedBy: readonly Constraint[]
   /** Attribute numbers read together by one unique, exclusion, expression or partial index, one check, or one side of a foreign key. */
   readonly answering: readonly (readonly number[])[]
-  /** Indexes that give rows in an order and may be read without a mention of their first column: attribute numbers of their keys in turn, and of all that their expressions and predicate read. */
-  readonly ordering: readonly { readonly keys: readonly number[]; readonly read: readonly number[] }[]
+  /** Attribute numbers read together by one unique or exclusion index, where a new row may run into another by what it leaves out: a default, a NULL that equals NULL, a predicate, an expression. */
+  readonly omitting: readonly { readonly columns: readonly number[]; /** What has no default counts as well. */ readonly open: boolean }[]
+  /** Indexes that give rows in an order: attribute numbers of their keys in turn, and of all that their expressions and predicate read. `alone`: over one column of all rows, so read only for that column. */
+  readonly ordering: readonly { readonly keys: readonly number[]; readonly read: readonly number[]; readonly alone: boolean }[]
 }
 export interface Column {
   readonly attnum: number; readonly name: string; readonly type: number; readonly notNull: boolean
@@ -72,6 +76,8 @@ export interface Column {
   readonly from: readonly number[]
   /** As `format_type` prints it; empty for system relations. */
   readonly typeName: string
+  /** It has a default that two rows may share. */
+  readonly filled: boolean
 }
 /** `command`: pg_policy.polcmd, which is r select, a insert, w update, d delete, * all. `clauses`: USING and WITH CHECK, those that are there. */
 export interface Policy { readonly command: string; readonly clauses: readonly string[] }
@@ -79,6 +85,8 @@ export interface Trigger { readonly function: number; /** pg_trigger.tgtype bits
 export interface Constraint {
   readonly type: string; readonly name: string; readonly columns: readonly number[]
   readonly references: number; readonly referenced: readonly number[]; readonly onDelete: string; readonly onUpdate: string; readonly relation: number
+  /** A check that reads whole rows, beside `columns`. */
+  readonly whole: boolean
 }
 export interface CatalogFunction {
   readonly oid: number; readonly schema: string; readonly name: string; readonly args: number; readonly defaults: number; readonly variadic: boolean
@@ -127,8 +135,8 @@ function outsOf(modes: unknown, names: unknown, types: unknown): CatalogFunction
   const outs = modes.flatMap((mode: unknown, i) => (mode === 'o' || mode === 'b' || mode === 't' ? [{ name: str(Array.isArray(names) ? names[i] : ''), type: num(types[i]) }] : []))
   return outs.length === 1 ? outs : outs.map((out, i) => ({ ...out, name: out.name || `column${i + 1}` }))
 }
-const readColumn = ([attnum, name, type, notNull, generated, identity, from, typeName]: Cells): Column => ({
-  attnum: num(attnum), name: str(name), type: num(type), notNull: notNull === true, generated: str(generated).trim(), identity: str(identity).trim(), from: nums(from), typeName: str(typeName),
+const readColumn = ([attnum, name, type, notNull, generated, identity, from, typeName, filled]: Cells): Column => ({
+  attnum: num(attnum), name: str(name), type: num(type), notNull: notNull === true, generated: str(generated).trim(), identity: str(identity).trim(), from: nums(from), typeName: str(typeName), filled: filled === true,
 })
 const readFunction = ([oid, schema, name, args, defaults, variadic, kind, set, returns, volatility, language, extension, modes, names, types, version, takes]: Cells): CatalogFunction => ({
   oid: num(oid), schema: str(schema), name: str(name), args: num(args), defaults: num(defaults), variadic: variadic === true, kind: str(kind), set: set === true, returns: num(returns),
@@ -140,6 +148,7 @@ const readType = ([oid, schema, name, kind, relation, base, element, checks, sub
 })
 const readConstraint = ([relation, type, columns, references, referenced, onDelete, onUpdate, name]: Cells): Constraint => ({
   type: str(type), name: str(name), columns: nums(columns), references: num(references), referenced: nums(referenced), onDelete: str(onDelete), onUpdate: str(onUpdate), relation: num(relation),
+  whole: Array.isArray(columns) && columns.includes(0),
 })
 
 function group<K, V>(items: Iterable<V>, key: (item: V) => K): Map<K, V[]> {
@@ -182,7 +191,7 @@ export function readCatalog(rows: readonly Readonly<Record<string, unknown>>[]):
     })
   }
   return {
-    fingerprint: hash.digest('hex'), version: Number(server[0]), schemas, operators, builtinFunctions: strings(builtin?.[0]), builtinTypes: new Map(Object.entries(builtin?.[1] ?? {}).map(([name, oid]) => [name, num(oid)])),
+    fingerprint: hash.digest('hex'), version: Number(server[0]), schemas, operators, builtinFunctions: strings(builtin?.[0]), builtinTypes: new Map(Object.entries(builtin?.[1] ?? {}).map(([name, oid]) => [name, num(oid)])), builtinSets: strings(builtin?.[2]),
     relations: new Map(relations.map((r) => [r.oid, r])), functions: new Map(functions.map((f) => [f.oid, f])), types: new Map(types.map((t) => [t.oid, t])),
     casts: of('cast').map(([source, target, fn]) => ({ source: num(source), target: num(target), function: num(fn) })), ambient: of('ambient').map(([fn]) => num(fn)),
   }
@@ -195,18 +204,22 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
   const all = of('constraint').map(readConstraint)
   const constraints = group(all, (k) => k.relation)
   const referencing = group(all, (k) => k.references)
-  const ordering = group(of('ordering').map(([relation, keys, read]) => ({ relation: num(relation), keys: Array.isArray(keys) ? keys.map(num) : [], read: nums(read) })), (i) => i.relation)
-  const indexes = group(of('index').map(([relation, key, columns]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)] })), (i) => i.relation)
+  const ordering = group(of('ordering').map(([relation, keys, read, whole, alone]) => ({ relation: num(relation), keys: Array.isArray(keys) ? keys.map(num) : [], read: nums(read), whole: whole === true, alone: alone === true })), (i) => i.relation)
+  const indexes = group(of('index').map(([relation, key, columns, whole, unique, open]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)], whole: whole === true, unique: unique === true, open: open === true })), (i) => i.relation)
   return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, supports, planned, invoker, partitionedBy]): Relation => {
     const oid = num(id)
+    const own = list(columns).map(readColumn)
+    const every = own.map(({ attnum }) => attnum)
+    const read = ({ whole, columns: some }: { readonly whole: boolean; readonly columns: readonly number[] }) => (whole ? every : some)
     return {
       oid, schema: str(schema), name: str(name), kind: str(kind), partition: partition === true, rowType: num(rowType), rowSecurity: rowSecurity === true, print: str(print),
-      definition: typeof definition === 'string' ? definition : null, columns: list(columns).map(readColumn), rules: num(rules), supports: nums(supports), planned: [...strings(planned)], invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [],
+      definition: typeof definition === 'string' ? definition : null, columns: own, rules: num(rules), supports: nums(supports), planned: [...strings(planned)], invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [],
       policies: list(policies).map(([command, ...clauses]) => ({ command: str(command), clauses: clauses.filter((c): c is string => typeof c === 'string') })),
       children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],
-      answering: [...(constraints.get(oid) ?? []).map((k) => k.columns), ...(referencing.get(oid) ?? []).map((k) => k.referenced), ...(indexes.get(oid) ?? []).map((i) => i.columns)],
-      ordering: ordering.get(oid) ?? [],
+      answering: [...(constraints.get(oid) ?? []).map(read), ...(referencing.get(oid) ?? []).map((k) => k.referenced), ...(indexes.get(oid) ?? []).map(read)],
+      omitting: (indexes.get(oid) ?? []).filter((i) => i.unique).map((i) => ({ columns: read(i), open: i.open })),
+      ordering: (ordering.get(oid) ?? []).map(({ keys, read: some, whole, alone }) => ({ keys, read: whole ? every : some, alone })),
     }
   })
 }

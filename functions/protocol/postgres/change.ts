@@ -65,6 +65,7 @@ export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly C
   const brought = new Map<string, Texts>()
   const columns = node.cols ? named : node.selectStmt ? whole(a, target, level) : target.relation.columns
   consequences(a.found, target.relation, 'insert', columns, level.frame, target.span)
+  leftOut(a, target.relation, target.span)
   if (node.selectStmt) {
     const given = a.subquery(a, node.selectStmt, { ...level, items: [] })
     for (const [i, col] of given.entries()) a.found.use(tagsOf([col]), `as a new value of ${columns[i]?.name ?? 'a column'}`, col.span ?? null)
@@ -154,7 +155,8 @@ export function setColumn({ found }: Analysis, frame: Frame, relation: Relation,
     for (const group of r.answering.filter((g) => moved.some((attnum) => g.includes(attnum)))) {
       const others = fresh ? [] : r.columns.filter((c) => c.attnum !== own.attnum && group.includes(c.attnum))
       found.use(others.flatMap((c) => [...found.classes.of(r, c).plain, ...found.classes.of(r, c).derived]), `where a constraint compares it with ${column.name}`, span)
-      if (!nothing) found.use(found.classes.of(relation, column).plain, 'as a value a constraint would answer', span)
+      // NULL may equal NULL there, or a default fall under the predicate
+      if (!nothing || r.omitting.some((g) => g.columns.includes(own.attnum) && (g.open || own.filled))) found.use(found.classes.of(relation, column).plain, 'as a value a constraint would answer', span)
     }
     // A generated column made from this one and a classified one is made anew: that it can be (no division by zero, no overflow) tells of the other.
     const mixed = fresh ? [] : r.columns.filter((c) => c.from.includes(own.attnum)).flatMap((c) => r.columns.filter((source) => source.attnum !== own.attnum && c.from.includes(source.attnum)))
@@ -167,6 +169,15 @@ export function setColumn({ found }: Analysis, frame: Frame, relation: Relation,
     }
   }
   if (!nothing) found.use(found.classes.of(relation, column).plain.filter((tag) => found.classes.mask(tag.dataClass) === 'hash'), 'as a value a hash mask would answer', span)
+}
+
+/**
+ * A new row also runs into others by what it does not say: `unique (name) where salary > 100` with a default salary, `unique nulls not distinct
+ * (name, email)` without an e-mail. That it does tells what the other row holds.
+ */
+export function leftOut({ found }: Pick<Analysis, 'found'>, relation: Relation, span: Span | null): void {
+  for (const group of relation.omitting) found.use(relation.columns.filter((c) => group.columns.includes(c.attnum) && (group.open || c.filled)).flatMap((c) => found.classes.of(relation, c).plain), 'where a unique index compares it, whether it is set or left out', span)
+  if (relation.kind === 'p') for (const oid of relation.children) { const child = found.catalog.relations.get(oid); if (child) leftOut({ found }, child, span) }
 }
 
 function onConflict(a: Analysis, node: OnConflictClause, target: Target, brought: ReadonlyMap<string, Texts>, level: Scope): void {

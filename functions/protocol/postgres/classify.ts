@@ -178,7 +178,8 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
 }
 function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
   const held = heldOf(state, reachOf(found))
-  const { accesses, used, readOnly, written, heapOrder } = found
+  const { accesses, used, readOnly, written } = found
+  const heapOrder = found.heapOrder || (found.sorted && found.shownRead)
   return {
     ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement, written,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),

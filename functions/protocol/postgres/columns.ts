@@ -12,7 +12,7 @@ export function columnsOf({ found }: Analysis, relation: Relation, handle: Handl
     const classes = found.classes.of(relation, column)
     const tags = distinct([...classes.plain, ...inside?.[i]?.tags ?? []])
     const derived = classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? [], ...opaque])
-    const read = () => { found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name); found.looked(relation, column, frame) }
+    const read = () => { found.shownRead ||= tags.length > 0; found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name); found.looked(relation, column, frame) }
     return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived }
   })
 }

@@ -75,6 +75,9 @@ export class Findings {
   readonly written: Written[] = []
   /** Rows must come as they lie in the table: an index might give them in the order of a classified column. */
   heapOrder = false
+  /** A table has an index that gives a classified column in its order, under a mask that tells values apart: once such a column is read, rows must come as they lie. */
+  sorted = false
+  shownRead = false
   /** Highest parameter number. */
   parameters = 0
   #columns = 0

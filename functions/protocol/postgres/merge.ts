@@ -8,7 +8,7 @@ import { planning } from './planning.ts'
 import { placed } from './relation.ts'
 import { rowSecurity } from './security.ts'
 import { withClause } from './with.ts'
-import { assignments, returning, setColumn, setName, whole, writeTarget, type Event, type Target } from './change.ts'
+import { assignments, leftOut, returning, setColumn, setName, whole, writeTarget, type Event, type Target } from './change.ts'
 import { noteWritten } from './writeback.ts'
 
 /** MERGE: each WHEN is a write of its own kind; joining reads the target even where no column of it is named. */
@@ -48,6 +48,7 @@ function eventOf(command: string | undefined): Event | null {
 function insertion(a: Analysis, names: readonly Node[] | undefined, values: readonly Node[], target: Target, scope: Scope): void {
   const columns = names ? names.map((name) => setName(a, name, target, scope)) : whole(a, target, scope)
   consequences(a.found, target.relation, 'insert', columns, scope.frame, target.span)
+  leftOut(a, target.relation, target.span)
   for (const [i, value] of values.entries()) {
     const [, texts] = a.found.textsOf(() => expression(a, value, scope, `as a new value of ${columns[i]?.name ?? 'a column'}`))
     const column = columns[i]

@@ -2,7 +2,7 @@ import type { Node, TypeName } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import { functionNames, introspection, isTrusted, isTrustedSupport, rowSecurityNames, typeNames } from './builtins.ts'
 import type { CatalogFunction, CatalogType, Relation } from './catalog.ts'
-import { isSystem, missing, unknownFunction, unknownType, unsupported, type Findings, type Frame } from './effects.ts'
+import { isSystem, missing, unknownFunction, unknownType, unsupported, type Findings, type Frame, type Refused } from './effects.ts'
 
 /**
  * Names → objects, as the server looks them up with `search_path` pinned to the frame's path: pg_catalog first, then the path in order, never the
@@ -53,7 +53,7 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
     return { builtin: true, user }
   }
   if (schema !== undefined && isSystem(schema) && !builtin) throw unknownFunction(name, span)
-  if (args === 1 && castByName(found, frame, schema, name, span)) return { builtin: true, user }
+  if (args === 1 && castByName(found, frame, schema, name, builtin || user.length > 0, span)) return { builtin: true, user }
   if (!builtin && user.length === 0) {
     found.access('call', homeOf(frame, schema), name, frame, span, false)
     throw missing('42883', `there is no function \`${name}\` with ${args} ${args === 1 ? 'argument' : 'arguments'}`, span)
@@ -62,7 +62,7 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
   return { builtin, user }
 }
 /** `t(x)` with a type's name is a cast where no function fits exactly. */
-function castByName(found: Findings, frame: Frame, schema: string | undefined, name: string, span: Span | null): boolean {
+function castByName(found: Findings, frame: Frame, schema: string | undefined, name: string, functions: boolean, span: Span | null): boolean {
   if (schema === undefined && found.catalog.builtinTypes.has(name)) {
     if (typeNames.has(name)) return true
     if (introspection.has(name)) { tell(found, frame, name, span); return true }
@@ -70,8 +70,10 @@ function castByName(found: Findings, frame: Frame, schema: string | undefined, n
   }
   found.names.types.add(name)
   const types = schemasOf(found, frame, schema).flatMap((place) => found.catalog.schemas.get(place)?.types.get(name) ?? []).filter((type) => type.schema !== 'pg_catalog')
-  for (const type of types) makeType(found, frame, type.oid, span)
-  return types.length > 0
+  // A cast to a table's row in a function's clothes is as a function that is not there: whether there is such a table is not told.
+  const told = types.filter((type) => frame.view || functions || tableOf(found, type) === null)
+  for (const type of told) makeType(found, frame, type.oid, span)
+  return told.length > 0
 }
 export const isFunctionName = (found: Findings, frame: Frame, name: string): boolean =>
   found.catalog.builtinFunctions.has(name) || frame.path.some((place) => found.catalog.schemas.get(place)?.functions.has(name) === true)
@@ -116,10 +118,26 @@ export function findType(found: Findings, frame: Frame, type: TypeName | undefin
   found.names.types.add(name)
   for (const place of schemasOf(found, frame, schema)) {
     const known = found.catalog.schemas.get(place)?.types.get(name)
-    if (known && known.schema !== 'pg_catalog' && known.kind !== 'p') { makeType(found, frame, known.oid, span); return known.oid }
+    if (known && known.schema !== 'pg_catalog' && known.kind !== 'p') { rowOf(found, frame, known, span); makeType(found, frame, known.oid, span); return known.oid }
     if (known) throw refused
   }
-  throw refused
+  throw absent(found, frame, schema, name, span)
+}
+/** A table's row type is told, with its columns, to whoever may name the table; to others it is as one that is not there. */
+function rowOf(found: Findings, frame: Frame, type: CatalogType, span: Span | null): void {
+  const relation = tableOf(found, type)
+  if (!relation || frame.view) return
+  if (type.name !== relation.name) throw absent(found, frame, type.schema, type.name, span)   // `_t`, an array by its inner name
+  found.access('select', relation.schema, relation.name, frame, span, true)
+}
+/** The table whose rows, or arrays of them, the type is of. */
+function tableOf({ catalog }: Findings, type: CatalogType): Relation | null {
+  const relation = catalog.relations.get((catalog.types.get(type.element) ?? type).relation)
+  return relation && 'rpvmf'.includes(relation.kind) ? relation : null
+}
+function absent(found: Findings, frame: Frame, schema: string | undefined, name: string, span: Span | null): Refused {
+  found.access('select', homeOf(frame, schema), name, frame, span, true)
+  return missing('42704', unknownType(name, span).refusal.detail, span)
 }
 
 /**

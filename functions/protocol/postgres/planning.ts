@@ -1,5 +1,6 @@
 import type { Node } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
+import type { MaskName } from '../../../schema/policy.ts'
 import type { Relation } from './catalog.ts'
 import { unsupported, type Findings, type Frame } from './effects.ts'
 import type { Analysis } from './expression.ts'
@@ -11,6 +12,7 @@ import { callById, makeType, strings, support } from './names.ts'
  */
 export function planning(a: Analysis, relation: Relation, frame: Frame, span: Span | null): void {
   a.found.heapOrder ||= tellsOrder(a.found, relation)
+  a.found.sorted ||= sortsShown(a.found, relation)
   for (const fn of relation.supports) support(a.found, frame, fn, span)
   for (const parsed of a.planned(relation.oid)) {
     if (!parsed) throw unsupported('unknown_expression', `an index, check, statistic or partition key of \`${relation.schema}.${relation.name}\` is not one the gate understands`, span)
@@ -24,12 +26,21 @@ export function planning(a: Analysis, relation: Relation, frame: Frame, span: Sp
  */
 function tellsOrder({ classes }: Findings, relation: Relation): boolean {
   const classified = (attnum: number): boolean => relation.columns.some((column) => column.attnum === attnum && classes.of(relation, column).plain.length + classes.of(relation, column).derived.length > 0)
-  return relation.ordering.some(({ keys, read }) => {
+  return relation.ordering.some(({ keys, read, alone }) => {
+    if (alone) return false
     const at = keys.findIndex((attnum) => (attnum === 0 ? read : [attnum]).some(classified))
     const before = keys.slice(0, at)
     return at >= 0 && !relation.constraints.some((key) => key.type === 'p' && key.columns.every((attnum) => before.includes(attnum)))
   })
 }
+
+/**
+ * An index over one classified column alone is read in its order where nothing else of the row is wanted: `select card from payments`. Under a mask that
+ * tells values apart that ranks them, and the same masked values stand beside keys in another answer.
+ */
+const sortsShown = ({ classes }: Findings, relation: Relation): boolean =>
+  relation.ordering.some(({ keys, alone }) => alone && relation.columns.some((column) => column.attnum === keys[0] && classes.of(relation, column).plain.some((tag) => tellsApart(classes.mask(tag.dataClass)))))
+const tellsApart = (mask: MaskName): boolean => mask !== 'redact' && mask !== 'null' && mask !== 'none'
 
 type Struct = Readonly<Record<string, unknown>>
 const inner = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : typeof value === 'object' && value !== null ? Object.values(value) : [])

@@ -57,8 +57,13 @@ const noColumn = (name: string, span: Span | null) => missing('42703', `there is
 function columnIn(item: Item, name: string, span: Span | null): Col | null {
   const found = item.cols.filter((col) => col.name === name)
   if (found.length > 1) throw missing('42702', `column \`${name}\` is ambiguous`, span)
-  return found[0] ?? item.system.find((col) => col.name === name) ?? null
+  const col = found[0] ?? item.system.find((one) => one.name === name) ?? null
+  // The server would take it for the table's own, and not look further out for another of that name.
+  if (!col && item.system.length > 0 && hidden.has(name)) throw noColumn(name, span)
+  return col
 }
+/** System columns that tell of transactions. */
+const hidden: ReadonlySet<string> = new Set(['xmin', 'xmax', 'cmin', 'cmax'])
 export function columnAt(item: Item, name: string, span: Span | null): Col {
   const col = columnIn(item, name, span)
   if (col) return col

@@ -1,4 +1,4 @@
-import type { LockingClause, Node, SelectStmt } from 'libpg-query'
+import type { FuncCall, LockingClause, Node, SelectStmt } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import { missing, unsupported } from './effects.ts'
 import { cast, expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
@@ -62,7 +62,19 @@ function computed(a: Analysis, val: Node | undefined, name: string, scope: Scope
   const [type, texts] = found.textsOf(() => expression(a, val, scope, null))
   const derived = scope.frame.view ? found.sink ?? [] : []
   found.sink = outer
+  // how many rows come depends on it, whether the output is asked for or not
+  if (derived.length > 0 && givesRows(a, val)) found.use(derived, 'where it decides how many rows a view has', null)
   return { name, tags: [], derived, type, origin: originOf(a, val, scope), touch: null, texts }
+}
+/** A function that may give several rows stands in it; one inside a subquery gives rows there. */
+function givesRows(a: Analysis, value: unknown): boolean {
+  if (Array.isArray(value)) return value.some((one) => givesRows(a, one))
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([key, inner]: [string, unknown]) => {
+    if (key === 'subselect') return false
+    const name = key === 'FuncCall' ? strings((inner as FuncCall).funcname).at(-1) ?? '' : null
+    return (name !== null && (a.found.catalog.builtinSets.has(name) || [...a.found.catalog.functions.values()].some((fn) => fn.set && fn.name === name))) || givesRows(a, inner)
+  })
 }
 /** What the server tells as the origin of an expression: of a whole row its relation, of a cast to the very type a column has the column; else nothing. */
 function originOf(a: Analysis, val: Node | undefined, scope: Scope): Col['origin'] {

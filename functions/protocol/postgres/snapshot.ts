@@ -33,6 +33,8 @@ const calls = (catalog: string, oid: string): string =>
   `exists (select from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass))`
 const columnsOf = (catalog: string, oid: string, relation: string): string =>
   `(select pg_catalog.array_agg(x.refobjsubid) from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and x.objid = ${oid} and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.refobjid = ${relation} and x.refobjsubid > 0)`
+/** An index's expressions read whole rows, which pg_depend does not tell: `t.*` is how they are printed. What only looks like it counts too. */
+const wholeRow = `coalesce(pg_catalog.strpos(pg_catalog.pg_get_expr(i.indexprs, i.indrelid), '.*') > 0, false) or coalesce(pg_catalog.strpos(pg_catalog.pg_get_expr(i.indpred, i.indrelid), '.*') > 0, false)`
 
 /** Functions outside pg_catalog that operator families may call, by family: what an index, a partition key, a sort or a group of such a class runs. */
 const supports = `
@@ -62,7 +64,8 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
     case when c.relkind in ('v', 'm') and ${user} then pg_catalog.pg_get_viewdef(c.oid) end,
     (select pg_catalog.json_agg(pg_catalog.json_build_array(a.attnum, a.attname, a.atttypid::int8, a.attnotnull, a.attgenerated, a.attidentity,
         case when a.attgenerated <> '' then ${columnsOf('pg_attrdef', `(select d.oid from pg_catalog.pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum)`, 'a.attrelid')} end,
-        case when ${user} then pg_catalog.format_type(a.atttypid, a.atttypmod) end) order by a.attnum)
+        case when ${user} then pg_catalog.format_type(a.atttypid, a.atttypmod) end,
+        a.atthasdef and a.attgenerated = '' and ${user} and not exists (select from pg_catalog.pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum and pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(nextval|gen_random_uuid|uuidv[47])[(]')) order by a.attnum)
       from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     (select pg_catalog.count(*) from pg_catalog.pg_rewrite r where r.ev_class = c.oid and r.ev_type <> '1'),
     case when c.relrowsecurity then (select pg_catalog.json_agg(pg_catalog.json_build_array(p.polcmd, pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) order by p.oid)
@@ -76,7 +79,8 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
   where path is not null and ((${user}) or (n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')))
 union all
 select 'builtin', pg_catalog.json_build_array((select pg_catalog.json_agg(distinct p.proname) from pg_catalog.pg_proc p where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace and p.oid < 16384),
-    (select pg_catalog.json_object_agg(t.typname, t.oid::int8) from pg_catalog.pg_type t where t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace))::text
+    (select pg_catalog.json_object_agg(t.typname, t.oid::int8) from pg_catalog.pg_type t where t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace),
+    (select pg_catalog.json_agg(distinct p.proname) from pg_catalog.pg_proc p where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace and p.oid < 16384 and p.proretset))::text
 union all
 select 'schema', pg_catalog.json_build_array(n.oid::int8, n.nspname, n.xmin::text)::text from pg_catalog.pg_namespace n where ${user}
 union all
@@ -87,13 +91,13 @@ union all
 select 'constraint', pg_catalog.json_build_array(k.conrelid::int8, k.contype, k.conkey, k.confrelid::int8, k.confkey, k.confdeltype, k.confupdtype, k.conname)::text
   from pg_catalog.pg_constraint k where k.conrelid <> 0 and k.contype in ('c', 'f', 'p', 'u', 'x')
 union all
-select 'index', pg_catalog.json_build_array(i.indrelid::int8, i.indkey::int2[], ${columnsOf('pg_class', 'i.indexrelid', 'i.indrelid')})::text
+select 'index', pg_catalog.json_build_array(i.indrelid::int8, i.indkey::int2[], ${columnsOf('pg_class', 'i.indexrelid', 'i.indrelid')}, ${wholeRow}, i.indisunique or i.indisexclusion, i.indexprs is not null or i.indpred is not null or i.indnullsnotdistinct)::text
   from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where ${user} and (i.indisunique or i.indisexclusion or i.indexprs is not null or i.indpred is not null)
 union all
-select 'ordering', pg_catalog.json_build_array(i.indrelid::int8, (i.indkey::int2[])[0:i.indnkeyatts - 1], ${columnsOf('pg_class', 'i.indexrelid', 'i.indrelid')})::text
+select 'ordering', pg_catalog.json_build_array(i.indrelid::int8, (i.indkey::int2[])[0:i.indnkeyatts - 1], ${columnsOf('pg_class', 'i.indexrelid', 'i.indrelid')}, ${wholeRow}, i.indnatts = 1 and i.indpred is null)::text
   from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid join pg_catalog.pg_class c on c.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where ${user} and x.relam not in (405, 783, 2742, 3580, 4000) and (i.indnatts > 1 or i.indpred is not null)   -- hash, gist, gin, brin and spgist give rows in no order
+  where ${user} and x.relam not in (405, 783, 2742, 3580, 4000)   -- hash, gist, gin, brin and spgist give rows in no order
 union all
 select 'function', pg_catalog.json_build_array(p.oid::int8, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic <> 0, p.prokind, p.proretset, p.prorettype::int8,
     p.provolatile, l.lanname, ${extension('pg_proc', 'p.oid')}, p.proargmodes, p.proargnames, p.proallargtypes::int8[], p.xmin::text,
