@@ -1,6 +1,6 @@
 import { FormatError } from './format.ts'
 import { edgeOf, encodeEntries, decodeEntries, maxEntryBytes, tilePath, tileWidth, type Tile } from './tile.ts'
-import { foldRight, hashBytes, leafInto, nodeInto } from './tree.ts'
+import { foldRight, hashBytes, leafInto, leafWithin, nodeInto } from './tree.ts'
 
 /** A tree as far as it must be known to grow: its size, and for each level the hashes of the partial tile at its right edge. */
 export interface Edge { readonly size: number; readonly levels: readonly Uint8Array[] }
@@ -34,13 +34,22 @@ export function growing(edge: Edge, full: (tile: Tile, bytes: Buffer) => void) {
     levels[level] = { hashes: Buffer.allocUnsafe(tileWidth * hashBytes), width: 0 }
     if (++above.width === tileWidth) filled(level + 1)
   }
+  function added(level: { width: number }): void {
+    size++
+    if (++level.width === tileWidth) filled(0)
+  }
   return {
     size: () => size,
     add(entry: Uint8Array): void {
       const level = levelAt(0)
       leafInto(level.hashes, level.width * hashBytes, entry)
-      size++
-      if (++level.width === tileWidth) filled(0)
+      added(level)
+    },
+    /** The entry that stands in a bundle from `start` to `end`, after its length. */
+    addWithin(bundle: Buffer, start: number, end: number): void {
+      const level = levelAt(0)
+      leafWithin(level.hashes, level.width * hashBytes, bundle, start, end)
+      added(level)
     },
     /** The partial tiles there are now, from level 0 up. */
     partial(): readonly { readonly tile: Tile; readonly bytes: Buffer }[] {
@@ -103,18 +112,20 @@ export function append(log: LogEdge, added: readonly Uint8Array[]): { readonly l
   if (added.some(({ length }) => length > maxEntryBytes)) throw new RangeError('an entry over 65535 bytes')
   const tiles: { path: string; bytes: Uint8Array }[] = []
   const tree = growing(log.edge, (tile, bytes) => { tiles.push({ path: tilePath(tile), bytes }) })
-  let bundle = [...log.entries]
-  const bundled = (width: number) => { tiles.push({ path: tilePath({ level: 'entries', index: Math.floor((tree.size() - 1) / tileWidth), width }), bytes: encodeEntries(bundle) }) }
-  for (const entry of added) {
-    bundle.push(entry)
-    tree.add(entry)
-    if (bundle.length < tileWidth) continue
-    bundled(tileWidth)
-    bundle = []
+  let bundle = log.entries
+  for (let at = 0; at < added.length;) {
+    const taken = added.slice(at, at + tileWidth - bundle.length)
+    at += taken.length
+    bundle = [...bundle, ...taken]
+    const bytes = encodeEntries(bundle)
+    let start = bytes.length - taken.reduce((sum, { length }) => sum + 2 + length, 0)
+    for (const { length } of taken) {
+      tree.addWithin(bytes, start + 2, start + 2 + length)
+      start += 2 + length
+    }
+    tiles.push({ path: tilePath({ level: 'entries', index: Math.floor((tree.size() - 1) / tileWidth), width: bundle.length }), bytes })
+    if (bundle.length === tileWidth) bundle = []
   }
-  if (added.length > 0) {
-    if (bundle.length > 0) bundled(bundle.length)
-    for (const { tile, bytes } of tree.partial()) tiles.push({ path: tilePath(tile), bytes: Buffer.from(bytes) })
-  }
+  if (added.length > 0) for (const { tile, bytes } of tree.partial()) tiles.push({ path: tilePath(tile), bytes: Buffer.from(bytes) })
   return { log: { edge: tree.edge(), entries: bundle }, root: tree.root(), tiles }
 }

@@ -1,4 +1,4 @@
-import type { Event, Id } from '../../../schema/event.ts'
+import type { Event } from '../../../schema/event.ts'
 import { correctionId, isEventId, isRequestId, outcomeId } from '../../../schema/item.ts'
 import type { Entry } from '../log/entry.ts'
 import { createAgreements } from './agreement.ts'

@@ -29,7 +29,7 @@ const names = ['at', 'id', 'intent', 'kind', 'request', 'status']
 const keys = names.map((name) => Buffer.from(name))
 /** Where the value of each name begins and ends, of a string without its quotes; 0 for one that is not there. What is no string begins and ends with its first byte. */
 const found = new Uint32Array(2 * names.length)
-const textOf = (bytes: Buffer, name: number): string => bytes.latin1Slice(found[2 * name], found[2 * name + 1])
+const textOf = (bytes: Buffer, name: number): string => bytes.toString('latin1', found[2 * name], found[2 * name + 1])
 
 /** Each of these gives where the value ends, or -1 where it is not sure. */
 function value(bytes: Buffer, at: number, depth: number): number {
