@@ -1,12 +1,12 @@
 import type * as z from 'zod'
-import { type AccessRequest, decisionBody, type RequestView, statuses, type Verdict } from '../schema/approval.ts'
+import { type AccessRequest, decisionBody, type RequestSummary, type RequestView, statuses, type Verdict } from '../schema/approval.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { answerOf } from './ask.ts'
 import { concerns, ineligible, signedInMs } from './approve/eligible.ts'
 import { end, settledAlready, vote } from './approve/step.ts'
-import { viewOf } from './approve/view.ts'
+import { summaryOf, viewOf } from './approve/view.ts'
 import type { Reply } from './door.ts'
 import type { Gate } from './gate.ts'
 import type { Admitted, Door, Own } from './own.ts'
@@ -30,14 +30,14 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const asked = readFilter(search)
     if (!asked.ok) return asked
     const { caller } = admitted
-    const requests: RequestView[] = []
+    const requests: RequestSummary[] = []
     let after = asked.value.after
     const filter = { ...(caller.person ? {} : { requester: { issuer: caller.issuer, subject: caller.subject.id } }), ...(asked.value.status === null ? {} : { status: asked.value.status }) }
     try {
       if (!store) return ok({ requests })
       for (let page = 0; page < maxPages; page++) {
         const found = await store.list(filter, { limit: asked.value.limit - requests.length, after })
-        requests.push(...found.requests.flatMap((request) => seen(admitted, request) ?? []))
+        requests.push(...found.requests.flatMap((request) => { const view = seen(admitted, request); return view ? [summaryOf(view)] : [] }))
         after = found.next
         if (after === null || requests.length >= asked.value.limit) break
       }
