@@ -35,7 +35,6 @@ export function createSteward(ports: Ports, gate: Gate) {
     },
   }
 }
-export type Steward = ReturnType<typeof createSteward>
 
 type Read = { readonly kind: 'apply' | 'lock' | 'lift'; readonly target: string; readonly asked: Asked }
 function readChore({ statements }: Query): Read | null {

@@ -91,7 +91,7 @@ const common = {
   ending: ending.nullable(), mine: z.boolean(), mayDecide: z.boolean(),
 }
 const request = z.object({
-  ...common, trust: z.string().nullable().describe(`SHA-256 of the issuer\'s document; ${hidden}`), principals: z.array(principal).describe('the subject, then the actors'),
+  ...common, trust: z.string().nullable().describe(`SHA-256 of the issuer's document; ${hidden}`), principals: z.array(principal).describe('the subject, then the actors'),
   claims: z.record(z.string(), z.json()).nullable().describe(`of the token, those that conditions of the policy read; ${hidden}`), isolation: z.string(),
   statements: z.array(z.object({ sql: z.string(), params: z.array(z.json()) })), reveal: z.array(z.string()).describe('classes the call asks to see in clear'), rowMode: z.enum(['object', 'array']), maxRows: z.int().nullable(),
   accesses: z.array(z.object({
