@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { userInfo } from 'node:os'
+import { createInterface } from 'node:readline'
 import type { Bootstrap } from './policy.ts'
 import { run } from './run.ts'
 import type { Terminal } from './terminal.ts'
@@ -12,6 +13,16 @@ const terminal: Terminal = {
   input: async () => { const parts: Buffer[] = []; for await (const part of stdin) parts.push(Buffer.from(part)); return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)) },
   env, columns: stdout.isTTY ? Math.max(40, stdout.columns || 80) : null, color: stderr.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
   live: stderr.isTTY === true && env['TERM'] !== 'dumb', drained: async () => { if (stdout.writableNeedDrain) await once(stdout, 'drain') },
+  ...(stdin.isTTY && stdout.isTTY ? { ask } : {}),
+}
+
+/** Not in raw mode: Ctrl-C ends the command as anywhere else, and then nothing was decided. */
+function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: stdin, output: stderr, terminal: false })
+  return new Promise((resolve) => {
+    lines.once('close', () => { resolve('') })
+    lines.question(question, (answer) => { resolve(answer); lines.close() })
+  })
 }
 
 /** The one write past the gate: the store itself refuses it when any policy is in force. Loaded only here, because the AWS SDK costs every other command half a second. */

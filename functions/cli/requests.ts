@@ -1,8 +1,9 @@
 import { encode, parse, search, type Command, type World } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
+import { show } from './request.ts'
 import { table } from './table.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
-import { visible, visibleLines } from './visible.ts'
+import { visible } from './visible.ts'
 
 const usage = 'sluice requests [ID] [options]'
 export const requests: Command = {
@@ -39,7 +40,8 @@ function showList(terminal: Terminal, body: Readonly<Record<string, unknown>>, s
 }
 const firstLine = (request: Readonly<Record<string, unknown>>): string => {
   const [first, ...more] = list(request['statements']).map((statement) => text(object(statement)['sql']).replaceAll(/\s+/g, ' '))
-  return `${first ?? ''}${more.length === 0 ? '' : ` (and ${more.length} more)`}`
+  const rest = more.length + (Number(request['moreStatements']) || 0)
+  return `${first ?? ''}${rest === 0 ? '' : ` (and ${rest} more)`}`
 }
 /** How telling people went: a request nobody was told of waits for nobody. */
 const told = (request: Readonly<Record<string, unknown>>): string => {
@@ -54,36 +56,11 @@ async function one(id: string, cancel: boolean, json: boolean, { terminal, gate 
   const body = object(reply.body)
   const request = object(body['request'])
   if (json) printJson(terminal, reply.body)
-  else show(terminal, request)
+  else show(terminal.out, request)
   const result = object(body['result'])
   if (!json && body['result'] !== undefined) showResult(terminal, result)
+  else if (!json && request['resultUntil'] != null) terminal.err(`it ran once, and there are no rows to give: they are kept for 24 hours, until ${visible(text(request['resultUntil']))}, and nothing runs again\n`)
   return exitOfStatus(text(request['status']))
-}
-
-/** As the approver must see it: whole, nothing cut, hidden characters visible. */
-export function show(terminal: Terminal, request: Readonly<Record<string, unknown>>): void {
-  const line = (name: string, value: string) => { if (value !== '') terminal.out(`${name.padEnd(13)}${visible(value)}\n`) }
-  const estimate = list(request['estimate']).map(object)
-  const ending = object(request['ending'])
-  line('request', text(request['id']))
-  line('status', text(request['status']))
-  line('asked by', [text(request['subject']), ...list(request['actors']).map((actor) => `through ${text(actor)}`)].join(' '))
-  line('connection', text(request['connection']))
-  line('purpose', request['purpose'] === null ? '' : `${text(request['purpose'])}  (in the agent's own words)`)
-  for (const [n, statement] of list(request['statements']).map(object).entries()) {
-    const rows = estimate[n]?.['rows']
-    terminal.out(`statement${list(request['statements']).length > 1 ? ` ${n + 1}` : ''}${rows === undefined ? '' : `, about ${text(rows)} ${Number(rows) === 1 ? 'row' : 'rows'}`}\n${visibleLines(text(statement['sql'])).replaceAll(/^/gm, '    ')}\n`)
-    for (const [i, param] of list(statement['params']).entries()) line(`    $${i + 1}`, JSON.stringify(param))
-  }
-  for (const access of list(request['accesses']).map(object)) line('would', `${text(access['action'])} ${text(access['resource'])}${list(access['columns']).length === 0 ? '' : ` (${list(access['columns']).join(', ')})`}`)
-  for (const use of list(request['classified']).map(object)) line('classified', `${text(use['column'])} (${text(use['class'])}): ${text(use['use'])}`)
-  for (const demand of list(request['demands']).map(object)) line('needs', `${text(demand['quorum'])} of ${list(demand['by']).join(', ')} (${text(demand['rule'])})${Number(demand['missing']) > 0 ? `, ${text(demand['missing'])} missing` : ', met'}`)
-  for (const decision of list(request['decisions']).map(object)) line('said', `${text(decision['decision'])} by ${text(decision['subject'])} at ${text(decision['at'])}${decision['reason'] === null ? '' : `: ${text(decision['reason'])}`}`)
-  for (const notice of list(request['notices']).map(object)) line('told', `${text(notice['to'])}${notice['sent'] === true ? '' : `: not sent, ${text(notice['attempts'])} tries`}`)
-  line('until', text(request['expiresAt']))
-  line('ended', ending['at'] === undefined ? '' : `${text(ending['at'])}${ending['detail'] ? `: ${text(ending['detail'])}` : ''}`)
-  line('digest', text(request['digest']))
-  line('page', text(request['url']))
 }
 
 function showResult(terminal: Terminal, result: Readonly<Record<string, unknown>>): void {
@@ -103,7 +80,7 @@ function exitOfStatus(status: string): Exit {
   }
 }
 
-const decideUsage = (word: string) => `sluice ${word} ID [--reason TEXT] [--digest DIGEST]`
+const decideUsage = (word: string) => `sluice ${word} ID [--reason TEXT] [--digest DIGEST]${word === 'approve' ? ' [--yes]' : ''}`
 const deciding = (word: 'approve' | 'reject'): Command => ({
   summary: word === 'approve' ? 'say yes to a request, as a person' : 'say no to a request, which ends it',
   help: `${decideUsage(word)}
@@ -111,22 +88,29 @@ const deciding = (word: 'approve' | 'reject'): Command => ({
   sluice ${word} arq_…
   sluice ${word} arq_… --reason 'customer confirmed'
 
-Shows the whole request first and sends its digest with the decision, so that what is decided on is what was shown. Only people decide, signed in at most
+Shows the whole request first and sends its digest with the decision, so that what is decided on is what was shown.${word === 'approve' ? ' On a terminal it asks\nbefore it approves; in a script it does not.' : ''} Only people decide, signed in at most
 15 minutes ago (\`sluice login\`); never who asked, nor the owner of the agent that asks.
 
   --reason TEXT          kept with the decision; the requester sees the reason of a rejection
-  --digest DIGEST        decide only if the request still has this digest, as you read it elsewhere
+  --digest DIGEST        decide only if the request still has this digest, as you read it elsewhere${word === 'approve' ? '\n  --yes                  approve without being asked' : ''}
   --json`,
   run: async (args, { terminal, gate }) => {
-    const { values, positionals: [id = ''] } = parse(args, { reason: { type: 'string' }, digest: { type: 'string' }, json: { type: 'boolean' } }, [1, 1], decideUsage(word))
+    const { values, positionals: [id = ''] } = parse(args, { reason: { type: 'string' }, digest: { type: 'string' }, json: { type: 'boolean' }, ...(word === 'approve' ? { yes: { type: 'boolean' } } as const : {}) }, [1, 1], decideUsage(word))
     const json = values.json === true
     const client = await gate()
     const shown = await client.call('GET', `/v1/requests/${encode(id)}`)
     if (shown.status >= 300) return refused(terminal, shown, json)
     const request = object(object(shown.body)['request'])
-    if (!json) show(terminal, request)
     const digest = values.digest ?? text(request['digest'])
     if (digest === '') throw new Stop(exit.failed, 'the gate shows this request without a digest')
+    // With --json standard output is for a program; a person at a terminal still reads what they say yes to.
+    const asks = word === 'approve' && values.yes !== true && terminal.ask !== undefined
+    if (!json) show(terminal.out, request)
+    else if (asks) show(terminal.err, request)
+    if (asks && !/^y(es)?$/i.test((await terminal.ask?.('approve this? [y/N] ') ?? '').trim())) {
+      terminal.err('nothing was decided\n')
+      return exit.waiting
+    }
     const reply = await client.call('POST', `/v1/requests/${encode(id)}/decision`, { body: { decision: word, digest, ...(values.reason === undefined ? {} : { reason: values.reason }) } })
     if (reply.status >= 300) return refused(terminal, reply, json)
     const after = object(object(reply.body)['request'])

@@ -10,7 +10,7 @@ export interface Console {
   readonly world: World
   readonly sent: { readonly url: string; readonly init: RequestInit }[]
   readonly bootstrapped: Bundle[]
-  sluice(args: readonly string[], given?: { readonly as?: TokenOptions; readonly env?: Readonly<Record<string, string>>; readonly input?: string; readonly columns?: number | null; readonly color?: boolean }): Promise<{ readonly code: number; readonly out: string; readonly err: string }>
+  sluice(args: readonly string[], given?: { readonly as?: TokenOptions; readonly env?: Readonly<Record<string, string>>; readonly input?: string; readonly columns?: number | null; readonly color?: boolean; readonly ask?: (question: string) => Promise<string> }): Promise<{ readonly code: number; readonly out: string; readonly err: string }>
 }
 
 export function createConsole(world: World = createWorld(), app: App = createApp(world.ports)): Console {
@@ -18,10 +18,10 @@ export function createConsole(world: World = createWorld(), app: App = createApp
   const bootstrapped: Bundle[] = []
   return {
     world, sent, bootstrapped,
-    async sluice(args, { as, env = {}, input = '', columns = null, color = false } = {}) {
+    async sluice(args, { as, env = {}, input = '', columns = null, color = false, ask } = {}) {
       let [out, err] = ['', '']
       const terminal: Terminal = {
-        out: (text) => { out += text }, err: (text) => { err += text }, input: async () => input, columns, color,
+        out: (text) => { out += text }, err: (text) => { err += text }, input: async () => input, columns, color, ...(ask === undefined ? {} : { ask }),
         env: { HOME: '/nowhere', ...(as === undefined ? {} : { SLUICE_TOKEN: await world.token(as) }), ...env },
       }
       const fetch = async (url: string, init: RequestInit) => { sent.push({ url, init }); return app.request(url.replace('http://127.0.0.1:8787', ''), init) }

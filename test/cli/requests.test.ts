@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { show } from '../../functions/cli/request.ts'
+import { viewOf } from '../../functions/approve/view.ts'
+import { whole, wordsOf } from '../approve/whole.ts'
 import { createApproving, lead, refund } from '../support/approvals.ts'
 import { support } from '../support/caller.ts'
 import { createConsole } from './console.ts'
@@ -69,4 +72,51 @@ test('a request of nobody, cancelling, and what is not there', async () => {
   await sluice(ask, { as: support })
   expect((await sluice(['requests', at.started[0] ?? '', '--cancel'], { as: support })).code).toBe(0)
   expect((await sluice(['explain', 'shop', 'select 1', '--wait'], { as: support })).code).toBe(3)
+})
+
+test('one request on a terminal is every value that the digest binds, and what is asked without masks stands out', () => {
+  let shown = ''
+  show((text) => { shown += text }, { ...viewOf(whole, 'https://c', { mine: false, mayDecide: true, estimate: [null, { rows: 2, cost: 1 }] }) })
+  for (const word of wordsOf()) expect(shown).toContain(word)
+  expect(shown).toContain('UNMASKED     the call asks to see reveal-q in clear\n')
+  expect(shown).toContain('would        select resource-r (column-s) by way of view-t, then view-u, statement 1\n')
+})
+
+test('on a terminal approving asks after it has shown everything; any word but yes decides nothing', async () => {
+  const { at, sluice } = open()
+  await sluice(ask, { as: support })
+  const id = at.started[0] as `arq_${string}`
+  const verdicts = async () => (await at.memory.requests.get(id))?.verdicts.length
+  for (const answer of ['', 'n', 'yess', 'approve', 'no y']) {
+    const asked = vi.fn(async (_question: string) => answer)
+    const { code, out, err } = await sluice(['approve', id], { as: lead, ask: asked })
+    expect([code, out.includes(refund.sql), err, asked.mock.calls, await verdicts()]).toEqual([4, true, 'nothing was decided\n', [['approve this? [y/N] ']], 0])
+  }
+  const json = await sluice(['approve', id, '--json'], { as: lead, ask: async () => 'n' })
+  expect([json.code, json.out, json.err.includes(refund.sql), await verdicts()]).toEqual([4, '', true, 0])
+  expect((await sluice(['approve', id], { as: lead, ask: async () => ' Y ' })).code).toBe(0)
+  expect(await verdicts()).toBe(1)
+})
+
+test('with --yes, and in rejecting, nobody is asked', async () => {
+  for (const args of [['approve', '--yes'], ['reject']] as const) {
+    const { at, sluice } = open()
+    await sluice(ask, { as: support })
+    const asked = vi.fn(async () => 'n')
+    expect((await sluice([...args, at.started[0] ?? ''], { as: lead, ask: asked })).code).toBe(0)
+    expect(asked).not.toHaveBeenCalled()
+  }
+  expect((await open().sluice(['reject', 'arq_1', '--yes'], { as: lead })).code).toBe(3)
+})
+
+test('rows that are not kept any more are said to be gone, and nothing runs again', async () => {
+  const { at, sluice } = open()
+  await sluice(ask, { as: support })
+  const id = at.started[0] as `arq_${string}`
+  await sluice(['approve', id], { as: lead })
+  await at.approver.proceed(id)
+  at.world.clock.ms += 24 * 3600_000 + 1000
+  const { code, err } = await sluice(['requests', id], { as: support })
+  expect([code, err]).toEqual([0, 'it ran once, and there are no rows to give: they are kept for 24 hours, until 2026-11-23T09:00:00.000Z, and nothing runs again\n'])
+  expect((await sluice(['requests', id], { as: lead })).err).toBe('')
 })
