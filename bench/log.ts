@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { verify } from '../functions/cli/verify.ts'
+import type { Terminal } from '../functions/cli/terminal.ts'
 import { append, emptyLog, growing } from '../functions/record/log/grow.ts'
 import { formatProof } from '../functions/record/log/proof.ts'
 import { proveInclusion } from '../functions/record/log/prove.ts'
@@ -37,7 +38,7 @@ function sha256sum(): number {
   const times = execFileSync('bash', ['-c', 'TIMEFORMAT="%U %S"; { time xargs -0 sha256sum > /dev/null; } 2>&1'], { input: files.join('\0'), encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } })
   return times.trim().split(' ').reduce((sum, seconds) => sum + Number(seconds) * 1000, 0)
 }
-const quiet = { out: () => undefined, err: () => undefined, input: async () => '', env: {}, columns: null, color: false }
+const quiet: Terminal = { out: () => undefined, err: () => undefined, input: async () => '', env: {}, columns: null, color: false }
 const sides: Readonly<Record<string, () => Promise<number>>> = {
   hash: () => cpuOf(() => createHash('sha256').update(bytes).digest()),
   append: () => cpuOf(() => { for (let [at, log] = [0, emptyLog]; at < count; at += batch) log = append(log, entries.slice(at, at + batch)).log }),
