@@ -37,6 +37,7 @@ export function createCommitter({ now, alarm, log: { signer, objects, store } }:
   let standing: Standing | null = null
   const known = new Set<Id<'evt'>>()
   let largest = 0
+  let turn: Promise<unknown> = Promise.resolve()
 
   /** Steps 1, 5 to 7. Throws Fault. */
   async function stand(): Promise<Standing> {
@@ -94,6 +95,13 @@ export function createCommitter({ now, alarm, log: { signer, objects, store } }:
     return asked.filter((id) => !there.has(id))
   }
 
+  /** One at a time in this process, in the order they came; what one throws is its own. */
+  function inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const mine = turn.then(run)
+    turn = mine.catch(() => undefined)
+    return mine
+  }
+
   /** Puts leaves into the log, in their order, those left out that are in it. `mark`: what is known of the ledger by now. Gives how many were added. Throws Fault; then some may be in. */
   async function commit(leaves: readonly Leaf[], mark: Mark): Promise<number> {
     let added = 0
@@ -123,13 +131,12 @@ export function createCommitter({ now, alarm, log: { signer, objects, store } }:
     const checkpoint = formatNote({ text, signatures: [await sign(text, signer)] }).toString()
     const further = over.head !== null && over.head.mark >= mark.mark ? over.head : mark
     const head: Head = { revision, size: edge.edge.size, bundle, checkpoint, at: now(), mark: further.mark, awaited: further.awaited }
-    standing = null                                                 // whatever is thrown from here on: the head that is stored says where we are
     if (!await store.advance(head, over.head)) return false
     await apply(head, stage)
     standing = { head, edge }
     return true
   }
-  return { head: async () => (await stand()).head, fresh, commit }
+  return { head: () => inTurn(async () => (await stand()).head), fresh, commit: (leaves: readonly Leaf[], mark: Mark) => inTurn(() => commit(leaves, mark)) }
 }
 export type Committer = ReturnType<typeof createCommitter>
 

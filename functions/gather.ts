@@ -13,9 +13,8 @@ const correctionMs = 24 * 3_600_000
 /** A process that comes up looks back further than it must: it costs little, once, and finds what a clock set wrong has put where nobody looks. */
 const firstLookMs = 24 * 3_600_000
 const mostAwaited = 1000
-const page = 250
-/** What is held at once. */
-const mostLeaves = 4096
+/** What is held at once: a slice of the ledger is at most one page of it, which then costs one query a partition. */
+const mostLeaves = 500
 const mostBytes = 16 * 1024 * 1024
 const widest = 2 ** 45
 
@@ -73,10 +72,11 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
     const leaves: Leaf[] = []
     const later: Leaf[] = []
     const intents = new Map<Id<'evt'>, Event | null>()
-    let [bytes, count] = [0, 0]
+    let [bytes, count, read] = [0, 0, 0]
     const left: Id<'evt'>[] = []
     for (let after: string | null = null; ;) {
-      const { events, next }: Awaited<ReturnType<Ledger['list']>> = await ledger.list({ from: iso(from), ...(to === null ? {} : { to: iso(to) }) }, { limit: page, after })
+      const { events, next }: Awaited<ReturnType<Ledger['list']>> = await ledger.list({ from: iso(from), ...(to === null ? {} : { to: iso(to) }) }, { limit: mostLeaves, after })
+      read += events.length
       const missing = new Set(await committer.fresh(events.map(({ id }) => id)))
       for (const event of events) {
         note(intents, event)
@@ -87,7 +87,8 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
         else (rests ? later : leaves).push(leaf)
         bytes += leaf.entry.length
         if ((++count > mostLeaves || bytes > mostBytes) && (to ?? begun) - from > 1) {
-          widthMs = Math.max(1, Math.floor(((to ?? begun) - from) / 2))
+          const [newest = event, oldest = event] = [events[0], events.at(-1)]                       // as dense as here, so many fit
+          widthMs = Math.max(1, Math.floor(Math.min((to ?? begun) - from, timeOf(newest.id) - timeOf(oldest.id)) / 2))
           return false
         }
       }
@@ -101,7 +102,8 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
       found.oldestLeft = Math.min(found.oldestLeft, timeOf(id))
     }
     found.awaited = [...found.awaited, ...[...intents].flatMap(([id, outcome]) => awaiting(id, outcome, begun))]
-    if (count < mostLeaves / 4) widthMs = Math.min(widest, widthMs * 2)
+    if (read < mostLeaves / 4) widthMs = Math.min(widest, widthMs * 2)
+    else if (read > mostLeaves) widthMs = Math.max(1, Math.floor(widthMs / 2))
     return true
   }
 

@@ -10,7 +10,7 @@ const idleMs = 10 * 60_000
 
 /**
  * Puts the record into its Merkle log, off the request path: nothing a caller waits for is written here, and nothing here is lost when it dies. `round` takes what this process has just
- * stored, `reconcile` looks through the ledger for what anybody stored. Any number of sequencers may run; one at a time in a process. Both give how many events were added, and throw Fault:
+ * stored, `reconcile` looks through the ledger for what anybody stored. Any number of sequencers may run, and both of one at once. Both give how many events were added, and throw Fault:
  * what was not added is found by the next `reconcile`.
  */
 export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> & { readonly log: Log }, hints: Hints) {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createHints } from '../../functions/hint.ts'
+import { Fault } from '../../functions/ports.ts'
 import type { Event, IntentEvent } from '../../schema/event.ts'
-import { correctionId } from '../../schema/item.ts'
+import { correctionId, timeOf } from '../../schema/item.ts'
 import { common, intentEvent, outcomeEvent, refusalEvent } from '../contract/ledger.ts'
 import { createLogWorld, expectWhole, verifyLog, type LogWorld } from './world.ts'
 
@@ -85,7 +86,7 @@ describe('no stored event is left out', () => {
     expect(world.memory.heads.at(-1)!.awaited.length).toBeLessThanOrEqual(1000)
     expect(JSON.stringify(world.memory.heads.at(-1)).length).toBeLessThan(100_000)
     for (const intent of intents) await world.ledger.append(outcomeEvent(world.ids, intent))
-    await world.sequencer().reconcile()
+    await sequencer.reconcile()
     expectWhole(await verifyLog(world.memory.log), world.stored.values())
   })
 
@@ -134,25 +135,47 @@ describe('nothing comes before what it rests on', () => {
     expectWhole(await verifyLog(world.memory.log), world.stored.values())
   })
 
-  test('an approval that was stored while a look was past its place still comes first', async () => {
+  test('an approval that was stored behind a look that then meets the execution still comes first', async () => {
     const world = createLogWorld()
     const request = world.ids.id('arq')
     const approval = approvalEvent(world.ids, request)
-    world.clock.ms += 1000
+    for (let i = 0; i < 1200; i++) { world.clock.ms += 10; await world.ledger.append(refusalEvent(world.ids)) }
     const intent = { ...intentEvent(world.ids), request }
-    for (let i = 0; i < 600; i++) { world.clock.ms += 1; await world.ledger.append(refusalEvent(world.ids)) }
-    // The first look has read its first page when both are stored, one behind it and one before it.
-    const list = world.ledger.list
-    let pages = 0
-    const ledger = { ...world.ledger, list: async (...call: Parameters<typeof list>) => {
-      const page = await list(...call)
-      if (++pages === 3) for (const event of [approval, intent]) await world.ledger.append(event)
-      return page
-    } }
-    Object.assign(world.ledger, ledger)
-    await world.sequencer().reconcile()
+    const { list } = world.ledger
+    let met = false
+    Object.assign(world.ledger, { list: async (...call: Parameters<typeof list>) => {
+      if (!met && Date.parse(call[0].from ?? '') > timeOf(approval.id)) {
+        met = true
+        for (const event of [approval, intent]) await world.ledger.append(event)
+      }
+      return list(...call)
+    } })
+    const sequencer = world.sequencer()
+    await sequencer.reconcile()
+    expect(met).toBe(true)
+    await sequencer.reconcile()
+    expectWhole(await verifyLog(world.memory.log), world.stored.values())
+  })
+
+  test('an execution that waits for the next look holds the mark, should whoever saw it die', async () => {
+    const world = createLogWorld()
+    const request = world.ids.id('arq')
+    for (const event of [approvalEvent(world.ids, request), { ...intentEvent(world.ids), request }]) await world.ledger.append(event)
+    world.clock.ms += 3 * 24 * hour
+    const { list } = world.ledger
+    let looks = 0
+    Object.assign(world.ledger, { list: async (...call: Parameters<typeof list>) => {
+      if (Date.parse(call[0].from ?? '') === 0 && ++looks === 2) throw new Fault('store-unavailable', 'gone')
+      return list(...call)
+    } })
+    const hints = createHints()
+    const dying = world.sequencer(hints)
+    await expect(dying.reconcile()).rejects.toThrow('gone')
+    const last = refusalEvent(world.ids)
+    await world.ledger.append(last)
+    hints.hint(last)
+    await dying.round()
     Object.assign(world.ledger, { list })
-    await world.sequencer().reconcile()
     await world.sequencer().reconcile()
     expectWhole(await verifyLog(world.memory.log), world.stored.values())
   })

@@ -45,7 +45,7 @@ describe('sequencers beside each other', () => {
               for (const own of hints) if (draw() < 0.4) own.hint(outcome)
             }
           }
-          await Promise.all(runners.map((runner) => draw() < 0.4 ? runner.reconcile() : runner.round()))
+          await Promise.all(runners.flatMap((runner) => [...draw() < 0.4 ? [runner.reconcile()] : [], runner.round()]))
         }
         await settle(world)
       }
