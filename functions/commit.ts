@@ -19,6 +19,8 @@ const mostLeaves = 1024
 const mostBytes = 8 * 1024 * 1024
 const mostKnown = 200_000
 const abreast = 6
+/** Says that this log has had a head. Without it a lost head would look like a log that never was, and a second one would be signed under the same name. */
+const begun = 'begun'
 
 /**
  * The log's only writer, safe whatever runs beside it. The order of one commit, and what dying after each step leaves:
@@ -48,7 +50,12 @@ export function createCommitter({ now, alarm, log: { signer, objects, store } }:
         alarm('the log went back', { size: head?.size ?? 0, was: largest })
         throw new Fault('internal', 'the head of the log is older than one that was seen')
       }
-      if (head === null) return standing = { head, edge: emptyLog }
+      if (head === null) {
+        if (await objects.get(begun) === null) return standing = { head, edge: emptyLog }
+        if (await store.head() !== null) continue                   // somebody has just made the first
+        alarm('the head of the log is gone', {})
+        throw new Fault('internal', 'the head is gone and its log is not: another one must not begin in its place')
+      }
       try {
         return standing = await effect(head)
       } catch (error) {
@@ -71,6 +78,7 @@ export function createCommitter({ now, alarm, log: { signer, objects, store } }:
   async function apply({ revision, size, checkpoint }: Head, { first, ids, tiles, before }: Stage): Promise<void> {
     const next = tiles.values()
     await Promise.all(Array.from({ length: abreast }, async () => { for (const { path, bytes } of next) await objects.create(path, bytes) }))
+    if (revision === 1) await objects.create(begun, Buffer.from(checkpoint))
     await store.placed(ids.map((id, at) => ({ id, index: first + at })))
     await store.publish({ revision, size, checkpoint })
     largest = Math.max(largest, size)

@@ -94,6 +94,18 @@ describe('the sequencer', () => {
     expect(await add()).toBe(2)
   })
 
+  test('a head that is gone is not the beginning of another log', async () => {
+    const world = createLogWorld()
+    await world.ledger.append(refusalEvent(world.ids))
+    await world.sequencer().reconcile()
+    let signed = 0
+    const { signer, objects, store } = world.memory.log
+    const lost = { signer: { ...signer, sign: async (message: Uint8Array) => { signed++; return signer.sign(message) } }, objects, store: { ...store, head: async () => null, where: async () => new Map() } }
+    await expect(world.sequencer(createHints(), lost).reconcile()).rejects.toMatchObject({ code: 'internal' })
+    expect(signed).toBe(0)
+    expect(world.alarms).toContain('the head of the log is gone')
+  })
+
   test('twenty thousand events over three days are caught up in bundles, whole', async () => {
     const world = createLogWorld()
     world.clock.ms -= 3 * 86_400_000
