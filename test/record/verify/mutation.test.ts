@@ -13,11 +13,12 @@ const { log: whole, checkpoints } = await logOf(entries, [200, size])
 const earlier = checkpoints[0]!
 const paths = [...whole.keys()]
 const bundles = paths.filter((path) => path.startsWith('tile/entries/'))
-const [other] = [await logOf(entriesOf(eventsOf(size, Date.parse('2026-11-23T09:00:00.000Z'))), [200, size])]
+const other = await logOf(entriesOf(eventsOf(size, Date.parse('2026-11-23T09:00:00.000Z'))), [200, size])
 const thief = signerOf(origin, 'a thief')
 const stolen = await logOf(entries.with(300, entries[0]!), [200, size], thief)
 /** Log in which entries after the kept checkpoint are as they were and those before it are not, signed with the log's own key. */
-const rewritten = await logOf(entries.with(150, other.log.size > 0 ? entriesOf(eventsOf(1, 0))[0]! : entries[0]!), [200, size])
+const refused = events.findIndex(({ kind }) => kind === 'refusal')
+const rewritten = await logOf(entries.with(refused, entriesOf([{ ...events[refused]!, connection: 'billing' }])[0]!), [200, size])
 const longerKept = await headNote(size + 1, Buffer.alloc(32, 1), signer)
 
 const pick = <T>(from: readonly T[], n: number): T => from[n % from.length]!
@@ -35,7 +36,7 @@ const mutations: Readonly<Record<string, Mutation>> = {
   'two entries swapped': (log, a, b, c) => rebundled(log, a, (bundle) => { const [x, y] = [b % bundle.length, c % bundle.length]; return bundle.with(x, bundle[y]!).with(y, bundle[x]!) }),
   'an entry taken out': (log, a, b) => rebundled(log, a, (bundle) => bundle.toSpliced(b % bundle.length, 1)),
   'an entry twice': (log, a, b) => rebundled(log, a, (bundle) => bundle.toSpliced(b % bundle.length, 0, bundle[b % bundle.length]!)),
-  'an entry of another log': (log, a, b, c) => rebundled(log, a, (bundle) => bundle.with(b % bundle.length, entries.length > 0 ? decodeEntries(other.log.get('tile/entries/000')!)[c % 256]! : bundle[0]!)),
+  'an entry of another log': (log, a, b, c) => rebundled(log, a, (bundle) => bundle.with(b % bundle.length, decodeEntries(other.log.get('tile/entries/000')!)[c % 256]!)),
   'a tile of another log': (log, a) => { const path = pick(paths, a); if (path === 'vkey') return null; log.set(path, other.log.get(path)!); return {} },
   'a fork signed with another key, the key file too': (log, a) => { for (const path of paths) log.set(path, stolen.log.get(path)!); if (a % 2 === 0) log.set('vkey', whole.get('vkey')!); return { known: true } },
   'only the key file and the signature of a thief': (log) => { log.set('checkpoint', stolen.log.get('checkpoint')!); log.set('vkey', stolen.log.get('vkey')!); return {} },
@@ -73,6 +74,10 @@ test.each(names)('found: %s', async (name) => {
   expect(made).toBeGreaterThan(0)
 }, 600_000)
 
+test('a history rewritten with the log\'s own key is in order in itself: only what was kept elsewhere shows it', async () => {
+  expect(await check(rewritten.log, { known: true })).toMatchObject({ ok: true })
+  expect((await check(rewritten.log, { known: true, kept: [earlier] })).findings).toEqual([{ path: 'checkpoint', reason: 'the log does not begin with the kept checkpoint of 200 entries: it was rewritten or forked' }])
+})
 test('the entry that was changed is named, by its place and its event', async () => {
   const log: Log = new Map(whole)
   const forged = encodeEntries(decodeEntries(log.get('tile/entries/001')!).map((entry, at) => at === 44 ? Buffer.from(entry.toString().replace('2026', '2027')) : entry))
