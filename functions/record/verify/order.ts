@@ -23,7 +23,7 @@ const isKind = (kind: string): kind is Event['kind'] => Object.hasOwn(roles, kin
 
 /**
  * Reads a log's entries in order and says what is wrong with each: an id twice, an outcome before or without its intent, a second one, an execution that was not asked or not
- * approved as its request demands. Memory grows by 24 to 48 bytes a call, and by each access request that is open.
+ * approved as its request demands. Memory grows by 32 to 64 bytes a call, and by the id of each access request.
  */
 export function createOrder() {
   const seen = seenIds()
