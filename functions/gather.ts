@@ -113,14 +113,16 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
     for (const { id, until } of awaited) {
       const outcome = until === null ? await ledger.get(outcomeId(id)) : null
       if (outcome) leaves.push(leafOf(outcome))
-      for (let n = 1; until !== null || outcome; n++) {
-        const correction = await ledger.get(correctionId(id, n))
-        if (correction === null) break
-        leaves.push(leafOf(correction))
-      }
+      if (until !== null || outcome) leaves.push(...await corrections(id))
       found.awaited = [...found.awaited, ...until === null ? awaiting(id, outcome, begun) : until > begun ? [{ id, until }] : []]
     }
     return committer.commit(leaves, latest)
+  }
+
+  async function corrections(intent: Id<'evt'>): Promise<readonly Leaf[]> {
+    const leaves: Leaf[] = []
+    for (let next = await ledger.get(correctionId(intent, 1)); next !== null; next = await ledger.get(correctionId(intent, leaves.length + 1))) leaves.push(leafOf(next))
+    return leaves
   }
 
   async function flush(found: Found, which: 'leaves' | 'later', before = Infinity): Promise<number> {

@@ -35,7 +35,7 @@ import { startTarget } from './target.ts'
 const root = resolve(import.meta.dirname, '../..')
 const demoPolicy = join(root, 'policy')
 const sweepEveryMs = 15_000
-/** The log's name in its checkpoints. It tells nobody where this is: the key does that. */
+/** The log's name in its checkpoints. Which log it is, its key says: that lies with the record, so that another record is never another tree under the same key. */
 const logName = 'sluice.local/audit'
 /** Every so many sweeps the requests that wait are looked through for what was left lying: each is read whole. */
 const stuckEvery = 4
@@ -113,7 +113,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(approving.close)
   const sockets = await startSockets(credentials)
   onStop(sockets.close)
-  const log = { signer: await keepSigner(state.directory, logName), objects: createObjects(join(store, 'log')) }
+  const log = { signer: await keepSigner(store, logName), objects: createObjects(join(store, 'log')) }
   const hints = createHints()
   const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
