@@ -25,7 +25,7 @@ export const kinds: Readonly<Record<Slug, Kind>> = {
   'too-large': { status: 413, title: 'Too large', owner: 'client' },
   'target-error': { status: 422, title: 'The target refused the statement', owner: 'target' },
   'idempotency-mismatch': { status: 422, title: 'This key belongs to another body', owner: 'client' },
-  'rate-limited': { status: 429, title: 'The quota of this hour is used up', owner: 'policy' },
+  'rate-limited': { status: 429, title: 'Too much, for now', owner: 'policy' },
   internal: { status: 500, title: 'The gate failed', owner: 'platform' },
   'outcome-unknown': { status: 502, title: 'Whether it happened is not known', owner: 'platform' },
   'audit-unavailable': { status: 503, title: 'The gate cannot record, so it does nothing', owner: 'platform' },

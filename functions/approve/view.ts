@@ -1,4 +1,4 @@
-import { type AccessRequest, type Bound, type EndingView, repeatMs, type RequestSummary, type RequestView, resultMs } from '../../schema/approval.ts'
+import { type AccessRequest, answersRepeat, type Bound, type EndingView, repeatMs, type RequestSummary, type RequestView, resultMs } from '../../schema/approval.ts'
 import { missing } from './eligible.ts'
 
 interface About { readonly mine: boolean; readonly mayDecide: boolean; readonly estimate?: RequestView['estimate'] }
@@ -10,7 +10,7 @@ export function viewOf(request: AccessRequest, console: string, about: About): R
     id: request.id, status, digest: request.digest, ...asked(request), createdAt: request.createdAt, url: urlOf(request, console), ...boundView(request.bound, about.mine), policy: request.policy,
     decisions: verdicts.map(({ subject, decision, at, reason }) => ({ subject, decision, at, reason })),
     notices: notices.map(({ to, sent, attempts, at }) => ({ to, sent, attempts, at })),
-    ending: ending && endingView(status, ending), resultUntil: about.mine && status === 'succeeded' && ending ? after(ending.at, resultMs) : null,
+    ending: ending && endingView(request, ending), resultUntil: about.mine && status === 'succeeded' && ending ? after(ending.at, resultMs) : null,
     mine: about.mine, mayDecide: about.mayDecide, ...(about.estimate === undefined ? {} : { estimate: about.estimate }),
   }
 }
@@ -70,14 +70,13 @@ function classifiedOf(shown: Bound['shown'], used: Bound['used']): RequestView['
   ]
 }
 
-/** The same words as the answer of the call itself: that it may be asked anew is true only after its time (ask.ts). */
-function endingView(status: AccessRequest['status'], { at, refusal, rowCounts, outcome }: NonNullable<AccessRequest['ending']>): EndingView {
-  const answersUntil = status === 'cancelled' || status === 'stale' ? null : after(at, repeatMs)
+/** The same words as the answer of the call itself. */
+function endingView(request: AccessRequest, { at, refusal, rowCounts, outcome }: NonNullable<AccessRequest['ending']>): EndingView {
+  const answersUntil = answersRepeat(request, Date.parse(at)) ? after(at, repeatMs) : null
   if (refusal === null) return { at, slug: null, reason: null, detail: null, next: null, rowCounts, outcome, answersUntil }
-  const { slug, reason, detail, rule, action, resource, span, statement, sqlstate } = refusal
+  const { slug, reason, detail, next, rule, action, resource, span, statement, sqlstate } = refusal
   return {
-    at, slug, reason, detail, next: refusal.next === 'request' && answersUntil !== null ? 'retry' : refusal.next,
-    ...(rule === undefined ? {} : { rule }), ...(action === undefined ? {} : { action }), ...(resource === undefined ? {} : { resource }), ...(span === undefined ? {} : { span }),
+    at, slug, reason, detail, next, ...(rule === undefined ? {} : { rule }), ...(action === undefined ? {} : { action }), ...(resource === undefined ? {} : { resource }), ...(span === undefined ? {} : { span }),
     ...(statement === undefined ? {} : { statement }), ...(sqlstate === undefined ? {} : { sqlstate }), rowCounts, outcome, answersUntil,
   }
 }

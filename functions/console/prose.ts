@@ -48,7 +48,7 @@ export const prose: Readonly<Record<Slug, { readonly happened: string; readonly 
   },
   'approval-expired': {
     happened: 'Nobody who may decide did so in time. Nothing was executed, and nobody said no.',
-    act: ['Ask again when somebody is there to decide.'],
+    act: ['Ask again when somebody is there to decide. For a quarter of an hour the same call is answered with this; `Retry-After` says when it asks anew.'],
   },
   'too-large': {
     happened: 'The body, the statement or its parameters are over the cap: 1 MiB for a body, 64 KB for a statement, 256 KB for all parameters together.',
@@ -63,8 +63,8 @@ export const prose: Readonly<Record<Slug, { readonly happened: string; readonly 
     act: ['Use a new key for a new call.', 'To repeat the earlier call, send its body exactly.'],
   },
   'rate-limited': {
-    happened: 'What the policy allows in an hour is used up.',
-    act: ['Wait as long as `Retry-After` says.', 'Ask for fewer rows, or put several statements into fewer ones.'],
+    happened: 'A limit of this caller is reached, and `detail` says which: statements or rows in an hour, requests to people in an hour, requests that wait for people at once, or messages on a socket. Nothing was executed.',
+    act: ['Wait as long as `Retry-After` says, then send the same call.', 'For an hour\'s statements and rows: ask for fewer rows, or put several statements into fewer ones.', 'For requests that wait for people: cancel those nobody needs any more, or wait until some are decided.'],
   },
   internal: {
     happened: 'The gate failed on its own account. Its operator has been told.',

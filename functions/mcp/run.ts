@@ -41,7 +41,7 @@ export function createRun(ports: Ports, gate: Gate) {
     if (!result.ok) return refused(result.refusal, evaluation)
     const answer = result.value
     if ('waiting' in answer) return waiting(waitingOf(answer.waiting, ports.self.console))
-    if ('stored' in answer) return answered(answer.stored.body, answer.stored.status, evaluation)
+    if ('stored' in answer) return answered(answer.stored.body, answer.stored.status, evaluation, 'done earlier, and not run again')
     const body = rowsBody(answer.masked, answer.batch, { evaluation, session, event: answer.outcome })
     await answer.keep(200, body).catch((error: unknown) => faultRefusal(error, ports.alarm))   // as HTTP does: a store that fails here costs the repeat, not this answer
     return answered(body, 200, evaluation)
@@ -53,12 +53,12 @@ const anyObject = z.looseObject({})
 const counted = z.object({ rowCount: z.int().optional(), truncated: z.boolean().optional() })
 
 /** The serialised body of a 200, or of a stored problem, as a tool's result. */
-export function answered(body: string, status: number, evaluation: string): Told {
+export function answered(body: string, status: number, evaluation: string, done = 'done'): Told {
   const { evaluation: first, session: _session, receipt, ...data } = anyObject.parse(JSON.parse(body))
   if (status >= 400) return fence({ head: 'refused, as the first time this call was made', facts: { evaluation }, data, isError: true })
   const counts = counted.parse(data)
   const more = counts.truncated === true ? '; there are more rows: narrow the statement, or give maxRows' : ''
-  return fence({ head: `done${counts.rowCount === undefined ? '' : `, ${counts.rowCount} rows`}${more}`, facts: { evaluation: first ?? evaluation, ...(receipt === undefined ? {} : { receipt }) }, data })
+  return fence({ head: `${done}${counts.rowCount === undefined ? '' : `, ${counts.rowCount} ${counts.rowCount === 1 ? 'row' : 'rows'}`}${more}`, facts: { evaluation: first ?? evaluation, ...(receipt === undefined ? {} : { receipt }) }, data })
 }
 
 const invalid = refuse({ slug: 'invalid-request', reason: 'arguments', next: 'fix', detail: '`connection` must be text, `check` true or false, and `key` 1 to 255 visible ascii characters without spaces' }).refusal

@@ -67,3 +67,8 @@ test.each(slugs)('the page of %s says what happened and what to do, and runs not
 test('a page may load nothing and run nothing but its own style', () => {
   expect(pageHeaders['content-security-policy']).toMatch(/^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/)
 })
+
+test('one title and page for every limit: nobody who has too many requests waiting reads that an hour is used up', () => {
+  expect(kinds['rate-limited'].title).toBe('Too much, for now')
+  for (const words of ['rows in an hour', 'requests that wait for people', 'requests to people in an hour', 'messages on a socket']) expect(problemPage('rate-limited')).toContain(words)
+})

@@ -84,11 +84,11 @@ describe('how it ended', () => {
   test('in the members of the refusal the call itself gets, and until when it gets it', () => {
     expect(ended('failed', refusal).ending).toEqual({ at: '2026-11-22T09:10:00.000Z', ...refusal, rowCounts: [], outcome: null, answersUntil: '2026-11-22T09:25:00.000Z' })
   })
-  test.each<[AccessRequest['status'], Refusal['next'], Refusal['next'], boolean]>([
-    ['failed', 'request', 'retry', true], ['failed', 'fix', 'fix', true], ['failed', 'none', 'none', true], ['expired', 'retry', 'retry', true], ['stale', 'request', 'request', false], ['outcome-unknown', 'none', 'none', true],
-  ])('%s with `%s` is told as `%s`: asked anew only when the same call is', (status, next, told, answers) => {
+  test.each<[AccessRequest['status'], Refusal['next'], boolean]>([
+    ['failed', 'request', false], ['failed', 'retry', false], ['failed', 'fix', true], ['failed', 'none', true], ['expired', 'retry', true], ['stale', 'request', false], ['outcome-unknown', 'none', true],
+  ])('%s with `%s`: the time in which the same call is answered by it is told only where it is (%s)', (status, next, answers) => {
     const { ending } = ended(status, { ...refusal, next })
-    expect([ending?.next, ending?.answersUntil !== null]).toEqual([told, answers])
+    expect([ending?.next, ending?.answersUntil]).toEqual([next, answers ? '2026-11-22T09:25:00.000Z' : null])
   })
   test('done: until when the rows are kept, for whoever asked alone', () => {
     expect(ended('succeeded', null, [1]).resultUntil).toBe('2026-11-23T09:10:00.000Z')

@@ -48,11 +48,46 @@ test('what nobody decides in time ends as expired, and a cancelled one as cancel
   at.world.clock.ms += 31 * 60_000
   await at.approver.proceed(request.id)
   const later = await connect(at.app, await at.world.token(support))
-  expect(await later.call('follow', { request: id })).toMatchObject({ isError: true, structured: { slug: 'approval-expired', next: 'request' } })
+  expect(await later.call('follow', { request: id })).toMatchObject({ isError: true, structured: { slug: 'approval-expired', next: 'retry', retryAfter: 900 } })
+  expect((await later.call('follow', { request: id })).text).toContain('Until `retryAfter` seconds are over the same call gets this answer')
+  expect(await later.call('run', write)).toMatchObject({ isError: true, structured: { slug: 'approval-expired', next: 'retry', retryAfter: 900 } })
+  at.world.clock.ms += 900_000
+  const over = await (await connect(at.app, await at.world.token(support))).call('follow', { request: id })
+  expect([over.structured['retryAfter'], over.text]).toEqual([undefined, expect.stringContaining('may be run again')])
+  expect((await (await connect(at.app, await at.world.token(support))).call('run', write)).structured['status']).toBe('pending')
   void agent
-  const other = String((await later.call('run', { ...write, purpose: 'another' })).structured['request'])
+  const other = String((await (await connect(at.app, await at.world.token(support))).call('run', { ...write, purpose: 'another' })).structured['request'])
   await (await at.as(support)).call('DELETE', `/v1/requests/${other}`)
-  expect(await later.call('follow', { request: other })).toMatchObject({ isError: true, structured: { slug: 'request-settled', status: 'cancelled' } })
+  expect(await (await connect(at.app, await at.world.token(support))).call('follow', { request: other })).toMatchObject({ isError: true, structured: { slug: 'request-settled', status: 'cancelled' } })
+})
+
+test.each([
+  [{ slug: 'target-error', reason: 'target_refused', detail: 'it names a row that is not there', next: 'fix', sqlstate: '23503', span: { start: 2, end: 5 } }, 'Change the call'],
+  [{ slug: 'target-unavailable', reason: 'unreachable', detail: 'the target does not answer', next: 'retry', retryAfterSeconds: 2 }, 'may be run again a little later'],
+  [{ slug: 'timeout', reason: 'timeout', detail: 'it took too long', next: 'none' }, 'Do not send the same again'],
+] as const)('what failed when it ran says what the call is answered: $slug', async (refusal, advice) => {
+  const { at, agent, id, person, request } = await asking()
+  at.world.engine.next = { status: 'failed', refusal }
+  await say(person, 'approve', request)
+  await at.approver.proceed(request.id)
+  const { slug, reason, next, detail, sqlstate, span } = { sqlstate: undefined, span: undefined, ...refusal }
+  const followed = await agent.call('follow', { request: id })
+  expect(followed).toMatchObject({ isError: true, structured: { status: 'failed', slug, reason, next, ...(sqlstate ? { sqlstate, span } : {}) }, data: { detail } })
+  expect(followed.text).toContain(advice)
+  expect((await (await at.as(support)).call('GET', `/v1/requests/${id}`)).json['request']).toMatchObject({ ending: { slug, reason, next, detail, ...(sqlstate ? { sqlstate, span } : {}) } })
+})
+
+test('a repeated call says that nothing ran again; after a day its rows are gone, and it says so', async () => {
+  const { at, agent, id, person, request } = await asking()
+  await say(person, 'approve', request)
+  await at.approver.proceed(request.id)
+  expect((await agent.call('run', write)).text).toMatch(/^done earlier, and not run again, 1 row\n/)
+  expect((await agent.call('follow', { request: id })).text).toMatch(/^done, 1 row\n/)
+  const reader = await connect(at.app, await at.world.token(lead))
+  expect(await reader.call('follow', { request: id })).toMatchObject({ isError: false, structured: { message: 'executed once; its rows are for whoever asked. Nothing runs again', rowCounts: [1] } })
+  at.world.clock.ms += 24 * 3600_000
+  const late = await connect(at.app, await at.world.token(support))
+  expect(await late.call('follow', { request: id })).toMatchObject({ isError: false, structured: { status: 'succeeded', resultGone: true, rowCounts: [1], message: 'executed once; its rows were kept for 24 hours and are gone. Nothing runs again' } })
 })
 
 test('what changed after approval is stale, and says to ask again', async () => {
