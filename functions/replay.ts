@@ -10,8 +10,8 @@ import { stepsOf } from './record/export/steps.ts'
 
 export const sessionFilters = ['limit', 'after'] as const
 /** A part of a session: events and bytes of them, at most about that much; and the stored pages one call looks through. */
-const most = { usual: 500, events: 1000, bytes: 4 * 1024 * 1024, pages: 40 }
-const pageEvents = 50
+const most = { usual: 500, events: 1000, bytes: 4 * 1024 * 1024, pages: 80 }
+const pageEvents = 25
 /** Requests of one part whose people's words are looked up. */
 const maxRequests = 200
 /** A session's id carries when it began; another process's clock may have been a little behind. */

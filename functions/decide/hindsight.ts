@@ -43,7 +43,7 @@ export function foresee(policy: Policy, event: Told): Foreseen | null {
   const claims = new Set<string>()
   const answers = variantsOf(policy, given).map((variant) => answer(policy, given, variant, event, claims))
   const [first] = answers
-  if (claims.size > 0) return unknown(`a condition reads ${[...claims].toSorted().map((name) => `claims.${name}`).join(', ')}, and the record keeps no claims`)
+  if (claims.size > 0) return unknown(`a condition reads ${[...claims].filter((name) => name !== 'constructor').toSorted().map((name) => `claims.${name}`).join(', ') || 'claims'}, and the record keeps no claims`)
   if (first === undefined || answers.some(({ key }) => key !== first.key)) return unknown('the record does not say how a classified column was used')
   const { decision, masks } = first
   if (decision.kind !== 'deny' && given.was === 'deny' && given.unseen) return unknown('it was refused for what a column or a function would show, which the record does not keep')
@@ -88,7 +88,7 @@ function answer(policy: Policy, given: Recorded, { shown, used, reveal, columns 
   return { decision, masks, key: JSON.stringify([decision.kind, masks, obliged?.masks.slice(columns.length).filter((mask) => mask !== null) ?? []]) }
 }
 
-/** The caller as recorded. Any look at its claims is noted: there are none to look at. Groups that this policy would not accept of the issuer are gone. */
+/** The caller as recorded. Any look at its claims is noted (CEL asks for their `constructor` first): there are none to look at. Groups that this policy would not accept of the issuer are gone. */
 function callerOf(policy: Policy, { who }: Recorded, looked: Set<string>): Caller {
   const note = (name: string | symbol): undefined => { if (typeof name === 'string') looked.add(name) }
   const claims = new Proxy<Record<string, unknown>>({}, {
