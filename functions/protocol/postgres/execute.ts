@@ -5,6 +5,7 @@ import type { Executed, Plan, Run } from '../protocol.ts'
 import { unavailable } from './diagnose.ts'
 import { late, newNonce, type Job } from './frame.ts'
 import { failed, outcomeOf, rawOf, stale, type Ran } from './outcome.ts'
+import { heldMask } from './masks.ts'
 import type { PostgresPlan } from './plan.ts'
 import { runRead } from './read.ts'
 import type { createRoleCheck } from './role.ts'
@@ -46,6 +47,7 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
     const { url, secret, maskKey } = credentials
     const job: Job = {
       connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, nonce: newNonce(), maxRows: Math.min(limits.rows, run.maxRows ?? Infinity),
+      masked: inner.statements.map(({ outputs }) => (outputs ?? []).map(({ shown }) => heldMask(shown, masks, plan.effects.shown) !== null)),
       withheld: inner.statements.map((statement) => withheldOf(statement, permit.obligations, plan.effects.shown, inner.catalog)),
     }
     const ran = await roleThenRun(job, secret)

@@ -15,6 +15,8 @@ export interface Job {
   readonly effects: Effects
   /** For each statement, what of its outputs is not fetched; null: all is. */
   readonly withheld: readonly (Withheld | null)[]
+  /** For each statement, which of its outputs come masked. */
+  readonly masked: readonly (readonly boolean[])[]
   /** The statements as the caller sent them, for spans. */
   readonly originals: readonly string[]
   readonly limits: Limits

@@ -33,7 +33,7 @@ export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> 
     const own = results.slice(before.length)
     const refusal = confirmed(job, own, alarm)
     if (refusal) return failed(refusal)
-    const fitted = fit(own, job.maxRows, cut || bytes > job.limits.bytes ? job.limits.bytes : Infinity, cut)
+    const fitted = fit(own, job, cut || bytes > job.limits.bytes ? job.limits.bytes : Infinity, cut)
     return fitted ? { ok: true, results: fitted } : failed(tooLarge('answer_too_large', 'the answer is larger than the limit before its last statement: ask for fewer rows or columns'))
   } catch (error) {
     if (maybeStale(error) && await changedSince(job, bounds)) return stale
@@ -58,7 +58,7 @@ export async function changedSince(job: Job, bounds: Omit<Parameters<typeof post
  * Rows and bytes are budgets of the answer, spent in order. Each result keeps whole rows and says when some are missing; a later result of which
  * nothing was read would be missing unsaid, so then there is no answer (null).
  */
-export function fit(results: readonly RawResult[], maxRows: number, maxBytes: number, cut: boolean): Clear['results'] | null {
+export function fit(results: readonly RawResult[], { maxRows, masked }: Pick<Job, 'maxRows' | 'masked'>, maxBytes: number, cut: boolean): Clear['results'] | null {
   let [rowsLeft, bytesLeft] = [maxRows, maxBytes]
   const fitted: (RawResult & { truncated: boolean })[] = []
   for (const [index, result] of results.entries()) {
@@ -66,7 +66,7 @@ export function fit(results: readonly RawResult[], maxRows: number, maxBytes: nu
     if (maxBytes !== Infinity) {
       let count = 0
       for (; count < rows.length; count++) {
-        bytesLeft -= bytesOf(rows[count] ?? [])
+        bytesLeft -= bytesOf(rows[count] ?? [], masked[index] ?? [])
         if (bytesLeft < 0) break
       }
       rows = rows.slice(0, count)
@@ -78,5 +78,11 @@ export function fit(results: readonly RawResult[], maxRows: number, maxBytes: nu
   }
   return fitted
 }
-/** As JSON writes them, escapes apart. */
-const bytesOf = (row: readonly (string | null)[]) => row.reduce((sum, cell) => sum + (cell === null ? 5 : Buffer.byteLength(cell) + 3), 2)
+/**
+ * As JSON writes them, and no more than that, so that what fits by the body's bytes fits here too. A value that comes masked counts the same
+ * whatever it is: beside a text of the caller's choice, whether the two fit would tell its length.
+ */
+const bytesOf = (row: readonly (string | null)[], masked: readonly boolean[]) =>
+  row.reduce((sum, cell, index) => sum + (masked[index] ? shortest : cell === null ? 5 : Buffer.byteLength(JSON.stringify(cell)) + 1), 2)
+/** Of a cell in the body: two quotes and a comma. */
+const shortest = 3

@@ -82,7 +82,7 @@ async function inside(job: Job, way: WriteWay, run: Run): Promise<Clear['results
   if (!job.plan.readOnly && await changedRows(run, written) - before > job.limits.affected) throw new Stop(failed(tooManyAffected(job, null)))
   const refusal = confirmed(job, results, way.alarm)
   if (refusal) throw new Stop(failed(refusal))
-  const fitted = fit(results, job.maxRows, job.limits.bytes, false)
+  const fitted = fit(results, job, job.limits.bytes, false)
   // What a write returns is the record of what it did: a part of it is no answer.
   if (!fitted || (!job.plan.readOnly && fitted.some(({ truncated }) => truncated))) throw new Stop(failed(tooLarge('answer_too_large', 'what the statement returns is larger than the limit: return fewer rows or columns; nothing was changed')))
   return fitted

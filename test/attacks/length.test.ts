@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { documentsOf, grants, openGate, type Gate } from '../benign/gate.ts'
+import { withPostgres, type TestPostgres } from '../support/postgres.ts'
+
+/** A text of the caller's choice beside a masked value: whether both fit into the byte limit must not tell how long the value is. */
+const bytes = 65_536
+describe.each(['redact', 'email', 'hash'] as const)('under the mask %s', (mask) => {
+  let server: TestPostgres
+  let gate: Gate
+  beforeAll(async () => {
+    server = await withPostgres()
+    const database = await server.createDatabase(`CREATE TABLE members (id int, email text, note text); INSERT INTO members VALUES (1, 'a@b.c', ''), (2, repeat('a', 50) || '@example.com', ''), (3, NULL, ''); ${grants([])}`)
+    const documents = documentsOf({ 'public.members.email': 'pii.email' }).map((document) => (document.kind === 'connection' ? { ...document, mask: { '*': mask }, limits: { ...document.limits, bytes } } : document))
+    gate = openGate(server, database, documents)
+  })
+  afterAll(async () => {
+    await gate.close()
+    await server.stop()
+  })
+  const outcome = async (sql: string) => {
+    const given = await gate.ask(sql)
+    return 'refused' in given ? given.refused : given.result.truncated
+  }
+  test.each([
+    (id: number, length: number) => `SELECT repeat('x', ${length}), email FROM members WHERE id = ${id}`,
+    (id: number, length: number) => `SELECT repeat('x', ${length}), email FROM members WHERE id = ${id} UNION ALL SELECT '', '' WHERE false`,
+    (id: number, length: number) => `UPDATE members SET note = '' WHERE id = ${id} RETURNING repeat('x', ${length}), email`,
+    (id: number, length: number) => `SELECT repeat('"', ${length / 2}), email FROM members WHERE id = ${id} UNION ALL SELECT '', '' WHERE false`,
+  ])('%s', async (write) => {
+    const seen = new Set<unknown>()
+    for (const length of [65_400, 65_440, 65_470, 65_500, 65_518, 65_524, 65_528, 65_540]) {
+      const [short, ...others] = [await outcome(write(1, length)), await outcome(write(2, length)), await outcome(write(3, length))]
+      expect([length, ...others]).toEqual([length, short, short])
+      seen.add(short)
+    }
+    expect(seen.size).toBe(2)                                          // the limit lies between
+  })
+})
