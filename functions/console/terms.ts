@@ -18,7 +18,7 @@ ${request.reveal.length === 0 ? '' : html`<p class="warn"><strong>Without masks.
 
 function asked({ revealed, batch, isolation, statements, maxRows, rowMode }: RequestView): readonly Term[] {
   return [
-    { what: 'Comes in clear', value: revealed.length === 0 ? html`no class` : html`<span class="clear">${names(revealed)}</span>`, unusual: revealed.length > 0 },
+    { what: 'Comes in clear', value: revealed.length === 0 ? html`nothing classified` : html`<span class="clear">${names(revealed)}</span>`, unusual: revealed.length > 0 },
     { what: 'Runs as', value: html`${batch ? `a transaction of ${statements.length}` : 'one statement'}, ${isolation}`, unusual: isolation !== 'read committed' },
     ...(maxRows === null ? [] : [{ what: 'Rows it asks for', value: html`at most ${count(maxRows)}`, unusual: false }]),
     { what: 'Form of a row', value: html`${rowMode}`, unusual: false },
@@ -29,7 +29,7 @@ function held({ detect, limits }: RequestView): readonly Term[] {
   const { rows, bytes, timeoutMs, affected, cost, statementsPerHour, rowsPerHour, ...rest } = limits
   nothing(rest)
   return [
-    { what: 'Also hidden where found', value: detect.length === 0 ? html`nothing` : html`${detect.join(', ')}`, unusual: false },
+    { what: 'Also hidden', value: detect.length === 0 ? html`nothing more` : html`${detect.join(', ')}, where found`, unusual: false },
     { what: 'Rows given', value: html`at most ${count(rows)}, ${count(bytes)} bytes`, unusual: false },
     { what: 'Rows changed', value: html`at most ${count(affected)}`, unusual: false },
     { what: 'Time', value: html`at most ${count(timeoutMs / 1000)} s`, unusual: false },
