@@ -168,7 +168,7 @@ export const isRequester = (caller: Caller, { bound }: AccessRequest): boolean =
 /** What a view reads is its definition, and not the requester's to know; nor is where approvers are reached, only that they were. */
 function withoutDefinitions({ bound }: AccessRequest, view: RequestView): RequestView {
   const named = new Set(bound.accesses.filter(({ via }) => via.length === 0).map(({ resource }) => resource))
-  return { ...view, notices: view.notices.map((notice) => ({ ...notice, to: notice.to.replace(/^(slack|mail) \S+/, '$1') })), accesses: view.accesses.filter(({ resource }) => named.has(resource)), classified: view.classified.filter(({ column }) => [...named].some((name) => column.startsWith(`${name}.`))) }
+  return { ...view, notices: view.notices.map((notice) => ({ ...notice, to: notice.to.replace(/^(slack|mail) \S+/, '$1') })), accesses: view.accesses.filter(({ resource }) => named.has(resource)), classified: view.classified.filter(({ resource }) => named.has(resource)) }
 }
 
 async function readDecision(body: () => Promise<Result<unknown>>): Promise<Result<z.infer<typeof decisionBody>>> {
