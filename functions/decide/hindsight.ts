@@ -106,3 +106,11 @@ function peopleOf({ demands }: Recorded, decision: Decision): Foreseen['people']
   const [from, to] = [words(demands), words(decision.demands)]
   return from === to ? null : { from, to }
 }
+
+export interface Counts { decisions: number; same: number; changed: number; unknown: number }
+export function count(counts: Counts, { cannot, changes }: Foreseen): void {
+  counts.decisions++
+  if (cannot !== null) counts.unknown++
+  else if (changes) counts.changed++
+  else counts.same++
+}

@@ -1,15 +1,6 @@
-import type { Foreseen } from '../../decide/hindsight.ts'
+import type { Counts, Foreseen } from '../../decide/hindsight.ts'
 import type { Told } from '../../../schema/told.ts'
 import { visible } from '../visible.ts'
-
-export interface Counts { decisions: number; same: number; changed: number; unknown: number }
-
-export function count(counts: Counts, { cannot, changes }: Foreseen): void {
-  counts.decisions++
-  if (cannot !== null) counts.unknown++
-  else if (changes) counts.changed++
-  else counts.same++
-}
 
 const signs = { permit: 2, ask: 1, deny: 0 } as const
 /** `+` more may be done or seen than was, `-` less, `~` neither or both, `?` the record does not tell. */
@@ -20,7 +11,7 @@ function sign({ was, would, masks }: Foreseen): string {
 }
 
 /** One decision that would be another: who, what, and why, each line made visible. */
-export function changeLines(foreseen: Foreseen, { statements, change }: Told): readonly string[] {
+export function changeLines(foreseen: Foreseen, { statements, change }: Partial<Told>): readonly string[] {
   const { at, subject, connection, was, would, cannot, rules, why, masks, people, id } = foreseen
   const asked = statements?.map(({ sql }) => sql) ?? (Array.isArray(change?.['statements']) ? change['statements'].map(String) : [])
   return [
