@@ -8,6 +8,7 @@ import { checkDocuments } from './decide/check/documents.ts'
 import { difference } from './decide/difference.ts'
 import { canApply } from './decide/own.ts'
 import { compile } from './decide/policy.ts'
+import { replayRecent } from './foresight.ts'
 import { lookAt } from './known.ts'
 import { namesOf } from './names.ts'
 import { byline, type Asked, type Chore, type Door, type Own, type Story } from './own.ts'
@@ -34,7 +35,7 @@ export function createAdministration(ports: Ports, own: Own) {
   })
 
   /** What `apply` would change and complain of; whoever may apply may also ask. */
-  const plan = (door: Door, body: Body) => own.permitted(door, [...read, ...apply], async ({ caller }) => {
+  const plan = (door: Door, body: Body) => own.permitted(door, [...read, ...apply], async (admitted, story) => {
     const proposed = await readBundle(body, planBody)
     if (!proposed.ok) return proposed
     const { bundle, warnings } = proposed.value
@@ -43,7 +44,7 @@ export function createAdministration(ports: Ports, own: Own) {
     if (!found.ok) return found
     return ok({
       from: pointer.version, to: digest({ ...bundle, known: found.value.known }), changes: difference(present, bundle), findings: [...warnings, ...found.value.findings],
-      keepsApply: canApply(compile(bundle), caller, ports.now()),
+      keepsApply: canApply(compile(bundle), admitted.caller, ports.now()), replay: await replayRecent(ports, compile(bundle), admitted, story),
     })
   })
 

@@ -4,7 +4,7 @@ import type { Change } from '../decide/difference.ts'
 import { policyDocument, type Bundle } from '../../schema/policy.ts'
 import { parse, type Command, type World } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
-import { planLines } from './policy/plan.ts'
+import { planLines, replayLines } from './policy/plan.ts'
 import { writePolicy } from './policy/pull.ts'
 import { readPolicy } from './policy/read.ts'
 import { outcomeLines, testPolicy } from './policy/test.ts'
@@ -88,6 +88,7 @@ function showPlan(terminal: Terminal, answer: Readonly<Record<string, unknown>>)
     effect: change['effect'] === 'widens' || change['effect'] === 'narrows' ? change['effect'] : 'unclear',
   }))
   for (const line of planLines(changes)) terminal.out(`${visible(line)}\n`)
+  for (const line of replayLines(answer['replay'])) terminal.out(`${visible(line)}\n`)
   for (const finding of list(answer['findings']).map(object)) terminal.err(`${visible(`${text(finding['level'])}: ${text(finding['path'] ?? finding['connection'])}: ${text(finding['message'])}`)}\n`)
   if (answer['keepsApply'] === false) terminal.err('under this policy you could not apply another one; apply would want --lockout\n')
 }

@@ -1,5 +1,6 @@
 import { difference, type Change } from '../../decide/difference.ts'
 import type { Bundle } from '../../../schema/policy.ts'
+import { list, object, text } from '../output.ts'
 
 const signs = { widens: '+', narrows: '-', unclear: '~' } as const
 
@@ -10,6 +11,15 @@ export function planLines(changes: readonly Change[]): readonly string[] {
   const lines = order.flatMap((effect) => changes.filter((change) => change.effect === effect).map((change) => `${signs[effect]} ${change.words}`))
   const count = (effect: Change['effect']) => changes.filter((change) => change.effect === effect).length
   return [...lines, `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}: ${count('widens')} widen, ${count('narrows')} narrow, ${count('unclear')} depend`]
+}
+
+/** What the newest decisions on record would be: sums, and for readers of the audit each one. Empty where a gate does not say. */
+export function replayLines(replay: unknown): readonly string[] {
+  const found = object(replay)
+  if (typeof found['decisions'] !== 'number') return []
+  const sums = list(found['changes']).map(object).map(({ was, would, count }) => `  ${text(count)} from ${text(was)} to ${text(would)}`)
+  const events = list(found['events']).map(object).map((event) => `  ${text(event['at'])} ${text(event['subject'])} on ${text(event['connection'])}: ${text(event['was'])} → ${text(event['would'])}  (${text(event['id'])})`)
+  return [`of the last ${text(found['decisions'])} decisions ${text(found['changed'])} would be other, and ${text(found['unknown'])} cannot be told`, ...sums, ...events]
 }
 
 /** Two policies at hand, without a gate. */
