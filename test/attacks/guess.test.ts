@@ -18,7 +18,7 @@ CREATE FUNCTION agrees(j json) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELE
 CREATE FUNCTION first_of(anyelement) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT row_to_json($1)->>'ssn' $$; CREATE TABLE hashed (id int PRIMARY KEY, name text, ssn text); CREATE UNIQUE INDEX ON hashed ((name || first_of(hashed)));
 CREATE TABLE cards (id int PRIMARY KEY, card text, bulk text); INSERT INTO cards SELECT i, md5(i::text), repeat('x', 500) FROM generate_series(1, 2000) i; CREATE INDEX ON cards (card); CREATE VIEW v_cards AS SELECT card FROM cards;
 CREATE TABLE notes (id int, body text); CREATE SCHEMA hr; CREATE TABLE hr.payroll (id int); CREATE FUNCTION slow(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'; CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-CREATE TABLE watched (id int); CREATE TRIGGER t BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION told();
+CREATE TABLE guarded (id int, who text); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON guarded USING (who = 'a secret name'); CREATE TABLE watched (id int); CREATE TRIGGER t BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION told();
 `
 const classify = { ...Object.fromEntries(['users.ssn', 'users.salary', 'rich.salary', 'alone.email', 'filled.email', 'usual.email', 'usual.code', 'cells.ssn', 'checked.ssn', 'hashed.ssn', 'cards.card'].map((name) => [`public.${name}`, name])), 'public.agrees.agrees': 'none' as const, 'public.first_of.first_of': 'none' as const }
 
@@ -86,6 +86,14 @@ describe.each(majors)('what never comes out is not told either, on PostgreSQL %i
   ])('a row type tells of a table only to whoever may name it: %s', async (there, absent) => {
     expect((await a.accesses(there)).map((access) => access.replace(/_?payroll/, '_'))).toEqual((await a.accesses(absent)).map((access) => access.replace(/_?nothing/, '_')))
     expect(await a.accesses(there)).toHaveLength(1)
+  })
+
+  test.each(['EXPLAIN (COSTS OFF) SELECT id FROM guarded', 'EXPLAIN (COSTS OFF) SELECT 1 FROM notes WHERE EXISTS (SELECT FROM numbered)'])('a plan does not show how a view or row security is defined: %s', async (sql) => {
+    expect((await a.plan(sql)).plan.statements[0]?.missing?.reason).toBe('explain_definition')
+  })
+  test('and that there is one is told only to who may read it', async () => {
+    expect(await a.accesses('EXPLAIN SELECT id FROM guarded')).toEqual(['select public.guarded(id)'])
+    expect((await a.plan('EXPLAIN (COSTS OFF) SELECT id FROM notes')).plan.statements[0]?.missing).toBeUndefined()
   })
 
   test('an estimate plans nothing that planning itself would run', async () => {

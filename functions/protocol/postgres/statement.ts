@@ -1,7 +1,7 @@
 import type { CallStmt, DefElem, DropStmt, ExplainStmt, Node, TruncateStmt } from 'libpg-query'
 import { shownSettings } from './builtins.ts'
 import { consequences } from './consequence.ts'
-import { missing, unsupported } from './effects.ts'
+import { isSystem, missing, unsupported, withheld } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { findFunctions, strings } from './names.ts'
 import { merge } from './merge.ts'
@@ -63,6 +63,10 @@ function explain(a: Analysis, node: ExplainStmt, scope: Scope): Analysed {
   }
   if (!node.query || !('SelectStmt' in node.query)) throw unsupported('explain_write', 'only a select can be explained here; to see what a write would do, send it to `/explain` of the connection', null)
   const cols = select(a, node.query.SelectStmt, scope)
+  // A plan quotes them, constants included. Told only once what is read was decided on.
+  if ([...a.found.relations.values()].some(({ relation: { schema, kind, policies } }) => !isSystem(schema) && (kind === 'v' || policies.length > 0))) {
+    throw withheld('explain_definition', 'a plan of a view, or of a table with row security, shows how it is defined; explain a select from tables without', null)
+  }
   if (costs) for (const col of cols) a.found.use(col.tags, 'in a plan with costs, which tells how wide its values are; `explain (costs off)` does not', col.span ?? null)
   return { kind: 'explain', cols: [column('QUERY PLAN')], wrappable: false }
 }
