@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import type { PolicyDocument } from '../../schema/policy.ts'
+import { createWorld } from '../support/ports.ts'
+import { createConsole } from '../cli/console.ts'
+import { createGateway, platform, support } from '../support/caller.ts'
+import { demo } from '../support/policy.ts'
+
+const documentsOf = (documents: Readonly<Record<string, PolicyDocument>>) => Object.entries(documents).map(([path, document]) => ({ path, document }))
+const role: PolicyDocument = { version: 1, kind: 'role', name: 'support-agent', members: [{ group: 'support-agents' }], rules: [{ allow: ['select'], connection: 'shop', on: ['public.orders'] }] }
+const narrower = { documents: documentsOf({ ...demo, 'roles/support-agent.yaml': role }) }
+const both = { ...platform, groups: ['platform', 'auditors'] }
+
+async function recorded() {
+  const gateway = createGateway(createWorld())
+  const bot = await gateway.as(support)
+  for (const table of ['customers', 'customers', 'orders']) await bot.call('POST', '/v1/connections/shop/query', { sql: `select id from public.${table}` })
+  return gateway
+}
+
+test('a plan says how many recent decisions would come out otherwise, and runs none of them', async () => {
+  const { world, as } = await recorded()
+  const ran = world.engine.ran.length
+  const plan = await (await as(platform)).call('POST', '/v1/policy/plan', narrower)
+  expect([plan.status, plan.json['replay']]).toEqual([200, { decisions: 3, same: 1, changed: 2, unknown: 0, changes: [{ was: 'permit', would: 'deny', count: 2 }], events: null }])
+  expect(world.engine.ran).toHaveLength(ran)
+})
+test('who asked what is told only to whom a rule lets read the audit, and that is on record before', async () => {
+  const { world, as } = await recorded()
+  const plain = await (await as(platform)).call('POST', '/v1/policy/plan', narrower)
+  expect(plain.text).not.toContain('support-bot')
+  expect(world.events.filter(({ kind }) => kind === 'audit-read')).toEqual([])
+  const told = await (await as(both)).call('POST', '/v1/policy/plan', narrower)
+  expect(told.json['replay']).toMatchObject({ events: [{ subject: 'agent:support-bot', was: 'permit', would: 'deny' }, { would: 'deny' }] })
+  expect(world.events.at(-1)).toMatchObject({ kind: 'audit-read', who: { subject: both.subject } })
+  Object.assign(world.ports.ledger, { append: async () => { throw new Error('full') } })
+  expect((await (await as(both)).call('POST', '/v1/policy/plan', narrower)).text).not.toContain('support-bot')
+})
+test('a record that cannot be read takes nothing from the rest of the plan', async () => {
+  const { world, as } = await recorded()
+  Object.assign(world.ports.ledger, { list: async () => { throw new Error('gone') } })
+  const plan = await (await as(platform)).call('POST', '/v1/policy/plan', narrower)
+  expect([plan.status, plan.json['replay'], Array.isArray(plan.json['changes'])]).toEqual([200, null, true])
+})
+test('a long record is looked at only so far back', async () => {
+  const { world, as } = await recorded()
+  const [intent] = world.events
+  if (!intent) throw new Error('nothing on record')
+  for (let i = 0; i < 2000; i++) world.events.push({ ...intent, id: world.ports.id('evt') })
+  const plan = await (await as(both)).call('POST', '/v1/policy/plan', narrower)
+  const replay = plan.json['replay'] as { decisions: number; events: readonly unknown[] }
+  expect(replay.decisions).toBeLessThanOrEqual(500)
+  expect(replay.events).toHaveLength(50)
+})
+test('the command line shows it, and nothing of it moves the terminal', async () => {
+  const { world, app } = await recorded()
+  Object.assign(world.events[0] ?? {}, { who: { ...world.events[0]?.who, subject: 'agent:\u001b[2J' } })
+  const { mkdtempSync, writeFileSync, rmSync } = await import('node:fs')
+  const { stringify } = await import('yaml')
+  const directory = mkdtempSync('/tmp/sluice-plan-')
+  for (const { path, document } of narrower.documents) writeFileSync(`${directory}/${path.replace('/', '-')}`, stringify(document, { aliasDuplicateObjects: false }))
+  const { out } = await createConsole(world, app).sluice(['policy', 'plan', directory], { as: both })
+  rmSync(directory, { recursive: true })
+  expect(out).toContain('of the last 3 decisions 2 would be other, and 0 cannot be told\n  2 from permit to deny\n')
+  expect([out.includes('agent:\\u{1b}[2J on shop: permit → deny'), out.includes('\u001b')]).toEqual([true, false])
+})
