@@ -1,9 +1,9 @@
-import { lstat, open, type FileHandle } from 'node:fs/promises'
 import { ndjsonLine } from '../record/export/ndjson.ts'
 import { ocsfOf } from '../record/export/ocsf.ts'
 import { told, type Told } from '../../schema/told.ts'
 import type { Client, Reply } from './client.ts'
 import { parse, search, type World } from './command.ts'
+import { continued, type Out } from './continued.ts'
 import { list, object, refused, text } from './output.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 import { visible } from './visible.ts'
@@ -30,7 +30,7 @@ export async function exportEvents(args: readonly string[], world: World): Promi
   const gate = await world.gate()
   const first = await fetchPage(gate, { ...filter, export: format, after })
   if (first.status >= 300) return refused(world.terminal, first, false)              // before a file is made
-  const out = path === undefined ? toTerminal(world.terminal) : await toFile(path, format, after !== undefined)
+  const out = path === undefined ? toTerminal(world.terminal) : await continued(path, format, after !== undefined)
   try {
     return await run(world.terminal, gate, { ...filter, export: format }, first, createWriter(format, out), after)
   } finally {
@@ -67,14 +67,6 @@ async function run(terminal: Terminal, gate: Client, filter: Readonly<Record<str
 
 const fetchPage = (gate: Client, filter: Readonly<Record<string, string | undefined>>): Promise<Reply> => gate.call('GET', `/v1/audit/events${search({ ...filter, limit: page })}`)
 
-interface Out {
-  write(text: string): Promise<void>
-  /** What was written survives a power cut: asked before a cursor is told, which says that everything before it is there. */
-  sync(): Promise<void>
-  close(): Promise<void>
-  /** The last event that is there already: only older ones follow. */
-  readonly last: string | null
-}
 interface Writer { page(events: readonly unknown[]): Promise<number>; end(): Promise<void>; sync(): Promise<void>; /** Outcomes that are not written yet. */ readonly waits: number }
 
 /** OCSF wants an outcome told with what was done, which its intent says: that comes right after it in this order, so an outcome waits for the next event, and no longer. */
@@ -105,53 +97,3 @@ function createWriter(format: Format, out: Out): Writer {
 }
 
 const toTerminal = (terminal: Terminal): Out => ({ last: null, sync: async () => {}, close: async () => {}, write: async (text) => { terminal.out(text); await terminal.drained?.() } })
-
-/** A file of one's own: it holds what the audit holds, so only its owner reads it. Never written over; with a cursor it is continued after its last whole line. */
-async function toFile(path: string, format: Format, more: boolean): Promise<Out> {
-  const there = await lstat(path).catch((error: NodeJS.ErrnoException) => { if (error.code === 'ENOENT') return null; throw new Stop(exit.invalid, `\`${path}\` cannot be written: ${error.code}`) })
-  if (there && !more) throw new Stop(exit.invalid, `there is a \`${path}\` already; --after CURSOR continues it`)
-  if (there && !there.isFile()) throw new Stop(exit.invalid, `\`${path}\` is not a plain file`)
-  const file = await open(path, there ? 'r+' : 'wx', 0o600).catch((error: NodeJS.ErrnoException) => { throw new Stop(exit.invalid, `\`${path}\` cannot be written: ${error.code}`) })
-  const { end, line, torn } = there ? await tail(file, there.size) : { end: 0, line: null, torn: Buffer.alloc(0) }
-  const kept = line === null ? null : object(readJson(line))
-  const ocsf = kept !== null && 'class_uid' in kept
-  const last = kept === null ? null : text(ocsf ? object(kept['metadata'])['uid'] : kept['id'])
-  if (last !== null && (!/^evt_[0-9A-Z]{26}$/.test(last) || ocsf !== (format === 'ocsf'))) { await file.close(); throw new Stop(exit.invalid, `\`${path}\` does not end in a line of a ${format} export`) }
-  let [at, fragment] = [end, torn]
-  return {
-    last, close: () => file.close(),
-    async sync() {
-      if (fragment.length > 0) throw gap(path)
-      await file.datasync()
-    },
-    async write(text) {
-      if (text === '') return
-      // A crash tore this very line; where another comes, the cursor is of a moment after it, and what lies between would be missing.
-      const bytes = Buffer.from(text)
-      if (!bytes.subarray(0, fragment.length).equals(fragment)) throw gap(path)
-      fragment = Buffer.alloc(0)
-      for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten
-      at += bytes.length
-    },
-  }
-}
-
-const gap = (path: string): Stop => new Stop(exit.invalid, `\`${path}\` ends before this cursor: continue with an earlier one, or export anew`)
-
-const maxLineBytes = 16 * 1024 * 1024
-/** Where the last whole line ends, and that line. A torn one after it is a write that a crash cut off. */
-async function tail(file: FileHandle, size: number): Promise<{ readonly end: number; readonly line: string | null; readonly torn: Buffer }> {
-  for (let window = 64 * 1024; ; window *= 4) {
-    const from = Math.max(0, size - window)
-    const bytes = Buffer.alloc(size - from)
-    await file.read(bytes, 0, bytes.length, from)
-    const end = bytes.lastIndexOf(10)
-    const start = end < 1 ? -1 : bytes.lastIndexOf(10, end - 1)
-    if (end >= 0 && (start >= 0 || from === 0)) return { end: from + end + 1, line: bytes.subarray(start + 1, end).toString('utf8'), torn: bytes.subarray(end + 1) }
-    if (from === 0) return { end: 0, line: null, torn: bytes }
-    if (window > maxLineBytes) return { end: size, line: '', torn: Buffer.alloc(0) }
-  }
-}
-function readJson(line: string): unknown {
-  try { return JSON.parse(line) } catch { return null }
-}
