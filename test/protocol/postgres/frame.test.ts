@@ -120,14 +120,16 @@ for (const major of majors) describe(`what runs before a read, ${major}`, () => 
   ])('a change of %s under way when the read begins is waited for, and seen', async (_, sql, change, back) => {
     expect(await run(sql)).toMatchObject([{ truncated: false }])
     const other = await client()
+    let committed: Promise<void> = Promise.resolve()
     const ran = run(sql, async () => {
       await other.query(`BEGIN; ${change}`)
-      void (async () => {
+      committed = (async () => {
         for (let waits = 0; waits === 0;) waits = (await database.query("SELECT FROM pg_stat_activity WHERE usename = 'app' AND wait_event_type = 'Lock'")).rowCount ?? 0
         await other.query('COMMIT')
       })()
     })
     expect([sql, await ran]).toMatchObject([sql, { status: 'stale', refusal: { reason: 'objects_changed' } }])
+    await committed
     await database.query(back)
   })
 })
