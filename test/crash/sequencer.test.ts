@@ -62,7 +62,7 @@ describe('sequencers killed at any moment', () => {
     }
     for (let n = 0; n < 20; n++) {
       await add(30)
-      died.push(...await Promise.all([once(0, (n * 37) % 260), once(n % 2 === 0 ? 0 : 5 + n, n % 2 === 0 ? (n * 53) % 300 : null)]))
+      died.push(...await Promise.all([once(0, 100 + (n * 137) % 1500), once(n % 2 === 0 ? 0 : 5 + n, n % 2 === 0 ? 100 + (n * 353) % 1500 : null)]))
       await verifyLog(await log())
     }
     const killed = died.filter(({ signal }) => signal === 'SIGKILL')
