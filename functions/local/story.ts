@@ -1,10 +1,16 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
 /** What the demo does, step by step, over the same HTTP API that agents use. Each step fails loudly when the gate did not do what the step says. */
 export interface Step { readonly title: string; readonly run: (gate: Gate) => Promise<readonly string[]> }
 export interface Gate {
   call(method: string, path: string, token: string | null, body?: unknown): Promise<{ readonly status: number; readonly body: Answer }>
   token(subject: string, groups: readonly string[]): Promise<string>
+  /** The `sluice` command in this process, with that token: what it said on standard error, and its exit code. */
+  sluice(token: string, args: readonly string[]): Promise<{ readonly code: number; readonly err: string }>
 }
-interface Request { readonly id: string; readonly status: string; readonly digest: string; readonly approvers: readonly string[]; readonly quorum: number; readonly statements?: readonly { readonly sql: string }[] }
+interface Request { readonly id: string; readonly status: string; readonly digest: string; readonly approvers: readonly string[]; readonly quorum: number; readonly statements?: readonly { readonly sql: string }[]; readonly ending?: { readonly outcome: string | null } | null }
 interface Answer {
   readonly request?: Request
   readonly rowCount?: number
@@ -24,7 +30,7 @@ const agent = (gate: Gate) => gate.token('agent:support-bot', ['support-agents']
 const refund = { sql: 'insert into refunds (order_id, amount, reason) values ($1, $2, $3)', params: [1, '5.00', `late parcel, demo of ${new Date().toISOString()}`], purpose: 'refund a late parcel' }
 let waiting: Request | null = null
 
-export const steps: readonly Step[] = [
+const told: readonly Step[] = [
   {
     title: 'an agent reads customers; what holds personal data comes masked',
     async run(gate) {
@@ -104,6 +110,29 @@ export const steps: readonly Step[] = [
   },
 ]
 
+const verified: Step = {
+  title: 'the auditor takes the log away and verifies it, with no gate: tree, signatures, every outcome after its intent, every approved execution after its approval',
+  async run(gate) {
+    const auditor = await gate.token('user:audrey@acme.dev', ['auditors'])
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-demo-'))
+    try {
+      const execution = await gate.call('GET', `/v1/requests/${waiting?.id}`, await agent(gate))
+      const receipt = () => gate.sluice(auditor, ['audit', 'receipt', execution.body.request?.ending?.outcome ?? ''])
+      for (let i = 0; i < 60 && (await receipt()).code !== 0; i++) await new Promise((resolve) => { setTimeout(resolve, 500) })   // events are in the log a few seconds after they happened
+      const exported = await gate.sluice(auditor, ['audit', 'export', '--log', directory])
+      const whole = await gate.sluice('', ['audit', 'verify', directory])
+      expect(exported.code === 0 && whole.code === 0 && /\b1 access request|access requests/.test(whole.err), `a log that verifies, got ${exported.code}: ${exported.err} ${whole.code}: ${whole.err}`)
+      const tile = join(directory, 'checkpoint')
+      await writeFile(tile, (await readFile(tile, 'utf8')).replace(/\n(\d+)\n/, (_, size: string) => `\n${Number(size) - 1}\n`))
+      const forged = await gate.sluice('', ['audit', 'verify', directory])
+      expect(forged.code === 1, `a shortened log found out, got ${forged.code}`)
+      return [...whole.err.trim().split('\n').slice(0, 2), 'one entry less in the checkpoint, and it does not verify']
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  },
+}
+
 function refused(title: string, sql: string, reason: string, slug = 'denied'): Step {
   return {
     title,
@@ -118,3 +147,5 @@ function refused(title: string, sql: string, reason: string, slug = 'denied'): S
 function expect(holds: boolean, what: string): void {
   if (!holds) throw new Error(`expected ${what}`)
 }
+
+export const steps: readonly Step[] = [...told, verified]
