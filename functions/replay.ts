@@ -9,8 +9,8 @@ import { CursorError, type Ports } from './ports.ts'
 import { stepsOf } from './record/export/steps.ts'
 
 export const sessionFilters = ['limit', 'after'] as const
-/** A part of a session: events and bytes of them, at most about that much; and the stored pages one call looks through. */
-const most = { usual: 500, events: 1000, bytes: 4 * 1024 * 1024, pages: 80 }
+/** A part of a session: events and bytes of them, at most about that much; the stored pages one call looks through, and how long. A session of long ago is looked for among all that came since. */
+const most = { usual: 500, events: 1000, bytes: 4 * 1024 * 1024, pages: 80, ms: 10_000 }
 const pageEvents = 25
 /** Requests of one part whose people's words are looked up. */
 const maxRequests = 200
@@ -48,9 +48,10 @@ export function createReplay(ports: Ports, own: Own) {
   async function collect(id: string, limit: number, after: string | null): Promise<Result<{ readonly events: readonly Event[]; readonly next: string | null }>> {
     const filter = { session: id, from: new Date(Math.max(0, startOf(id) - skewMs)).toISOString() }
     const events: Event[] = []
+    const until = ports.now() + most.ms
     let [next, bytes] = [after, 0]
     try {
-      for (let page = 0; page < most.pages && events.length < limit && bytes < most.bytes; page++) {
+      for (let page = 0; page < most.pages && events.length < limit && bytes < most.bytes && ports.now() < until; page++) {
         const found = await ports.ledger.list(filter, { limit: Math.min(pageEvents, limit - events.length), after: next })
         events.push(...found.events)
         bytes += found.events.reduce((sum, event) => sum + JSON.stringify(event).length, 0)

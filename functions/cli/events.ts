@@ -48,11 +48,12 @@ async function run(terminal: Terminal, gate: Client, filter: Readonly<Record<str
       const next = object(reply.body)['next']
       count += await writer.page(events)
       if (typeof next !== 'string') break
+      cursor = next                                                                  // this page is written: whatever breaks now breaks after it
       if (terminal.live) terminal.err(`\r\u001b[K${count} events, back to ${visible(text(object(events.at(-1))['at']))}`)
       if (pages % tellEvery === 0 && writer.waits === 0) { await writer.sync(); say(`${count} events; continue with --after ${visible(next)}`) }
       const following = await fetchPage(gate, { ...filter, after: next })
-      if (following.status >= 300) { cursor = next; await writer.end(); await writer.sync(); say(`broke off after ${count} events; continue with --after ${visible(next)}`); return refused(terminal, following, false) }
-      ;[reply, cursor] = [following, next]
+      if (following.status >= 300) { await writer.end(); await writer.sync(); say(`broke off after ${count} events; continue with --after ${visible(next)}`); return refused(terminal, following, false) }
+      reply = following
     }
     await writer.end()
     await writer.sync()

@@ -33,7 +33,7 @@ ${word === null || word.reason === null ? '' : html`<p class="soft">Their reason
 function facts({ decision, accesses, masks, revealed, outcome, request, word, change, kind, id }: Step, tone: Step['tone']): Html {
   const row = (label: string, value: Html | string) => html`<dt>${label}</dt><dd>${value}</dd>`
   const list = (items: readonly string[]) => html`${items.map((one, i) => html`${i === 0 ? '' : ', '}${name(one)}`)}`
-  const ending = outcome === null ? '' : [outcome.status, `${outcome.rows.join(' + ') || 0} rows`, ...(outcome.truncated ? ['cut by a limit'] : []), ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', ')
+  const ending = outcome === null ? '' : [outcome.status, `${outcome.rows.join(' + ') || 0} ${outcome.rows.join() === '1' ? 'row' : 'rows'}`, ...(outcome.truncated ? ['cut by a limit'] : []), ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', ')
   return html`<div class="state${tone === '' ? '' : ` ${tone}`}"><dl>
 ${decision === null ? '' : html`${row('Decision', html`${decision.kind}${decision.rules.length === 0 ? '' : html`, by ${list(decision.rules)}`}`)}${decision.policy === null ? '' : row('Policy', html`<code>${decision.policy.slice(0, 12)}</code>`)}`}
 ${decision === null || decision.reason === null ? '' : row('Because', html`${name(decision.reason)}${decision.detail === null ? '' : words(decision.detail)}`)}

@@ -81,3 +81,15 @@ test('large events make short parts', async () => {
   expect(part.text.length).toBeLessThan(12 * 1024 * 1024)
   expect(typeof part.json['next']).toBe('string')
 })
+test('a store that takes long gives a short part, not a call that never ends', async () => {
+  const { world, as, path } = await played()
+  const list = world.ports.ledger.list
+  let looks = 0
+  Object.assign(world.ports.ledger, { list: async (...[filter]: Parameters<typeof list>) => { looks++; world.clock.ms += 6000; return { events: (await list(filter, { limit: 1, after: null })).events, next: 'more' } } })
+  const part = await (await as(auditor)).call('GET', path)
+  expect([part.status, part.json['next'], looks]).toEqual([200, 'more', 2])
+})
+test('a session that says it began in the far future is none', async () => {
+  const { as } = createGateway()
+  expect((await (await as(auditor)).call('GET', `/v1/audit/sessions/ses_7${'Z'.repeat(25)}`)).status).toBe(404)
+})

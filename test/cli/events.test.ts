@@ -35,6 +35,17 @@ describe('ndjson', () => {
     expect(lines(out).slice(1)).toEqual(JSON.parse(JSON.stringify(world.events.slice(0, -1).toReversed())))
     expect(err).toContain('4 events')
   })
+  test('that breaks off on a pipe says where: what was printed and what follows make one whole', async () => {
+    const { world, run } = await recorded(900)
+    const [app, list] = [world.ports.ledger, world.ports.ledger.list]
+    let pages = 0
+    Object.assign(app, { list: async (...args: Parameters<typeof list>) => { if (++pages > 2) throw new Error('gone'); return list(...args) } })
+    const first = await run('--format', 'ndjson', '--kind', 'refusal')
+    Object.assign(app, { list })
+    const rest = await run('--format', 'ndjson', '--kind', 'refusal', '--after', /--after (\S+)/.exec(first.err)?.[1] ?? '')
+    const ids = [...lines(first.out), ...lines(rest.out)].map(({ id }) => id)
+    expect([first.code, ids.length, new Set(ids).size]).toEqual([1, 901, 901])
+  })
   test('is on record as an export, page by page', async () => {
     const { run, world } = await recorded(450)
     const { out } = await run('--format', 'ndjson', '--kind', 'refusal')

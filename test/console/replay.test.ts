@@ -17,7 +17,7 @@ async function shown(told = [toldOf('intent'), toldOf('outcome'), toldOf('reques
 test('a session plays back: statement, decision with its rule, masks, approval, outcome, timing', async () => {
   const { answer, html, plain } = await shown()
   expect(answer.status).toBe(200)
-  for (const text of ['select id, email from public.customers where id = $1', 'Permitted, and about to run', 'permit, by support-agent.rules[0]', 'public.customers.email (email)', 'succeeded, 1 rows, 12 ms', '12 ms later', 'Waits for people', 'Asks 1 of support-leads', 'A person approved', 'user:sofia@acme.dev', 'fine', 'a late parcel']) expect(plain).toContain(text)
+  for (const text of ['select id, email from public.customers where id = $1', 'Permitted, and about to run', 'permit, by support-agent.rules[0]', 'public.customers.email (email)', 'succeeded, 1 row, 12 ms', '12 ms later', 'Waits for people', 'Asks 1 of support-leads', 'A person approved', 'user:sofia@acme.dev', 'fine', 'a late parcel']) expect(plain).toContain(text)
   expect(html).not.toMatch(/<script|<form method="post" action="\/(?!signout)/)
   expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/)
 })

@@ -17,7 +17,7 @@ export function stepLines(step: Step, number: number): readonly string[] {
     ...masks.map(({ column, mask }) => fact('masked', `${column} (${mask})`)), ...(revealed.length === 0 ? [] : [fact('in clear', revealed.join(', '))]),
     ...demands.map(({ by: people, quorum, rule }) => fact('asks', `${quorum} of ${people.join(', ')} (${rule})`)),
     ...(word === null || word.reason === null ? [] : [fact('reason', word.reason)]), ...(word === null || word.signedInAt === null ? [] : [fact('signed in', word.signedInAt)]),
-    ...(outcome === null ? [] : [fact('outcome', [outcome.status, `${outcome.rows.join(' + ') || 0} rows${outcome.truncated ? ', cut by a limit' : ''}`, ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', '))]),
+    ...(outcome === null ? [] : [fact('outcome', [outcome.status, `${outcome.rows.join(' + ') || 0} ${outcome.rows.join() === '1' ? 'row' : 'rows'}${outcome.truncated ? ', cut by a limit' : ''}`, ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', '))]),
     ...(outcome?.reason ? [fact('because', `${outcome.reason}${outcome.detail === null ? '' : `: ${outcome.detail}`}`)] : []),
     ...(change === null ? [] : [fact('what', JSON.stringify(change))]),
   ]
