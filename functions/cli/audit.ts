@@ -4,7 +4,7 @@ import { table } from './table.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
 import { visibleLines } from './visible.ts'
 
-const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] | sluice audit export --log DIR | sluice audit receipt EVENT | sluice audit export --format ndjson|ocsf [--out FILE] | sluice audit replay SESSION'
+const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] | sluice audit export --log DIR | sluice audit receipt EVENT | sluice audit export --format ndjson|ocsf [--out FILE] | sluice audit replay SESSION | sluice audit witness …'
 const options = {
   from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
   session: { type: 'string' }, evaluation: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
@@ -24,6 +24,8 @@ export const audit: Command = {
   sluice audit replay --policy policy/ --from-time 2026-11-01     what another policy would have decided; nothing runs
   sluice audit receipt evt_…               proof that an event is in the log
   sluice audit verify ./log --vkey NAME+ID+KEY     an exported log, offline: needs no gate and no token
+  sluice audit witness --vkey KEY --state FILE --key FILE [--url GATE | --log DIR] [--name NAME] [--out FILE] [--once | --every 1m] [--trust-anew]
+                                           remembers the newest checkpoint, refuses a rollback or a fork, cosigns what continues it
 
 Newest first. Reading the record is itself recorded.
 
@@ -36,6 +38,7 @@ Newest first. Reading the record is itself recorded.
   --checkpoint FILE      a checkpoint kept from before: the log must begin with it, so that a rollback or a fork shows
   --json                 the events as they are kept`,
   run: async (args, world) => {
+    if (args[0] === 'witness') return (await import('./witness.ts')).witness(args.slice(1), world)
     if (args[0] === 'replay') return (await import('./replay.ts')).replay(args.slice(1), world)
     if (args[0] === 'export' && !args.some((arg) => /^--log(=|$)/.test(arg))) return (await import('./events.ts')).exportEvents(args.slice(1), world)
     const { values, positionals: [verb, id] } = parse(args, options, [1, 2], usage)

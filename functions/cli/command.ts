@@ -2,10 +2,10 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 import type { Client } from './client.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 
-/** What a command works with. `gate` makes a client with the caller's token, and stops with advice where there is none. */
+/** What a command works with. `gate` makes a client with the caller's token, of the gate at `url` or else the usual one, and stops with advice where there is none. */
 export interface World {
   readonly terminal: Terminal
-  readonly gate: () => Promise<Client>
+  readonly gate: (url?: string) => Promise<Client>
 }
 export interface Command {
   readonly summary: string

@@ -49,8 +49,8 @@ const beforeDashes = (args: readonly string[]): readonly string[] => args.includ
 function worldOf({ terminal, fetch }: Outside): World {
   return {
     terminal,
-    gate: async () => {
-      const url = gateUrl(terminal.env)
+    gate: async (named) => {
+      const url = gateUrl(named === undefined ? terminal.env : { ...terminal.env, SLUICE_URL: named })
       const token = terminal.env['SLUICE_TOKEN'] || await (await import('./kept.ts')).storedToken(url, terminal.env)
       if (!token) throw new Stop(exit.denied, `no token for ${url}: set SLUICE_TOKEN, or sign in with \`sluice login\`; on this machine \`export SLUICE_TOKEN=$(sluice token --subject agent:me --group support-agents)\``)
       if (!/^[\x21-\x7e]+$/.test(token)) throw new Stop(exit.invalid, 'SLUICE_TOKEN holds something that is no token: spaces, line ends or controls')

@@ -1,0 +1,288 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createHints } from '../../functions/hint.ts'
+import { hold } from '../../functions/cli/hold.ts'
+import { run } from '../../functions/cli/run.ts'
+import type { Terminal } from '../../functions/cli/terminal.ts'
+import { openCheckpoint } from '../../functions/record/log/checkpoint.ts'
+import { formatVkey, keyOf, parseNote, parseVkey } from '../../functions/record/log/note.ts'
+import { createSequencer } from '../../functions/sequence.ts'
+import { refusalEvent } from '../contract/ledger.ts'
+import { entriesOf, eventsOf, headNote, origin, put, signerOf, writeLog } from '../record/log/sample.ts'
+import { analyst, auditor } from '../support/caller.ts'
+import { createMemoryLog } from '../support/log.ts'
+import { createConsole } from './console.ts'
+
+const signer = signerOf(origin, 'the log')
+const entries = entriesOf(eventsOf(700))
+/** The same up to entry 150, and another story from there. */
+const forked = [...entries.slice(0, 150), ...entries.slice(151)]
+let scratch = ''
+let [log, state, key, out] = ['', '', '', '']
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'sluice-witness-'))
+  ;[log, state, key, out] = ['log', 'state', 'key', 'out'].map((name) => join(scratch, name)) as [string, string, string, string]
+})
+afterEach(() => rmSync(scratch, { recursive: true, force: true }))
+
+const grow = (...sizes: readonly number[]) => writeLog(log, entries, signer, sizes)
+async function fork(...sizes: readonly number[]) {
+  rmSync(log, { recursive: true })
+  return writeLog(log, forked, signer, sizes)
+}
+const given = () => ['audit', 'witness', '--log', log, '--vkey', signer.vkey, '--state', state, '--key', key, '--out', out]
+const witness = (...more: readonly string[]) => createConsole().sluice([...given(), ...more])
+const vkeyIn = (err: string) => parseVkey(/(\S+\+[0-9a-f]{8}\+\S+)\n$/.exec(err)?.[1] ?? '')
+/** What the world knows after a refusal: all as it was, and what was shown lies beside it. */
+async function refuses(word: string, ...more: readonly string[]) {
+  const before = [readFileSync(state), readFileSync(out)]
+  const done = await witness(...more)
+  expect(done).toMatchObject({ code: 1, err: expect.stringContaining(word) })
+  expect([readFileSync(state), readFileSync(out)]).toEqual(before)
+  return done
+}
+const beside = (part: string) => readdirSync(scratch).filter((name) => name.startsWith(`state.${part}`))
+
+test('first sight: remembered, cosigned by a new key of its own, and said to be the first', async () => {
+  const { checkpoint } = await grow(100, 300)
+  const { code, err } = await witness()
+  expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining('300 entries, seen for the first time') })
+  expect(readFileSync(state)).toEqual(checkpoint)
+  for (const file of [state, key, out]) expect(statSync(file).mode & 0o777).toBe(0o600)
+  const opened = openCheckpoint(readFileSync(out), [parseVkey(signer.vkey), vkeyIn(err)])
+  expect([opened.checkpoint.size, opened.by.map(({ type }) => type)]).toEqual([300, ['ed25519', 'cosignature/v1']])
+})
+test.each([[1, 2], [100, 300], [255, 256], [256, 257], [300, 511], [300, 700], [512, 700]])('growth from %i to %i entries is accepted and cosigned by the same key, whatever partial tiles are left', async (old, size) => {
+  await grow(old)
+  const first = await witness()
+  await grow(size)                                               // writeLog makes the tree anew, so nothing of the old edge is sure to be there
+  for (const name of readdirSync(join(log, 'tile/0'))) if (name.endsWith('.p') && size >= 256 && name === '000.p') rmSync(join(log, 'tile/0', name), { recursive: true })
+  const { code, err } = await witness()
+  expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining(`${size} entries, which begin with those that were kept`) })
+  expect(vkeyIn(err)).toEqual(vkeyIn(first.err))
+  expect(openCheckpoint(readFileSync(out), [parseVkey(signer.vkey), vkeyIn(err)]).by).toHaveLength(2)
+})
+test('an empty log may be the first, and may grow', async () => {
+  await grow(0)
+  expect(await witness()).toMatchObject({ code: 0 })
+  await grow(3)
+  expect(await witness()).toMatchObject({ code: 0, err: expect.stringContaining('3 entries, which begin') })
+})
+test('no change: the state is left alone, and a signature that a crash kept from being written is made', async () => {
+  await grow(300)
+  await witness()
+  const [kept, inode] = [readFileSync(state), statSync(state).ino]
+  rmSync(out)
+  expect(await witness()).toMatchObject({ code: 0, err: expect.stringContaining('nothing new') })
+  expect([readFileSync(state), statSync(state).ino]).toEqual([kept, inode])
+  expect(parseNote(readFileSync(out)).signatures).toHaveLength(2)
+})
+test('a crash after the state and before the key is no reason to doubt the state', async () => {
+  await grow(300)
+  await witness()
+  rmSync(key)
+  rmSync(out)
+  expect(await witness()).toMatchObject({ code: 0, err: expect.stringContaining('a new witness') })
+})
+test('a signature that could not be written leaves the newest tree remembered: what was accepted is never forgotten', async () => {
+  await grow(300)
+  await witness()
+  const { checkpoint } = await grow(400)
+  rmSync(out)
+  mkdirSync(out)
+  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('cannot be written (EISDIR)') })
+  expect(readFileSync(state)).toEqual(checkpoint)
+  expect(readdirSync(scratch).toSorted()).toEqual(['key', 'log', 'out', 'state', 'state.lock'])
+  rmSync(out, { recursive: true })
+  await grow(300)
+  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('ROLLBACK: the log shows 300 entries, and had 400') })
+})
+test('rollback: refused, the old one kept, the new one beside it as evidence, once', async () => {
+  await grow(300)
+  await witness()
+  const { checkpoint } = await grow(299)
+  const { err } = await refuses('ROLLBACK: the log shows 299 entries, and had 300')
+  await refuses('ROLLBACK', '--every', '1s')
+  expect(beside('refused').map((name) => readFileSync(join(scratch, name)))).toEqual([checkpoint])
+  expect(err).toContain(beside('refused')[0])
+})
+test.each([[300, 300], [300, 301], [151, 700], [256, 700]])('a fork of a log of %i entries, %i long now, is refused with both notes as proof, and so is all that follows', async (old, size) => {
+  await grow(old)
+  await witness()
+  const { checkpoint } = await fork(size)
+  await refuses('FORK')
+  await refuses('FORK')
+  expect(beside('refused').map((name) => readFileSync(join(scratch, name)))).toEqual([checkpoint])
+  await grow(700)                                                // the true one again: nothing of the fork was remembered
+  expect(await witness()).toMatchObject({ code: 0 })
+})
+test('a fork after the kept part is none to this witness', async () => {
+  await grow(150)
+  await witness()
+  await fork(400)
+  expect(await witness()).toMatchObject({ code: 0 })
+})
+test('a checkpoint by another key, garbage, one without end and none at all: nothing is accepted', async () => {
+  await grow(300)
+  await witness()
+  const { root } = await grow(400)
+  put(log, 'checkpoint', await headNote(400, root, signerOf(origin)))
+  await refuses('not signed by the log\'s key')
+  put(log, 'checkpoint', await headNote(400, root, signerOf('other.example', 'the log')))
+  await refuses('not signed by the log\'s key')
+  for (const [bytes, word] of [['garbage', 'blank line'], ['', 'blank line'], ['\u0000', 'control'], ['a'.repeat(300_000), 'too large']] as const) {
+    put(log, 'checkpoint', Buffer.from(bytes))
+    await refuses(word)
+  }
+  rmSync(join(log, 'checkpoint'))
+  await refuses('`checkpoint` is missing')
+  expect(beside('refused')).toEqual([])
+})
+test('tiles that are missing or damaged show nothing: not accepted, and not called a fork', async () => {
+  await grow(300)
+  await witness()
+  await grow(300, 700)
+  const whole = readFileSync(join(log, 'tile/0/001'))
+  put(log, 'tile/0/001', whole.map((byte, at) => at === 5000 ? byte ^ 1 : byte))
+  await refuses('the tiles do not lead to the signed root')
+  put(log, 'tile/0/001', whole.subarray(0, 100))
+  await refuses('a tile is too short')
+  rmSync(join(log, 'tile/0/001'))
+  await refuses('`tile/0/001` is missing')
+  symlinkSync('/dev/zero', join(log, 'tile/0/001'))
+  await refuses('not a plain file')
+  expect(beside('refused')).toEqual([])
+})
+test('at first sight too the tiles must be there', async () => {
+  await grow(300)
+  rmSync(join(log, 'tile/0/001.p'), { recursive: true })
+  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('`tile/0/001.p/44` is missing') })
+  expect([existsSync(state), existsSync(key), existsSync(out)]).toEqual([false, false, false])
+})
+test('a damaged state is never begun anew silently; --trust-anew keeps it aside', async () => {
+  await grow(300)
+  await witness()
+  for (const length of [statSync(state).size - 1, 20, 0]) {
+    truncateSync(state, length)
+    await refuses('damaged, or of another log')
+  }
+  expect(await witness('--trust-anew')).toMatchObject({ code: 0, err: expect.stringContaining('seen for the first time') })
+  expect(beside('before').map((name) => statSync(join(scratch, name)).size)).toEqual([0])
+})
+test('a state that is gone while the key is there is a memory lost, not a first sight', async () => {
+  await grow(300)
+  await witness()
+  rmSync(state)
+  await fork(300)
+  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('what it remembered is gone') })
+  expect(existsSync(state)).toBe(false)
+  expect(await witness('--trust-anew')).toMatchObject({ code: 0 })
+})
+test('--trust-anew left in a command forgets nothing', async () => {
+  await grow(300)
+  await witness()
+  await fork(400)
+  expect(await witness('--trust-anew')).toMatchObject({ code: 3, err: expect.stringContaining('would only make it forget') })
+  expect(await witness('--trust-anew', '--every', '1m')).toMatchObject({ code: 3 })
+})
+test('a key that is damaged, open to others or another witness\'s signs nothing', async () => {
+  await grow(300)
+  await witness('--name', 'witness.example/w1')
+  const line = readFileSync(key, 'utf8')
+  chmodSync(key, 0o640)
+  await refuses('can be read by others')
+  chmodSync(key, 0o600)
+  for (const bad of [line.slice(0, -2), line.replace('witness.example', 'witness.exemple'), line.replace(/.(?==*\n$)/, (last) => last === 'A' ? 'Q' : 'A'), '']) {
+    writeFileSync(key, bad)
+    await refuses('is not a witness\'s key, or damaged')
+  }
+  writeFileSync(key, line)
+  expect(await witness('--name', 'another.example')).toMatchObject({ code: 3, err: expect.stringContaining('the key of `witness.example/w1`') })
+  expect(await witness('--name', 'witness.example/w1')).toMatchObject({ code: 0 })
+})
+test('signatures by others are not passed on, and leave room for the witness\'s own', async () => {
+  const { root } = await grow(300)
+  const note = (await headNote(300, root, signer)).toString()
+  const stranger = `— stranger.example ${Buffer.alloc(68, 7).toString('base64')}\n`
+  put(log, 'checkpoint', Buffer.from(note + stranger.repeat(99)))
+  expect(await witness()).toMatchObject({ code: 0 })
+  expect(parseNote(readFileSync(out)).signatures.map(({ name }) => name)).toEqual([origin, 'sluice-witness'])
+})
+test('a memory where the log\'s writer writes, or in one file with something else, is refused', async () => {
+  await grow(300)
+  const sluice = createConsole().sluice
+  const args = (at: string) => ['audit', 'witness', '--log', log, '--vkey', signer.vkey, '--key', key, '--state', at]
+  expect(await sluice(args(join(log, 'checkpoint')))).toMatchObject({ code: 3, err: expect.stringContaining('whoever writes the log') })
+  symlinkSync(join(log, 'checkpoint'), join(scratch, 'link'))
+  expect(await sluice(args(join(scratch, 'link')))).toMatchObject({ code: 3, err: expect.stringContaining('whoever writes the log') })
+  expect(await sluice(args(key))).toMatchObject({ code: 3, err: expect.stringContaining('files of their own') })
+  expect(await sluice([...args(state), '--out', join(scratch, '.', 'key')])).toMatchObject({ code: 3 })
+})
+test('two witnesses do not share one memory', async () => {
+  await grow(300)
+  const letGo = hold(state)
+  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('another `sluice audit witness` has') })
+  letGo()
+  expect(await witness()).toMatchObject({ code: 0 })
+})
+test('what is missing or contradicts itself in the arguments is exit 3', async () => {
+  await grow(300)
+  const sluice = createConsole().sluice
+  expect(await sluice(['audit', 'witness', '--log', log, '--state', state, '--key', key])).toMatchObject({ code: 3, err: expect.stringContaining('a key fetched with the log would prove nothing') })
+  for (const more of [['--once', '--every', '1m'], ['--every', '0s'], ['--every', '25h'], ['--url', 'http://127.0.0.1:8787'], ['--vkey', 'abc'], ['--vkey', signerOf('other.example').vkey], ['--name', 'a b'], ['--name', 'a+b'], ['more']]) expect((await witness(...more)).code, more.join(' ')).toBe(3)
+  expect(existsSync(state)).toBe(false)
+})
+test('audit verify takes the state as the checkpoint kept elsewhere, and the cosigned note as well', async () => {
+  await grow(300)
+  await witness()
+  await grow(300, 700)
+  const verify = (file: string) => createConsole().sluice(['audit', 'verify', log, '--vkey', signer.vkey, '--checkpoint', file])
+  for (const file of [state, out]) expect(await verify(file)).toMatchObject({ code: 0, err: expect.stringContaining('the log is whole') })
+  await fork(700)
+  for (const file of [state, out]) expect(await verify(file)).toMatchObject({ code: 1, err: expect.stringContaining('does not begin with the kept checkpoint of 300 entries') })
+})
+test('--every goes on over what it cannot see, and ends at what contradicts itself', async () => {
+  await grow(300)
+  await witness()
+  let said = ''
+  const terminal: Terminal = { out: () => {}, err: (text) => { said += text }, input: async () => '', env: {}, columns: null, color: false }
+  const never = () => { throw new Error('no call is to be made') }
+  const running = run([...given(), '--every', '1s'], { terminal, fetch: never, bootstrap: never })
+  const says = (word: string) => expect.poll(() => said, { timeout: 20_000 }).toContain(word)
+  await says('nothing new')
+  rmSync(join(log, 'checkpoint'))
+  await says('`checkpoint` is missing')
+  await fork(400)
+  expect(await running).toBe(1)
+  expect(said).toContain('FORK')
+}, 60_000)
+test('over a gate: with the caller\'s token, growing; whom no rule lets is denied; nothing of it is put on record', async () => {
+  const console = createConsole()
+  const { ports, events } = console.world
+  const memory = createMemoryLog()
+  Object.assign(ports, { log: memory.log })
+  const hints = createHints()
+  const sequencer = createSequencer({ ...ports, log: memory.log }, hints)
+  const add = async (count: number) => {
+    for (let i = 0; i < count; i++) events.push(refusalEvent(ports))
+    for (const event of events.slice(-900)) hints.hint(event)
+    await sequencer.round()
+  }
+  const { name, publicKey } = memory.log.signer
+  const vkey = formatVkey(keyOf(name, await publicKey()))
+  const args = ['audit', 'witness', '--url', 'http://127.0.0.1:8787', '--vkey', vkey, '--state', state, '--key', key, '--json']
+  expect(await console.sluice(args, { as: auditor })).toMatchObject({ code: 1, err: expect.stringContaining('does not give `checkpoint`') })
+  await add(300)
+  const before = events.length
+  const first = await console.sluice(args, { as: auditor, env: { SLUICE_URL: 'http://127.0.0.1:1' } })
+  expect({ ...first, out: JSON.parse(first.out) }).toMatchObject({ code: 0, out: { sight: 'first', size: 300, origin: name } })
+  expect(events.length).toBe(before)
+  await add(300)
+  const grown = JSON.parse((await console.sluice(args, { as: auditor })).out)
+  expect(grown).toMatchObject({ sight: 'grown', size: 600 })
+  expect(openCheckpoint(Buffer.from(grown.note), [parseVkey(vkey), parseVkey(grown.vkey)]).by).toHaveLength(2)
+  expect(await console.sluice(args, { as: analyst })).toMatchObject({ code: 2 })
+  expect(await console.sluice(args)).toMatchObject({ code: 2, err: expect.stringContaining('no token for http://127.0.0.1:8787') })
+})
