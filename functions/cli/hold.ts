@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { chmodSync } from 'node:fs'
 import { link, open, rename, rm } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { dirname } from 'node:path'
@@ -13,6 +14,7 @@ export function hold(path: string): () => void {
   try {
     database = new DatabaseSync(`${path}.lock`)
     database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+    chmodSync(`${path}.lock`, 0o600)                              // who may read it may lock it
   } catch (error) {
     database?.close()
     if ((error as { errcode?: unknown }).errcode === 5) throw new Stop(exit.failed, `another \`sluice audit witness\` has \`${path}\``)   // 5: SQLITE_BUSY

@@ -50,7 +50,7 @@ test('first sight: remembered, cosigned by a new key of its own, and said to be 
   const { code, err } = await witness()
   expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining('300 entries, seen for the first time') })
   expect(readFileSync(state)).toEqual(checkpoint)
-  for (const file of [state, key, out]) expect(statSync(file).mode & 0o777).toBe(0o600)
+  for (const file of [state, key, out, `${state}.lock`]) expect(statSync(file).mode & 0o777).toBe(0o600)
   const opened = openCheckpoint(readFileSync(out), [parseVkey(signer.vkey), vkeyIn(err)])
   expect([opened.checkpoint.size, opened.by.map(({ type }) => type)]).toEqual([300, ['ed25519', 'cosignature/v1']])
 })
@@ -155,8 +155,11 @@ test('tiles that are missing or damaged show nothing: not accepted, and not call
   await refuses('not a plain file')
   expect(beside('refused')).toEqual([])
 })
-test('at first sight too the tiles must be there', async () => {
+test('at first sight too the tiles must be there, and those of the signed tree', async () => {
   await grow(300)
+  const edge = join(log, 'tile/0/001.p/44')
+  writeFileSync(edge, readFileSync(edge).map((byte, at) => at === 100 ? byte ^ 1 : byte))
+  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('the tiles do not lead to the signed root') })
   rmSync(join(log, 'tile/0/001.p'), { recursive: true })
   expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('`tile/0/001.p/44` is missing') })
   expect([existsSync(state), existsSync(key), existsSync(out)]).toEqual([false, false, false])
