@@ -19,6 +19,7 @@ import { Fault, type Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 import type { Executed } from './protocol/protocol.ts'
 import type { Story } from './record/story.ts'
+import { locksOn } from './own.ts'
 import { findLock } from './resolve/locks.ts'
 import { createSteward } from './steward.ts'
 
@@ -77,11 +78,13 @@ export function createApprover(ports: Ports, gate: Gate) {
       if (digestOf(again) !== request.digest) return false
       // A verdict counts while what vouched for its person does: the issuer's document as it was, no lock on them or their role.
       const counts = ({ subject, groups, issuer, trust }: AccessRequest['verdicts'][number]): boolean => trust === policy.trustOf(issuer)
-        && findLock(locks, policy, { issuer, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: {}, expiresAt: 0 }, bound.connection, ports.now()) === null
+        && findLock(locksOn(locks, bound), policy, { issuer, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: {}, expiresAt: 0 }, bound.connection, ports.now()) === null
       if (met(bound, request.verdicts, policy, counts)) return true
       changes = ['whether its approvers count']
       return false
     }
+    const lock = findLock(locksOn(locks, bound), policy, caller, bound.connection, ports.now())   // of a statement `consider` asks too; of the gate's own resources nobody else does
+    if (lock) return stop(request, story, because(lock))
     const chore = bound.connection === 'sluice' ? steward.judge(admitted, query, approved) : null
     const considered = chore ?? await gate.consider(bound.connection, query, admitted, story.unrecorded(), approved)
     if (!considered.ok) return stop(request, story, because(considered.refusal))

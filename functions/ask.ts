@@ -65,9 +65,10 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
       evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, verdicts: [], notices: [], execution: null, ending: null, revision: 0,
     }
     if (Buffer.byteLength(JSON.stringify(request)) > maxEventBytes) return story.refuse(tooLarge)
-    const pending = await openOf(admitted, connection.name)
+    const before = await approvals.requests.answering(request.callKey, now)   // before any limit: whoever comes back for an answer asks nobody
+    if (before) return ok(before)
     const limit = connection.limits?.pending ?? usualPending
-    if (pending.length >= limit && !pending.some(({ callKey }) => callKey === request.callKey)) return story.refuse(tooMany(limit))
+    if ((await openOf(admitted, connection.name)).length >= limit) return story.refuse(tooMany(limit))
     const { digest, callKey } = request
     const hour = Math.floor(now / hourMs)
     const meter = canonicalJson([admitted.caller.issuer, admitted.caller.subject.id, connection.name, 'requests'])

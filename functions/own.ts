@@ -1,3 +1,4 @@
+import type { Bound } from '../schema/approval.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { Effects } from '../schema/effects.ts'
 import type { Id } from '../schema/event.ts'
@@ -95,10 +96,14 @@ export type Own = ReturnType<typeof createOwn>
  * Locks on subjects and roles hold here as everywhere. A lock on everything stops statements, not the people who must read the record, mend the
  * policy and lift it; and a lock on the gate's own connection must leave its own lifting possible.
  */
-function ownLocks(locks: Admitted['locks'], asked: readonly Asked[]): Admitted['locks'] {
+function ownLocks(locks: Admitted['locks'], asked: readonly Pick<Asked, 'resource'>[]): Admitted['locks'] {
   const lifting = asked.some((one) => one.resource === 'locks')
   return locks.filter((lock) => lock.target !== 'everything' && !(lifting && lock.target === 'connection:sluice'))
 }
+
+/** The locks that matter to a request: on the gate's own resources the same as for a call that nobody had to permit. */
+export const locksOn = (locks: Admitted['locks'], { connection, accesses }: Pick<Bound, 'connection' | 'accesses'>): Admitted['locks'] =>
+  connection === 'sluice' ? ownLocks(locks, accesses.map(({ resource }) => ({ resource: resource === 'locks' ? 'locks' : 'policy' }))) : locks
 
 function effectsOf({ action, resource }: Asked): Effects {
   return {

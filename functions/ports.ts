@@ -194,6 +194,8 @@ export interface Requests {
    * it may or may not be stored.
    */
   create(request: AccessRequest, event: Event, now: number): Promise<{ readonly created: true } | { readonly created: false; readonly existing: AccessRequest }>
+  /** The request that answers this call key now (`answersRepeat`); null: a call would ask anew. Strongly consistent. */
+  answering(callKey: string, now: number): Promise<AccessRequest | null>
   /** Strongly consistent. null: none, or gone after its time. */
   get(id: Id<'arq'>): Promise<AccessRequest | null>
   /**

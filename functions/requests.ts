@@ -9,7 +9,7 @@ import { end, settledAlready, vote } from './approve/step.ts'
 import { summaryOf, viewOf } from './approve/view.ts'
 import type { Reply } from './door.ts'
 import type { Gate } from './gate.ts'
-import type { Admitted, Door, Own } from './own.ts'
+import { locksOn, type Admitted, type Door, type Own } from './own.ts'
 import { CursorError, type Ports } from './ports.ts'
 import { findLock } from './resolve/locks.ts'
 
@@ -79,7 +79,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const { caller } = admitted
     const found = await find(admitted, id)                              // before the body: whoever may not know of it learns nothing by what they send
     if (!found.ok) return found
-    const refusal = ineligible(found.value.bound, caller, admitted.policy, ports.now()) ?? findLock(admitted.locks, admitted.policy, caller, found.value.bound.connection, ports.now())
+    const refusal = ineligible(found.value.bound, caller, admitted.policy, ports.now()) ?? findLock(locksOn(admitted.locks, found.value.bound), admitted.policy, caller, found.value.bound.connection, ports.now())
     if (refusal) return story(admitted, evaluation, found.value).refuse(refusal)
     const asked = await readDecision(body)
     if (!asked.ok) return asked
@@ -103,7 +103,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const at = now()
     const caller: Caller = { issuer: via, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: { auth_time: ports.now() / 1000 }, expiresAt: ports.now() }
     const admitted: Admitted = { ...current.value, caller, session: found.session ?? ports.id('ses') }
-    const refusal = ineligible(found.bound, caller, current.value.policy, ports.now()) ?? findLock(current.value.locks, current.value.policy, caller, found.bound.connection, ports.now())
+    const refusal = ineligible(found.bound, caller, current.value.policy, ports.now()) ?? findLock(locksOn(current.value.locks, found.bound), current.value.policy, caller, found.bound.connection, ports.now())
     if (refusal) return { evaluation, session: null, result: refuse(refusal) }
     return { evaluation, session: null, result: await decided(admitted, id, { decision: 'reject', issuer: via, trust: '', subject, groups, signedInAt: at, at, reason, evaluation }) }
   }

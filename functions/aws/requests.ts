@@ -40,6 +40,12 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
     throw new Fault('store-unavailable', 'the call key changes hands too often')
   }
 
+  async function answering(callKey: string, at: number): Promise<AccessRequest | null> {
+    const { Item: claim } = await hot('GetItem', { TableName, Key: { pk: { S: `call#${callKey}` } }, ConsistentRead: true })
+    const holder = claim?.['id']?.S === undefined ? null : await get(claim['id'].S as Id<'arq'>)
+    return holder && answersRepeat(holder, at) ? holder : null
+  }
+
   /** An id is drawn by one creator: a request that has it is our own first write, however far it has come since. */
   function known(item: Parameters<typeof readRequest>[0] | undefined, request: AccessRequest): { readonly created: true } {
     if (item && readRequest(item).digest === request.digest) return { created: true }
@@ -71,7 +77,7 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
     if (failed(there) && (event?.kind === 'outcome' || event?.kind === 'correction')) return false
     throw new Fault('internal', 'another event has this id')
   }
-  return { create, get, swap, list: createRequestList(parts), ...createResults(parts) }
+  return { create, answering, get, swap, list: createRequestList(parts), ...createResults(parts) }
 }
 
 const endedAt = ({ ending, bound }: AccessRequest): number => Date.parse(ending?.at ?? bound.expiresAt)

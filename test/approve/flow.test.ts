@@ -425,3 +425,35 @@ test('the target is not asked for an estimate of what a lock stops', async () =>
   at.world.clock.ms += 3000
   expect([(await read()).estimate, estimates]).toEqual([undefined, 1])
 })
+
+test('who comes back for an answer is given it, however much of theirs waits and however often they asked', async () => {
+  const at = createApproving({ ...demo, 'shop.yaml': { ...demo['shop.yaml']!, limits: { pending: 1 } } as typeof demo[string] })
+  const agent = await at.as(support)
+  const request = await asked(agent)
+  await say(await at.as(lead), 'approve', request)
+  await at.approver.proceed(request.id)
+  await asked(agent, { ...refund, params: [8] })
+  for (let n = 0; n < 10; n++) expect((await agent.call('POST', path, refund)).status).toBe(200)
+})
+
+test.each(['subject:agent:ci', 'role:ci', 'connection:sluice', 'subject:user:pia@acme.dev'])('a policy that people approved is not applied under a lock on %s', async (target) => {
+  const at = createApproving(withCi)
+  const documents = Object.entries({ ...withCi, 'roles/analyst.yaml': { version: 1, kind: 'role', name: 'analyst', members: [], rules: [] } }).map(([file, document]) => ({ path: file, document }))
+  const from = at.world.pointer()?.version
+  const { request } = (await (await at.as(ci)).call('PUT', '/v1/policy', { from, documents })).json as { request: Awaited<ReturnType<typeof asked>> }
+  await say(await at.as(pia), 'approve', request)
+  await at.ports.policies.lock({ target, by: 'user:x', at: '', reason: null, until: null })
+  at.world.clock.ms += 3000
+  expect(await at.approver.proceed(request.id)).toBe('stale')
+  expect(at.world.pointer()?.version).toBe(from)
+})
+
+test('a lock on everything can be lifted by approval: it stops statements, not its own end', async () => {
+  const at = createApproving(withCi)
+  await at.ports.policies.lock({ target: 'everything', by: 'user:x', at: '', reason: null, until: null })
+  at.world.clock.ms += 3000
+  const { request } = (await (await at.as(ci)).call('DELETE', '/v1/locks/everything')).json as { request: Awaited<ReturnType<typeof asked>> }
+  expect((await say(await at.as(pia), 'approve', request)).status).toBe(200)
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+  expect(at.world.pointer()?.locks).toEqual([])
+})

@@ -84,6 +84,11 @@ export function createMemoryRequests({ now, events }: { readonly now: () => numb
 
   const requests: Requests = {
     create: (request, event, at) => attempt(() => create(request, event, at)),
+    answering: (callKey, at) => attempt(() => {
+      const holder = calls.get(callKey)
+      const request = holder === undefined ? null : read(holder)
+      return request && answersRepeat(request, at) ? request : null
+    }),
     get: (id) => attempt(() => read(id)),
     swap: (next, event) => attempt(() => swap(next, event)),
     list: (filter, page) => attempt(() => list(filter, page)),
