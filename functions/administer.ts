@@ -14,6 +14,7 @@ import { namesOf } from './names.ts'
 import { byline, type Asked, type Chore, type Door, type Own, type Story } from './own.ts'
 import { Fault, type Pointer, type Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
+import { engineOf } from './protocol/engine.ts'
 import type { Finding } from './protocol/protocol.ts'
 
 type Body = () => Promise<Result<unknown>>
@@ -128,7 +129,7 @@ async function inspect(ports: Ports, bundle: Bundle, before: Bundle['known']): P
   const findings: (Finding & { readonly connection: string })[] = []
   for (const connection of compile(bundle).connections.values()) {
     try {
-      const found = await ports.engines[connection.engine].inspect(connection, namesOf(bundle, connection))
+      const found = await engineOf(ports, connection).inspect(connection, namesOf(bundle, connection))
       const looked = await lookAt(ports, connection, before?.[connection.name])
       known[connection.name] = looked.known
       findings.push(...[...found, ...looked.findings].map((finding) => ({ ...finding, connection: connection.name })))

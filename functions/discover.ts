@@ -7,6 +7,7 @@ import type { Gate } from './gate.ts'
 import type { Admitted, Door, Own } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
+import { engineOf } from './protocol/engine.ts'
 import type { Description } from './protocol/protocol.ts'
 import { findConnection } from './resolve/connection.ts'
 import { findLock } from './resolve/locks.ts'
@@ -34,7 +35,7 @@ export function createDiscovery(ports: Ports, gate: Gate, own: Own) {
     if (!connection.ok) return connection
     const lock = findLock(locks, policy, caller, name, ports.now())
     if (lock) return refuse(lock)
-    const description = await ports.engines[connection.value.engine].describe(connection.value)
+    const description = await engineOf(ports, connection.value).describe(connection.value)
     const judge = judgeOf(admitted, connection.value, purpose, ports.now())
     return ok({ connection: name, relations: description.relations.flatMap((relation) => visible(relation, judge)) })
   })

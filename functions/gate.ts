@@ -7,6 +7,7 @@ import { type Asked as Question, decide } from './decide/decide.ts'
 import { createDoor, type Admitted, type Knock, type Reply } from './door.ts'
 import type { Decision } from './permit.ts'
 import type { Ports } from './ports.ts'
+import { engineOf } from './protocol/engine.ts'
 import type { Masked } from './protocol/protocol.ts'
 import type { Story } from './record/story.ts'
 import { findConnection } from './resolve/connection.ts'
@@ -52,7 +53,7 @@ export function createGate(ports: Ports) {
     if (lock) return story.refuse(lock)
     const connection = findConnection(policy, caller, name)
     if (!connection.ok) return story.refuse(connection.refusal)
-    const engine = ports.engines[connection.value.engine]
+    const engine = engineOf(ports, connection.value)
     const plan = await engine.classify(connection.value, query)
     if (!plan.ok) return story.refuse(plan.refusal)
     const decision = decide(policy, {

@@ -2,6 +2,7 @@ import { ok, refuse } from '../schema/refusal.ts'
 import { compile } from './decide/policy.ts'
 import type { Door, Own } from './own.ts'
 import { Fault, type Ports } from './ports.ts'
+import { engineOf } from './protocol/engine.ts'
 import type { Ruled } from './protocol/protocol.ts'
 
 /**
@@ -17,7 +18,7 @@ export function createGrants(ports: Ports, own: Own) {
     if (!connection) return refuse({ slug: 'not-found', reason: 'no_connection', next: 'fix', detail: `the policy in force has no connection \`${name.replace(/[`\p{C}]/gu, '?')}\`` })
     const rules = bundle.documents.flatMap(({ document }) => document.kind !== 'role' ? [] : document.rules.flatMap((rule): Ruled[] =>
       rule.allow && rule.on && [rule.connection].flat().some((one) => one === name || one === '*') ? [{ actions: rule.allow, on: rule.on }] : []))
-    const engine = ports.engines[connection.engine]
+    const engine = engineOf(ports, connection)
     if (!engine.grants) return refuse({ slug: 'not-found', reason: 'no_grants', next: 'none', detail: `the engine of \`${name}\` has no grants of its own` })
     return ok({ connection: name, ...await engine.grants(connection, rules) })
   })

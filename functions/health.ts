@@ -1,5 +1,6 @@
 import type { Gate } from './gate.ts'
 import type { Ports } from './ports.ts'
+import { engineOf } from './protocol/engine.ts'
 import type { ConnectionDocument } from '../schema/policy.ts'
 
 const keepMs = 2000
@@ -31,9 +32,12 @@ export function createHealth(ports: Ports, gate: Gate) {
   }
 
   async function reaches(connection: ConnectionDocument): Promise<boolean> {
-    const engine = ports.engines[connection.engine]
-    const asked = engine.ping ? engine.ping(connection) : engine.inspect(connection, []).then(() => {})
-    return await within(asked.then(() => true)) !== null
+    const ask = async () => {
+      const engine = engineOf(ports, connection)
+      await (engine.ping ? engine.ping(connection) : engine.inspect(connection, []))
+      return true
+    }
+    return await within(ask()) !== null
   }
 
   function unready(what: string, detail: Readonly<Record<string, unknown>>): false {

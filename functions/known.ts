@@ -1,4 +1,5 @@
 import { Fault, type Ports } from './ports.ts'
+import { engineOf } from './protocol/engine.ts'
 import type { Finding } from './protocol/protocol.ts'
 import type { ConnectionDocument, Known } from '../schema/policy.ts'
 
@@ -8,7 +9,7 @@ import type { ConnectionDocument, Known } from '../schema/policy.ts'
  * takes over what the policy in force knows, so that applying something else does not wave a new column through.
  */
 export async function lookAt(ports: Pick<Ports, 'engines'>, connection: ConnectionDocument, before: Known[string] | undefined): Promise<{ readonly known: Known[string]; readonly findings: readonly Finding[] }> {
-  const { relations } = await ports.engines[connection.engine].describe(connection)
+  const { relations } = await engineOf(ports, connection).describe(connection)
   const holding = relations.filter(({ kind, columns }) => kind !== 'view' && kind !== 'materialized view' && columns.some((column) => column.class !== null))
   const findings: Finding[] = []
   const known = holding.map(({ schema, name, columns }): [string, readonly string[]] => {

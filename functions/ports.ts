@@ -1,6 +1,6 @@
 import type { AccessRequest, Status } from '../schema/approval.ts'
 import type { Event, Id, Prefix } from '../schema/event.ts'
-import type { Bundle } from '../schema/policy.ts'
+import type { Bundle, ConnectionDocument } from '../schema/policy.ts'
 import type { Protocol } from './protocol/protocol.ts'
 
 /**
@@ -19,7 +19,8 @@ export interface Ports {
   readonly secrets: Secrets
   /** Fetches a JSON document over https (loopback http in the local assembly only). Throws after 3 s or past 256 KB. Used for issuer metadata and JWKS. */
   readonly fetchJson: (url: string) => Promise<unknown>
-  readonly engines: Readonly<Record<'postgres', Protocol>>
+  /** Those this assembly has: `engineOf` (protocol/engine.ts) finds a connection's. */
+  readonly engines: Readonly<Partial<Record<ConnectionDocument['engine'], Protocol>>> & { readonly postgres: Protocol }
   /** null: an assembly that cannot ask people; what needs them is refused. */
   readonly approvals: Approvals | null
   /** null: an assembly without WebSockets. */

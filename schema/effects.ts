@@ -1,4 +1,4 @@
-import type { ActionName, DetectorName, MaskName } from './policy.ts'
+import type { ActionName, Capability, DetectorName, MaskName } from './policy.ts'
 import type { Span } from './refusal.ts'
 
 /**
@@ -23,7 +23,7 @@ export interface Access {
   readonly resource: string
   /** Columns read, for `select`; null where columns do not apply. An empty list reads rows but no column, as `count(*)` does. */
   readonly columns: readonly string[] | null
-  /** A schema of the engine's own. `*` in a rule's schema part never covers it. */
+  /** A schema of the engine's own: `*` in a rule's schema part never covers it. Of Kubernetes, what an `allow` must name in full: exec, proxies, RBAC, webhooks, … */
   readonly system: boolean
   /** Views the statement came through to reach it, outermost first; empty when it names the object itself. */
   readonly via: readonly string[]
@@ -34,6 +34,20 @@ export interface Access {
   readonly part?: true
   readonly statement: number
   readonly span: Span | null
+  /** Kubernetes only. `resource` is then `pods`, `pods/log`, `apps/deployments`, `apps/deployments/scale`, or a path of no resource (`/version`). */
+  readonly target?: Target
+}
+/** What of a cluster an access is about. */
+export interface Target {
+  /** null: of no namespace, or of all of them. A rule that names namespaces covers neither. */
+  readonly namespace: string | null
+  /** null: all there are. A rule that names names does not cover it. */
+  readonly name: string | null
+  /** What pod templates in the object may do: each wants a rule that permits it. */
+  readonly needs: readonly Capability[]
+  /** For `when`: the object as it will be, and as it is. null: there is none; left out: not known yet (`Plan.preview`). Never recorded, never bound but by `fingerprint`. */
+  readonly object?: Readonly<Record<string, unknown>> | null
+  readonly oldObject?: Readonly<Record<string, unknown>> | null
 }
 interface Classified {
   readonly dataClass: string

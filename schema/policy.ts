@@ -12,8 +12,11 @@ const principal = z.string().regex(/^(user|agent):\S{1,250}$/, 'a subject is `us
 const template = (kind: 'user' | 'agent') =>
   z.string().regex(new RegExp(`^${kind}:[^{}\\s]*\\{[A-Za-z0-9_:/.-]+\\}[^{}\\s]*$`), `this subject template is \`${kind}:\` with one \`{claim}\` in it`)
 
-export const actionNames = ['select', 'insert', 'update', 'delete', 'truncate', 'create', 'alter', 'drop', 'grant', 'call', 'lock', 'read', 'apply', 'set'] as const
+/** Of SQL, of Kubernetes (its verbs: create, update and delete are both's), and of Sluice itself. */
+export const actionNames = ['select', 'insert', 'update', 'delete', 'truncate', 'create', 'alter', 'drop', 'grant', 'call', 'lock', 'get', 'list', 'watch', 'patch', 'deletecollection', 'read', 'apply', 'set'] as const
 export const actionGroups = { write: ['insert', 'update', 'delete'], ddl: ['create', 'alter', 'drop', 'truncate', 'grant'], '*': actionNames } as const
+/** Verbs of Kubernetes that change something: what `write` means there. An `allow` covers `deletecollection` only by its own name. */
+export const kubernetesWrites = ['create', 'update', 'patch', 'delete', 'deletecollection'] as const
 export type ActionName = (typeof actionNames)[number]
 const action = z.enum([...actionNames, 'write', 'ddl', '*'])
 
@@ -22,7 +25,13 @@ export type MaskName = (typeof maskNames)[number]
 export const detectorNames = ['credit-card', 'us-ssn', 'email', 'iban', 'secret'] as const
 export type DetectorName = (typeof detectorNames)[number]
 const dataClass = z.string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'a data class is lower-case words joined by `.`, such as `pii.email`')
-const column = z.string().regex(/^[^.]+\.[^.]+\.[^.]+$/, 'a column is `schema.table.column`')
+/** `schema.table.column`; of Kubernetes `resource:path` (`configmaps:data.password`, `acme.io/widgets:spec.keys[*].value`). */
+const column = z.string().regex(/^(?:[^.]+\.[^.]+\.[^.]+|[a-z0-9.-]+(?:\/[a-z0-9.-]+)?:[^\s:]+)$/, 'a column is `schema.table.column`; a path of a Kubernetes kind is `resource:path`, such as `configmaps:data.password`')
+
+/** What a pod template may do beyond running a container, wherever it sits in the object written. A rule that allows the write says which. */
+export const capabilityNames = ['privileged', 'host-path', 'host-namespace', 'secret-mount', 'service-account'] as const
+export type Capability = (typeof capabilityNames)[number]
+const serviceAccount = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'a service account is `namespace/name`')
 
 const limits = z.strictObject({
   rows: z.int().min(1).max(100_000).optional(),
@@ -51,7 +60,7 @@ export const issuerDocument = z.strictObject({
 
 export const connectionDocument = z.strictObject({
   version: z.literal(1), kind: z.literal('connection'), name: name.refine((n) => n !== 'sluice', '`sluice` is the gate itself'),
-  engine: z.enum(['postgres']),
+  engine: z.enum(['postgres', 'kubernetes']),
   secret: z.string().min(1).optional(),
   secrets: z.strictObject({ write: z.string().min(1).optional(), read: z.string().min(1), plain: z.string().min(1).optional() }).optional(),
   searchPath: z.array(z.string().min(1)).min(1).optional(),
@@ -60,6 +69,11 @@ export const connectionDocument = z.strictObject({
   mask: z.record(z.union([dataClass, z.literal('*')]), z.enum(maskNames).exclude(['none'])).optional(),
   detect: z.array(z.enum(detectorNames)).optional(),
   limits: limits.optional(),
+  /**
+   * Kubernetes: role → the service account whose short-lived token its calls carry, `*` for any other role; of several roles held, the first in order of name. A role without one,
+   * and without `*`, reaches no cluster. `secret` names a kubeconfig whose credential may mint tokens for these and need not be able to do anything else.
+   */
+  serviceAccounts: z.record(z.union([name, z.literal('*')]), serviceAccount).optional(),
 })
 
 const approval = z.strictObject({
@@ -74,6 +88,8 @@ const rule = z.strictObject({
   on: z.array(z.string().min(1)).min(1).optional(),
   columns: z.array(z.string().min(1)).min(1).optional(),
   through: z.literal(true).optional(),
+  /** Kubernetes: globs over the namespace and the object's name. Left out: any, and what is in no namespace or has no name. */
+  namespaces: z.array(z.string().min(1)).min(1).optional(), names: z.array(z.string().min(1)).min(1).optional(), permit: z.array(z.enum(capabilityNames)).min(1).optional(),
   when: z.string().min(1).max(4096).optional(),
   approval: approval.optional(), limits: limits.optional(), optional: z.literal(true).optional(),
 })

@@ -42,4 +42,9 @@ export interface Query {
   readonly reveal: readonly string[]
   readonly rowMode: 'object' | 'array'
   readonly maxRows: number | null
+  /**
+   * Left out: SQL. `kubernetes`: one statement, whose `sql` is the method and the path with its query, canonical (`PATCH /apis/apps/v1/namespaces/web/deployments/front?fieldManager=kubectl`),
+   * and whose `params` are the headers that matter and the body (functions/kubernetes.ts).
+   */
+  readonly form?: 'kubernetes'
 }

@@ -48,6 +48,13 @@ export interface Plan {
   readonly plan: object
   /** What execute would answer without sending anything, such as a missing column of a table that a rule names. Told only to whom the effects are permitted. */
   readonly fails?: Refusal
+  /**
+   * What the target says the write would make of the object (Kubernetes: a server-side dry run), for rules whose `when` reads it and for people who approve. Asked only after a first
+   * decision, for which what is not known yet stands in no rule's way; gives the plan to decide on. Changes nothing on the target. Throws Fault target-unavailable.
+   */
+  readonly preview?: () => Promise<Result<Plan>>
+  /** What a person who approves sees of the change, beside the statement: unified diff lines, masked, at most 64 KB. */
+  readonly diff?: string
 }
 
 export interface Run {
@@ -55,9 +62,17 @@ export interface Run {
   readonly deadline: number
   readonly rowMode: 'object' | 'array'
   readonly maxRows: number | null
+  /** Aborted where a stream must end: the token's end, a lock, a policy that refuses it now. Engines without streams ignore it. */
+  readonly cut?: AbortSignal
 }
 /** Rows still in clear, one entry a statement; only the engine that made it can read it. */
-export interface Raw { readonly raw: object; readonly rowCounts: readonly number[]; readonly truncated: boolean }
+export interface Raw {
+  readonly raw: object; readonly rowCounts: readonly number[]; readonly truncated: boolean
+  /** Of an answer that streams: resolves, never rejects, when its last byte is given or it was cut. What the record says of it after its outcome. */
+  readonly ended?: Promise<StreamEnd>
+}
+/** `bytes` and `items` given to the caller (objects, watch events, log lines); `how` as the record says it: `complete`, `cut: …`, `caller gone`, `target broke off`. */
+export interface StreamEnd { readonly bytes: number; readonly items: number; readonly how: string; readonly detected: Readonly<Record<string, number>> }
 export type Executed =
   | { readonly status: 'succeeded'; readonly rows: Raw }
   | { readonly status: 'failed'; readonly refusal: Refusal }
@@ -67,7 +82,11 @@ export type Executed =
 
 declare const masked: unique symbol
 /** The only form of rows the app can serialise. */
-export interface Masked { readonly [masked]: true; readonly results: readonly MaskedResult[] }
+export interface Masked {
+  readonly [masked]: true; readonly results: readonly MaskedResult[]
+  /** The target's own answer, masked, where the caller speaks the target's own protocol (Kubernetes); `results` is then empty. Bytes, or a stream of them; `audit` is the API server's Audit-ID. */
+  readonly answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array | ReadableStream<Uint8Array>; readonly audit: string | null }
+}
 export interface MaskedResult {
   readonly columns: readonly { readonly name: string; readonly type: string; readonly class?: string; readonly masked?: string }[]
   readonly rows: readonly unknown[]
