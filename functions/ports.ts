@@ -2,6 +2,7 @@ import type { AccessRequest, Status } from '../schema/approval.ts'
 import type { Event, Id, Prefix } from '../schema/event.ts'
 import type { Bundle, ConnectionDocument } from '../schema/policy.ts'
 import type { Protocol } from './protocol/protocol.ts'
+import type { Row } from './record/row.ts'
 
 /**
  * Every promise the outside world must keep to the gate. Each method says what is durable when it returns, what is atomic, and what a thrown
@@ -27,6 +28,13 @@ export interface Ports {
   readonly sockets: Sockets | null
   /** null: an assembly whose events lie in the ledger alone, and that has no receipts. */
   readonly log: Log | null
+  /**
+   * The newest event of this evaluation that this process stored, promised to be in the log: the value of the header `Sluice-Promise` (record/promise.ts). Gives it once. null: no event of it is
+   * stored, or nothing is promised here. Left out: an assembly that promises nothing. Never throws, never waits.
+   */
+  readonly promise?: (evaluation: Id<'eval'>) => string | null
+  /** null: an assembly without an index of the log; what only that can answer is refused. */
+  readonly search: Search | null
   /** What the operator must see: origin disagreements, unsettled intents, refused policy loads. Never throws, never waits. */
   readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
   /** Facts of this assembly that callers may see. */
@@ -179,6 +187,48 @@ export interface LogStore {
   published(): Promise<Published | null>
 }
 export interface Published { readonly revision: number; readonly size: number; readonly checkpoint: string }
+
+// ---- the index of the log -------------------------------------------------------------------------------------------
+
+/** What can be asked of the log beyond the ledger's own lists. It follows the log, so it says how far it came: silence about later events means nothing. */
+export interface Search {
+  /**
+   * Newest first, by the time an event's id carries, as the ledger lists. `next` as there: throws CursorError for a foreign one. Everything that matches among the first
+   * `indexedTo.size` entries of the log, and perhaps later ones. Throws Fault store-unavailable.
+   */
+  find(filter: SearchFilter, page: { readonly limit: number; readonly after: string | null }): Promise<{ readonly ids: readonly Id<'evt'>[]; readonly next: string | null; readonly indexedTo: Indexed }>
+  /** How far it came. null: nothing is indexed. Throws Fault store-unavailable. */
+  indexed(): Promise<Indexed | null>
+}
+export interface SearchFilter extends EventFilter {
+  /** What was accessed, such as `public.orders`; `*` stands for any text. */
+  readonly object?: string
+  readonly action?: string
+  /** permit, deny or ask; of outcomes succeeded, failed or unknown. */
+  readonly decision?: string
+  readonly rule?: string
+}
+export interface Indexed {
+  /** Entries of the log. */
+  readonly size: number
+  /** Epoch ms: when the log was read for it. */
+  readonly at: number
+  /** Epoch ms: every event whose id carries an earlier time is in it, or awaited (Head). */
+  readonly mark: number
+  /** Events that only their id, kind and time are known of: no other filter finds them. */
+  readonly opaque: number
+}
+/** The same index to whoever writes it. Its content is what the log says and nothing else, so it may be lost at any moment. */
+export interface Shelf {
+  /** Where it stands; made, empty, where there is none or one of another shape. Safe whoever else does the same. */
+  open(): Promise<Shelved>
+  /** Adds rows and moves from `over` to `to`, all of it or nothing. false: it no longer stands at `over`. Throws Fault store-unavailable: it may or may not have. */
+  add(rows: readonly Row[], over: Shelved, to: Shelved): Promise<boolean>
+  /** Everything goes; the next `open` makes it anew. */
+  clear(): Promise<void>
+}
+/** `root`: base64, of the tree of just these entries. */
+export interface Shelved extends Indexed { readonly root: string }
 
 // ---- approvals ------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,14 @@ interface Common {
   readonly who: Who | null
   readonly connection: string | null
   readonly policy: string | null
+  /** Which process wrote it, and where among that process's events it stands. Left out: heartbeats, which any process may write and all write alike. */
+  readonly writer?: Writer
 }
+/**
+ * `id`: the event (`writer`) that holds the process's public key. `n` counts that process's events from 1, which is that event. `open`: lower numbers that were given and of which it was not
+ * known yet whether they are stored, ascending; left out where there are none. A number that is not open is stored: it is an event, or a `void` in its place.
+ */
+export interface Writer { readonly id: Id<'evt'>; readonly n: number; readonly open?: readonly number[] }
 /** `via`, `part`, `system` as in effects.ts, left out where they say nothing: so that another policy can be asked about it later. */
 export interface AccessRecord { readonly action: string; readonly resource: string; readonly columns?: readonly string[]; readonly via?: readonly string[]; readonly part?: true; readonly system?: true }
 
@@ -58,8 +65,11 @@ export interface RefusalEvent extends Common {
 }
 /** A change of the gate's own state: policy applied, lock set or lifted. `change` is plain JSON: what, from, to, commit. */
 export interface ChangeEvent extends Common { readonly kind: 'policy' | 'lock'; readonly change: Readonly<Record<string, unknown>> }
-/** Somebody read the audit, was given an earlier call's stored answer again, a process came up with a weakness the auditor must know of, or nothing happened (`heartbeat`). */
-export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'start' | 'unauthenticated' | 'heartbeat'; readonly change: Readonly<Record<string, unknown>> }
+/**
+ * Somebody read the audit, was given an earlier call's stored answer again, a process came up with a weakness the auditor must know of, or nothing happened (`heartbeat`). A process begins to write
+ * (`writer`: its key); an event of its was not stored (`void`: of which kind, under the same number). The log gets another key (`log-key`). A person signs in or out at the console (`sign-in`).
+ */
+export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'start' | 'unauthenticated' | 'heartbeat' | 'writer' | 'void' | 'log-key' | 'sign-in'; readonly change: Readonly<Record<string, unknown>> }
 
 export interface RefusalRecord {
   readonly slug: Slug; readonly reason: string; readonly detail: string; readonly next: Next; readonly inner?: string

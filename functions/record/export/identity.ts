@@ -16,6 +16,16 @@ export function privileges(event: Told): Ocsf {
   }
 }
 
+/** 3002: a person at the console. Who was refused may be nobody known. */
+export function signIn(event: Told): Ocsf {
+  const { change, who } = event
+  const done = change?.['result'] === 'signed-in' || change?.['result'] === 'signed-out'
+  return {
+    ...framed(event, classes.authentication, { activity: change?.['result'] === 'signed-out' ? 2 : 1, severity: done ? 1 : 2, status: done ? 1 : 2, ...(typeof change?.['result'] === 'string' ? { code: change['result'] } : {}), unmapped: { change } }),
+    user: who === null ? { name: 'unknown', type_id: 0, type: 'Unknown' } : userOf(who.subject, who.groups), service: { name: 'sluice-console' }, is_remote: true,
+  }
+}
+
 /** 3002: callers whose token did not hold, which the gate counts and does not record one by one. */
 export function authenticationFailures(event: Told): Ocsf {
   const from = event.change?.['from']

@@ -1,6 +1,6 @@
 import type { Event } from '../../../schema/event.ts'
 import type { Told } from '../../../schema/told.ts'
-import { authenticationFailures, privileges } from './identity.ts'
+import { authenticationFailures, privileges, signIn } from './identity.ts'
 import { apiCall } from './api.ts'
 import { statementActivity } from './datastore.ts'
 import type { Ocsf } from './frame.ts'
@@ -30,7 +30,10 @@ const mappers: Readonly<Record<Event['kind'], Mapper>> = {
   'audit-read': (event) => apiCall(event, { activity: 2, operation: event.change?.['export'] === undefined ? 'audit.read' : 'audit.export', resource: { type: 'audit', name: 'audit' } }),
   start: (event) => apiCall(event, { activity: 99, name: 'Start', operation: 'gate.start', resource: null }),
   heartbeat: (event) => apiCall(event, { activity: 99, name: 'Heartbeat', operation: 'log.heartbeat', resource: { type: 'audit', name: 'audit' } }),
-  unauthenticated: authenticationFailures,
+  writer: (event) => apiCall(event, { activity: 99, name: 'Writer', operation: 'log.writer', resource: { type: 'audit', name: 'audit' } }),
+  void: (event) => apiCall(event, { activity: 99, name: 'Void', operation: 'log.void', resource: { type: 'audit', name: 'audit' } }),
+  'log-key': (event) => apiCall(event, { activity: 3, operation: 'log.key', resource: { type: 'audit', name: 'audit' } }),
+  unauthenticated: authenticationFailures, 'sign-in': signIn,
   request: (event) => apiCall(event, { activity: 1, operation: 'request.create', resource: event.request === undefined ? null : { type: 'access request', uid: event.request } }),
   approval: privileges, rejection: step('Reject'), cancellation: step('Cancel'), expiry: step('Expire'), stale: step('Invalidate'),
 }

@@ -30,7 +30,7 @@ const shapes = {
     api: z.strictObject({ operation: text, version: text, service: z.strictObject({ name: text }) }), resources: z.array(z.strictObject({ type: text, name: text.optional(), uid: text.optional() }).refine(({ name, uid }) => name !== undefined || uid !== undefined)).length(1).optional(),
   }),
   3005: z.strictObject({ ...base, class_uid: z.literal(3005), class_name: z.literal('User Access Management'), category_uid: z.literal(3), category_name: z.literal('Identity & Access Management'), activity_id: z.literal(1), type_uid: z.int(), actor, user, privileges: z.array(text).min(1), resources: z.array(z.strictObject({ type: text, uid: text })).optional() }),
-  3002: z.strictObject({ ...base, class_uid: z.literal(3002), class_name: z.literal('Authentication'), category_uid: z.literal(3), category_name: z.literal('Identity & Access Management'), activity_id: z.literal(1), type_uid: z.int(), user, service: z.strictObject({ name: text }), is_remote: z.literal(true), count: z.int().min(1).optional(), start_time: z.int().optional(), end_time: z.int().optional() }),
+  3002: z.strictObject({ ...base, class_uid: z.literal(3002), class_name: z.literal('Authentication'), category_uid: z.literal(3), category_name: z.literal('Identity & Access Management'), activity_id: z.literal([1, 2]), type_uid: z.int(), user, service: z.strictObject({ name: text }), is_remote: z.literal(true), count: z.int().min(1).optional(), start_time: z.int().optional(), end_time: z.int().optional() }),
 }
 function checked(object: ReturnType<typeof ocsfOf>): Record<string, unknown> {
   const uid = z.literal([6005, 6003, 3005, 3002]).parse(object['class_uid'])
