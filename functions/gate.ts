@@ -54,7 +54,7 @@ export function createGate(ports: Ports) {
     const connection = findConnection(policy, caller, name)
     if (!connection.ok) return story.refuse(connection.refusal)
     const engine = engineOf(ports, connection.value)
-    const plan = await engine.classify(connection.value, query)
+    const plan = await engine.classify(connection.value, query, policy.rolesOf(caller.actors[0] ?? caller.subject))
     if (!plan.ok) return story.refuse(plan.refusal)
     const decision = decide(policy, {
       caller, connection: name, effects: plan.value.effects, reveal: query.reveal,

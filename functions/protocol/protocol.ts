@@ -13,8 +13,9 @@ export interface Protocol {
    * Works out every effect of the query. No effect on the target's data; may read its catalog with the connection's read credential.
    * Refuses what it cannot parse (`statement-unparsable`) and what it does not know (`statement-unsupported`), with the span.
    * Throws only when the target cannot be reached (code `target-unavailable`).
+   * `roles`: of whoever acts (the current actor, else the subject). An engine whose target knows several identities chooses by them; left out: none is held.
    */
-  classify(connection: ConnectionDocument, query: Query): Promise<Result<Plan>>
+  classify(connection: ConnectionDocument, query: Query, roles?: readonly string[]): Promise<Result<Plan>>
   /**
    * Runs the plan once, under the obligations, and never begins after `run.deadline`. A write is atomic: all of it or none.
    * `failed`: the target has no effect of it. `unknown`: the answer was lost and the effect may be there. Never throws for either.
