@@ -1,8 +1,8 @@
 import type { AccessRequest, Status } from '../schema/approval.ts'
+import type { Row } from '../schema/audit.ts'
 import type { Event, Id, Prefix } from '../schema/event.ts'
 import type { Bundle, ConnectionDocument } from '../schema/policy.ts'
 import type { Protocol } from './protocol/protocol.ts'
-import type { Row } from './record/row.ts'
 
 /**
  * Every promise the outside world must keep to the gate. Each method says what is durable when it returns, what is atomic, and what a thrown

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { auditSql } from './ddl.ts'
 import { openapi } from './openapi.ts'
 import { policyDocument } from './policy.ts'
 
@@ -8,9 +9,10 @@ import { policyDocument } from './policy.ts'
  * Writes the files that are made from the shapes: `node schema/generate.ts`. With `--check` it writes nothing and fails where a committed file is
  * not what would be written, so that an editor, a client and the gate never read three different shapes.
  */
-const made: readonly (readonly [file: string, make: () => unknown])[] = [
+const makers: readonly (readonly [file: string, make: () => unknown])[] = [
   ['policy.v1.schema.json', policySchema],
   ['openapi.json', openapi],
+  ['audit.sql', auditSql],
 ]
 
 /** For editors: `# yaml-language-server: $schema=…`. One document a file, told apart by `kind`. */
@@ -20,9 +22,10 @@ function policySchema(): unknown {
 }
 
 const check = process.argv.includes('--check')
-for (const [file, make] of made) {
+for (const [file, make] of makers) {
   const path = join(import.meta.dirname, file)
-  const text = `${JSON.stringify(make(), null, 1)}\n`
+  const made = make()
+  const text = typeof made === 'string' ? made : `${JSON.stringify(made, null, 1)}\n`
   const committed = await readFile(path, 'utf8').catch(() => null)
   if (committed === text) continue
   if (!check) await writeFile(path, text)

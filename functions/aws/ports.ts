@@ -44,9 +44,9 @@ export function createStores(place: Place, now: () => number = Date.now, gateway
  * Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. `SLUICE_STATE_MACHINE` is the ARN of the state machine of access
  * requests (infra/approval.asl.json); without it nobody can be asked, and what needs people is refused.
  */
-export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log'> & { readonly post: Post }, env: Readonly<Record<string, string | undefined>> = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
+export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search'> & { readonly post: Post }, env: Readonly<Record<string, string | undefined>> = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
   const place = placeOf(env)
   const arn = env['SLUICE_STATE_MACHINE'] || null
   const { workflow, requests, ...stores } = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
-  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, log: null, workflow }
+  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, log: null, search: null, workflow }
 }

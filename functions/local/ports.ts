@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createStores, type Machine } from '../aws/ports.ts'
 import { isPermit } from '../decide/permit.ts'
 import type { Hints } from '../hint.ts'
-import type { Log, Ports, Post, Self } from '../ports.ts'
+import type { Log, Ports, Post, Search, Self } from '../ports.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
 import { fetchJson } from './fetch.ts'
 import type { LocalSecrets } from './secrets.ts'
@@ -19,6 +19,8 @@ export interface LocalParts {
   readonly post: Post
   /** The log's key and its objects, or null: no log here. */
   readonly log: Pick<Log, 'signer' | 'objects'> | null
+  /** null: no index here. */
+  readonly search: Search | null
   /** Told of every event that is stored. */
   readonly hints: Hints
   readonly self: Self
@@ -28,11 +30,11 @@ export interface LocalCredentials { readonly accessKeyId: string; readonly secre
 export const newCredentials = (): LocalCredentials => ({ accessKeyId: `local${randomBytes(8).toString('hex')}`, secretAccessKey: randomBytes(24).toString('hex') })
 
 /** The adapters of production on the servers of this machine, and the twins for what no local server speaks. */
-export function createLocalPorts({ dynamo, neon, secrets, machine, gateway, post, log, hints, self, alarm }: LocalParts) {
+export function createLocalPorts({ dynamo, neon, secrets, machine, gateway, post, log, search, hints, self, alarm }: LocalParts) {
   const { workflow, requests, logStore, ...stores } = hints.overhear(createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials }, Date.now, gateway, machine))
   if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
-  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, alarm, self }
+  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, search, alarm, self }
   return { ...ports, createTables: stores.createTables, close: stores.close, workflow }
 }

@@ -115,7 +115,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(sockets.close)
   const log = { signer: await keepSigner(store, logName), objects: createObjects(join(store, 'log')) }
   const hints = createHints()
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, search: null, hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   onStop(() => ports.engines.postgres.close())
   onStop(approving.close)                                     // before what its steps write to

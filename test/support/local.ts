@@ -34,7 +34,7 @@ export function openPorts(place: Place, alarm: Ports['alarm'] = () => {}): Ports
     ? { issuer: place.issuer.url, jwks_uri: `${place.issuer.url}/jwks` }
     : { keys: [{ ...place.issuer.publicKey, kid: 'k1', alg: 'ES256', use: 'sig' }] }
   return {
-    ...stores, secrets, fetchJson, alarm, sockets: null, log: null, self: { url: gateUrl, console: gateUrl, localIssuer: { name: 'local', issuer: place.issuer.url, audience: gateUrl } },
+    ...stores, secrets, fetchJson, alarm, sockets: null, log: null, search: null, self: { url: gateUrl, console: gateUrl, localIssuer: { name: 'local', issuer: place.issuer.url, audience: gateUrl } },
     approvals: { requests: stores.requests, workflow: { start: async () => {}, wake: async () => {} }, post: { slack: null, mail: null } },
     engines: { postgres: createPostgres({ secrets, endpoint: () => endpoint, now: Date.now, alarm, isPermit }) },
   }

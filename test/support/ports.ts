@@ -48,7 +48,7 @@ export function createWorld(documents: Readonly<Record<string, PolicyDocument>> 
       return { keys: [{ ...await exportJWK(keys.publicKey), kid: 'k1', alg: 'ES256', use: 'sig' }] }
     },
     engines: { postgres: engine }, alarm: (what, detail) => { alarms.push({ what, detail }) },
-    approvals: null, sockets: null, log: null, self: { url, console: url, localIssuer: { name: 'local', issuer, audience: url } },
+    approvals: null, sockets: null, log: null, search: null, self: { url, console: url, localIssuer: { name: 'local', issuer, audience: url } },
   }
   const token = ({ subject, groups = [], actor, seconds = 900, claims = {} }: TokenOptions) => {
     const at = Math.floor(clock.ms / 1000)

@@ -32,7 +32,7 @@ const agents = {
 const restedSince = new WeakMap<object, number>()
 for (const { agent } of Object.values(agents)) agent.on('free', (socket: Socket) => restedSince.set(socket, Date.now()))
 
-interface Orders { readonly url: string | null; readonly maxBytes: number; readonly timeoutMs: number; cut: boolean; bytes: number }
+interface Orders { readonly url: string | null; readonly maxBytes: number; readonly timeoutMs: number; /** What came of an answer that was cut is no answer. */ readonly whole?: true; cut: boolean; bytes: number }
 interface Init { readonly headers: Record<string, string>; readonly body: string; readonly sluice?: Orders }
 
 /**
@@ -57,6 +57,7 @@ function send(target: string, { headers, body }: Init, orders: Orders): Promise<
     call.on('response', (response) => collect(response, orders, (text) => {
       clearTimeout(timer)
       if (orders.cut) call.destroy()
+      if (orders.cut && orders.whole) return fail(new TransportError('too-large', 'the answer went past the byte cap'))
       const status = response.statusCode ?? 0
       resolve({ ok: status === 200, status, json: async () => (orders.cut ? salvage(text) : JSON.parse(text)), text: async () => text })
     }, fail))
@@ -101,6 +102,10 @@ function dropRested(free: NodeJS.ReadOnlyDict<Socket[]>): void {
   const limit = Date.now() - maxIdleMs
   for (const sockets of Object.values(free)) for (const socket of [...(sockets ?? [])]) if ((restedSince.get(socket) ?? 0) < limit) socket.destroy()
 }
+
+/** The driver itself on this transport, for a database of our own. Each call takes at most `timeoutMs`; an answer over `maxBytes` is an error. */
+export const openNeon = (url: string, endpoint: Endpoint | null, bounds: { readonly maxBytes: number; readonly timeoutMs: number }) =>
+  neon(url, { disableWarningInBrowsers: true, fetchOptions: { get sluice(): Orders { return { url: endpoint?.http ?? null, ...bounds, whole: true, cut: false, bytes: 0 } } } })
 
 const asText = { getTypeParser: () => (text: string) => text }
 

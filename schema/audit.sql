@@ -1,0 +1,17 @@
+create schema audit;
+create table "audit"."position" ("only" boolean primary key default true, "shape" text collate "C" not null, "size" bigint not null, "root" text collate "C" not null, "at" bigint not null, "mark" bigint not null, "opaque" integer not null, constraint "position_only" check ("only"), constraint "position_size" check ("size" >= 0));
+create table "audit"."events" ("id" text collate "C" primary key, "index" bigint not null, "at" text collate "C" not null, "kind" text collate "C" not null, "evaluation" text collate "C", "session" text collate "C", "subject" text collate "C", "connection" text collate "C", "decision" text collate "C", "policy" text collate "C", "request" text collate "C", "intent" text collate "C", "opaque" boolean not null);
+create index "events_index" on "audit"."events" ("index");
+create index "events_kind" on "audit"."events" ("kind", "id");
+create index "events_evaluation" on "audit"."events" ("evaluation", "id");
+create index "events_session" on "audit"."events" ("session", "id");
+create index "events_subject" on "audit"."events" ("subject", "id");
+create index "events_connection" on "audit"."events" ("connection", "id");
+create index "events_decision" on "audit"."events" ("decision", "id");
+create table "audit"."event_actors" ("event" text collate "C" not null, "actor" text collate "C" not null, primary key ("event", "actor"));
+create index "event_actors_actor" on "audit"."event_actors" ("actor", "event");
+create table "audit"."event_accesses" ("event" text collate "C" not null, "action" text collate "C" not null, "object" text collate "C" not null, primary key ("event", "action", "object"));
+create index "event_accesses_object" on "audit"."event_accesses" ("object", "event");
+create index "event_accesses_action" on "audit"."event_accesses" ("action", "event");
+create table "audit"."event_rules" ("event" text collate "C" not null, "rule" text collate "C" not null, primary key ("event", "rule"));
+create index "event_rules_rule" on "audit"."event_rules" ("rule", "event");
