@@ -41,6 +41,8 @@ export interface Access {
 export interface Target {
   /** null: of no namespace, or of all of them. A rule that names namespaces covers neither. */
   readonly namespace: string | null
+  /** true: its kind is in no namespace, for certain. Left out, a `deny` that names namespaces meets whatever is in none. */
+  readonly clusterScoped?: true
   /** null: all there are. A rule that names names does not cover it. */
   readonly name: string | null
   /** What pod templates in the object may do: each wants a rule that permits it. */

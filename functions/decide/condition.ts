@@ -1,12 +1,18 @@
 import { Environment, type ASTNode } from '@marcbachmann/cel-js'
 import type { Caller, Principal } from '../../schema/caller.ts'
+import type { Target } from '../../schema/effects.ts'
 import type { ActionName } from '../../schema/policy.ts'
 
 /**
  * `when`, in CEL. Receives what the token proved and what the caller asserts; says true, false or error, and whoever asks turns an error into
  * the answer that gives less: no match for `allow` and `reveal`, a match for `deny` and `ask`. Pure: no clock, no function that reaches out.
  */
-export interface Condition { readonly source: string; readonly test: (scope: Scope) => Verdict }
+export interface Condition {
+  readonly source: string
+  /** It reads `object` or `oldObject`, which a first look at a call may not know yet. */
+  readonly readsObject: boolean
+  readonly test: (scope: Scope) => Verdict
+}
 export type Verdict = 'true' | 'false' | 'error'
 
 /** What a call asserts about itself. `time` (epoch ms) is the gate's own clock, the only one of the three that proves anything. */
@@ -16,6 +22,8 @@ export interface Context { readonly purpose: string | null; readonly session: st
 export interface Scope {
   readonly subject: Who; readonly actor: Who | null; readonly claims: Readonly<Record<string, unknown>>
   readonly action: ActionName | 'reveal'; readonly resource: string; readonly context: Asserted
+  /** Of Kubernetes, see Target; left out where they are not known: reading them is an error. */
+  readonly object?: unknown; readonly oldObject?: unknown
 }
 
 class Who {
@@ -33,8 +41,8 @@ class Asserted {
  * Subject and actor are the token's whichever of them is being judged: that is how a rule says "this agent, on behalf of that person". Made only
  * when a condition is there to see it.
  */
-export function openScope(caller: Caller, rolesOf: (principal: Principal) => readonly string[], context: Context): (action: Scope['action'], resource: string) => Scope {
-  let base: Omit<Scope, 'action' | 'resource'> | null = null
+export function openScope(caller: Caller, rolesOf: (principal: Principal) => readonly string[], context: Context): (action: Scope['action'], resource: string, target?: Target) => Scope {
+  let base: Omit<Scope, 'action' | 'resource' | 'object' | 'oldObject'> | null = null
   const open = () => {
     const actor = caller.actors[0]
     return {
@@ -42,7 +50,20 @@ export function openScope(caller: Caller, rolesOf: (principal: Principal) => rea
       claims: caller.claims, context: new Asserted(context),
     }
   }
-  return (action, resource) => ({ ...(base ??= open()), action, resource })
+  return (action, resource, target) => ({
+    ...(base ??= open()), action, resource,
+    ...(target?.object === undefined ? {} : { object: whole(target.object) }), ...(target?.oldObject === undefined ? {} : { oldObject: whole(target.oldObject) }),
+  })
+}
+
+const wholes = new WeakMap<object, unknown>()
+/** JSON has one kind of number, CEL an integer that no fraction mixes with: `replicas + 1` must mean what it says. Once an object, whatever number of rules ask. */
+function whole(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
+  if (typeof value !== 'object' || value === null) return value
+  const known = wholes.get(value) ?? (Array.isArray(value) ? value.map(whole) : Object.fromEntries(Object.entries(value).map(([key, member]) => [key, whole(member)])))
+  wholes.set(value, known)
+  return known
 }
 
 const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 40 } })
@@ -54,6 +75,8 @@ const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 40 }
   .registerVariable('action', 'string')
   .registerVariable('resource', 'string')
   .registerVariable('context', 'Context')
+  .registerVariable('object', 'dyn')
+  .registerVariable('oldObject', 'dyn')
 
 /** `at`: offset in the source. `reads`: the names it reads (`subject`, `context.purpose`), for the warning about what rests on `context` alone. */
 export interface Inspected { readonly problem: { readonly message: string; readonly at: number } | null; readonly reads: ReadonlySet<string> }
@@ -74,10 +97,12 @@ export function inspectCondition(source: string): Inspected {
 
 /** Never throws: a condition that is not sound is an error at every evaluation. */
 export function compileCondition(source: string): Condition {
-  if (inspectCondition(source).problem) return { source, test: () => 'error' }
+  const { problem, reads } = inspectCondition(source)
+  const readsObject = [...reads].some((name) => /^(?:object|oldObject)(?:\.|$)/.test(name))
+  if (problem) return { source, readsObject, test: () => 'error' }
   const run = environment.parse(source)
   return {
-    source,
+    source, readsObject,
     test(scope) {
       try {
         const value: unknown = run(scope)

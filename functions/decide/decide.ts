@@ -1,5 +1,5 @@
 import type { Caller, Principal } from '../../schema/caller.ts'
-import type { Effects, Limits, Shown, Used } from '../../schema/effects.ts'
+import type { Effects, Limits, Obligations, Shown, Used } from '../../schema/effects.ts'
 import type { MaskName } from '../../schema/policy.ts'
 import type { Refusal } from '../../schema/refusal.ts'
 import type { Ask, Decision } from '../permit.ts'
@@ -7,7 +7,7 @@ import { judgeAccess, Tally, type Judge, type Permitted } from './access.ts'
 import { openScope, type Context } from './condition.ts'
 import { allOf } from './demand.ts'
 import { makePermit } from './permit.ts'
-import type { Policy } from './policy.ts'
+import { formOf, type Policy } from './policy.ts'
 import { approvalRequired, noConnection, refuseAccess, refuseMark, refuseReveal, refuseUse } from './refusal.ts'
 import { judgeReveal } from './reveal.ts'
 
@@ -28,13 +28,29 @@ export interface Asked {
  * every principal allows, no rule of any denies, and gives the obligations under which it may. Pure: no I/O and no clock but `context.time`.
  */
 export function decide(policy: Policy, asked: Asked): Decision {
+  const verdict = weigh(policy, asked, false)
+  if (verdict.kind !== 'permit') return verdict
+  return { kind: 'permit', permit: makePermit(asked.effects, verdict.obligations), rules: verdict.rules }
+}
+
+/**
+ * A first, provisional look, before the target is asked what a write would make of an object (`Plan.preview`): a rule whose `when` reads the object counts as it is best for the caller.
+ * Gives the refusal that no object could change; null: ask the target, then decide. Never a permit.
+ */
+export function foreclosed(policy: Policy, asked: Asked): Extract<Decision, { kind: 'deny' }> | null {
+  const verdict = weigh(policy, asked, true)
+  return verdict.kind === 'deny' ? verdict : null
+}
+
+type Weighed = Exclude<Decision, { kind: 'permit' }> | { readonly kind: 'permit'; readonly obligations: Obligations; readonly rules: readonly string[] }
+function weigh(policy: Policy, asked: Asked, early: boolean): Weighed {
   const { effects, connection } = asked
   const grant = policy.grant(connection)
   if (!grant || !policy.reaches(asked.caller, connection)) return { kind: 'deny', refusal: noConnection(connection), rules: [] }
   const masks: (MaskName | null)[] = effects.shown.map(() => null)
   const tally = new Tally(grant)
   let asking: Verdict['asking'] = null
-  for (const judged of judgesOf(policy, asked, grant)) {
+  for (const judged of judgesOf(policy, asked, grant, early)) {
     const verdict = judgeAll(policy, asked, judged)
     if (verdict.refusal) return { kind: 'deny', refusal: verdict.refusal, rules: verdict.refusal.rule ? [verdict.refusal.rule] : [] }
     verdict.masks.forEach((mask, i) => { masks[i] ??= mask })              // masked for one of them is masked
@@ -48,19 +64,21 @@ export function decide(policy: Policy, asked: Asked): Decision {
     const ask: Ask = { kind: 'ask', demands: all, obligations, rules: tally.rules, refusal: approvalRequired(all, asking) }
     if (asked.approved?.(ask) !== true) return ask
   }
-  return { kind: 'permit', permit: makePermit(effects, obligations), rules: tally.rules }
+  return { kind: 'permit', obligations, rules: tally.rules }
 }
 
 /** Subject first, then the `act` chain: each must be permitted by itself, so a token never does more than the least of those in it. */
-export function judgesOf(policy: Policy, asked: Asked, grant: Limits): { readonly judge: Judge; readonly principal: Principal; readonly who: string }[] {
+export function judgesOf(policy: Policy, asked: Asked, grant: Limits, early = false): { readonly judge: Judge; readonly principal: Principal; readonly who: string }[] {
   const scope = openScope(asked.caller, policy.rolesOf, asked.context)
   const system = new Map<string, boolean>()
   for (const access of asked.effects.accesses) system.set(access.resource, access.system || (system.get(access.resource) ?? false))
   const parts = new Set(asked.effects.accesses.flatMap((access) => (access.part ? [access.resource] : [])))
   const alone = asked.caller.actors.length === 0
+  const document = policy.connections.get(asked.connection)
+  const form = document ? formOf(document) : 'own'
   return [asked.caller.subject, ...asked.caller.actors].map((principal, i) => ({
     principal, who: alone ? '' : ` for the ${i === 0 ? 'subject' : 'actor'} \`${principal.id}\``,
-    judge: { roles: policy.roleSet(principal), connection: asked.connection, grant, scope, system, parts },
+    judge: { roles: policy.roleSet(principal), connection: asked.connection, grant, scope, system, parts, early, form },
   }))
 }
 

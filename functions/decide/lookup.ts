@@ -1,6 +1,5 @@
-import type { ActionName, RoleDocument, RuleDocument } from '../../schema/policy.ts'
-import { actionGroups } from '../../schema/policy.ts'
-import { matchesPattern, parsePattern, type Pattern } from './pattern.ts'
+import { actionGroups, kubernetesWrites, type ActionName, type RoleDocument, type RuleDocument } from '../../schema/policy.ts'
+import { matchesPattern, parsePattern, type Form, type Pattern } from './pattern.ts'
 import { compileRule, connectionsOf, type Rule } from './rule.ts'
 
 /**
@@ -26,7 +25,8 @@ interface Bucket {
 interface Affix { readonly keys: Map<string, Leaf>; readonly lengths: Set<number> }
 export type Index = ReadonlyMap<string, ReadonlyMap<string, Bucket>>
 
-export function indexRoles(roles: readonly RoleDocument[]): Index {
+/** `formsOf`: the kinds of names a rule's connection has; of `*`, those there are. */
+export function indexRoles(roles: readonly RoleDocument[], formsOf: (connection: string) => readonly Form[]): Index {
   const index = new Map<string, Map<string, Bucket>>()
   for (const role of roles) {
     role.rules.forEach((document, n) => {
@@ -35,7 +35,7 @@ export function indexRoles(roles: readonly RoleDocument[]): Index {
         const actions = index.get(connection) ?? new Map<string, Bucket>()
         index.set(connection, actions)
         for (const verb of ['allow', 'deny', 'ask', 'reveal'] as const) {
-          const patterns = covers(verb, document, connection === 'sluice' ? 1 : 2)
+          const patterns = covers(verb, document, formsOf(connection))
           for (const action of actionsOf(verb, document)) {
             const bucket = actions.get(action) ?? { exact: new Map<string, Leaf>(), prefix: affix(), suffix: affix(), rest: leaf() }
             actions.set(action, bucket)
@@ -48,21 +48,26 @@ export function indexRoles(roles: readonly RoleDocument[]): Index {
   return index
 }
 
-function actionsOf(verb: Verb, document: RuleDocument): ReadonlySet<string> {
-  if (verb === 'reveal') return new Set(document.reveal ? ['reveal'] : [])
-  const named = document[verb] ?? []
-  return new Set(named.flatMap((action) => (action === 'write' || action === 'ddl' ? actionGroups[action] : [action])))
+/** As the rule spells them. Which actions a group holds depends on the engine of whoever looks (`namesOf`). */
+const actionsOf = (verb: Verb, document: RuleDocument): ReadonlySet<string> => new Set(verb === 'reveal' ? (document.reveal ? ['reveal'] : []) : document[verb] ?? [])
+
+/** What a rule may call this action: its name, then the groups it is in. `write` is SQL's three or the verbs of Kubernetes that change something. */
+export function namesOf(form: Form, action: ActionName): readonly (ActionName | 'write' | 'ddl' | '*')[] {
+  const inGroup = (group: readonly string[]) => group.includes(action)
+  const write = form === 'kubernetes' ? inGroup(kubernetesWrites) : form === 'sql' && inGroup(actionGroups.write)
+  const ddl = form === 'sql' && inGroup(actionGroups.ddl)
+  return [action, ...(write ? ['write' as const] : []), ...(ddl ? ['ddl' as const] : []), '*']
 }
 
 /**
  * null: everything, an engine's own schemas too. No `on` gives a deny or an ask everything, a reveal everything but those schemas, an allow
  * nothing; a pattern that cannot be read (wrong number of parts) gives a deny or an ask everything and the others nothing.
  */
-function covers(verb: Verb, document: RuleDocument, parts: 1 | 2): readonly (Pattern | null)[] {
+function covers(verb: Verb, document: RuleDocument, forms: readonly Form[]): readonly (Pattern | null)[] {
   const widens = verb === 'allow' || verb === 'reveal'
-  if (!document.on) return verb === 'allow' ? [] : widens ? [parsePattern(parts === 1 ? '*' : '*.*', parts)] : [null]
+  if (!document.on) return verb === 'allow' ? [] : widens ? [parsePattern('*', forms), parsePattern('*.*', forms)].filter((pattern) => pattern !== null) : [null]
   return document.on.flatMap((text): (Pattern | null)[] => {
-    const pattern = parsePattern(text, parts)
+    const pattern = parsePattern(text, forms)
     return pattern ? [pattern] : widens ? [] : [null]
   })
 }
@@ -92,24 +97,25 @@ function push(into: Leaf, role: string, covered: Covered): void {
 }
 
 /** What is looked for. `system`: see `Access.system`. `roles`: those held. */
-export interface Sought { readonly roles: ReadonlySet<string>; readonly connection: string; readonly action: ActionName | 'reveal'; readonly name: string; readonly system: boolean }
+export interface Sought { readonly roles: ReadonlySet<string>; readonly connection: string; readonly action: ActionName | 'reveal'; readonly name: string; readonly system: boolean; readonly form: Form }
 
 /** Calls `found` for every rule that covers it and is of a held role, in no order, perhaps twice. */
 export function search(index: Index, sought: Sought, found: (covered: Covered) => void): void {
   for (const scope of sought.connection === 'sluice' ? ['sluice'] : [sought.connection, '*']) {
     const actions = index.get(scope)
     if (!actions) continue
-    searchBucket(actions.get(sought.action), sought, found)
-    if (sought.action !== 'reveal') searchBucket(actions.get('*'), sought, found)
+    for (const name of sought.action === 'reveal' ? (['reveal'] as const) : namesOf(sought.form, sought.action)) searchBucket(actions.get(name), sought, name === sought.action ? found : inGroup(sought, found))
   }
 }
 
-function searchBucket(bucket: Bucket | undefined, { roles, name, system }: Sought, found: (covered: Covered) => void): void {
+/** What takes everything of a kind at once is allowed by its own name or not at all; a deny or an ask of a group covers it. */
+const inGroup = ({ form, action }: Sought, found: (covered: Covered) => void) => form === 'kubernetes' && action === 'deletecollection' ? (covered: Covered) => { if (covered.verb !== 'allow') found(covered) } : found
+
+function searchBucket(bucket: Bucket | undefined, { roles, name, system, form }: Sought, found: (covered: Covered) => void): void {
   if (!bucket) return
   const offer = (covered: Covered) => {
     const pattern = covered.pattern
-    // a star in the schema part never reaches an engine's own schemas: those are named, or not meant
-    if (!pattern || (matchesPattern(pattern, name) && (!system || pattern.literalSchema))) found(covered)
+    if (!pattern || (matchesPattern(pattern, name, form) && (!system || named(covered.verb, pattern, form)))) found(covered)
   }
   const open = (leaf: Leaf | undefined) => {
     if (!leaf) return
@@ -121,6 +127,12 @@ function searchBucket(bucket: Bucket | undefined, { roles, name, system }: Sough
   for (const length of bucket.suffix.lengths) if (length <= name.length) open(bucket.suffix.keys.get(name.slice(name.length - length)))
   open(bucket.rest)
 }
+
+/**
+ * A star in the schema part never reaches an engine's own schemas: those are named, or not meant. What is dangerous in a cluster is given only by its whole name;
+ * what takes away may use a star there.
+ */
+const named = (verb: Verb, pattern: Pattern, form: Form): boolean => form !== 'kubernetes' ? pattern.literalSchema : pattern.literal || verb === 'deny' || verb === 'ask'
 
 /** `roles` and the roles of a saying both come sorted: the first in both is the one to name. */
 function firstHeld(said: ReadonlyMap<string, Covered>, roles: ReadonlySet<string>, offer: (covered: Covered) => void): void {

@@ -11,33 +11,58 @@ export interface Pattern {
   readonly suffix: string
   /** The schema part holds no `*`; only then may it name an engine's own schema. */
   readonly literalSchema: boolean
-  readonly parts: readonly (readonly string[])[]
+  /** The pattern as each kind of target reads it; null where it is no name of that kind. One that stands in a rule for every connection may be both. */
+  readonly parts: Readonly<Record<Form, readonly (readonly string[])[] | null>>
 }
 
-/** `schema.name` for an engine (2 parts), a bare word for Sluice's own resources (1). null: not such a pattern. */
-export function parsePattern(text: string, parts: 1 | 2): Pattern | null {
-  const split = text.split('.')
-  if (split.length !== parts || split.some((part) => part === '')) return null
+/**
+ * Kinds of names: `schema.name` of SQL; `pods`, `pods/log`, `apps/deployments`, `apps/deployments/scale` or a path such as `/metrics` of Kubernetes; a bare word for Sluice's own resources.
+ * No API group is named like a core resource (the engine refuses one that is), so `a/b` is never two things.
+ */
+export type Form = 'sql' | 'kubernetes' | 'own'
+const separators = { sql: '.', kubernetes: '/', own: '.' } as const
+
+/** null: no name of any of these kinds. */
+export function parsePattern(text: string, forms: readonly Form[]): Pattern | null {
+  const read = (form: Form) => (forms.includes(form) ? split(text, form) : null)
+  const parts = { sql: read('sql'), kubernetes: read('kubernetes'), own: read('own') }
+  if (!parts.sql && !parts.kubernetes && !parts.own) return null
   const first = text.indexOf('*')
   const literal = first === -1
   return {
     text, literal,
     prefix: literal ? text : text.slice(0, first),
     suffix: literal ? text : text.slice(text.lastIndexOf('*') + 1),
-    literalSchema: !(split[0] ?? '').includes('*'),
-    parts: split.map((part) => part.split('*')),
+    literalSchema: !(text.split('.')[0] ?? '').includes('*'),
+    parts,
   }
 }
 
+function split(text: string, form: Form): readonly (readonly string[])[] | null {
+  const path = form === 'kubernetes' && text.startsWith('/')
+  const parts = (path ? text.slice(1) : text).split(separators[form])
+  if (parts.some((part) => part === '')) return null
+  const most = path ? Infinity : form === 'kubernetes' ? 3 : form === 'sql' ? 2 : 1
+  if (parts.length > most || (form === 'sql' && parts.length < 2)) return null
+  return parts.map((part) => part.split('*'))
+}
+
 /**
- * A name with another number of dots than the pattern's matches nothing: `public.a.b` could be schema `public.a` or table `a.b`, and a rule must
- * not cover both by accident.
+ * A name with another number of parts than the pattern's matches nothing: `public.a.b` could be schema `public.a` or table `a.b`, and a rule must
+ * not cover both by accident. Of Kubernetes `*` alone is every resource there is, of every group, subresources too; never a path of no resource.
  */
-export function matchesPattern(pattern: Pattern, name: string): boolean {
+export function matchesPattern(pattern: Pattern, name: string, form: Form): boolean {
+  const parts = pattern.parts[form]
+  if (!parts) return false
   if (pattern.literal) return pattern.text === name
-  const split = name.split('.')
-  if (split.length !== pattern.parts.length) return false
-  return pattern.parts.every((pieces, i) => matchesPieces(pieces, split[i] ?? ''))
+  const path = name.startsWith('/')
+  if (form === 'kubernetes') {
+    if (path !== pattern.text.startsWith('/')) return false
+    if (pattern.text === '*') return true
+  }
+  const given = (form === 'kubernetes' && path ? name.slice(1) : name).split(separators[form])
+  if (given.length !== parts.length) return false
+  return parts.every((pieces, i) => matchesPieces(pieces, given[i] ?? ''))
 }
 
 /** One part, such as a column: `*` is any run of characters. Case counts, as the server spells it. */

@@ -7,6 +7,7 @@ import { Fault } from '../ports.ts'
 import { inspectCondition } from './condition.ts'
 import { connectionLimits, withDefaults } from './limits.ts'
 import { indexRoles } from './lookup.ts'
+import type { Form } from './pattern.ts'
 import { createPlaces, type Places } from './places.ts'
 import { RoleSet, type Memo } from './roleset.ts'
 
@@ -55,7 +56,7 @@ export function compile(bundle: Bundle): Policy {
   const filled = new Map([...connections].map(([name, document]) => [name, { ...withDefaults(document), ...(bundle.known?.[name] ? { known: bundle.known[name] } : {}) }]))
   const grants = new Map([...filled].map(([name, document]) => [name, connectionLimits(document)]))
   grants.set('sluice', connectionLimits(null))
-  const roleSet = membership([...roles.values()])
+  const roleSet = membership([...roles.values()], formsOf(filled))
   const rules = new Map<string, RoleDocument['rules'][number]>([...roles.values()].flatMap((role) => role.rules.map((rule, n) => [`${role.name}.rules[${n}]`, rule] as const)))
   const members = [...roles.values()].flatMap((role) => role.members)
   return {
@@ -78,6 +79,17 @@ export function compile(bundle: Bundle): Policy {
   }
 }
 
+/** What kind of names a connection has: of `*` those of every connection there is, of one that is not there those of SQL. */
+const formsOf = (connections: ReadonlyMap<string, ConnectionDocument>) => {
+  const all = [...new Set([...connections.values()].map(formOf))]
+  return (name: string): readonly Form[] => {
+    if (name === 'sluice') return ['own']
+    const connection = connections.get(name)
+    return connection ? [formOf(connection)] : name === '*' && all.length > 0 ? all : ['sql']
+  }
+}
+export const formOf = ({ engine }: Pick<ConnectionDocument, 'engine'>): Form => (engine === 'kubernetes' ? 'kubernetes' : 'sql')
+
 /** Name of the issuer that a local assembly implies, which has no document. */
 const implied = 'local'
 
@@ -99,8 +111,8 @@ function named<T extends PolicyDocument>(documents: readonly PolicyDocument[], i
 const principalsRemembered = 4096
 
 /** Principal → its roles. Principals with the same roles share one RoleSet, and so its memo. */
-function membership(roles: readonly RoleDocument[]): (principal: Principal) => RoleSet {
-  const index = indexRoles(roles)
+function membership(roles: readonly RoleDocument[], formsOf: (connection: string) => readonly Form[]): (principal: Principal) => RoleSet {
+  const index = indexRoles(roles, formsOf)
   const everyone: RoleDocument[] = []
   const groups = new Map<string, RoleDocument[]>()
   const subjects = new Map<string, RoleDocument[]>()

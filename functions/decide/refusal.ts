@@ -11,7 +11,7 @@ type Told = Exclude<Judged, { kind: 'permitted' }>
 
 export function refuseAccess(judge: Judge, access: Access, judged: Told, who: string): Refusal {
   const place = { action: access.action, resource: access.resource, statement: access.statement, ...(access.span ? { span: access.span } : {}) }
-  const what = `\`${access.action}\` on ${quote(access.resource)}`
+  const what = `\`${access.action}\` on ${quote(access.resource)}${placeOf(access)}`
   const inner = `${access.action} on ${access.resource} (${access.columns?.join(', ') ?? 'no columns'})${access.via.length ? ` through ${access.via.join(', ')}` : ''}: ${judged.kind} for roles ${judge.roles.names.join(', ')}`
   const view = access.via[0]
   switch (judged.kind) {
@@ -20,6 +20,8 @@ export function refuseAccess(judge: Judge, access: Access, judged: Told, who: st
     case 'uncovered':
       if (view) return hidden(judge, access, view, who, inner)
       return refusal({ ...place, reason: 'column_not_covered', next: 'fix', inner, detail: `${what} does not cover${who} ${list(judged.columns)}: name only columns a rule of yours covers` })
+    case 'unpermitted':
+      return refusal({ ...place, reason: 'capability_not_permitted', next: 'fix', inner, detail: `${what} holds a pod template that needs ${list(judged.needs)}${who}: that wants a rule with \`permit: [${judged.needs.join(', ')}]\`; leave it out of the template, or ask for such a rule` })
     case 'none': {
       const unmet = judged.unmet[0]
       if (unmet?.when) {
@@ -37,8 +39,15 @@ function hidden(judge: Judge, access: Access, view: string, who: string, inner: 
   return refusal({ action: access.action, resource: view, statement: access.statement, ...(access.span ? { span: access.span } : {}), reason: 'no_rule', inner, ...offer(judge, access, text) })
 }
 
+/** Of a cluster: which object, and where. */
+function placeOf({ target }: Access): string {
+  if (!target) return ''
+  const { name, namespace } = target
+  return `${name === null ? '' : ` ${quote(name)}`}${namespace === null ? (target.clusterScoped ? '' : ' in all namespaces') : ` in namespace ${quote(namespace)}`}`
+}
+
 function offer(judge: Judge, access: Access, text: string): { detail: string; next: 'fix' | 'none' } {
-  const names = judge.roles.offers(judge.connection, access.action)
+  const names = judge.roles.offers(judge.connection, access.action, judge.form)
   if (names.length === 0) return { detail: `${text}; your roles allow \`${access.action}\` on nothing of ${quote(judge.connection)}`, next: 'none' }
   return { detail: `${text}; your roles allow \`${access.action}\` on ${list(names)}`, next: 'fix' }
 }

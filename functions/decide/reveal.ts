@@ -13,7 +13,7 @@ export type Revealed =
   | { readonly kind: 'masked' }
 
 export function judgeReveal(judge: Judge, item: Pick<Used, 'dataClass' | 'resource' | 'column'>): Revealed {
-  const found = judge.roles.find(judge.connection, 'reveal', item.resource, judge.system.get(item.resource) ?? false)
+  const found = judge.roles.find(judge.connection, 'reveal', item.resource, judge.system.get(item.resource) ?? false, judge.form)
   const rules = found.reveal.filter((rule) => rule.classes.some((pattern) => glob(pattern, item.dataClass))
     && (rule.columns === null || rule.columns.some((pattern) => glob(pattern, item.column))) && holds(judge, rule, 'reveal', item.resource))
   const settled = enough(judge, rules)

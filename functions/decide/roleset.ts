@@ -1,6 +1,7 @@
-import { actionGroups, type ActionName, type RoleDocument, type RuleDocument } from '../../schema/policy.ts'
+import type { ActionName, RoleDocument, RuleDocument } from '../../schema/policy.ts'
 import { connectionsOf, type Rule } from './rule.ts'
-import { search, type Covered, type Index, type Verb } from './lookup.ts'
+import { namesOf, search, type Covered, type Index, type Verb } from './lookup.ts'
+import type { Form } from './pattern.ts'
 
 /** The rules that cover one access, before any condition is asked; of rules that say the same, one. In order of role name and position. */
 export type Candidates = Readonly<Record<Verb, readonly Rule[]>>
@@ -34,34 +35,35 @@ export class RoleSet {
     this.names = roles.map((role) => role.name)
   }
 
-  find(connection: string, action: ActionName | 'reveal', name: string, system: boolean): Candidates {
+  /** `form`: the kind of names the connection has; one connection has one kind, so it is in no key. */
+  find(connection: string, action: ActionName | 'reveal', name: string, system: boolean, form: Form): Candidates {
     const key = `${this.#id}${system ? 's' : 'u'} ${action} ${connection} ${name}`       // connection and action hold no space
     const known = this.#memo.get(key)
     if (known) return known
-    const fresh = this.#collect(connection, action, name, system)
+    const fresh = this.#collect(connection, action, name, system, form)
     if (name.length > memoNameLength) return fresh
     if (this.#memo.size >= memoEntries) this.#memo.clear()
     this.#memo.set(key, fresh)
     return fresh
   }
 
-  #collect(connection: string, action: ActionName | 'reveal', name: string, system: boolean): Candidates {
+  #collect(connection: string, action: ActionName | 'reveal', name: string, system: boolean, form: Form): Candidates {
     const found: Covered[] = []
-    search(this.#index, { roles: this.#held, connection, action, name, system }, (covered) => found.push(covered))
+    search(this.#index, { roles: this.#held, connection, action, name, system, form }, (covered) => found.push(covered))
     if (found.length === 0) return nothing
     const list = (verb: Verb) => distinct(found.flatMap((covered) => (covered.verb === verb ? [covered.rule] : [])))
     return { allow: list('allow'), deny: list('deny'), ask: list('ask'), reveal: list('reveal') }
   }
 
   /** The names these roles allow an action on, as the rules spell them: what a refusal may tell. Sorted; shares its life with the policy version. */
-  offers(connection: string, action: ActionName): readonly string[] {
+  offers(connection: string, action: ActionName, form: Form): readonly string[] {
     const key = `${connection} ${action}`
     const known = this.#offers.get(key)
     if (known) return known
     const names = new Set<string>()
     for (const role of this.roles) {
       for (const rule of role.rules) {
-        if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action)) rule.on?.forEach((name) => names.add(name))
+        if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action, form)) rule.on?.forEach((name) => names.add(name))
       }
     }
     const fresh = [...names].sort()
@@ -71,13 +73,12 @@ export class RoleSet {
 
   /** true when some rule allows something there: without one, the connection does not exist for this principal. */
   reaches(connection: string): boolean {
-    return actionGroups['*'].some((action) => this.offers(connection, action).length > 0)
+    return this.roles.some(({ rules }) => rules.some((rule) => rule.allow && rule.on && meets(connectionsOf(rule), connection)))
   }
 }
 
 /** Whether a rule that names these actions or groups speaks of this one. */
-export const acts = (named: readonly RuleAction[], action: ActionName): boolean =>
-  named.some((one) => one === action || ((one === 'write' || one === 'ddl' || one === '*') && (actionGroups[one] as readonly string[]).includes(action)))
+export const acts = (named: readonly RuleAction[], action: ActionName, form: Form): boolean => namesOf(form, action).some((one) => named.includes(one))
 type RuleAction = NonNullable<RuleDocument['allow']>[number]
 /** Whether a rule that names these connections speaks of this one. */
 export const meets = (named: readonly string[], connection: string): boolean => named.includes(connection) || (connection !== 'sluice' && named.includes('*'))

@@ -1,5 +1,5 @@
 import { canonicalJson } from '../../schema/bundle.ts'
-import type { LimitsDocument, RoleDocument, RuleDocument } from '../../schema/policy.ts'
+import type { Capability, LimitsDocument, RoleDocument, RuleDocument } from '../../schema/policy.ts'
 import { compileCondition, type Condition } from './condition.ts'
 import { durationMs } from './limits.ts'
 
@@ -15,17 +15,21 @@ export interface Rule {
   readonly approval: Approval | null
   readonly limits: LimitsDocument | null
   readonly classes: readonly string[]
+  /** Of Kubernetes: globs; null covers all. */
+  readonly namespaces: readonly string[] | null
+  readonly names: readonly string[] | null
+  readonly permit: readonly Capability[]
 }
 export interface Approval { readonly by: readonly string[]; readonly quorum: number; readonly withinMs: number }
 
 export function compileRule(role: RoleDocument, document: RuleDocument, n: number): Rule {
-  const { columns, through, when, approval, limits, reveal } = document
+  const { columns, through, when, approval, limits, reveal, namespaces, names, permit } = document
   return {
     name: `${role.name}.rules[${n}]`,
-    content: canonicalJson({ columns, through, when, approval, limits, reveal }),
+    content: canonicalJson({ columns, through, when, approval, limits, reveal, namespaces, names, permit }),
     columns: columns ?? null, through: through === true, when: when === undefined ? null : compileCondition(when),
     approval: approval ? { by: [...new Set(approval.by)].sort(), quorum: approval.quorum, withinMs: durationMs(approval.within) } : null,
-    limits: limits ?? null, classes: reveal ?? [],
+    limits: limits ?? null, classes: reveal ?? [], namespaces: namespaces ?? null, names: names ?? null, permit: permit ?? [],
   }
 }
 

@@ -42,7 +42,7 @@ function checkWhole(entries: readonly Entry[]): readonly Finding[] {
   }
   checkNotify(notify, roles, (group) => issuers.length === 0 || issuers.some(({ document }) => document.groups.accept.some((pattern) => glob(pattern, group))))
   issuers.forEach((one, i) => issuers.slice(0, i).forEach((other) => checkIssuers(one, other)))
-  const applies = roles.some(({ document }) => document.rules.some((rule) => rule.allow && acts(rule.allow, 'apply') && [rule.connection].flat().includes('sluice') && rule.on?.some((name) => glob(name, 'policy'))))
+  const applies = roles.some(({ document }) => document.rules.some((rule) => rule.allow && acts(rule.allow, 'apply', 'own') && [rule.connection].flat().includes('sluice') && rule.on?.some((name) => glob(name, 'policy'))))
   if (!applies && entries[0]) reporter(entries[0].path)('warning', [], 'no rule of this policy allows anyone to apply the next one (`allow: [apply]`, `connection: sluice`, `on: [policy]`)')
   return findings
 }
@@ -59,11 +59,24 @@ function checkNames(entries: readonly Entry[], reporter: (path: string) => Repor
 
 function checkConnection(document: ConnectionDocument, report: Report): void {
   if (document.secret && document.secrets) report('error', ['secret'], 'both `secret` and `secrets`; keep `secrets`', { key: true })
-  if (!document.secret && !document.secrets) report('error', ['name'], 'the connection has no `secrets`; write `secrets: { write: NAME, read: NAME, plain: NAME }`')
-  if (document.secret && !document.secrets) report('warning', ['secret'], 'one `secret` for everything: a read then runs with a credential that can write; write `secrets: { write, read, plain }`', { key: true })
+  if (!document.secret && !document.secrets) report('error', ['name'], document.engine === 'kubernetes' ? 'the connection has no `secret`; write `secret: NAME`, a kubeconfig' : 'the connection has no `secrets`; write `secrets: { write: NAME, read: NAME, plain: NAME }`')
+  checkEngine(document, report)
+  if (document.secret && !document.secrets && document.engine !== 'kubernetes') report('warning', ['secret'], 'one `secret` for everything: a read then runs with a credential that can write; write `secrets: { write, read, plain }`', { key: true })
   const classes = classesOf(document)
   for (const name of Object.keys(document.mask ?? {})) {
     if (name !== '*' && !classes.includes(name)) report('error', ['mask', name], `no column is of class \`${name}\`${suggest(name, classes)}`, { key: true })
+  }
+}
+
+/** What only one kind of engine knows: said of another it would protect nothing, silently. */
+function checkEngine(document: ConnectionDocument, report: Report): void {
+  const cluster = document.engine === 'kubernetes'
+  const foreign = cluster ? (['secrets', 'searchPath', 'allowOwner'] as const) : (['serviceAccounts'] as const)
+  for (const key of foreign) if (document[key] !== undefined) report('error', [key], `\`${key}\` means nothing to engine \`${document.engine}\``, { key: true })
+  if (cluster && Object.keys(document.serviceAccounts ?? {}).length === 0) report('error', ['name'], 'the connection has no `serviceAccounts`; write `serviceAccounts: { ROLE: namespace/name }`, the account whose rights a role has in the cluster')
+  for (const name of Object.keys(document.classify ?? {})) {
+    const path = name.includes(':')
+    if (path !== cluster) report('error', ['classify', name], cluster ? `\`${name}\` is no path of a kind; write \`resource:path\`, such as \`configmaps:data.password\`` : `\`${name}\` is no column; write \`schema.table.column\``, { key: true })
   }
 }
 

@@ -1,7 +1,7 @@
-import type { ConnectionDocument, RuleDocument } from '../../../schema/policy.ts'
+import { kubernetesWrites, type ConnectionDocument, type RuleDocument } from '../../../schema/policy.ts'
 import { inspectCondition } from '../condition.ts'
 import { durationMs, withDefaults } from '../limits.ts'
-import { glob, parsePattern } from '../pattern.ts'
+import { glob, parsePattern, type Form } from '../pattern.ts'
 import { connectionsOf } from '../rule.ts'
 import { suggest, type Report } from './finding.ts'
 
@@ -13,7 +13,8 @@ export function checkRule(rule: RuleDocument, n: number, connections: ReadonlyMa
   const here: Report = (level, at, message, more) => report(level, ['rules', n, ...at], message, more)
   checkVerbs(rule, here)
   checkConnections(rule, connections, here)
-  checkNames(rule, here)
+  checkForms(rule, formsOf(rule, connections), here)
+  checkNames(rule, formsOf(rule, connections), here)
   checkWhen(rule, here)
   checkReveal(rule, connections, here)
   checkLimits(rule, connections, here)
@@ -54,7 +55,35 @@ function checkConnections(rule: RuleDocument, connections: ReadonlyMap<string, C
   }
 }
 
-function checkNames(rule: RuleDocument, report: Report): void {
+/** The kinds of names there are on the connections a rule speaks of. */
+function formsOf(rule: RuleDocument, connections: ReadonlyMap<string, ConnectionDocument>): readonly Form[] {
+  const named = connectionsOf(rule)
+  const meant = [...connections.values()].filter((connection) => named.includes('*') || named.includes(connection.name))
+  const forms = new Set<Form>(meant.map(({ engine }) => (engine === 'kubernetes' ? 'kubernetes' : 'sql')))
+  return forms.size > 0 ? [...forms] : ['sql']
+}
+
+const verbs = new Set<string>(['get', 'list', 'watch', ...kubernetesWrites])
+const shared = new Set<string>(['create', 'update', 'delete', 'write', '*'])
+
+/** Words of one kind of target in a rule that speaks only of another. */
+function checkForms(rule: RuleDocument, forms: readonly Form[], report: Report): void {
+  if (connectionsOf(rule).includes('sluice')) {
+    for (const key of ['namespaces', 'names', 'permit'] as const) if (rule[key]) report('error', [key], `\`${key}\` is of Kubernetes, and \`sluice\` is the gate itself`, { key: true })
+    return
+  }
+  for (const verb of ['allow', 'deny', 'ask'] as const) {
+    for (const [i, action] of (rule[verb] ?? []).entries()) {
+      if (shared.has(action) || ownActions.includes(action)) continue
+      if (!forms.includes(verbs.has(action) ? 'kubernetes' : 'sql')) report('error', [verb, i], `\`${action}\` is ${verbs.has(action) ? 'a verb of Kubernetes' : 'an action of SQL'}, and none of the connections named here is`)
+    }
+  }
+  if (!forms.includes('kubernetes')) for (const key of ['namespaces', 'names', 'permit'] as const) if (rule[key]) report('error', [key], `\`${key}\` is of Kubernetes, and none of the connections named here is`, { key: true })
+  if (!forms.includes('sql')) for (const key of ['columns', 'through'] as const) if (rule[key]) report('error', [key], `\`${key}\` is of SQL, and none of the connections named here is`, { key: true })
+  if (rule.permit && !rule.allow) report('error', ['permit'], '`permit` belongs to an `allow`: it says what the pod templates it lets in may do', { key: true })
+}
+
+function checkNames(rule: RuleDocument, forms: readonly Form[], report: Report): void {
   const ofOwn = connectionsOf(rule).includes('sluice')
   for (const [i, name] of (rule.on ?? []).entries()) {
     const at = ['on', i]
@@ -63,7 +92,7 @@ function checkNames(rule: RuleDocument, report: Report): void {
       else if (name in own && rule.allow?.some((action) => action !== '*' && !(own[name as keyof typeof own] as readonly string[]).includes(action))) {
         report('warning', at, `of \`${name}\` there is only ${own[name as keyof typeof own].map((action) => `\`${action}\``).join(' and ')}`)
       }
-    } else if (!parsePattern(name, 2)) report('error', at, name.split('.').length > 2 ? `\`${name}\` has too many parts; columns go into \`columns\`, or into \`classify\` of the connection` : `\`${name}\` needs its schema, such as \`public.${name}\``)
+    } else if (!parsePattern(name, forms)) report('error', at, !forms.includes('sql') ? `\`${name}\` is no resource of Kubernetes, such as \`pods\`, \`pods/log\` or \`apps/deployments\`` : name.split('.').length > 2 ? `\`${name}\` has too many parts; columns go into \`columns\`, or into \`classify\` of the connection` : `\`${name}\` needs its schema, such as \`public.${name}\``)
     else if (name.startsWith('*.') && rule.deny) report('warning', at, `\`${name}\` does not reach the engine's own schemas; a \`deny\` without \`on\` does`)
     else if (name === '*.*' && rule.allow) report('warning', at, '`*.*` covers every table there is and every one there will be; name the schemas')
   }
