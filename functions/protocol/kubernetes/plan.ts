@@ -37,10 +37,10 @@ export interface KubernetesPlan {
   readonly preview: boolean
 }
 
-/** What the target said a write would make of the object; null: there is none (before a create, after a delete). See preview.ts. */
+/** What the target said a write would make of the object; null: there is none (before a create, after a delete); left out: it would not say. See preview.ts. */
 export interface Dry {
-  readonly object: Readonly<Record<string, unknown>> | null
-  readonly oldObject: Readonly<Record<string, unknown>> | null
+  readonly object?: Readonly<Record<string, unknown>> | null
+  readonly oldObject?: Readonly<Record<string, unknown>> | null
 }
 
 /** What a masker needs to know of one answer. `effects.shown[i]` gets `obligations.masks[i]`; what is neither known nor classified as harmless is withheld. */
