@@ -47,4 +47,9 @@ export interface Query {
    * and whose `params` are the headers that matter and the body (functions/kubernetes.ts).
    */
   readonly form?: 'kubernetes'
+  /**
+   * The statements as the record and the people who decide may see them, where what is sent holds values that they may not: the data of a Secret, a token. The engine that reads the
+   * call makes it, each value replaced by its SHA-256, so that two calls are as different here as they are. Left out: as sent.
+   */
+  readonly told?: readonly Statement[]
 }

@@ -10,6 +10,12 @@ import type { Permit } from '../permit.ts'
  */
 export interface Protocol {
   /**
+   * Of an engine whose callers speak its own protocol (Kubernetes): one HTTP request as the one statement it is, canonical; what is forwarded is exactly that. `target`: as it came
+   * on the wire behind the connection's prefix, from its first slash, in nothing normalised. `headers`: `accept` and `content-type`, lower case, where they came. `body`: at most 1 MiB,
+   * null where none came. Pure. Refuses what has two readings, and whatever it does not know.
+   */
+  read?(method: string, target: string, headers: Readonly<Record<string, string>>, body: Uint8Array | null): Result<Query>
+  /**
    * Works out every effect of the query. No effect on the target's data; may read its catalog with the connection's read credential.
    * Refuses what it cannot parse (`statement-unparsable`) and what it does not know (`statement-unsupported`), with the span.
    * Throws only when the target cannot be reached (code `target-unavailable`).
@@ -18,7 +24,8 @@ export interface Protocol {
   classify(connection: ConnectionDocument, query: Query, roles?: readonly string[]): Promise<Result<Plan>>
   /**
    * Runs the plan once, under the obligations, and never begins after `run.deadline`. A write is atomic: all of it or none.
-   * `failed`: the target has no effect of it. `unknown`: the answer was lost and the effect may be there. Never throws for either.
+   * `failed`: the target has no effect of it. `unknown`: the answer was lost and the effect may be there. Never throws for either. Where the caller speaks the target's own protocol, an
+   * answer of the target is `succeeded` whatever its HTTP status, and `mask` gives it with that status: from 400 on the record says that it failed, and 409 makes an approval stale.
    */
   execute(permit: Permit, plan: Plan, run: Run): Promise<Executed>
   /** Applies the obligations to rows that `execute` returned. Total: what cannot be masked is withheld, never shown. */
