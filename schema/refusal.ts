@@ -15,9 +15,6 @@ export type Next = 'fix' | 'request' | 'retry' | 'none'
 /** Half-open range in the statement the caller sent, in UTF-16 code units (what `sql.slice(start, end)` takes). */
 export interface Span { readonly start: number; readonly end: number }
 
-/** Members of a Kubernetes `Status` of failure: `code` is the HTTP status the API server answered with, 400 to 599. */
-export interface Answered { readonly code: number; readonly reason: string; readonly message: string; readonly details: Readonly<Record<string, unknown>> | null }
-
 export interface Refusal {
   readonly slug: Slug
   /** A stable machine word in snake_case, e.g. `no_rule`, `denied_by_rule`, `classified_use`, `unknown_function`. */
@@ -34,8 +31,6 @@ export interface Refusal {
   readonly statement?: number
   readonly sqlstate?: string
   readonly retryAfterSeconds?: number
-  /** Kubernetes, `target-error`: the API server's own Status, rebuilt so that it holds no value of an object; its clients get it in place of ours. */
-  readonly answered?: Answered
   /** For the audit only: the whole reason. Never serialised to the caller. */
   readonly inner?: string
 }
