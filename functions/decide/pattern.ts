@@ -42,6 +42,7 @@ function split(text: string, form: Form): readonly (readonly string[])[] | null 
   const path = form === 'kubernetes' && text.startsWith('/')
   const parts = (path ? text.slice(1) : text).split(separators[form])
   if (parts.some((part) => part === '')) return null
+  if (form === 'kubernetes' && !path && (parts[parts.length > 1 ? 1 : 0] ?? '').includes('.')) return null    // only a group's name has dots
   const most = path ? Infinity : form === 'kubernetes' ? 3 : form === 'sql' ? 2 : 1
   if (parts.length > most || (form === 'sql' && parts.length < 2)) return null
   return parts.map((part) => part.split('*'))
