@@ -2,16 +2,16 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createClassifier } from '../../functions/protocol/postgres/classify.ts'
-import { withPostgres } from '../support/postgres.ts'
 import { isAllowed } from './allowed.ts'
 import { connectionOf, createJudge, type Outcome, type Verdict } from './judge.ts'
+import { findServer } from './server.ts'
 import { openSession } from './session.ts'
 import { findSmith, generate, narrow, narrowed } from './smith.ts'
 import { findSuite, makeRegression, playSuite, suiteSettings } from './suite.ts'
 
 /**
- * `node test/oracle/run.ts [suite] [smith] [--major 15|18] [--only FILE#N,…] [--files a,b] [--step N] [--seed N] [--count N] [--wide]`: the server as oracle over
- * PostgreSQL's own regression suite and over sqlsmith's statements. One table on stdout, every verdict in bench/results/; exit 1 on a disagreement.
+ * `node test/oracle/run.ts [suite] [smith] [--major 15|16|17|18] [--only FILE#N,…] [--files a,b] [--step N] [--seed N] [--count N] [--wide]`: the server as oracle over
+ * PostgreSQL's own regression suite and over sqlsmith's statements; 16 and 17 are fetched on first use. One table on stdout, every verdict in bench/results/; exit 1 on a disagreement.
  * `smith` generates over what the suite left behind, so it plays the suite first, judging nothing of it unless `suite` is asked for too; of built-in functions
  * and column types it uses those that the analysis knows, with `--wide` all.
  */
@@ -22,7 +22,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' }, count: { type: 'string', default: '20000' }, wide: { type: 'boolean', default: false },
   },
 })
-const major = values.major === '18' ? 18 : 15
+const major = Number(values.major)
 const wanted = positionals.length > 0 ? positionals : ['suite', 'smith']
 const list = (text: string) => new Set(text.split(',').filter((item) => item !== ''))
 interface Row extends Verdict { readonly part: string; readonly at: string; readonly again: string }
@@ -33,6 +33,9 @@ if (typeof suite === 'string') {
   console.error(`skipped: ${suite}`)
   process.exit(1)
 }
+const folder = await findServer(major)
+if (folder !== null) process.env['SLUICE_TEST_POSTGRES'] = folder   // the support module looks once, when it is loaded
+const { withPostgres } = await import('../support/postgres.ts')
 const server = await withPostgres({ major, settings: suiteSettings })
 process.once('SIGINT', () => process.exit(130))   // the support module's exit handler stops the server
 try {

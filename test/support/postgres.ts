@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,8 +9,13 @@ import { startNeon, type NeonOptions } from '../../functions/local/neon.ts'
 import { startPostgres } from '../../functions/local/postgres.ts'
 
 const debian15 = '/usr/lib/postgresql/15/bin'
-/** Majors this machine can test on: the npm package's, and Debian's where it is installed. */
-export const majors: readonly (15 | 18)[] = existsSync(join(debian15, 'postgres')) ? [18, 15] : [18]
+/** Folders with the binaries of other servers, `:` between them. */
+const named = (process.env['SLUICE_TEST_POSTGRES'] ?? '').split(':').filter((folder) => folder !== '')
+const majorOf = (folder: string): number => Number(/\(PostgreSQL\) (\d+)/.exec(execFileSync(join(folder, 'postgres'), ['--version'], { encoding: 'utf8' }))?.[1])
+/** undefined: the npm package's own. */
+const binaries: ReadonlyMap<number, string | undefined> = new Map<number, string | undefined>(named.length > 0 ? named.map((folder) => [majorOf(folder), folder]) : [[18, undefined], ...(existsSync(join(debian15, 'postgres')) ? [[15, debian15] as const] : [])])
+/** Majors to test on: those SLUICE_TEST_POSTGRES names, else the npm package's and, where it is installed, Debian's. */
+export const majors: readonly number[] = [...binaries.keys()]
 
 export interface TestDatabase {
   readonly name: string
@@ -35,12 +40,14 @@ export interface TestPostgres {
  * A server of its own for a test file: `beforeAll(async () => { server = await withPostgres() })`, `afterAll(() => server.stop())`.
  * About 0.3 s; the first one on a machine 1.5 s, which leaves a template behind in node_modules/.cache.
  */
-export async function withPostgres(options: { readonly major?: 15 | 18; readonly settings?: Readonly<Record<string, string>>; readonly neon?: NeonOptions } = {}): Promise<TestPostgres> {
+export async function withPostgres(options: { readonly major?: number; readonly settings?: Readonly<Record<string, string>>; readonly neon?: NeonOptions } = {}): Promise<TestPostgres> {
   const { major = 18 } = options
-  const binaries = major === 15 ? { binaries: debian15 } : {}
+  const folder = binaries.get(major) ?? (major === 15 ? debian15 : undefined)
+  if (folder === undefined && major !== 18) throw new Error(`no PostgreSQL ${major} here: name its folder of binaries in SLUICE_TEST_POSTGRES`)
+  const own = folder === undefined ? {} : { binaries: folder }
   const directory = await mkdtemp(join(tmpdir(), 'sluice-test-'))
-  await promisify(execFile)('cp', ['-a', `${await template(major, binaries)}/.`, directory])
-  const server = await startPostgres({ directory, ...binaries, settings: { fsync: 'off', max_connections: '60', ...options.settings } })
+  await promisify(execFile)('cp', ['-a', `${await template(major, own)}/.`, directory])
+  const server = await startPostgres({ directory, ...own, settings: { fsync: 'off', max_connections: '60', ...options.settings } })
   const neon = await startNeon(options.neon)
   const open: pg.Client[] = []
   let count = 0
@@ -79,13 +86,13 @@ export async function withPostgres(options: { readonly major?: 15 | 18; readonly
 }
 
 /** An initialised, cleanly stopped cluster to copy. Made whole elsewhere and renamed, so that files running at once cannot see half of one. */
-async function template(major: number, binaries: { binaries?: string }): Promise<string> {
+async function template(major: number, own: { binaries?: string }): Promise<string> {
   const cache = join(import.meta.dirname, '../../node_modules/.cache/sluice')
   const path = join(cache, `postgres-${major}-${process.getuid?.() ?? 'user'}`)
   if (await stat(path).then(() => true, () => false)) return path
   await mkdir(cache, { recursive: true })
   const work = await mkdtemp(join(cache, 'making-'))
-  await (await startPostgres({ directory: work, ...binaries, settings: { fsync: 'off' } })).stop()
+  await (await startPostgres({ directory: work, ...own, settings: { fsync: 'off' } })).stop()
   await rename(work, path).catch(() => rm(work, { recursive: true, force: true }))
   return path
 }

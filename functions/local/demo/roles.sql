@@ -15,9 +15,11 @@ ALTER ROLE shop_write SET statement_timeout = '30s';
 ALTER ROLE shop_write SET lock_timeout = '5s';
 ALTER ROLE shop_write SET idle_in_transaction_session_timeout = '30s';
 ALTER ROLE shop_read SET statement_timeout = '30s';
+ALTER ROLE shop_read SET lock_timeout = '5s';
 ALTER ROLE shop_read SET idle_in_transaction_session_timeout = '30s';
 ALTER ROLE shop_read SET default_transaction_read_only = on;
 ALTER ROLE shop_plain SET statement_timeout = '30s';
+ALTER ROLE shop_plain SET lock_timeout = '5s';
 ALTER ROLE shop_plain SET idle_in_transaction_session_timeout = '30s';
 ALTER ROLE shop_plain SET default_transaction_read_only = on;
 

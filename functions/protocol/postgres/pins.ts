@@ -22,7 +22,7 @@ const fixed: Readonly<Record<string, string>> = {
 }
 /** How far the target's clock may be behind ours before a run that began in time is refused, ms. A process frozen for longer does nothing. */
 export const clockSkewMs = 30_000
-const maxLockWaitMs = 5000
+export const maxLockWaitMs = 5000
 
 export interface Pins {
   readonly searchPath: readonly string[]

@@ -6,6 +6,8 @@ import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../.
 /** Every overload of every allowed name, as judged. A server with another set has a function nobody looked at: look, then change this. */
 const judged: Readonly<Record<number, { readonly count: number; readonly digest: string }>> = {
   15: { count: 845, digest: '2317ece1bd82b8bd' },
+  16: { count: 864, digest: '2fe2099ec7bac324' },
+  17: { count: 878, digest: '8cb2e62aa7e5c0d3' },
   18: { count: 901, digest: '8bbb1bc915a394b4' },
 }
 

@@ -85,6 +85,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     ['ALTER ROLE least_r CREATEROLE', 'ALTER ROLE least_r NOCREATEROLE', /^error least_r .*`createrole`/],
     ['ALTER ROLE least_r SUPERUSER', 'ALTER ROLE least_r NOSUPERUSER', /^error least_r .*`superuser`/],
     ['GRANT EXECUTE ON FUNCTION pg_sleep(double precision) TO least_p', 'REVOKE EXECUTE ON FUNCTION pg_sleep(double precision) FROM least_p', /^warning least_p .*pg_sleep/],
+    ['ALTER ROLE least_r RESET lock_timeout', "ALTER ROLE least_r SET lock_timeout = '5s'", /^warning least_r .*lock_timeout/],
     [`DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO least_r', current_database()); END $$`, `DO $$ BEGIN EXECUTE format('REVOKE TEMP ON DATABASE %I FROM least_r', current_database()); END $$`, /^warning least_r .*temporary/],
   ])('sees: %s', async (change, back, finding) => {
     await database.query(change)

@@ -1,4 +1,5 @@
 import type { Finding } from '../../protocol.ts'
+import { maxLockWaitMs } from '../pins.ts'
 import type { Holds } from './holds.ts'
 import type { Need } from './need.ts'
 
@@ -20,9 +21,17 @@ export function compare(use: Use, holds: Holds, needs: readonly Need[], allowed:
   if (holds.creates.length > 0) say('error', `it may create objects in ${some(holds.creates)}`)
   if (holds.temporary) say('warning', 'it may create temporary tables: revoke TEMP on the database')
   if (holds.dangerous.length > 0) say('warning', `it may run ${some(holds.dangerous)}`)
+  if (!bounded(holds.lockTimeout)) say('warning', `it waits for a lock for longer than ${maxLockWaitMs / 1000} s: a read then ends by the gate's patience, and says that the target did not answer; set lock_timeout`)
   writing(use, holds, needs, allowed, say)
   reading(use, holds, needs, allowed, say)
   return findings
+}
+
+const unitsMs: Readonly<Record<string, number>> = { us: 0.001, '': 1, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
+function bounded(setting: string): boolean {
+  const [, count, unit = ''] = /^([\d.]+)\s*([a-z]*)$/.exec(setting) ?? []
+  const ms = Number(count) * (unitsMs[unit] ?? Infinity)
+  return ms > 0 && ms <= maxLockWaitMs
 }
 
 /** What rules allow on a name, also on a partition, which is read through its parent and needs no grant of its own. */

@@ -7,6 +7,8 @@ const shape = z.object({
   powers: z.array(z.string()), memberOf: z.array(z.string()), owns: z.array(z.string()), creates: z.array(z.string()), temporary: z.boolean(),
   writes: z.record(z.string(), z.array(z.string())), reads: z.record(z.string(), z.array(z.string())),
   dangerous: z.array(z.string()),
+  /** What its new sessions begin with, as it was set: `5s`, or ms without a unit; 0 waits for ever. */
+  lockTimeout: z.string(),
 })
 export type Holds = z.infer<typeof shape>
 export const readHolds = (text: string | null | undefined): Holds => shape.parse(JSON.parse(text ?? ''))
@@ -23,7 +25,12 @@ export const question: Sql = {
   c AS (SELECT c.oid, c.relowner, n.nspname, c.relname, ${named} AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::pg_catalog."char"[]) AND ${user}),
   usable AS (SELECT c.* FROM c WHERE pg_catalog.has_schema_privilege(c.nspname::pg_catalog.text, 'USAGE'))
-SELECT pg_catalog.json_build_object('name', current_user, 'database', pg_catalog.current_database(),
+SELECT pg_catalog.json_build_object('name', current_user, 'lockTimeout', coalesce(
+    (SELECT pg_catalog.split_part(o, '=', 2) FROM pg_catalog.pg_db_role_setting d, pg_catalog.unnest(d.setconfig) o WHERE o OPERATOR(pg_catalog.~) '^lock_timeout='
+      AND d.setrole OPERATOR(pg_catalog.=) ANY (ARRAY[0::pg_catalog.oid, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)])
+      AND d.setdatabase OPERATOR(pg_catalog.=) ANY (ARRAY[0::pg_catalog.oid, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())])
+      ORDER BY d.setrole DESC, d.setdatabase DESC LIMIT 1),
+    (SELECT s.boot_val FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'lock_timeout')), 'database', pg_catalog.current_database(),
   'powers', (SELECT coalesce(pg_catalog.json_agg(DISTINCT p), '[]') FROM me, LATERAL (VALUES (CASE WHEN rolsuper THEN 'superuser' END), (CASE WHEN rolbypassrls THEN 'bypassrls' END), (CASE WHEN rolcreaterole THEN 'createrole' END),
     (CASE WHEN rolcreatedb THEN 'createdb' END), (CASE WHEN rolreplication THEN 'replication' END)) powers(p) WHERE p IS NOT NULL),
   'memberOf', (SELECT coalesce(pg_catalog.json_agg(rolname ORDER BY rolname), '[]') FROM me WHERE rolname OPERATOR(pg_catalog.<>) current_user),

@@ -1,4 +1,4 @@
-import { quote } from '../pins.ts'
+import { maxLockWaitMs, quote } from '../pins.ts'
 import type { Need } from './need.ts'
 
 /** The names of the three roles; null: the connection has none for that use. `exists`: it is in force and need not be made. */
@@ -42,6 +42,8 @@ export function scriptOf(connection: string, roles: Roles, needs: readonly Need[
     ...(roles.plain === null ? [] : plain(roles.plain.name, needs)),
     ...extras.functions.map((signature) => `GRANT EXECUTE ON FUNCTION ${signature} TO ${names};`),
     ...all.map(({ name }) => `ALTER ROLE ${quote(name)} SET statement_timeout = ${literal(`${extras.timeoutMs + 5000}ms`)};`),
+    // A read takes its locks before its settings are pinned (frame.ts): this alone bounds how long the target waits for them.
+    ...all.map(({ name }) => `ALTER ROLE ${quote(name)} SET lock_timeout = ${literal(`${maxLockWaitMs}ms`)};`),
     ...[roles.read, roles.plain].filter((role) => role !== null).map(({ name }) => `ALTER ROLE ${quote(name)} SET default_transaction_read_only = on;`),
     'COMMIT;',
     comment('Only a superuser may do these: bound what one statement may spill to disk, and take from everybody what runs SQL hidden in strings, reaches files or touches other sessions.'),
