@@ -117,7 +117,7 @@ const anew = ({ ending, bound }: AccessRequest, now: number): { readonly retryAf
 
 /** True while this gate cannot collect approvals: an agent that waits for a person would wait for ever. */
 const nobodyToAsk = (refusal: Refusal): Refusal => ({ ...refusal, next: 'none', detail: `${refusal.detail}, which this gate cannot ask for` })
-const tooLarge: Refusal = { slug: 'too-large', reason: 'request_too_large', next: 'fix', detail: 'the call with its parameters is over 300 KB, and people cannot be asked about what cannot be kept whole; send it in smaller pieces' }
+const tooLarge: Refusal = { slug: 'too-large', reason: 'request_too_large', next: 'fix', detail: 'the call with its parameters is over 288 KB, and people cannot be asked about what cannot be kept whole; send it in smaller pieces' }
 const tooMany = (limit: number): Refusal => ({
   slug: 'rate-limited', reason: 'too_many_pending', next: 'retry', retryAfterSeconds: 30,
   detail: `${limit} of your requests wait for people on this connection already; wait until some are decided, or cancel those you no longer need`,

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { openOf } from '../schema/content.ts'
 import type { Event, Id } from '../schema/event.ts'
 import { Fault, type Head, type Log, type Ports } from './ports.ts'
 import { checkpointText, openCheckpoint } from './record/log/checkpoint.ts'
@@ -156,7 +157,7 @@ function firstOf(leaves: readonly Leaf[]): readonly Leaf[] {
 
 /** As it is stored, so that the leaf of an event does not depend on who brings it. What canonical JSON cannot say (a lone surrogate) goes in by the digest of what is stored. */
 export function leafOf(event: Event): Leaf {
-  const json = JSON.stringify(event)
+  const json = JSON.stringify(openOf(event))
   try {
     return { id: event.id, entry: entryOf(JSON.parse(json) as Event) }
   } catch (error) {

@@ -15,6 +15,8 @@ export interface Ports {
   readonly id: <P extends Prefix>(prefix: P) => Id<P>
   readonly policies: PolicyStore
   readonly ledger: Ledger
+  /** Keys of the content on record; what the ledger seals and opens it with. */
+  readonly keys: ContentKeys
   readonly idempotency: IdempotencyStore
   readonly meter: Meter
   readonly secrets: Secrets
@@ -123,6 +125,23 @@ export interface Ledger {
 export interface EventFilter {
   readonly from?: string; readonly to?: string; readonly subject?: string; readonly actor?: string; readonly connection?: string
   readonly kind?: string; readonly session?: string; readonly evaluation?: string
+}
+
+/** Keys of a sheet, by slot. */
+export type Slots = ReadonlyMap<number, Uint8Array>
+/**
+ * The keys of content on record. They lie where no backup, no point-in-time recovery and no replica outlives them, so that what is destroyed here is gone at once. A sheet's id carries the day
+ * it was made on (functions/record/keyring.ts).
+ */
+export interface ContentKeys {
+  /** Durable when it returns, whole or not at all; before that none of its keys may seal anything. 32 bytes each. The same again is success. Throws Fault store-unavailable. */
+  keep(sheet: string, slots: Slots): Promise<void>
+  /** Those of its keys that are there, strongly consistent. Empty: destroyed, or never there. Throws Fault store-unavailable. */
+  read(sheet: string): Promise<Slots>
+  /** Gone for good when it returns; what is gone already stays gone. Throws Fault store-unavailable: some may be, so do it again. */
+  destroy(sheet: string, slots: readonly number[] | 'all'): Promise<void>
+  /** The sheets of a day (`2026-11-22`) that are there. At most `limit`, in no order. */
+  sheets(day: string, limit: number): Promise<readonly string[]>
 }
 
 // ---- the log --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,22 @@ export type Id<P extends Prefix> = `${P}_${string}`
 /** Who asked, as the record keeps it. */
 export interface Who { readonly issuer: string; readonly subject: string; readonly actors: readonly string[]; readonly groups: readonly string[]; readonly roles: readonly string[] }
 
+/** Of an event's content (schema/content.ts): the key it is sealed under, the commitment to it, and the ciphertext. What the log's leaf holds is the first two. */
+export interface Sealed {
+  /** `<sheet>.<slot>`. */
+  readonly key: string
+  /** HMAC-SHA-256 over the content's canonical JSON, hex, keyed for this one event (functions/record/cipher.ts). */
+  readonly commitment: string
+  /** Base64. In the ledger alone; a reader gets the content in its place. */
+  readonly text?: string
+  /** The key is destroyed: what stood here is gone. */
+  readonly state?: 'erased'
+}
+/** The masked answer of a call: the first 32 KB of it as JSON, and what binds the whole. `text` null: nothing of it is kept, because a class came in clear. */
+export interface ResultRecord { readonly bytes: number; readonly sha256: string; readonly text: string | null }
+
 interface Common {
+  readonly content?: Sealed
   /** The access request it belongs to. */
   readonly request?: Id<'arq'>
   readonly id: Id<'evt'>
@@ -53,6 +68,8 @@ export interface OutcomeEvent extends Common {
   readonly durationMs: number
   /** `sweeper` when the process that intended it did not live to tell. */
   readonly by: 'gate' | 'sweeper'
+  /** Absent where there was no answer, or its connection says `record: none`. */
+  readonly result?: ResultRecord
 }
 /** A later truth about an intent already settled as unknown; the first outcome stays as it was written. */
 export interface CorrectionEvent extends Omit<OutcomeEvent, 'kind'> { readonly kind: 'correction' }
@@ -68,8 +85,9 @@ export interface ChangeEvent extends Common { readonly kind: 'policy' | 'lock'; 
 /**
  * Somebody read the audit, was given an earlier call's stored answer again, a process came up with a weakness the auditor must know of, or nothing happened (`heartbeat`). A process begins to write
  * (`writer`: its key); an event of its was not stored (`void`: of which kind, under the same number). The log gets another key (`log-key`). A person signs in or out at the console (`sign-in`).
+ * Content is about to be erased (`erasure`: which keys), or the log's oldest entries to be removed (`prune`: which).
  */
-export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'start' | 'unauthenticated' | 'heartbeat' | 'writer' | 'void' | 'log-key' | 'sign-in'; readonly change: Readonly<Record<string, unknown>> }
+export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'start' | 'unauthenticated' | 'heartbeat' | 'writer' | 'void' | 'log-key' | 'sign-in' | 'erasure' | 'prune'; readonly change: Readonly<Record<string, unknown>> }
 
 export interface RefusalRecord {
   readonly slug: Slug; readonly reason: string; readonly detail: string; readonly next: Next; readonly inner?: string

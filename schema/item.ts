@@ -1,7 +1,7 @@
 import type { Id } from './event.ts'
 
 /**
- * Where everything lies in DynamoDB. Six tables, because six roles: policy is replicated and rarely written, audit is never updated or
+ * Where everything lies in DynamoDB. Seven tables, because seven roles: policy is replicated and rarely written, audit is never updated or
  * deleted by anyone, state may be forgotten, and requests must never be: a lost one is an approval nobody can account for, so that table alone
  * is backed up like the audit and is written together with it, in one transaction. Its home region is the only one that writes it. Sockets may be
  * lost whole, and hold the sealed tokens of who is connected: only what serves sockets may read them.
@@ -23,6 +23,7 @@ import type { Id } from './event.ts'
  * | sluice-log | `head` | | where the Merkle log stands: the row every sequencer swaps | never |
  * | | `published` | | the checkpoint readers get | never |
  * | | `evt_…` | | the event's index in the log; written once, and made again from the log where it is lost | never |
+ * | sluice-keys | `2026-11-22` | sheet | the keys of content that a process took at once, an attribute a slot; destroyed one by one, or the sheet whole. No backup, no point-in-time recovery, no stream and no replica: what is destroyed must be gone | erased, or retention |
  * | sluice-sockets | `socket#<shard>` | connection id | one open WebSocket: whose, its sealed token, calls in flight | at its end |
  * | | `follow#arq_…` | connection id | that connection wants to hear what becomes of the request | at the connection's end |
  *
@@ -42,11 +43,15 @@ export const tables = {
   },
   /** Written by the sequencer alone: whoever moves the head decides what the log says next. */
   log: { name: 'sluice-log', sortKey: false, ttl: null, indexes: [] },
+  /** Never backed up, never recovered, never replicated: a copy would outlive what erasure destroys here. */
+  keys: { name: 'sluice-keys', sortKey: true, ttl: null, indexes: [] },
   sockets: { name: 'sluice-sockets', sortKey: true, ttl: 'expires', indexes: [] },
 } as const
 
 /** Bytes of UTF-8. DynamoDB takes 400 KB an item, attribute names and all. */
-export const maxEventBytes = 300 * 1024
+/** Of an event before its content is sealed, which makes a third more of it in base64: then `maxSealedBytes`. */
+export const maxEventBytes = 288 * 1024
+export const maxSealedBytes = 395 * 1024
 export const maxChunkBytes = 300 * 1024
 export const maxAnswerBytes = 300 * 1024
 export const maxLocks = 500

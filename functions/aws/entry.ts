@@ -1,4 +1,5 @@
-import { dayOf, maxEventBytes, outcomeId, tables, timeOf } from '../../schema/item.ts'
+import { dayOf, maxSealedBytes, outcomeId, tables, timeOf } from '../../schema/item.ts'
+import { split } from '../../schema/content.ts'
 import type { Event } from '../../schema/event.ts'
 import { Fault } from '../ports.ts'
 import { conditionFailed, type Dynamo, type Item } from './dynamo.ts'
@@ -42,7 +43,8 @@ export function createEntries({ hot, now }: { readonly hot: Dynamo; readonly now
     if (event.kind === 'intent' && now() - timeOf(event.id) > staleMs) throw new Fault('store-unavailable', 'the intent is too old to be written now')
     if (event.kind !== 'outcome' && event.kind !== 'correction' && now() - timeOf(event.id) > lateMs) throw new Fault('store-unavailable', 'the event is too old to be written now')
     const json = JSON.stringify(event)
-    if (json.length > maxEventBytes / 3 && Buffer.byteLength(json) > maxEventBytes) throw new Fault('internal', 'an event over 300 KB')
+    if (json.length > maxSealedBytes / 3 && Buffer.byteLength(json) > maxSealedBytes) throw new Fault('internal', 'an event too large for one item')
+    if (split(event).content !== null) throw new Fault('internal', 'an event with its content in clear')        // an assembly that forgot to seal, and no store may learn of it
     await mark(dayOf(event.id))
     return {
       put: { TableName, Item: itemOf(event, json), ConditionExpression: 'attribute_not_exists(pk)', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' },

@@ -1,6 +1,8 @@
 import type { LogStore, Ports, Post, Requests } from '../ports.ts'
+import { sealing } from '../record/content.ts'
 import { type Place, placeOf } from './dynamo.ts'
 import { createIdempotency } from './idempotency.ts'
+import { createKeys } from './keys.ts'
 import { createLedger } from './ledger.ts'
 import { createLogStore } from './logstore.ts'
 import { createMeter } from './meter.ts'
@@ -17,7 +19,7 @@ import { vetted } from './vet.ts'
 import { createWorkflow } from './workflow.ts'
 
 /** What of Ports lives in DynamoDB, with the clock and the ids that its keys are made from. */
-export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'idempotency' | 'meter'> & { readonly requests: Requests; readonly logStore: LogStore }
+export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'keys' | 'idempotency' | 'meter'> & { readonly requests: Requests; readonly logStore: LogStore }
 
 /** Where Step Functions answers, and the state machine of access requests. */
 export interface Machine { readonly endpoint: string; readonly arn: string }
@@ -25,7 +27,7 @@ export interface Machine { readonly endpoint: string; readonly arn: string }
 /**
  * The stores, on whatever endpoint `place` names: AWS, or our own server on this machine. The hot path is signed by hand, the rest is the SDK's.
  * `createTables` is for where infra/ did not. `gateway`: the Management API of the WebSockets, where there are any. Throws nothing; the first call does,
- * as Fault store-unavailable.
+ * as Fault store-unavailable. Ledger and requests take events as they are stored: an assembly puts `sealing` before them, and before it whatever must see what lies there.
  */
 export function createStores(place: Place, now: () => number = Date.now, gateway: string | null = null, machine: Machine | null = null): Stores & Pick<Ports, 'sockets'> & { readonly workflow: ReturnType<typeof createWorkflow> | null } & { createTables(): Promise<void>; close(): void } {
   const hot = signedDynamo({ ...place, now })
@@ -34,7 +36,7 @@ export function createStores(place: Place, now: () => number = Date.now, gateway
   const reach = gateway === null ? null : createPush({ ...place, endpoint: gateway, now })
   const sfn = machine === null ? null : sdkSfn({ ...place, endpoint: machine.endpoint })
   return {
-    now, id: createIds(now), workflow: sfn && machine && createWorkflow({ sfn, dynamo: hot, stateMachineArn: machine.arn, now }), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
+    now, id: createIds(now), workflow: sfn && machine && createWorkflow({ sfn, dynamo: hot, stateMachineArn: machine.arn, now }), policies: createPolicies(parts), ledger: createLedger(parts), keys: createKeys(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
     requests: createRequests(parts), logStore: createLogStore(hot), sockets: reach && createSockets({ hot, now, reach }), createTables: () => createTables(hot),
     close: () => { hot.close(); cold.close(); reach?.end(); sfn?.close() },
   }
@@ -47,6 +49,7 @@ export function createStores(place: Place, now: () => number = Date.now, gateway
 export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search'> & { readonly post: Post }, env: Readonly<Record<string, string | undefined>> = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
   const place = placeOf(env)
   const arn = env['SLUICE_STATE_MACHINE'] || null
-  const { workflow, requests, ...stores } = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
+  const raw = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
+  const { workflow, requests, ...stores } = sealing(raw, raw.keys, raw.now)
   return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, log: null, search: null, workflow }
 }

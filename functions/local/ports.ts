@@ -3,6 +3,7 @@ import { createStores, type Machine } from '../aws/ports.ts'
 import { isPermit } from '../decide/permit.ts'
 import type { Hints } from '../hint.ts'
 import type { Log, Ports, Post, Search, Self } from '../ports.ts'
+import { sealing } from '../record/content.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
 import { fetchJson } from './fetch.ts'
 import type { LocalSecrets } from './secrets.ts'
@@ -31,10 +32,11 @@ export const newCredentials = (): LocalCredentials => ({ accessKeyId: `local${ra
 
 /** The adapters of production on the servers of this machine, and the twins for what no local server speaks. */
 export function createLocalPorts({ dynamo, neon, secrets, machine, gateway, post, log, search, hints, self, alarm }: LocalParts) {
-  const { workflow, requests, logStore, ...stores } = hints.overhear(createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials }, Date.now, gateway, machine))
+  const raw = hints.overhear(createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials }, Date.now, gateway, machine))
+  const { workflow, requests, logStore, ...stores } = sealing(raw, raw.keys, raw.now)
   if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
   const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, search, alarm, self }
-  return { ...ports, createTables: stores.createTables, close: stores.close, workflow }
+  return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: raw.ledger, createTables: stores.createTables, close: stores.close, workflow }
 }

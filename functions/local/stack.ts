@@ -120,7 +120,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(() => ports.engines.postgres.close())
   onStop(approving.close)                                     // before what its steps write to
   await ports.createTables()
-  onStop(startSequencing(ports, hints))                        // as the last to stop of what reads the record, so that what the others wrote at their end is in the log
+  onStop(startSequencing({ ...ports, ledger: ports.sealed }, hints))                        // as the last to stop of what reads the record, so that what the others wrote at their end is in the log
   await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
   if (options.unsafeLocalIdentity) await noteWeakness(ports)
   const gate = createGate(ports)

@@ -46,7 +46,7 @@ export function refusalOf(common: Common, query: Query | null, effects: Effects 
     accesses: effects ? accessesOf(effects) : [], refusal: recordOf(refusal),
   }
   if (fits(event)) return event
-  const statements = event.statements.slice(0, 50).map(({ sql, params }) => ({ sql: cut(sql, 2000), params: params.length === 0 ? [] : [`[cut: ${params.length} parameters]`] }))
+  const statements = event.statements.slice(0, 50).map(({ sql, params }) => ({ sql: cut(sql, 800), params: params.length === 0 ? [] : [`[cut: ${params.length} parameters]`] }))
   return { ...event, statements, accesses: event.accesses.slice(0, 100).map(({ action, resource }) => ({ action, resource: cut(resource, 200) })) }
 }
 

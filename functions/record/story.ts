@@ -44,7 +44,7 @@ export interface Story {
   notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Result<Id<'evt'>>>
   /** A step of an access request, to be stored with the state it tells of. */
   step(kind: ApprovalEvent['kind'], request: Id<'arq'>, change: ApprovalEvent['change']): ApprovalEvent
-  /** What `explain` was asked and answered; nothing runs. `audit-unavailable` when it is not recorded, `too-large` over 300 KB. */
+  /** What `explain` was asked and answered; nothing runs. `audit-unavailable` when it is not recorded, `too-large` over 288 KB. */
   explained(about: Pick<Decision, 'kind' | 'rules'> | Refused): Promise<Result<Id<'evt'>>>
   /** The same story whose refusals are not recorded: `explain` executes nothing and asks only what would be. */
   unrecorded(): Story
@@ -173,7 +173,7 @@ const targetMs = (timeoutMs: number, query: Query | null): number => Math.min(lo
 
 const tooLarge: Refusal = {
   slug: 'too-large', reason: 'intent_too_large', next: 'fix',
-  detail: 'the call with its parameters is over 300 KB, and what cannot be recorded whole is not executed; send it in smaller pieces',
+  detail: 'the call with its parameters is over 288 KB, and what cannot be recorded whole is not executed; send it in smaller pieces',
 }
 const begunElsewhere: Refusal = { slug: 'request-settled', reason: 'begun_elsewhere', next: 'none', detail: 'another process has begun this already' }
 const unavailable = (inner: string): Refusal => ({

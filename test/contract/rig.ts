@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Dynamo } from '../../functions/aws/dynamo.ts'
 import { createIdempotency } from '../../functions/aws/idempotency.ts'
+import { createKeys } from '../../functions/aws/keys.ts'
 import { createLedger } from '../../functions/aws/ledger.ts'
 import { createLogStore } from '../../functions/aws/logstore.ts'
 import { createMeter } from '../../functions/aws/meter.ts'
@@ -14,6 +15,10 @@ import { signedDynamo } from '../../functions/aws/signed.ts'
 import { createTables } from '../../functions/aws/tables.ts'
 import { createIds } from '../../functions/aws/ulid.ts'
 import { type Fault, startDynamo } from '../../functions/local/dynamodb.ts'
+import type { Ledger } from '../../functions/ports.ts'
+import { sealing } from '../../functions/record/content.ts'
+import type { Event } from '../../schema/event.ts'
+import { createMemoryKeys } from '../support/keys.ts'
 
 export const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', sessionToken: 'a/session+token==' }
 export const carriers = ['signed', 'sdk'] as const
@@ -50,6 +55,7 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
     },
   })
   const closers: (() => void)[] = []
+  const sealed = createMemoryKeys()                                  // so that a test counts and breaks the calls of the store it is about
   function carry(): Dynamo {
     const place = { region: 'eu-west-1', endpoint: server.url, credentials }
     const dynamo = carrier === 'signed' ? signedDynamo({ ...place, now: Date.now, random: () => 0 }) : sdkDynamo(place)
@@ -60,7 +66,15 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
     const dynamo = carry()
     const now = () => clock.ms
     const parts = { hot: dynamo, cold: dynamo, now }
-    return { now, id: createIds(now), policies: createPolicies(parts), ledger: createLedger(parts), idempotency: createIdempotency(parts), meter: createMeter(parts), requests: createRequests(parts), logStore: createLogStore(dynamo) }
+    const keys = createKeys(parts)
+    const raw = { ledger: createLedger(parts), requests: createRequests(parts) }
+    const { ledger: opened, requests } = sealing(raw, sealed, now)
+    const ledger: Ledger = {                                         // what is told of sealing is no part of what a test wrote
+      ...opened, get: async (id) => { const event = await opened.get(id); return event && plain(event) },
+      list: async (...question) => { const { events, next } = await opened.list(...question); return { events: events.map(plain), next } },
+      unsettled: async (...question) => (await opened.unsettled(...question)).map((event) => plain(event) as typeof event),
+    }
+    return { now, id: createIds(now), policies: createPolicies(parts), ledger, keys, idempotency: createIdempotency(parts), meter: createMeter(parts), requests, logStore: createLogStore(dynamo) }
   }
   const dynamo = carry()
   await createTables(dynamo)
@@ -73,3 +87,5 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
     close: async () => { for (const close of closers) close(); await server.close(); rmSync(directory, { recursive: true, force: true }) },
   }
 }
+
+const plain = ({ content: _content, ...event }: Event): Event => event as Event

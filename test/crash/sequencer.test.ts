@@ -8,6 +8,7 @@ import { createStores } from '../../functions/aws/ports.ts'
 import { startDynamo } from '../../functions/local/dynamodb.ts'
 import { createObjects } from '../../functions/local/objects.ts'
 import { keepSigner } from '../../functions/local/signer.ts'
+import { sealing } from '../../functions/record/content.ts'
 import type { Event } from '../../schema/event.ts'
 import { intentEvent, outcomeEvent, refusalEvent } from '../contract/ledger.ts'
 import { expectWhole, verifyLog } from '../sequence/world.ts'
@@ -25,7 +26,8 @@ const stored: Event[] = []
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sluice-crash-'))
   dynamo = await startDynamo({ directory: null, credentials })
-  stores = createStores({ region: 'local', endpoint: dynamo.url, credentials })
+  const raw = createStores({ region: 'local', endpoint: dynamo.url, credentials })
+  stores = sealing(raw, raw.keys, raw.now)
   await stores.createTables()
 })
 afterAll(async () => { stores.close(); await dynamo.close(); rmSync(directory, { recursive: true, force: true }) })

@@ -4,6 +4,7 @@ import { createStores } from '../../functions/aws/ports.ts'
 import { isPermit } from '../../functions/decide/permit.ts'
 import { startDynamo } from '../../functions/local/dynamodb.ts'
 import type { Ports } from '../../functions/ports.ts'
+import { sealing } from '../../functions/record/content.ts'
 import { createPostgres } from '../../functions/protocol/postgres/postgres.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
 import { withPostgres, type TestDatabase } from './postgres.ts'
@@ -21,7 +22,8 @@ export interface Place {
 const gateUrl = 'http://127.0.0.1:8787'
 
 export function openPorts(place: Place, alarm: Ports['alarm'] = () => {}): Ports & { close(): void } {
-  const stores = createStores({ region: 'local', endpoint: place.dynamo.url, credentials: place.dynamo.credentials })
+  const raw = createStores({ region: 'local', endpoint: place.dynamo.url, credentials: place.dynamo.credentials })
+  const stores = sealing(raw, raw.keys, raw.now)
   const secrets: Ports['secrets'] = {
     get: async (name) => {
       const value = place.secrets[name]

@@ -6,6 +6,7 @@ import type { Bundle, PolicyDocument } from '../../schema/policy.ts'
 import { createIds } from '../../functions/aws/ulid.ts'
 import { Fault, type EventFilter, type IdempotencyStore, type Ledger, type Lock, type Meter, type Pointer, type PolicyStore, type Ports } from '../../functions/ports.ts'
 import { createEngine, type FakeEngine } from './engine.ts'
+import { createMemoryKeys } from './keys.ts'
 import { demo } from './policy.ts'
 import { tables } from './tables.ts'
 
@@ -41,7 +42,7 @@ export function createWorld(documents: Readonly<Record<string, PolicyDocument>> 
   }
   const ports: Ports = {
     now: () => clock.ms, id: <P extends Prefix>(prefix: P): Id<P> => ids(prefix),
-    policies: policies.store, ledger, idempotency: createIdempotency(() => check('idempotency')), meter: createMeter(() => check('meter')),
+    policies: policies.store, ledger, keys: createMemoryKeys(), idempotency: createIdempotency(() => check('idempotency')), meter: createMeter(() => check('meter')),
     secrets: { get: async (name) => secrets.get(name) ?? secrets.set(name, randomBytes(32).toString('base64')).get(name) ?? '' },
     fetchJson: async (address) => {
       if (address.startsWith(`${issuer}/.well-known/`) || address.includes('.well-known')) return { issuer, jwks_uri: `${issuer}/jwks` }

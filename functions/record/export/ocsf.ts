@@ -33,6 +33,8 @@ const mappers: Readonly<Record<Event['kind'], Mapper>> = {
   writer: (event) => apiCall(event, { activity: 99, name: 'Writer', operation: 'log.writer', resource: { type: 'audit', name: 'audit' } }),
   void: (event) => apiCall(event, { activity: 99, name: 'Void', operation: 'log.void', resource: { type: 'audit', name: 'audit' } }),
   'log-key': (event) => apiCall(event, { activity: 3, operation: 'log.key', resource: { type: 'audit', name: 'audit' } }),
+  erasure: (event) => apiCall(event, { activity: 4, operation: 'audit.erase', resource: { type: 'audit', name: 'audit' } }),
+  prune: (event) => apiCall(event, { activity: 4, operation: 'log.prune', resource: { type: 'audit', name: 'audit' } }),
   unauthenticated: authenticationFailures, 'sign-in': signIn,
   request: (event) => apiCall(event, { activity: 1, operation: 'request.create', resource: event.request === undefined ? null : { type: 'access request', uid: event.request } }),
   approval: privileges, rejection: step('Reject'), cancellation: step('Cancel'), expiry: step('Expire'), stale: step('Invalidate'),

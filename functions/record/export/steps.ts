@@ -7,6 +7,7 @@ const titles: Readonly<Record<Exclude<Event['kind'], 'outcome' | 'correction'>, 
   request: ['waits for people', ''], approval: ['a person approved', 'good'], rejection: ['a person rejected', 'bad'], cancellation: ['taken back', ''], expiry: ['nobody decided in time', 'bad'], stale: ['what it would do had changed; it did not run', 'bad'],
   policy: ['a policy was put in force', ''], lock: ['a lock was set or lifted', ''], 'audit-read': ['the record was read', ''], start: ['a gate started', ''], unauthenticated: ['callers without a token that holds', 'bad'], heartbeat: ['nothing happened', ''],
   writer: ['a process of the gate began to write', ''], void: ['an event was not stored, and never will be', ''], 'log-key': ['the log gets another key', ''], 'sign-in': ['a person signed in or out', ''],
+  erasure: ['content was erased: its keys were destroyed', ''], prune: ['the oldest entries of the log were removed', ''],
 }
 const ended: Readonly<Record<string, Words>> = { succeeded: ['done', 'good'], failed: ['failed; nothing of it is there', 'bad'], unknown: ['the answer was lost: it may have happened or not', 'bad'] }
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { canonicalJson } from '../../../schema/bundle.ts'
+import { openOf } from '../../../schema/content.ts'
 import type { Event } from '../../../schema/event.ts'
 import { isEventId } from '../../../schema/item.ts'
 import { FormatError, fromUtf8 } from './format.ts'
@@ -8,10 +9,11 @@ import { FormatError, fromUtf8 } from './format.ts'
 const maxWholeBytes = 60_000
 
 /**
- * One event as the log's leaf: RFC 8785 JSON of `{v: 1, event}`. Over 60 000 bytes `{v: 1, id, kind, at, digest, about}`, where `digest` is SHA-256 (hex) of the event's
+ * One event as the log's leaf: RFC 8785 JSON of `{v: 1, event}`, without its content (schema/content.ts), of which it holds the keyed commitment; the same whether the event is given sealed, opened or erased. Over 60 000 bytes `{v: 1, id, kind, at, digest, about}`, where `digest` is SHA-256 (hex) of the event's
  * canonical JSON and `about` what a verifier needs to judge the order of things without the content; left out where even that is too long. Throws RangeError for what JSON cannot say.
  */
-export function entryOf(event: Event): Uint8Array {
+export function entryOf(stored: Event): Uint8Array {
+  const event = openOf(stored)
   const whole = Buffer.from(canonicalJson({ v: 1, event }))
   if (whole.length <= maxWholeBytes) return whole
   const { id, kind, at } = event

@@ -30,6 +30,8 @@ export const events: Readonly<Record<Event['kind'], Event>> = {
   writer: { ...common, id: id(17), kind: 'writer', who: null, session: null, connection: null, policy: null, writer: { id: id(17), n: 1 }, change: { key: 'A'.repeat(43) } },
   void: { ...common, id: id(18), kind: 'void', who: null, session: null, connection: null, policy: null, writer: { id: id(17), n: 3, open: [2] }, change: { kind: 'intent', id: id(18) } },
   'log-key': { ...common, id: id(19), kind: 'log-key', who: null, session: null, connection: null, policy: null, change: { note: '' } },
+  erasure: { ...own, id: id(21), kind: 'erasure', change: { session, keys: ['2026-11-22.AAAAAAAAAAAAAAAA.0'] } },
+  prune: { ...common, id: id(22), kind: 'prune', who: null, session: null, connection: null, policy: null, change: { first: 0, last: 255 } },
   'sign-in': { ...own, id: id(20), kind: 'sign-in', change: { result: 'signed-in', issuer: 'okta', signedInAt: at } },
   unauthenticated: { ...common, id: id(10), kind: 'unauthenticated', who: null, session: null, connection: null, policy: null, change: { from: '2026-11-22T08:59:00.000Z', counts: { invalid_token: 3, no_token: 4 } } },
   request: { ...common, id: id(11), kind: 'request', request, change: { digest, callKey: digest, demands: [{ by: ['support-leads'], quorum: 1, rule: 'support-agent.rules[1]' }], expiresAt: at, statements: ['insert into public.refunds default values'], purpose: 'refund', accesses: [{ action: 'insert', resource: 'public.refunds' }], masks: {}, revealed: [], rules: ['support-agent.rules[1]'] } },

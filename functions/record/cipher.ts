@@ -1,0 +1,76 @@
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { canonicalJson } from '../../schema/bundle.ts'
+import { join, type Content } from '../../schema/content.ts'
+import type { Event, Id } from '../../schema/event.ts'
+import { Fault } from '../ports.ts'
+
+/** What one content key is used for. It is 32 random bytes, so that HKDF (RFC 5869) needs no extract step: each use is one block of HMAC-SHA-256 under it. */
+export interface ContentKey { readonly id: string; readonly encryption: KeyObject; readonly commitment: KeyObject }
+const tagBytes = 16
+const nonceBytes = 12
+
+export function contentKey(id: string, bytes: Uint8Array): ContentKey {
+  const key = createSecretKey(bytes)
+  return { id, encryption: createSecretKey(expand(key, 'sluice content encryption v1')), commitment: createSecretKey(expand(key, 'sluice content commitment v1')) }
+}
+/**
+ * What an event's commitment is keyed by: of this event alone, so that handing it to whoever may read the content of one event says nothing of another. With it anybody can check that content
+ * is what the log committed to; without it, and after the content key is destroyed, nobody can even try a guess.
+ */
+const openingOf = ({ commitment }: ContentKey, id: Id<'evt'>): Buffer => expand(commitment, id)
+const expand = (key: KeyObject, info: string): Buffer => createHmac('sha256', key).update(`${info}\u0001`).digest()
+
+/** HMAC-SHA-256, 32 bytes. `opening`: 32 bytes; another length could be another key's padding. */
+export function commit(opening: Uint8Array, text: string): Buffer {
+  if (opening.length !== 32) throw new RangeError('an opening key has 32 bytes')
+  return createHmac('sha256', opening).update(text).digest()
+}
+
+/** RFC 8785, so that whoever has the content alone can write it again as it was; what that cannot say (a lone surrogate) as JSON escapes it. */
+export function textOf(content: Content): string {
+  try {
+    return canonicalJson(content)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return JSON.stringify(content)
+  }
+}
+
+/**
+ * The event as it is stored, from its two parts (schema/content.ts): instead of the content its ciphertext and the commitment. AES-256-GCM (NIST SP 800-38D), the event's id as associated data, so that no content opens as
+ * another's. The nonce is the beginning of the commitment, which depends on event, content and key (a synthetic IV): the same event sealed twice is the same bytes, as append-only stores
+ * want, and no two different ones share a nonce, whatever a retry does.
+ */
+export function seal(key: ContentKey, open: Event, content: Content): Event {
+  const text = textOf(content)
+  const commitment = commit(openingOf(key, open.id), text)
+  const cipher = createCipheriv('aes-256-gcm', key.encryption, commitment.subarray(0, nonceBytes)).setAAD(Buffer.from(open.id))
+  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
+  return { ...open, content: { key: key.id, commitment: commitment.toString('hex'), text: sealed.toString('base64') } }
+}
+
+/** What a reader may be given beside the event to check it against the log: the text that was committed to, and the key of that commitment, hex. */
+export interface Opened { readonly event: Event; readonly text: string; readonly opening: string }
+
+/** Throws Fault store-unavailable where it is not what `seal` made of this event with this key: damage, or somebody else wrote there. */
+export function open(key: ContentKey, event: Event): Opened {
+  const { content } = event
+  if (content?.text === undefined) throw damaged(event)
+  const commitment = Buffer.from(content.commitment, 'hex')
+  const opening = openingOf(key, event.id)
+  const text = decrypt(key, event, Buffer.from(content.text, 'base64'), commitment)
+  const own = commit(opening, text)
+  if (commitment.length !== own.length || !timingSafeEqual(commitment, own)) throw damaged(event)
+  return { event: join(event, JSON.parse(text) as Content), text, opening: opening.toString('hex') }
+}
+
+function decrypt(key: ContentKey, event: Event, bytes: Buffer, commitment: Buffer): string {
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key.encryption, commitment.subarray(0, nonceBytes), { authTagLength: tagBytes }).setAAD(Buffer.from(event.id))
+    decipher.setAuthTag(bytes.subarray(-tagBytes))
+    return Buffer.concat([decipher.update(bytes.subarray(0, -tagBytes)), decipher.final()]).toString('utf8')
+  } catch (cause) {
+    throw damaged(event, cause)
+  }
+}
+const damaged = ({ id }: Event, cause?: unknown): Fault => new Fault('store-unavailable', `the content of event \`${id}\` is damaged`, { cause })

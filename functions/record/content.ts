@@ -1,0 +1,54 @@
+import { join, split } from '../../schema/content.ts'
+import type { Event } from '../../schema/event.ts'
+import type { ContentKeys, Ledger, Requests } from '../ports.ts'
+import { open, type Opened, seal } from './cipher.ts'
+import { createFinder, createKeyring } from './keyring.ts'
+
+/**
+ * The rim between the gate and its stores: what goes in is sealed, what comes out is opened, here and nowhere else. Behind it no store, no sequencer and no log ever has content in clear;
+ * aws/entry.ts refuses an event that has. A store of keys that does not answer is a store that does not record: then nothing is executed.
+ */
+export function sealing<S extends { readonly ledger: Ledger; readonly requests: Pick<Requests, 'create' | 'swap'> }>(stores: S, keys: ContentKeys, now: () => number): S {
+  const { ledger, requests } = stores
+  const ring = createKeyring({ keys, now })
+  async function sealed(event: Event): Promise<Event> {
+    const { open, content } = split(event)
+    return content === null ? event : seal(await ring.take(event.session), open, content)
+  }
+  return {
+    ...stores,
+    ledger: {
+      append: async (event: Event) => ledger.append(await sealed(event)),
+      get: async (id) => {
+        const event = await ledger.get(id)
+        return event && await readable(createFinder(keys), event)
+      },
+      list: async (...question: Parameters<Ledger['list']>) => {
+        const { events, next } = await ledger.list(...question)
+        const find = createFinder(keys)
+        return { events: await Promise.all(events.map((event) => readable(find, event))), next }
+      },
+      unsettled: async (...question: Parameters<Ledger['unsettled']>) => {
+        const find = createFinder(keys)
+        return Promise.all((await ledger.unsettled(...question)).map(async (event) => await readable(find, event) as typeof event))
+      },
+    },
+    requests: {
+      ...requests,
+      create: async (...[request, event, at]: Parameters<Requests['create']>) => requests.create(request, await sealed(event), at),
+      swap: async (...[next, event]: Parameters<Requests['swap']>) => requests.swap(next, event && await sealed(event)),
+    },
+  }
+}
+
+type Find = ReturnType<typeof createFinder>
+async function readable(find: Find, event: Event): Promise<Event> {
+  if (event.content === undefined) return event
+  return (await openWith(find, event))?.event ?? join(event, null)
+}
+
+/** null: the key is destroyed, or the event has no content. Throws Fault store-unavailable. */
+export async function openWith(find: Find, event: Event): Promise<Opened | null> {
+  const key = event.content === undefined ? null : await find(event.content.key)
+  return key && open(key, event)
+}

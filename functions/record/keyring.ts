@@ -1,0 +1,83 @@
+import { randomBytes, randomFillSync } from 'node:crypto'
+import { Fault, type ContentKeys, type Slots } from '../ports.ts'
+import { contentKey, type ContentKey } from './cipher.ts'
+
+/** Slots of a process's first sheet and of the largest: each is twice the one before, so that a process that lives for one call takes few, and a busy one pays little for each. */
+const fewest = 16
+const most = 128
+const keyBytes = 32
+/** No slot of a sheet seals anything later than this after the sheet was made: so the sheet's day bounds the age of all that is under it. Milliseconds. */
+export const sheetMs = 3_600_000
+/** Sessions this process remembers the slot of. One that is forgotten gets another. */
+const mostSessions = 20_000
+
+interface Sheet { readonly id: string; readonly until: number; readonly keys: readonly Uint8Array[]; used: number }
+
+/** `2026-11-22.` and 16 random characters. The day is where it lies. */
+export const daySheet = (sheet: string): string => sheet.slice(0, 10)
+const form = /^(\d{4}-\d{2}-\d{2}\.[A-Za-z0-9_-]{16})\.(\d{1,3})$/
+/** null: not the id of a content key. */
+export function readKeyId(id: string): { readonly sheet: string; readonly slot: number } | null {
+  const [, sheet, slot] = form.exec(id) ?? []
+  return sheet === undefined ? null : { sheet, slot: Number(slot) }
+}
+
+/**
+ * Which key seals what: one for each session in this process and hour. Keys are made a sheet at a time, in one write that is durable before any of them is used, so that a session costs a small
+ * part of a write, and destroying the content of a session is taking its slots out of their sheets. What one process holds in memory it forgets within the hour.
+ */
+export function createKeyring({ keys, now }: { readonly keys: Pick<ContentKeys, 'keep'>; readonly now: () => number }) {
+  let sheet: Sheet | null = null
+  let making: Promise<Sheet> | null = null
+  let size = fewest / 2
+  const taken = new Map<string, { readonly key: ContentKey; readonly until: number }>()
+
+  /** Dies in between: a sheet nobody uses. */
+  async function make(): Promise<Sheet> {
+    const at = now()
+    size = Math.min(most, size * 2)
+    const id = `${new Date(at).toISOString().slice(0, 10)}.${randomBytes(12).toString('base64url')}`
+    const made = Array.from({ length: size }, () => randomFillSync(new Uint8Array(keyBytes)))
+    await keys.keep(id, new Map(made.entries()))
+    return sheet = { id, until: at + sheetMs, keys: made, used: 0 }
+  }
+
+  async function fresh(): Promise<ContentKey & { readonly until: number }> {
+    for (;;) {
+      const current = sheet
+      const bytes = current?.keys[current.used]
+      if (current && bytes && now() < current.until) return { ...contentKey(`${current.id}.${current.used++}`, bytes), until: current.until }
+      await (making ??= make().finally(() => { making = null }))
+    }
+  }
+
+  return {
+    /** The key for what this session writes now; null: for what belongs to none. Throws Fault store-unavailable: nothing can be sealed, so nothing is to be done. */
+    async take(session: string | null): Promise<ContentKey> {
+      const name = session ?? ''
+      const known = taken.get(name)
+      if (known && now() < known.until) return known.key
+      const { until, ...key } = await fresh()
+      if (taken.size >= mostSessions) taken.clear()
+      taken.set(name, { key, until })
+      return key
+    },
+  }
+}
+export type Keyring = ReturnType<typeof createKeyring>
+
+/**
+ * Finds keys again, for a reader: each sheet is read once for all that is opened together, and never remembered longer, so that what is destroyed is unreadable at the next look in every process.
+ * null: destroyed. Throws Fault store-unavailable.
+ */
+export function createFinder(keys: Pick<ContentKeys, 'read'>): (id: string) => Promise<ContentKey | null> {
+  const sheets = new Map<string, Promise<Slots>>()
+  return async (id) => {
+    const place = readKeyId(id)
+    if (place === null) throw new Fault('store-unavailable', 'content names no key of ours')
+    const reading = sheets.get(place.sheet) ?? keys.read(place.sheet)
+    sheets.set(place.sheet, reading)
+    const bytes = (await reading).get(place.slot)
+    return bytes === undefined ? null : contentKey(id, bytes)
+  }
+}
