@@ -78,6 +78,8 @@ export interface Raw {
   readonly raw: object; readonly rowCounts: readonly number[]; readonly truncated: boolean
   /** Of an answer that streams: resolves, never rejects, when its last byte is given or it was cut. What the record says of it after its outcome. */
   readonly ended?: Promise<StreamEnd>
+  /** Where the target speaks HTTP: the status it answered with, known before any of its body, and its Audit-ID. */
+  readonly answered?: { readonly status: number; readonly audit: string | null }
 }
 /** `bytes` and `items` given to the caller (objects, watch events, log lines); `how` as the record says it: `complete`, `cut: …`, `caller gone`, `target broke off`. */
 export interface StreamEnd { readonly bytes: number; readonly items: number; readonly how: string; readonly detected: Readonly<Record<string, number>> }
