@@ -14,7 +14,7 @@ export interface Ability {
   readonly rule: string; readonly actions: readonly string[]
   /** Absent: everything. */
   readonly on?: readonly string[]
-  readonly columns?: readonly string[]; readonly through?: true; readonly when?: string; readonly approval?: ApprovalDocument; readonly limits?: LimitsDocument
+  readonly columns?: readonly string[]; readonly through?: true; readonly namespaces?: readonly string[]; readonly names?: readonly string[]; readonly permit?: readonly string[]; readonly when?: string; readonly approval?: ApprovalDocument; readonly limits?: LimitsDocument
 }
 export interface Abilities {
   readonly connection: string
@@ -45,9 +45,9 @@ function rulesOf(policy: Policy, principal: Principal, connection: string, verb:
   return policy.roleSet(principal).roles.flatMap((role) => role.rules.flatMap((rule, n) => {
     const actions = rule[verb]
     if (!actions || !meets(connectionsOf(rule), connection)) return []
-    const { on, columns, through, when, approval, limits } = rule
+    const { on, columns, through, namespaces, names, permit, when, approval, limits } = rule
     return [{
-      rule: `${role.name}.rules[${n}]`, actions, ...(on ? { on } : {}), ...(columns ? { columns } : {}), ...(through ? { through } : {}),
+      rule: `${role.name}.rules[${n}]`, actions, ...(on ? { on } : {}), ...(columns ? { columns } : {}), ...(through ? { through } : {}), ...(namespaces ? { namespaces } : {}), ...(names ? { names } : {}), ...(permit ? { permit } : {}),
       ...(when ? { when } : {}), ...(approval ? { approval } : {}), ...(limits ? { limits } : {}),
     }]
   }))
@@ -66,7 +66,7 @@ export function explainDecision(policy: Policy, asked: Asked): readonly Explaine
     principal: principal.id,
     accesses: asked.effects.accesses.map((access) => {
       const judged = judgeAccess(judge, access)
-      const outcome = judged.kind === 'uncovered' ? `columns not covered: ${judged.columns.join(', ')}` : judged.kind === 'none' ? 'no rule' : judged.kind
+      const outcome = judged.kind === 'uncovered' ? `columns not covered: ${judged.columns.join(', ')}` : judged.kind === 'unpermitted' ? `not permitted: ${judged.needs.join(', ')}` : judged.kind === 'none' ? 'no rule' : judged.kind
       return { action: access.action, resource: access.resource, outcome, rules: judged.kind === 'permitted' ? judged.rules : judged.kind === 'denied' ? [judged.rule] : [], demands: judged.kind === 'permitted' ? judged.demands : [] }
     }),
     classified: [...asked.effects.used.map((item) => ({ item, use: item.how })), ...asked.effects.shown.map((item) => ({ item, use: 'shown' }))].map(({ item, use }) => ({

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Caller, Principal } from '../../../schema/caller.ts'
-import type { Access, Effects, Shown, Used } from '../../../schema/effects.ts'
-import { actionNames, maskNames, type ActionName, type ConnectionDocument } from '../../../schema/policy.ts'
+import type { Access, Effects, Shown, Target, Used } from '../../../schema/effects.ts'
+import { actionNames, capabilityNames, maskNames, type ActionName, type ConnectionDocument } from '../../../schema/policy.ts'
 
 /** A `*.test.yaml`: who asks for what, and how it must come out. */
 const subject = z.string().regex(/^(user|agent):\S+$/, 'a subject is `user:…` or `agent:…`')
@@ -9,6 +9,8 @@ const principal = z.strictObject({ subject, groups: z.array(z.string()).optional
 const names = z.array(z.string().min(1))
 const access = z.strictObject({
   action: z.enum(actionNames), on: z.string().min(1), columns: names.optional(), uses: names.optional(), via: names.optional(), system: z.boolean().optional(),
+  // Of Kubernetes; `namespace` left out: all of them, or none.
+  namespace: z.string().min(1).optional(), name: z.string().min(1).optional(), needs: z.array(z.enum(capabilityNames)).optional(), object: z.record(z.string(), z.json()).nullable().optional(), oldObject: z.record(z.string(), z.json()).nullable().optional(),
 })
 const testCase = z.strictObject({
   name: z.string().min(1),
@@ -37,8 +39,9 @@ export function callerOf({ who }: TestCase): Caller {
 export function effectsOf({ accesses }: TestCase, connection: ConnectionDocument | null): Effects {
   const shown: Shown[] = []
   const used: Used[] = []
+  const cluster = connection?.engine === 'kubernetes'
   const declared = (accesses ?? []).map((one): Access => {
-    const read: ActionName[] = ['select']
+    const read: ActionName[] = cluster ? ['get', 'list', 'watch'] : ['select']
     for (const column of one.columns ?? []) {
       const dataClass = classOf(connection, one.on, column)
       if (dataClass !== null && read.includes(one.action)) shown.push({ dataClass, resource: one.on, column, statement: 0, span: null, output: shown.length })
@@ -47,14 +50,19 @@ export function effectsOf({ accesses }: TestCase, connection: ConnectionDocument
       const dataClass = classOf(connection, one.on, column)
       if (dataClass !== null) used.push({ dataClass, resource: one.on, column, statement: 0, span: null, how: 'in a where clause' })
     }
-    const columns = read.includes(one.action) ? [...new Set([...(one.columns ?? []), ...(one.uses ?? [])])] : null
-    return { action: one.action, resource: one.on, columns, system: one.system ?? false, via: one.via ?? [], statement: 0, span: null }
+    const columns = !cluster && read.includes(one.action) ? [...new Set([...(one.columns ?? []), ...(one.uses ?? [])])] : null
+    return { action: one.action, resource: one.on, columns, system: one.system ?? false, via: one.via ?? [], statement: 0, span: null, ...(cluster ? { target: targetOf(one) } : {}) }
   })
-  return { accesses: declared, shown, used, readOnly: declared.every((one) => one.action === 'select' || one.action === 'read'), fingerprint: '' }
+  return { accesses: declared, shown, used, readOnly: declared.every((one) => ['select', 'read', 'get', 'list', 'watch'].includes(one.action)), fingerprint: '' }
 }
 
+const targetOf = ({ namespace, name, needs, object, oldObject }: z.infer<typeof access>): Target => ({
+  namespace: namespace ?? null, name: name ?? null, needs: needs ?? [], ...(object === undefined ? {} : { object }), ...(oldObject === undefined ? {} : { oldObject }),
+})
+
 function classOf(connection: ConnectionDocument | null, resource: string, column: string): string | null {
-  const given = connection?.classify?.[`${resource}.${column}`]
+  if (connection?.engine === 'kubernetes' && resource === 'secrets') return 'kubernetes.secret'
+  const given = connection?.classify?.[connection.engine === 'kubernetes' ? `${resource}:${column}` : `${resource}.${column}`]
   const name = typeof given === 'object' ? given.class : given
   return name === undefined || name === 'none' ? null : name
 }

@@ -118,9 +118,9 @@ function checkReveal(rule: RuleDocument, connections: ReadonlyMap<string, Connec
   }
 }
 
-/** Every class a connection's `classify` gives to some column; `none` is not one. */
-export const classesOf = (connection: ConnectionDocument): readonly string[] =>
-  [...new Set(Object.values(connection.classify ?? {}).map((given) => (typeof given === 'string' ? given : given.class)).filter((name) => name !== 'none'))].sort()
+/** Every class a connection's `classify` gives to some column; `none` is not one. What a cluster's Secrets hold is of a class that nobody has to write down. */
+export const classesOf = ({ engine, classify }: ConnectionDocument): readonly string[] =>
+  [...new Set([...(engine === 'kubernetes' ? ['kubernetes.secret'] : []), ...Object.values(classify ?? {}).map((given) => (typeof given === 'string' ? given : given.class)).filter((name) => name !== 'none')])].sort()
 
 function checkLimits(rule: RuleDocument, connections: ReadonlyMap<string, ConnectionDocument>, report: Report): void {
   if (!rule.limits) return
