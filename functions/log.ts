@@ -78,7 +78,7 @@ function tileOf(path: string): Tile | null {
 }
 
 /** A partial tile may be gone because the full one came; then it is the beginning of that. */
-async function readTile(objects: Pick<Objects, 'get'>, tile: Tile): Promise<Uint8Array | null> {
+export async function readTile(objects: Pick<Objects, 'get'>, tile: Tile): Promise<Uint8Array | null> {
   const bytes = await objects.get(tilePath(tile))
   if (bytes !== null || tile.width === tileWidth) return bytes
   const full = await objects.get(tilePath({ ...tile, width: tileWidth }))

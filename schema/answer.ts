@@ -51,7 +51,15 @@ export const grants = z.object({
   findings: z.array(z.object({ level: z.enum(['error', 'warning']).describe('error: the role walks around the target\'s grants'), name: z.string(), message: z.string() })),
 })
 const event = z.looseObject({ id: z.string(), at: time, kind: z.string(), evaluation: z.string(), session: z.string().nullable(), connection: z.string().nullable() })
-export const events = z.object({ events: z.array(event), next: z.string().nullable() })
+export const events = z.object({
+  events: z.array(event), next: z.string().nullable(),
+  indexedTo: z.object({
+    size: z.int().describe('entries of the log that are in the index'), at: time.describe('when those were all'), behind: z.int().describe('entries that are in the log and not yet in the index'),
+    opaque: z.int().describe('events of which only id, kind and time could be indexed: no other filter finds them'),
+  }).optional().describe('where the index of the log was asked: what is later was not looked through'),
+  missing: z.array(z.string()).optional().describe('events that are in the log and no longer in the record'),
+  log: z.object({ checkpoint: z.string(), places: z.record(z.string(), z.int()).describe('event id → index in the log') }).nullable().optional().describe('of an export: the checkpoint it belongs to'),
+})
 export const oneEvent = z.object({ event })
 export const session = z.object({
   session: z.string(), events: z.array(event), next: z.string().nullable(),

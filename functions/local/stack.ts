@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from '../app.ts'
+import { createSearch } from '../aws/search.ts'
+import { createShelf } from '../aws/shelf.ts'
 import { createConsole } from '../console.ts'
 import { createGate, type Gate } from '../gate.ts'
 import { createHints } from '../hint.ts'
@@ -18,6 +20,7 @@ import { bootstrap, readBundle } from './bootstrap.ts'
 import { startDynamo } from './dynamodb.ts'
 import { openFront, type Front } from './front.ts'
 import { createIdentity } from './identity.ts'
+import { startIndexing } from './indexing.ts'
 import { keepKeys } from './keys.ts'
 import { startNeon } from './neon.ts'
 import { readTarget } from './neon/target.ts'
@@ -50,6 +53,8 @@ export interface StackOptions {
   /** File with an issuer document. */
   readonly issuer: string | null
   readonly unsafeLocalIdentity: boolean
+  /** The index of the log is made anew from the log. */
+  readonly reindex?: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   readonly progress: Progress
   readonly signal: AbortSignal
@@ -104,6 +109,8 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
   const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
   onStop(neon.close)
+  const index = await target.index?.(store) ?? null
+  const endpoint = { http: `${neon.url}/sql`, websocket: `${neon.url.replace('http:', 'ws:')}/v2` }
   const post = await startPost({ url: front.url, secrets, now: Date.now })
   onStop(post.close)
   const identity = local ? await createIdentity({ directory: options.state === null ? null : state.directory, url: front.url, console: pages.url, audience: front.url, now: Date.now }) : null
@@ -115,12 +122,17 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(sockets.close)
   const log = { signer: await keepSigner(store, logName), objects: createObjects(join(store, 'log')) }
   const hints = createHints()
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, search: null, hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, search: index && createSearch({ url: index.read, endpoint }), hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   onStop(() => ports.engines.postgres.close())
   onStop(approving.close)                                     // before what its steps write to
   await ports.createTables()
   onStop(startSequencing({ ...ports, ledger: ports.sealed }, hints))                        // as the last to stop of what reads the record, so that what the others wrote at their end is in the log
+  if (index) {
+    const shelf = createShelf({ url: index.write, endpoint })
+    if (options.reindex) await shelf.clear()
+    onStop(startIndexing(ports, shelf))
+  }
   await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
   if (options.unsafeLocalIdentity) await noteWeakness(ports)
   const gate = createGate(ports)

@@ -3,6 +3,7 @@ import { loadDemo } from './demo-data.ts'
 import { startPglite } from './pglite.ts'
 import { NoPostgres, startPostgres } from './postgres.ts'
 import type { Progress } from './progress.ts'
+import { makeIndex, type IndexUrls } from './search.ts'
 
 /** The demo's database server, with the shop in it. */
 export interface Target {
@@ -10,6 +11,8 @@ export interface Target {
   readonly secrets: Readonly<Record<string, string>>
   /** One session for everybody: connections must not be kept. */
   readonly single: boolean
+  /** Makes the database of a record's index beside the shop; null where the server has one database for everything. */
+  readonly index: ((record: string) => Promise<IndexUrls>) | null
   readonly ended: Promise<string>
   stop(): Promise<void>
 }
@@ -28,7 +31,7 @@ export async function startTarget(state: string, progress: Progress, signal: Abo
     signal.throwIfAborted()
     const onLoad = () => progress.say('making the demo shop (once): 12 000 customers, 120 000 orders')
     const { secrets } = await progress.step('demo shop', () => loadDemo(superuserUrl, { oneDatabase: server === null, onLoad }))
-    return { secrets, single: server === null, ended, stop }
+    return { secrets, single: server === null, index: server && ((record) => makeIndex(superuserUrl, record)), ended, stop }
   } catch (error) {
     await stop()
     signal.throwIfAborted()
