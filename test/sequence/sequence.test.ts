@@ -37,7 +37,7 @@ describe('the sequencer', () => {
 
   test('an event that canonical json cannot say goes in by its digest, and holds up nobody', async () => {
     const world = createLogWorld()
-    await world.ledger.append(refusalEvent(world.ids, { purpose: 'lone \ud800 surrogate' }))
+    await world.ledger.append(refusalEvent(world.ids, { connection: 'lone \ud800 surrogate' }))
     await world.ledger.append(refusalEvent(world.ids))
     await world.sequencer().reconcile()
     const entries = await verifyLog(world.memory.log)
@@ -46,7 +46,7 @@ describe('the sequencer', () => {
 
   test('an event over what an entry may hold goes in by its digest', async () => {
     const world = createLogWorld()
-    await world.ledger.append(intentEvent(world.ids, { statements: [{ sql: 'x'.repeat(64_000), params: ['y'.repeat(200_000)] }] }))
+    await world.ledger.append(intentEvent(world.ids, { rules: ['x'.repeat(64_000)] }))
     await world.sequencer().reconcile()
     expect((await verifyLog(world.memory.log))[0]).toMatchObject({ whole: false, kind: 'intent' })
   })

@@ -9,8 +9,8 @@ import { FormatError, fromUtf8 } from './format.ts'
 const maxWholeBytes = 60_000
 
 /**
- * One event as the log's leaf: RFC 8785 JSON of `{v: 1, event}`, without its content (schema/content.ts), of which it holds the keyed commitment; the same whether the event is given sealed, opened or erased. Over 60 000 bytes `{v: 1, id, kind, at, digest, about}`, where `digest` is SHA-256 (hex) of the event's
- * canonical JSON and `about` what a verifier needs to judge the order of things without the content; left out where even that is too long. Throws RangeError for what JSON cannot say.
+ * One event as the log's leaf: RFC 8785 JSON of `{v: 1, event}`, without its content (schema/content.ts), of which it holds the keyed commitment; the same whether the event is
+ * given sealed, opened or erased. Over 60 000 bytes `{v: 1, id, kind, at, digest, about}`, where `digest` is SHA-256 (hex) of the canonical JSON of that and `about` what a verifier needs to judge the order of things without the content; left out where even that is too long. Throws RangeError for what JSON cannot say.
  */
 export function entryOf(stored: Event): Uint8Array {
   const event = openOf(stored)
@@ -19,14 +19,17 @@ export function entryOf(stored: Event): Uint8Array {
   const { id, kind, at } = event
   const short = { v: 1, id, kind, at, digest: hash('sha256', canonicalJson(event), 'hex') }
   const told = Buffer.from(canonicalJson({ ...short, about: aboutOf(event) }))
-  return told.length <= maxWholeBytes ? told : Buffer.from(canonicalJson(short))
+  return told.length <= maxWholeBytes ? told : Buffer.from(canonicalJson({ ...short, ...numberOf(event) }))
 }
+
+/** Without it the number would be missing among those of its process. */
+const numberOf = ({ writer }: Event) => writer === undefined ? {} : { about: { writer } }
 
 function aboutOf(event: Event): Readonly<Record<string, unknown>> {
   const { who, request, connection } = event
   const change = 'change' in event && event.kind === 'request' ? { digest: event.change['digest'], demands: event.change['demands'], expiresAt: event.change['expiresAt'] } : undefined
   return {
-    connection, ...(request === undefined ? {} : { request }), ...('intent' in event ? { intent: event.intent } : {}), ...(change ? { change } : {}),
+    connection, ...(event.content === undefined ? {} : { content: event.content }), ...numberOf(event).about, ...(request === undefined ? {} : { request }), ...('intent' in event ? { intent: event.intent } : {}), ...(change ? { change } : {}),
     who: who && { issuer: who.issuer, subject: who.subject, actors: who.actors, groups: who.groups },
   }
 }

@@ -10,8 +10,8 @@ interface Agreement {
   readonly demands: readonly Demand[] | null
   readonly expiresAt: string
   readonly parties: readonly string[]
-  /** What the intent must be about, canonical JSON; null where it is not known. */
-  readonly about: { readonly who: string; readonly what: string | null }
+  /** Whose call the intent must be, and where, canonical JSON. What it runs is content, and compared where that is at hand (contents.ts). */
+  readonly about: string
   readonly approvals: Person[]
 }
 /** A sign-in counts for deciding so long (docs/approvals.md); the issuer's clock may be a little before the gate's. */
@@ -42,7 +42,7 @@ export function createAgreements() {
     const who = object(event['who'])
     open.set(id, {
       digest, demands, expiresAt, approvals: [], parties: [text(who['subject']), ...list(who['actors']).map(text)].map(fold),
-      about: { who: asker(event), what: entry.whole ? canonicalJson([list(change['statements']), change['purpose'] ?? null]) : null },
+      about: asker(event),
     })
     return []
   }
@@ -93,8 +93,7 @@ export function createAgreements() {
       open.delete(id)
       over.set(id, 'was executed already')
       const wrong = [
-        agreement.about.who !== asker(entry.event) && 'it runs for somebody else, or elsewhere, than was asked',
-        agreement.about.what !== null && entry.whole && agreement.about.what !== run(entry.event) && 'what runs is not what was asked',
+        agreement.about !== asker(entry.event) && 'it runs for somebody else, or elsewhere, than was asked',
         agreement.expiresAt !== '' && !(entry.at < agreement.expiresAt) && 'it began when the request had expired',
         ...(agreement.demands ?? []).map((demand) => lacks(demand, agreement.approvals)),
       ].filter((reason) => reason !== false)
@@ -122,4 +121,3 @@ function asker(event: Readonly<Record<string, unknown>>): string {
   const { issuer, subject, actors } = object(event['who'])
   return canonicalJson([issuer ?? null, subject ?? null, actors ?? null, event['connection'] ?? null])
 }
-const run = (event: Readonly<Record<string, unknown>>): string => canonicalJson([list(event['statements']).map((statement) => object(statement)['sql'] ?? null), event['purpose'] ?? null])

@@ -9,6 +9,7 @@ import { cosign, formatNote, formatVkey, keyOf, parseNote, parseVkey, sign, sign
 import { checkProof, formatProof, parseProof } from '../../../functions/record/log/proof.ts'
 import { proveInclusion } from '../../../functions/record/log/prove.ts'
 import { decodeEntries, edgeOf, encodeEntries, parseTilePath, tilePath, widthIn } from '../../../functions/record/log/tile.ts'
+import { openOf } from '../../../schema/content.ts'
 import type { Event } from '../../../schema/event.ts'
 import { entriesOf, eventsOf, headNote, origin, signerOf } from './sample.ts'
 
@@ -178,8 +179,8 @@ describe('receipts', () => {
 describe('entries', () => {
   test('an event is its canonical JSON, and one over 60 000 bytes its digest and what is needed to judge it', () => {
     const [event] = eventsOf(1) as [Event & { kind: 'intent' }]
-    expect(bytes(canonicalJson({ v: 1, event })).equals(entryOf(event))).toBe(true)
-    const large: Event = { ...event, request: 'arq_01KAX0000000000000000000000', statements: [{ sql: 'x'.repeat(70_000), params: [] }] }
+    expect(bytes(canonicalJson({ v: 1, event: openOf(event) })).equals(entryOf(event))).toBe(true)
+    const large: Event = { ...event, request: 'arq_01KAX0000000000000000000000', rules: ['x'.repeat(70_000)] }
     const entry = entryOf(large)
     expect(JSON.parse(Buffer.from(entry).toString())).toMatchObject({ v: 1, id: event.id, kind: 'intent', digest: expect.stringMatching(/^[0-9a-f]{64}$/), about: { request: large.request } })
     expect(readEntry(entry)).toMatchObject({ whole: false, id: event.id, event: { request: large.request } })
