@@ -162,8 +162,8 @@ export function leafOf(event: Event): Leaf {
     return { id: event.id, entry: entryOf(JSON.parse(json) as Event) }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    const { id, kind, at } = event
-    return { id, entry: Buffer.from(JSON.stringify({ at, digest: hash('sha256', json, 'hex'), id, kind, v: 1 })) }
+    const { id, kind, at, writer } = event
+    return { id, entry: Buffer.from(JSON.stringify({ ...(writer === undefined ? {} : { about: { writer } }), at, digest: hash('sha256', json, 'hex'), id, kind, v: 1 })) }
   }
 }
 

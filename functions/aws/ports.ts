@@ -1,3 +1,4 @@
+import { numbered } from '../numbering.ts'
 import type { LogStore, Ports, Post, Requests } from '../ports.ts'
 import { sealing } from '../record/content.ts'
 import { type Place, placeOf } from './dynamo.ts'
@@ -50,6 +51,7 @@ export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'socke
   const place = placeOf(env)
   const arn = env['SLUICE_STATE_MACHINE'] || null
   const raw = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
-  const { workflow, requests, ...stores } = sealing(raw, raw.keys, raw.now)
+  // Nothing is promised here while no log is kept here.
+  const { workflow, requests, promise: _none, ...stores } = sealing(numbered(raw, { ...raw, alarm: rest.alarm }), raw.keys, raw.now)
   return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, log: null, search: null, workflow }
 }

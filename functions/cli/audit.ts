@@ -4,7 +4,7 @@ import { table } from './table.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
 import { visibleLines } from './visible.ts'
 
-const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] | sluice audit export --log DIR | sluice audit receipt EVENT | sluice audit export --format ndjson|ocsf [--out FILE] | sluice audit replay SESSION | sluice audit witness …'
+const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] [--promise FILE] [--witness VKEY… [--quorum N] [--max-age 1h]] | sluice audit export --log DIR | sluice audit receipt EVENT | sluice audit export --format ndjson|ocsf [--out FILE] | sluice audit replay SESSION | sluice audit witness …'
 const options = {
   from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
   session: { type: 'string' }, evaluation: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
@@ -36,14 +36,16 @@ Newest first. Reading the record is itself recorded.
   --limit N              events a page, at most 200; --after CURSOR continues where the last page ended
   --vkey KEY             the log's key, as you were told it; without it the one that lies beside the log, which does not show whose log it is
   --checkpoint FILE      a checkpoint kept from before: the log must begin with it, so that a rollback or a fork shows
+  --promise FILE         values of the header sluice-promise, one a line: each must be in the log by its time, as it was promised
+  --witness VKEY         who must have cosigned the checkpoint; --quorum N of them, --max-age 1h at the longest ago
   --json                 the events as they are kept`,
   run: async (args, world) => {
+    if (args[0] === 'verify') return (await import('./verify.ts')).verifyArgs(args.slice(1), world)
     if (args[0] === 'witness') return (await import('./witness.ts')).witness(args.slice(1), world)
     if (args[0] === 'replay') return (await import('./replay.ts')).replay(args.slice(1), world)
     if (args[0] === 'export' && !args.some((arg) => /^--log(=|$)/.test(arg))) return (await import('./events.ts')).exportEvents(args.slice(1), world)
     const { values, positionals: [verb, id] } = parse(args, options, [1, 2], usage)
     const { json, vkey, checkpoint, log, ...filters } = values
-    if (verb === 'verify' && id !== undefined) return (await import('./verify.ts')).verify(world.terminal, id, { ...(vkey ? { vkey } : {}), ...(checkpoint ? { checkpoint } : {}), json: json === true })
     if (vkey || checkpoint) throw new Stop(exit.invalid, '--vkey and --checkpoint belong to `sluice audit verify`')
     if (verb === 'export' && id === undefined && log !== undefined) return (await import('./export.ts')).exportLog(world.terminal, await world.gate(), log)
     if (log !== undefined) throw new Stop(exit.invalid, '--log DIR belongs to `sluice audit export`')

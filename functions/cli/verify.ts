@@ -3,19 +3,38 @@ import { opendir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FormatError } from '../record/log/format.ts'
 import { type Key, parseVkey } from '../record/log/note.ts'
+import { parsePromise, type Promised } from '../record/promise.ts'
 import { type Files, type Report, verifyLog } from '../record/verify/verify.ts'
+import type { Witnesses } from '../record/verify/witnessed.ts'
 import type { Finding } from '../record/verify/finding.ts'
+import { parse, type World } from './command.ts'
 import { printJson } from './output.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 import { visible } from './visible.ts'
 
+const usage = 'sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] [--promise FILE] [--witness VKEY… [--quorum N] [--max-age 1h]] [--json]'
+const options = {
+  vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true }, promise: { type: 'string', multiple: true }, witness: { type: 'string', multiple: true }, quorum: { type: 'string' }, 'max-age': { type: 'string' }, json: { type: 'boolean' },
+} as const
+export interface Given {
+  readonly vkey?: readonly string[]; readonly checkpoint?: readonly string[]; readonly promise?: readonly string[]; readonly witness?: readonly string[]; readonly quorum?: string; readonly 'max-age'?: string; readonly json?: boolean
+}
+
+/** `sluice audit verify DIR …` as it is typed. */
+export async function verifyArgs(args: readonly string[], { terminal }: World): Promise<Exit> {
+  const { values, positionals: [directory = ''] } = parse(args, options, [1, 1], usage)
+  return verify(terminal, directory, values)
+}
+
 /** `sluice audit verify DIR`: from the files alone, without a gate, a token or a network. */
-export async function verify(terminal: Terminal, directory: string, given: { readonly vkey?: readonly string[]; readonly checkpoint?: readonly string[]; readonly json?: boolean }): Promise<Exit> {
+export async function verify(terminal: Terminal, directory: string, given: Given, now: () => number = Date.now): Promise<Exit> {
+  const promises = (await Promise.all((given.promise ?? []).map(promisesIn))).flat()
+  const witnesses = witnessesOf(given, now())
   const kept = await Promise.all((given.checkpoint ?? []).map((path) => readFile(path).catch(() => { throw new Stop(exit.invalid, `\`${path}\` cannot be read`) })))
   if (!found(join(directory, 'checkpoint'))) throw new Stop(exit.invalid, `there is no log in \`${directory}\`: it has no file \`checkpoint\``)
   let told = 0
   const report = await verifyLog(filesOf(directory), {
-    keys: given.vkey?.map(keyOf) ?? null, kept,
+    keys: given.vkey?.map((text) => keyOf(text, '--vkey')) ?? null, kept, ...(given.promise === undefined ? {} : { promises: { given: promises, nowMs: now() } }), ...(witnesses === null ? {} : { witnesses }),
     progress: (done, size) => {
       if (done - told < Math.max(200_000, size / 10)) return
       told = done
@@ -23,29 +42,64 @@ export async function verify(terminal: Terminal, directory: string, given: { rea
     },
   })
   if (given.json) printJson(terminal, report)
-  say(terminal, report, given.vkey === undefined)
+  say(terminal, report, given)
   return report.ok ? exit.done : exit.failed
 }
 
-function keyOf(text: string): Key {
+function keyOf(text: string, flag: string): Key {
   try {
     return parseVkey(text)
   } catch (error) {
-    throw new Stop(exit.invalid, `--vkey: ${error instanceof FormatError ? error.message : 'cannot be read'}`)
+    throw new Stop(exit.invalid, `${flag}: ${error instanceof FormatError ? error.message : 'cannot be read'}`)
   }
 }
 
-function say(terminal: Terminal, { ok, origin, size, root, counts, findings, more }: Report, ownKey: boolean): void {
+/** Values of the header `sluice-promise`, one a line. */
+async function promisesIn(path: string): Promise<readonly Promised[]> {
+  const text = await readFile(path, 'utf8').catch(() => { throw new Stop(exit.invalid, `\`${path}\` cannot be read`) })
+  return text.split('\n').map((line) => line.trim()).flatMap((line, at) => {
+    if (line === '') return []
+    try {
+      return [parsePromise(line)]
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      throw new Stop(exit.invalid, `\`${path}\`, line ${at + 1}: ${error.message}`)
+    }
+  })
+}
+
+/** null: none are demanded. */
+function witnessesOf({ witness, quorum, 'max-age': age }: Given, nowMs: number): Witnesses | null {
+  if (witness === undefined) {
+    if (quorum !== undefined || age !== undefined) throw new Stop(exit.invalid, '--quorum and --max-age are of witnesses: name them with --witness')
+    return null
+  }
+  const keys = witness.map((text) => keyOf(text, '--witness'))
+  if (keys.some(({ type }) => type !== 'cosignature/v1')) throw new Stop(exit.invalid, '--witness takes the key that `sluice audit witness` prints, which is of a cosignature')
+  const count = quorum === undefined ? keys.length : /^[1-9]\d{0,2}$/.test(quorum) ? Number(quorum) : Number.NaN
+  if (!(count <= new Set(keys.map(({ publicKey }) => Buffer.from(publicKey).toString('base64'))).size)) throw new Stop(exit.invalid, '--quorum is a whole number from 1 to that of the witnesses named, each counted once')
+  return { keys, quorum: count, maxAgeMs: age === undefined ? null : spanOf(age), nowMs }
+}
+function spanOf(text: string): number {
+  const [, count, unit] = /^([1-9]\d{0,4})(s|m|h|d)$/.exec(text) ?? []
+  if (count === undefined) throw new Stop(exit.invalid, `--max-age is a number and s, m, h or d, not \`${text}\``)
+  return Number(count) * (unit === 's' ? 1000 : unit === 'm' ? 60_000 : unit === 'h' ? 3_600_000 : 86_400_000)
+}
+
+function say(terminal: Terminal, { ok, origin, size, root, counts, promises, witnesses, findings, more }: Report, { vkey, promise, witness }: Given): void {
   for (const finding of findings) terminal.err(`${visible(lineOf(finding))}\n`)
   if (more > 0) terminal.err(`and ${more} more\n`)
   if (origin !== null) terminal.err(`${visible(origin)}: ${size} ${size === 1 ? 'entry' : 'entries'}, root ${root}\n`)
   const parts = [
     `${counts.intents} intents`, `${counts.outcomes} outcomes`, `${counts.refusals} refusals`, `${counts.requests} access requests`, `${counts.approvals} approvals`,
     ...(counts.unsettled > 0 ? [`${counts.unsettled} intents without an outcome yet`] : []), ...(counts.digests > 0 ? [`${counts.digests} entries by digest alone`] : []),
+    ...(counts.writers > 0 ? [`${counts.writers} processes`] : []), ...(counts.lost > 0 ? [`${counts.lost} events that were in flight when their process died`] : []),
     ...(counts.unjudged > 0 ? [`${counts.unjudged} executions whose approval lies here by digest alone and was not judged`] : []),
   ]
   if (counts.entries > 0) terminal.err(`${parts.join(', ')}\n`)
-  if (ownKey && origin !== null) terminal.err('the key is the one that lies beside the log, so this does not show whose log it is: give the one you were told as --vkey\n')
+  if (promise !== undefined && origin !== null) terminal.err(`${promises.kept} promises kept${promises.due > 0 ? `, ${promises.due} whose time is not over` : ''}\n`)
+  if (witness !== undefined && origin !== null) terminal.err(`${witnesses} of ${witness.length} witnesses cosigned this checkpoint\n`)
+  if (vkey === undefined && origin !== null) terminal.err('the key is the one that lies beside the log, so this does not show whose log it is: give the one you were told as --vkey\n')
   terminal.err(ok ? 'the log is whole\n' : 'the log does not verify\n')
 }
 const lineOf = ({ index, id, path, reason }: Finding): string =>

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createStores, type Machine } from '../aws/ports.ts'
 import { isPermit } from '../decide/permit.ts'
 import type { Hints } from '../hint.ts'
+import { numbered } from '../numbering.ts'
 import type { Log, Ports, Post, Search, Self } from '../ports.ts'
 import { sealing } from '../record/content.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
@@ -33,10 +34,11 @@ export const newCredentials = (): LocalCredentials => ({ accessKeyId: `local${ra
 /** The adapters of production on the servers of this machine, and the twins for what no local server speaks. */
 export function createLocalPorts({ dynamo, neon, secrets, machine, gateway, post, log, search, hints, self, alarm }: LocalParts) {
   const raw = hints.overhear(createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials }, Date.now, gateway, machine))
-  const { workflow, requests, logStore, ...stores } = sealing(raw, raw.keys, raw.now)
+  const counted = numbered(raw, { ...raw, alarm })
+  const { workflow, requests, logStore, promise, ...stores } = sealing(counted, raw.keys, raw.now)
   if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
-  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, search, alarm, self }
-  return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: raw.ledger, createTables: stores.createTables, close: stores.close, workflow }
+  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, ...(log === null ? {} : { promise }), search, alarm, self }
+  return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: counted.ledger, createTables: stores.createTables, close: stores.close, workflow }
 }

@@ -6,9 +6,10 @@ import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
 import type { Ports } from '../ports.ts'
-import type { Executed } from '../protocol/protocol.ts'
+import type { Executed, Masked } from '../protocol/protocol.ts'
 import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, refusalOf, whoOf } from './draft.ts'
 import { redactValue } from './redact.ts'
+import { resultOf } from './result.ts'
 
 /** Milliseconds. Execution never begins later than `beginMs` after the intent; `skewMs` is how far two clocks may be apart. */
 const beginMs = 5_000
@@ -19,7 +20,7 @@ const storesMs = 15_000
 
 export interface Admitted {
   readonly caller: Caller
-  readonly policy: { readonly version: string; rolesOf(principal: Principal): readonly string[] }
+  readonly policy: { readonly version: string; rolesOf(principal: Principal): readonly string[]; /** By name. */ readonly connections?: ReadonlyMap<string, { readonly record?: 'results' | 'none' | undefined }> }
   readonly session: Id<'ses'> | null
 }
 type Refused = { readonly ok: false; readonly refusal: Refusal }
@@ -37,8 +38,8 @@ export interface Story {
    * write; `lost` where somebody else began it, and then nothing is stored.
    */
   intend(decision: Permitted, store?: (intent: IntentEvent) => Promise<'stored' | 'lost'>): Promise<Result<{ readonly deadline: number }>>
-  /** The outcome's id, durable; `outcome-unknown` when it cannot be recorded. */
-  settle(executed: Executed): Promise<Result<Id<'evt'>>>
+  /** The outcome's id, durable; `outcome-unknown` when it cannot be recorded. `masked`: the answer its caller is about to get, kept unless the connection says `record: none`. */
+  settle(executed: Executed, masked?: Masked | null): Promise<Result<Id<'evt'>>>
   /** A change of the gate's own state. `audit-unavailable` when it is not recorded: then do not make it. */
   change(kind: ChangeEvent['kind'], change: ChangeEvent['change']): Promise<Result<Id<'evt'>>>
   notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Result<Id<'evt'>>>
@@ -69,6 +70,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
   let query: Query | null = null
   let effects: Effects | null = null
   let limitMs: number | null = null
+  let revealed: readonly string[] | null = null
   let open: { readonly id: Id<'evt'>; readonly at: number } | null = null
   const who = whoOf(caller, (principal) => policy.rolesOf(principal))
   const common = (id: Id<'evt'>): Common => ({ id, at: iso(ports.now()), evaluation, session, who, connection, policy: policy.version, ...(request === null ? {} : { request }) })
@@ -114,29 +116,30 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     return 'stored'
   }
 
-  /** The intent's write failed and may have been stored all the same: then say that nothing ran. What arrives still later is the sweeper's. */
+  /** The intent's write failed and may have been stored all the same: then say that nothing ran; a `void` may have its place by now, and then nothing can arrive. What arrives still later is the sweeper's. */
   async function abandon(intent: Id<'evt'>, at: number): Promise<void> {
     try {
-      if (await ports.ledger.get(intent)) await conclude(intent, at, { status: 'failed', refusal: unavailable('intent') })
+      if ((await ports.ledger.get(intent))?.kind === 'intent') await conclude(intent, at, { status: 'failed', refusal: unavailable('intent') })
     } catch {
       return                                                        // the store is down: the sweeper finds it
     }
   }
 
   /** The outcome, or beside an outcome somebody else wrote first (the sweeper, when we were slow) a correction. Throws what the ledger throws. */
-  async function conclude(intent: Id<'evt'>, at: number, executed: Executed): Promise<Id<'evt'>> {
-    const outcome = outcomeOf(common(outcomeId(intent)), intent, executed, ports.now() - at)
+  async function conclude(intent: Id<'evt'>, at: number, executed: Executed, masked: Masked | null = null): Promise<Id<'evt'>> {
+    const kept = masked && revealed && policy.connections?.get(connection)?.record !== 'none' ? resultOf(masked, revealed) : null
+    const outcome = outcomeOf(common(outcomeId(intent)), intent, executed, ports.now() - at, kept)
     if (await ports.ledger.append(outcome) === 'stored') return outcome.id
     const correction = { ...outcome, id: correctionId(intent, 1), kind: 'correction' as const }
     await ports.ledger.append(correction)
     return correction.id
   }
 
-  async function settle(executed: Executed): Promise<Result<Id<'evt'>>> {
+  async function settle(executed: Executed, masked: Masked | null = null): Promise<Result<Id<'evt'>>> {
     if (!open) throw new TypeError('an outcome without an intent')
     const { id, at } = open
     try {
-      const outcome = await conclude(id, at, executed)
+      const outcome = await conclude(id, at, executed, masked)
       open = null
       return ok(outcome)
     } catch (error) {
@@ -151,6 +154,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     decided: (found, decision) => {
       effects = found
       limitMs = decision.kind === 'permit' ? decision.permit.obligations.limits.timeoutMs : null
+      revealed = decision.kind === 'permit' ? decision.permit.obligations.revealed : null
     },
     deadlines: () => ({ evaluation, settleBy: ports.now() + storesMs + beginMs + skewMs + targetMs(limitMs ?? longestMs, query) }),
     refuse: refused, intend, settle,

@@ -90,6 +90,14 @@ export function signedBy(note: Note, keys: readonly Key[]): readonly Key[] {
   return [...found]
 }
 
+/** Which of these witnesses cosigned the text, and when last, seconds since the epoch. Throws FormatError as `signedBy` does. */
+export function cosignedBy(note: Note, witnesses: readonly Key[]): readonly { readonly key: Key; readonly seconds: number }[] {
+  return signedBy(note, witnesses).map((key) => {
+    const times = note.signatures.filter(({ name, keyId }) => name === key.name && keyId === key.keyId).map(({ bytes }) => Number(Buffer.from(bytes).readBigUInt64BE(0)))
+    return { key, seconds: Math.max(...times) }
+  })
+}
+
 function holds(text: string, bytes: Uint8Array, { type, publicKey }: Key): boolean {
   const timed = type === 'cosignature/v1'
   if (bytes.length !== (timed ? 72 : 64)) return false

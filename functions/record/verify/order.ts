@@ -2,8 +2,10 @@ import type { Event } from '../../../schema/event.ts'
 import { correctionId, isEventId, isRequestId, outcomeId } from '../../../schema/item.ts'
 import type { Entry } from '../log/entry.ts'
 import { createAgreements } from './agreement.ts'
+import type { Finding } from './finding.ts'
 import { text } from './json.ts'
 import { seenIds } from './seen.ts'
+import { createWriters } from './writers.ts'
 
 /** How many of what a log holds. `unsettled`: intents without an outcome, such as those of the last seconds. `digests`: entries of which only the digest is here. */
 export interface Counts {
@@ -11,6 +13,8 @@ export interface Counts {
   readonly requests: number; readonly approvals: number; readonly digests: number
   /** Executions of access requests whose approval cannot be judged, because the request lies in the log as a digest alone. */
   readonly unjudged: number
+  /** Processes that wrote, and their events that were in flight when they died. */
+  readonly writers: number; readonly lost: number
 }
 
 /** What each kind of event is to the order of things. A kind that is not here is one this verifier cannot vouch for. */
@@ -28,7 +32,8 @@ const isKind = (kind: string): kind is Event['kind'] => Object.hasOwn(roles, kin
 export function createOrder() {
   const seen = seenIds()
   const agreements = createAgreements()
-  const counts = { entries: 0, intents: 0, outcomes: 0, corrections: 0, refusals: 0, requests: 0, approvals: 0, digests: 0, unjudged: 0 }
+  const writers = createWriters()
+  const counts = { entries: 0, intents: 0, outcomes: 0, corrections: 0, refusals: 0, requests: 0, approvals: 0, digests: 0, unjudged: 0, lost: 0 }
 
   function settles(entry: Entry, role: 'outcome' | 'correction'): readonly string[] {
     const intent = text(entry.event['intent'])
@@ -71,15 +76,20 @@ export function createOrder() {
     }
   }
   return {
-    take(entry: Entry): readonly string[] {
+    take(entry: Entry, index: number): readonly string[] {
       counts.entries++
       if (!entry.whole) counts.digests++
-      const wrong = judge(entry)                                   // before the id is remembered: an outcome that names itself finds nothing
+      const wrong = [...judge(entry), ...writers.take(entry, index)]   // before the id is remembered: an outcome that names itself finds nothing
       return seen.add(entry.id, entry.kind === 'intent') ? wrong : [...wrong, 'its event id is in the log already']
     },
-    /** When all of the log was taken: what never got what it belongs to. */
-    orphans: (): readonly { readonly id: string; readonly reason: string }[] => agreements.orphans().map(({ id, kind }) => ({ id, reason: `there is no request to this ${kind}` })),
-    counts: (): Counts => ({ ...counts, unsettled: Math.max(0, counts.intents - counts.outcomes) }),
+    /** When all of the log was taken: what never got what it belongs to, and what is missing. */
+    end(): readonly Finding[] {
+      const { findings, lost } = writers.end()
+      counts.lost = lost
+      return [...agreements.orphans().map(({ id, kind }) => ({ id, reason: `there is no request to this ${kind}` })), ...findings]
+    },
+    writers,
+    counts: (): Counts => ({ ...counts, writers: writers.count(), unsettled: Math.max(0, counts.intents - counts.outcomes) }),
   }
 }
 const corrections = Array.from({ length: 30 }, (_, n) => n + 1)

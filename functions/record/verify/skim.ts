@@ -16,16 +16,44 @@ export function skimEntry(bytes: Buffer): Entry | null {
   if (!plain.has(kind) || kind === 'intent' && found[2 * names.indexOf('request') + 1] !== 0) return null
   const [at, id, intent, status] = [textOf(bytes, 0), textOf(bytes, 1), textOf(bytes, 2), textOf(bytes, 5)]
   if (!isEventId(id) || !isTime(at)) return null
-  if (kind !== 'outcome' && kind !== 'correction') return { id, kind, at, whole: true, event: nothing }
-  return isEventId(intent) && statuses.has(status) ? { id, kind, at, whole: true, event: { intent, status } } : null
+  const writer = writerOf(bytes)
+  if (writer === null) return null
+  if (kind !== 'outcome' && kind !== 'correction') return { id, kind, at, whole: true, event: writer ?? nothing }
+  return isEventId(intent) && statuses.has(status) ? { id, kind, at, whole: true, event: { ...writer, intent, status } } : null
 }
+
+/** The number of the event, spelt as canonical JSON spells it: undefined where there is none, null where it is not sure. */
+function writerOf(bytes: Buffer): { readonly writer: { readonly id: string; readonly n: number; readonly open?: readonly number[] } } | null | undefined {
+  const start = found[2 * names.indexOf('writer')] ?? 0
+  if (start === 0) return undefined
+  for (let i = 0; i < lead.length; i++) if (bytes[start + i] !== lead[i]) return null
+  const id = bytes.toString('latin1', start + lead.length, start + lead.length + 30)
+  let at = start + lead.length + 30
+  for (const code of middle) if (bytes[at++] !== code) return null
+  let n = 0
+  for (; isDigit(bytes[at]); at++) n = n * 10 + (bytes[at] ?? 0) - 0x30
+  if (bytes[at] === 0x7d) return { writer: { id, n } }
+  for (const code of listing) if (bytes[at++] !== code) return null
+  const open: number[] = []
+  for (;;) {
+    if (!isDigit(bytes[at])) return null
+    let one = 0
+    for (; isDigit(bytes[at]); at++) one = one * 10 + (bytes[at] ?? 0) - 0x30
+    open.push(one)
+    const mark = bytes[at++]
+    if (mark === 0x5d) return bytes[at] === 0x7d ? { writer: { id, n, open } } : null
+    if (mark !== 0x2c) return null
+  }
+}
+const [lead, middle, listing] = ['{"id":"', '","n":', ',"open":['].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer]
+const isDigit = (code: number | undefined): boolean => code !== undefined && code >= 0x30 && code <= 0x39
 const opening = Buffer.from('{"event":{')
 const closing = Buffer.from(',"v":1}')
 const nothing = Object.freeze({})
 /** Kinds of which nothing but this is looked at. `intent`: those of no access request. */
-const plain: ReadonlySet<string> = new Set(['intent', 'outcome', 'correction', 'refusal', 'policy', 'lock', 'audit-read', 'explain', 'repeat', 'start', 'heartbeat', 'unauthenticated'])
+const plain: ReadonlySet<string> = new Set(['intent', 'outcome', 'correction', 'refusal', 'policy', 'lock', 'audit-read', 'explain', 'repeat', 'start', 'heartbeat', 'unauthenticated', 'void', 'sign-in'])
 const statuses: ReadonlySet<string> = new Set(['succeeded', 'failed', 'unknown'])
-const names = ['at', 'id', 'intent', 'kind', 'request', 'status']
+const names = ['at', 'id', 'intent', 'kind', 'request', 'status', 'writer']
 const keys = names.map((name) => Buffer.from(name))
 /** Where the value of each name begins and ends, of a string without its quotes; 0 for one that is not there. What is no string begins and ends with its first byte. */
 const found = new Uint32Array(2 * names.length)

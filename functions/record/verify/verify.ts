@@ -2,13 +2,16 @@ import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
 import { readEntry } from '../log/entry.ts'
 import { FormatError, fromUtf8 } from '../log/format.ts'
 import { growing } from '../log/grow.ts'
-import { type Key, parseVkey } from '../log/note.ts'
+import { type Key, type Note, parseVkey } from '../log/note.ts'
 import { decodeEntries, maxEntryBytes, type Tile, tilePath, tileWidth, widthIn } from '../log/tile.ts'
 import { hashBytes } from '../log/tree.ts'
+import type { Promised } from '../promise.ts'
 import { createFindings, type Finding } from './finding.ts'
 import { type Counts, createOrder } from './order.ts'
+import { createPromises } from './promises.ts'
 import { checkFiles } from './files.ts'
 import { skimEntry } from './skim.ts'
+import { countWitnesses, type Witnesses } from './witnessed.ts'
 
 /** A log's files, wherever they lie. */
 export interface Files {
@@ -22,9 +25,13 @@ export interface Options {
   readonly keys: readonly Key[] | null
   /** Checkpoints kept elsewhere: the log must begin with the tree of each. */
   readonly kept: readonly Uint8Array[]
+  /** Promises the gate gave of this log. `nowMs`: epoch ms. Left out: none. */
+  readonly promises?: { readonly given: readonly Promised[]; readonly nowMs: number }
+  /** Who must have cosigned the checkpoint. Left out: nobody. */
+  readonly witnesses?: Witnesses
   readonly progress?: (done: number, size: number) => void
 }
-export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
+export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Promises that the log keeps, and those whose time is not over. */ readonly promises: { readonly kept: number; readonly due: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
 
 const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 + maxEntryBytes), hashes: tileWidth * hashBytes }
 
@@ -32,16 +39,24 @@ const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 
  * Checks a whole log from its files alone: the checkpoint's signature, every entry against every tile and both against the signed root, the checkpoints kept elsewhere,
  * and what the entries say of each other. Streams: one bundle at a time is in memory. Throws only what `files` throws beside FormatError.
  */
-export async function verifyLog(files: Files, { keys, kept, progress }: Options): Promise<Report> {
+export async function verifyLog(files: Files, { keys, kept, progress, promises: given, witnesses }: Options): Promise<Report> {
   const findings = createFindings()
   const order = createOrder()
+  const promises = createPromises(given?.given ?? [], given?.nowMs ?? 0)
+  let told = { kept: 0, due: 0 }
+  let cosigned = 0
   const report = (checkpoint: Checkpoint | null): Report => ({
     ok: findings.count() === 0, origin: checkpoint?.origin ?? null, size: checkpoint?.size ?? 0, root: checkpoint && Buffer.from(checkpoint.root).toString('base64'),
-    counts: order.counts(), findings: findings.listed(), more: findings.count() - findings.listed().length,
+    counts: order.counts(), promises: told, witnesses: cosigned, findings: findings.listed(), more: findings.count() - findings.listed().length,
   })
   const head = await headOf(files, keys, kept, findings.add)
   if (head === null) return report(null)
   const { checkpoint: { size, root } } = head
+  if (witnesses !== undefined) await attempt(async () => {
+    const { count, findings: wrong } = countWitnesses(head.notes, witnesses)
+    cosigned = count
+    for (const finding of wrong) findings.add(finding)
+  }, 'checkpoint', findings.add)
   const expected = new Map(head.kept.map((one) => [one.size, one]))
 
   const filled: { tile: Tile; bytes: Buffer }[] = []
@@ -64,14 +79,17 @@ export async function verifyLog(files: Files, { keys, kept, progress }: Options)
     progress?.(tree.size(), size)
   }
   if (Buffer.compare(tree.root(), root) !== 0) findings.add({ path: 'checkpoint', reason: 'the signed root is not the root of these entries' })
-  for (const orphan of order.orphans()) findings.add(orphan)
+  const { kept: fulfilled, due, findings: broken } = promises.end(order.writers.keyOf, Date.parse(order.writers.reach()) || 0)
+  told = { kept: fulfilled, due }
+  for (const finding of [...order.end(), ...broken]) findings.add(finding)
   await checkFiles(files, size, most, findings.add)
   return report(head.checkpoint)
 
   function judge(bytes: Buffer, index: number): string {
     try {
       const entry = skimEntry(bytes) ?? readEntry(bytes)
-      for (const reason of order.take(entry)) findings.add({ index, id: entry.id, reason })
+      promises.take(entry.id, index, bytes, order.writers.reach())
+      for (const reason of order.take(entry, index)) findings.add({ index, id: entry.id, reason })
       return entry.id
     } catch (error) {
       findings.add({ index, reason: reasonOf(error) })
@@ -104,8 +122,9 @@ async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => voi
   return null
 }
 
-/** The signed head, and those kept elsewhere. null: there is nothing to hold the files against. */
-async function headOf(files: Files, given: readonly Key[] | null, kept: readonly Uint8Array[], add: (finding: Finding) => void): Promise<{ readonly checkpoint: Checkpoint; readonly kept: readonly Checkpoint[] } | null> {
+/** The signed head, and those kept elsewhere; `notes`: all of them that are of the head's text. null: there is nothing to hold the files against. */
+interface Heads { readonly checkpoint: Checkpoint; readonly notes: readonly Note[]; readonly kept: readonly Checkpoint[] }
+async function headOf(files: Files, given: readonly Key[] | null, kept: readonly Uint8Array[], add: (finding: Finding) => void): Promise<Heads | null> {
   const own = await attempt(async () => keysOf(await files.read('vkey', most.vkey)), 'vkey', add)
   const keys = given ?? own ?? []
   if (given !== null && own?.length && !own.some((key) => given.some(({ name, keyId, publicKey }) => key.name === name && key.keyId === keyId && Buffer.compare(key.publicKey, publicKey) === 0))) add({ path: 'vkey', reason: 'the directory names another key than the one given' })
@@ -113,18 +132,21 @@ async function headOf(files: Files, given: readonly Key[] | null, kept: readonly
   const head = await attempt(async () => {
     const bytes = await files.read('checkpoint', most.checkpoint)
     if (bytes === null) throw new FormatError('it is missing')
-    return openCheckpoint(bytes, keys).checkpoint
+    return openCheckpoint(bytes, keys)
   }, 'checkpoint', add)
   if (head === undefined) return null
+  const { checkpoint } = head
   const earlier: Checkpoint[] = []
+  const notes = [head.note]
   for (const bytes of kept) {
-    const one = await attempt(async () => openCheckpoint(bytes, keys).checkpoint, 'the kept checkpoint', add)
+    const one = await attempt(async () => openCheckpoint(bytes, keys), 'the kept checkpoint', add)
     if (one === undefined) continue
-    if (one.origin !== head.origin) add({ path: 'the kept checkpoint', reason: 'it is of another log' })
-    else if (one.size > head.size) add({ path: 'checkpoint', reason: `the log was rolled back: it has ${head.size} entries, and the kept checkpoint ${one.size}` })
-    else earlier.push(one)
+    if (one.note.text === head.note.text) notes.push(one.note)
+    if (one.checkpoint.origin !== checkpoint.origin) add({ path: 'the kept checkpoint', reason: 'it is of another log' })
+    else if (one.checkpoint.size > checkpoint.size) add({ path: 'checkpoint', reason: `the log was rolled back: it has ${checkpoint.size} entries, and the kept checkpoint ${one.checkpoint.size}` })
+    else earlier.push(one.checkpoint)
   }
-  return { checkpoint: head, kept: earlier }
+  return { checkpoint, notes, kept: earlier }
 }
 
 /** One key a line, each line ended: that of the log, and for a while also the one before it. */

@@ -1,0 +1,45 @@
+import type { KeyObject } from 'node:crypto'
+import { leafHash } from '../log/tree.ts'
+import { signedByWriter, type Promised } from '../promise.ts'
+import type { Finding } from './finding.ts'
+
+/** Where a promised event was found, and the newest time in the log before it. */
+interface Place { readonly index: number; readonly leaf: string; readonly before: string }
+
+/**
+ * Whether a log keeps the promises that were given of it. A promise is broken where its event is not in the log by its time, is another, or came later; and where the process that gave it is none the
+ * log certifies. Its time is over when the log itself goes on to after it, or the clock of whoever verifies does: a log that is held back keeps nothing.
+ */
+export function createPromises(promises: readonly Promised[], nowMs: number) {
+  const wanted = new Set<string>(promises.map(({ event }) => event))
+  const places = new Map<string, Place>()
+
+  /** `before`: the newest time in the log so far, ISO 8601. */
+  function take(id: string, index: number, entry: Uint8Array, before: string): void {
+    if (wanted.has(id) && !places.has(id)) places.set(id, { index, leaf: leafHash(entry).toString('base64url'), before })
+  }
+
+  function judge(promised: Promised, keyOf: (writer: string) => KeyObject | null, reachMs: number): string | 'kept' | 'due' {
+    const by = new Date(promised.by * 1000).toISOString()
+    const over = Math.max(reachMs, nowMs) > promised.by * 1000
+    const key = keyOf(promised.writer)
+    if (key === null) return over ? `the process that promised it, ${promised.writer}, is not certified in the log` : 'due'
+    if (!signedByWriter(promised, key)) return `the promise is not signed by the process it names, ${promised.writer}`
+    const place = places.get(promised.event)
+    if (place === undefined) return over ? `it was promised to be in the log by ${by}, and is not` : 'due'
+    if (place.leaf !== promised.leaf) return 'what was promised is another event than the log has under this id'
+    return place.before > by ? `it was promised to be in the log by ${by}, and came into it after events of ${place.before}` : 'kept'
+  }
+
+  return {
+    take,
+    /** When all of the log was taken. `reachMs`: epoch ms of its newest time. `due`: promises whose time is not over. */
+    end(keyOf: (writer: string) => KeyObject | null, reachMs: number): { readonly kept: number; readonly due: number; readonly findings: readonly Finding[] } {
+      const judged = promises.map((promised) => ({ promised, word: judge(promised, keyOf, reachMs) }))
+      return {
+        kept: judged.filter(({ word }) => word === 'kept').length, due: judged.filter(({ word }) => word === 'due').length,
+        findings: judged.flatMap(({ promised, word }) => word === 'kept' || word === 'due' ? [] : [{ ...(places.has(promised.event) ? { index: places.get(promised.event)?.index ?? 0 } : {}), id: promised.event, path: 'promise', reason: word }]),
+      }
+    },
+  }
+}

@@ -1,0 +1,95 @@
+import type { KeyObject } from 'node:crypto'
+import { isEventId } from '../../../schema/item.ts'
+import type { Entry } from '../log/entry.ts'
+import { promiseMs, writerKeyOf } from '../promise.ts'
+import type { Finding } from './finding.ts'
+import { list, object, text } from './json.ts'
+
+/** One process: the number after its highest, and those below that were not seen yet, each with the earliest later event that says it is stored (null: all later ones say that it is open). */
+interface Seen { next: number; readonly missing: Map<number, Told | null>; key: KeyObject | null }
+interface Told { readonly index: number; readonly id: string; readonly at: string }
+/** What one log may leave open at any moment before it is taken for an attack on whoever reads it. */
+const mostMissing = 1_000_000
+
+/**
+ * The counters of the processes that wrote a log (schema/event.ts, Writer). A number may be missing only where every later event of its process lists it as open: it was in flight when the process
+ * died. So whoever takes a stored event out of the ledger or the log, and not all that came after it, is seen. The end of a log is not judged for as long as an event may take to get into it
+ * (`promiseMs` before its newest time); of a process's very last events nothing later speaks, and the promises that it gave for them do.
+ */
+export function createWriters() {
+  const writers = new Map<string, Seen>()
+  let missing = 0
+  let reach = ''
+  let [earliest, unnumbered]: [string, Told | null] = ['', null]
+  let pruned = ''
+
+  function take({ id, kind, at, event }: Entry, index: number): readonly string[] {
+    if (at > reach) reach = at
+    const given = event['writer']
+    if (given === undefined) return kind === 'heartbeat' ? [] : bare({ index, id, at })
+    const { id: writer, n, open } = object(given)
+    const listed = open === undefined ? [] : list(open)
+    if (typeof writer !== 'string' || !isEventId(writer) || !isCount(n) || !ascending(listed, n)) return ['its number among the events of its process is none']
+    const wrong: string[] = []
+    if ((kind === 'writer') !== (n === 1) || (n === 1 && writer !== id)) wrong.push('the first event of a process, and no other, holds its key')
+    const seen = writers.get(writer) ?? { next: 1, missing: new Map(), key: null }
+    writers.set(writer, seen)
+    if (kind === 'writer' && writer === id) {
+      seen.key = writerKeyOf(object(event['change'])['key'])
+      if (seen.key === null) wrong.push('it holds no key')
+      if (earliest === '' || timeIn(id) < earliest) earliest = timeIn(id)
+    }
+    if (wrong.length === 0 && n === seen.next && seen.missing.size === 0) {
+      seen.next++                                                   // as nearly always
+      return wrong
+    }
+    return [...wrong, ...place(seen, n, new Set(listed), { index, id, at })]
+  }
+
+  /** An event without a number, such as those of a log from before there were any. */
+  function bare(told: Told): readonly string[] {
+    if (unnumbered === null || timeIn(told.id) > timeIn(unnumbered.id)) unnumbered = told
+    return earliest !== '' && timeIn(told.id) >= earliest ? ['it has no number, and processes number their events here'] : []
+  }
+
+  function place(seen: Seen, n: number, open: ReadonlySet<unknown>, told: Told): readonly string[] {
+    if (n < seen.next && !seen.missing.has(n)) return [`number ${n} of its process is there twice`]
+    if (missing + n - seen.next > mostMissing) {
+      seen.next = Math.max(seen.next, n + 1)
+      return ['so many numbers of processes are missing before it that they are not counted one by one']
+    }
+    for (; seen.next < n; seen.next++) {
+      seen.missing.set(seen.next, null)
+      missing++
+    }
+    if (seen.next === n) seen.next++
+    if (seen.missing.delete(n)) missing--
+    for (const [number, known] of seen.missing) {
+      if (number < n && !open.has(number) && (known === null || told.at < known.at)) seen.missing.set(number, told)
+    }
+    return []
+  }
+
+  /** Entries before this time (ISO 8601) were removed as the log itself says: a process that is older may lack its first numbers. */
+  const removed = (before: string): void => { pruned = before }
+
+  /** When all of the log was taken. `lost`: numbers of what was in flight when its process died. */
+  function end(): { readonly findings: readonly Finding[]; readonly lost: number } {
+    const until = reach === '' ? '' : new Date(Date.parse(reach) - promiseMs).toISOString()
+    const findings: Finding[] = []
+    let lost = 0
+    for (const [writer, { missing: numbers }] of writers) for (const [n, told] of numbers) {
+      if (told === null) lost++
+      else if (told.at <= until && !(pruned !== '' && timeOf(writer) < pruned)) findings.push({ index: told.index, id: told.id, reason: `event number ${n} of its process (${writer}) is missing, and this one says that it is stored` })
+    }
+    if (earliest !== '' && unnumbered !== null && timeIn(unnumbered.id) >= earliest) findings.push({ index: unnumbered.index, id: unnumbered.id, reason: 'it has no number, and processes number their events here' })
+    return { findings, lost }
+  }
+  return { take, removed, end, /** Of a process whose first event is in the log. */ keyOf: (writer: string): KeyObject | null => writers.get(writer)?.key ?? null, reach: () => reach, count: () => writers.size }
+}
+
+const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 1
+const ascending = (open: readonly unknown[], n: number): boolean => open.every((one, i) => isCount(one) && one < n && (i === 0 || one > (open[i - 1] as number)))
+const timeIn = (id: string): string => id.slice(4, 14)
+const symbols = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const timeOf = (id: string): string => new Date([...timeIn(id)].reduce((at, symbol) => at * 32 + symbols.indexOf(symbol), 0)).toISOString()
