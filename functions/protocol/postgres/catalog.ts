@@ -64,6 +64,8 @@ export interface Relation {
   readonly answering: readonly (readonly number[])[]
   /** Attribute numbers read together by one unique or exclusion index, where a new row may run into another by what it leaves out: a default, a NULL that equals NULL, a predicate, an expression. */
   readonly omitting: readonly { readonly columns: readonly number[]; /** What has no default counts as well. */ readonly open: boolean }[]
+  /** Attribute numbers whose values lie side by side in one index entry; 0 stands for an expression. */
+  readonly entries: readonly (readonly number[])[]
   /** Indexes that give rows in an order: attribute numbers of their keys in turn, and of all that their expressions and predicate read. `alone`: over one column of all rows, so read only for that column. */
   readonly ordering: readonly { readonly keys: readonly number[]; readonly read: readonly number[]; readonly alone: boolean }[]
 }
@@ -78,6 +80,10 @@ export interface Column {
   readonly typeName: string
   /** It has a default that two rows may share. */
   readonly filled: boolean
+  /** The most bytes a value takes by its declared type; null where nothing bounds it. */
+  readonly size: number | null
+  /** Of any length, and never moved out of the row. */
+  readonly inline: boolean
 }
 /** `command`: pg_policy.polcmd, which is r select, a insert, w update, d delete, * all. `clauses`: USING and WITH CHECK, those that are there. */
 export interface Policy { readonly command: string; readonly clauses: readonly string[] }
@@ -135,8 +141,9 @@ function outsOf(modes: unknown, names: unknown, types: unknown): CatalogFunction
   const outs = modes.flatMap((mode: unknown, i) => (mode === 'o' || mode === 'b' || mode === 't' ? [{ name: str(Array.isArray(names) ? names[i] : ''), type: num(types[i]) }] : []))
   return outs.length === 1 ? outs : outs.map((out, i) => ({ ...out, name: out.name || `column${i + 1}` }))
 }
-const readColumn = ([attnum, name, type, notNull, generated, identity, from, typeName, filled]: Cells): Column => ({
+const readColumn = ([attnum, name, type, notNull, generated, identity, from, typeName, filled, size, inline]: Cells): Column => ({
   attnum: num(attnum), name: str(name), type: num(type), notNull: notNull === true, generated: str(generated).trim(), identity: str(identity).trim(), from: nums(from), typeName: str(typeName), filled: filled === true,
+  size: typeof size === 'number' ? size : null, inline: inline === true,
 })
 const readFunction = ([oid, schema, name, args, defaults, variadic, kind, set, returns, volatility, language, extension, modes, names, types, version, takes]: Cells): CatalogFunction => ({
   oid: num(oid), schema: str(schema), name: str(name), args: num(args), defaults: num(defaults), variadic: variadic === true, kind: str(kind), set: set === true, returns: num(returns),
@@ -205,6 +212,7 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
   const constraints = group(all, (k) => k.relation)
   const referencing = group(all, (k) => k.references)
   const ordering = group(of('ordering').map(([relation, keys, read, whole, alone]) => ({ relation: num(relation), keys: Array.isArray(keys) ? keys.map(num) : [], read: nums(read), whole: whole === true, alone: alone === true })), (i) => i.relation)
+  const entries = group(of('entry').map(([relation, columns]) => ({ relation: num(relation), columns: Array.isArray(columns) ? columns.map(num) : [] })), (e) => e.relation)
   const indexes = group(of('index').map(([relation, key, columns, whole, unique, open]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)], whole: whole === true, unique: unique === true, open: open === true })), (i) => i.relation)
   return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, supports, planned, invoker, partitionedBy]): Relation => {
     const oid = num(id)
@@ -219,6 +227,7 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],
       answering: [...(constraints.get(oid) ?? []).map(read), ...(referencing.get(oid) ?? []).map((k) => k.referenced), ...(indexes.get(oid) ?? []).map(read)],
       omitting: (indexes.get(oid) ?? []).filter((i) => i.unique).map((i) => ({ columns: read(i), open: i.open })),
+      entries: (entries.get(oid) ?? []).map(({ columns }) => columns),
       ordering: (ordering.get(oid) ?? []).map(({ keys, read: some, whole, alone }) => ({ keys, read: whole ? every : some, alone })),
     }
   })

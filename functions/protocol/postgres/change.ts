@@ -1,12 +1,14 @@
 import type { DeleteStmt, InsertStmt, Node, OnConflictClause, RangeVar, ReturningClause, UpdateStmt } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import type { Column, Relation } from './catalog.ts'
+import { changedWith, compared, measured, moving, sizedBy } from './beside.ts'
 import { columnsOf, systemColumns } from './columns.ts'
 import { consequences } from './consequence.ts'
 import { isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
-import { makeType } from './names.ts'
+import { below, kin } from './kin.ts'
+import { makeType, strings } from './names.ts'
 import { planning } from './planning.ts'
 import { descend, lookup, placed } from './relation.ts'
 import { rowSecurity } from './security.ts'
@@ -20,6 +22,8 @@ import { noteWritten, type Texts } from './writeback.ts'
  * another. A classified value that flows into a column is a use; so is setting a classified column where the database would answer a guess.
  */
 export type Event = 'insert' | 'update' | 'delete'
+/** What an insert brings for one column. `cells`: as VALUES writes it, in each row. */
+interface Brought { readonly texts: Texts; readonly cells: readonly Node[] | null }
 export interface Target { readonly relation: Relation; readonly item: Item; readonly span: Span | null }
 
 /** pg_policy.polcmd. */
@@ -62,7 +66,7 @@ export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly C
   const conflict = node.onConflictClause?.action === 'ONCONFLICT_UPDATE' ? node.onConflictClause : null
   const target = writeTarget(a, node.relation, conflict ? ['insert', 'update'] : ['insert'], level)
   const named = (node.cols ?? []).map((col) => setName(a, col, target, level))
-  const brought = new Map<string, Texts>()
+  const brought = new Map<string, Brought>()
   const columns = node.cols ? named : node.selectStmt ? whole(a, target, level) : target.relation.columns
   consequences(a.found, target.relation, 'insert', columns, level.frame, target.span)
   leftOut(a, target.relation, target.span)
@@ -72,7 +76,7 @@ export function insert(a: Analysis, node: InsertStmt, parent: Scope): readonly C
     for (const [i, column] of columns.slice(0, given.length).entries()) {
       setColumn(a, level.frame, target.relation, column, cellsOf(node.selectStmt, i), true, target.span)
       const texts = given[i]?.texts ?? new Map()
-      brought.set(column.name, texts)
+      brought.set(column.name, { texts, cells: cellsOf(node.selectStmt, i) })
       noteWritten(a.found, target.relation, column, texts, target.span)
     }
   }
@@ -126,16 +130,22 @@ export function setName(a: Analysis, node: Node, target: Target, scope: Scope): 
   makeType(a.found, scope.frame, column.type, span)
   return column
 }
-export function assignments(a: Analysis, nodes: readonly Node[] | undefined, target: Target, scope: Scope): readonly Column[] {
+export function assignments(a: Analysis, nodes: readonly Node[] | undefined, target: Target, scope: Scope, brought: ReadonlyMap<string, Brought> = new Map()): readonly Column[] {
   return (nodes ?? []).map((node) => {
     const column = setName(a, node, target, scope)
     const val = 'ResTarget' in node ? node.ResTarget.val : undefined
     const span = 'ResTarget' in node ? scope.frame.span(node.ResTarget.location) : null
     const [, texts] = a.found.textsOf(() => expression(a, val, scope, `as a new value of ${column.name}`))
-    setColumn(a, scope.frame, target.relation, column, val ? [val] : null, false, span)
+    setColumn(a, scope.frame, target.relation, column, val ? excludedIn(val, brought) ?? [val] : null, false, span)
     noteWritten(a.found, target.relation, column, texts, span)
     return column
   })
+}
+
+/** `excluded.c` alone: the values the statement brings for c. */
+function excludedIn(val: Node, brought: ReadonlyMap<string, Brought>): readonly Node[] | null {
+  const [table, name, more] = 'ColumnRef' in val ? strings(val.ColumnRef.fields) : []
+  return table === 'excluded' && name !== undefined && more === undefined ? brought.get(name)?.cells ?? null : null
 }
 
 const isNothing = (node: Node): boolean => 'SetToDefault' in node || ('A_Const' in node && node.A_Const.isnull === true)
@@ -147,17 +157,17 @@ const isNothing = (node: Node): boolean => 'SetToDefault' in node || ('A_Const' 
 export function setColumn({ found }: Analysis, frame: Frame, relation: Relation, column: Column, values: readonly Node[] | null, fresh: boolean, span: Span | null): void {
   found.looked(relation, column, frame)
   const nothing = values !== null && values.length > 0 && values.every(isNothing)
-  const family = [relation, ...relation.children, ...relation.parents].flatMap((r) => (typeof r === 'number' ? found.catalog.relations.get(r) ?? [] : [r]))
-  for (const r of family) {
+  const sized = sizedBy(column, values)
+  for (const r of kin(found.catalog, relation)) {
     const own = r.columns.find((c) => c.name === column.name)
     if (!own) continue
-    const moved = [own.attnum, ...r.columns.filter((c) => c.from.includes(own.attnum)).map((c) => c.attnum)]   // generated from it
-    for (const group of r.answering.filter((g) => moved.some((attnum) => g.includes(attnum)))) {
-      const others = fresh ? [] : r.columns.filter((c) => c.attnum !== own.attnum && group.includes(c.attnum))
-      found.use(others.flatMap((c) => [...found.classes.of(r, c).plain, ...found.classes.of(r, c).derived]), `where a constraint compares it with ${column.name}`, span)
-      // NULL may equal NULL there, or a default fall under the predicate
-      if (!nothing || r.omitting.some((g) => g.columns.includes(own.attnum) && (g.open || own.filled))) found.use(found.classes.of(relation, column).plain, 'as a value a constraint would answer', span)
+    const changed = changedWith(r, own)
+    if (!fresh) {
+      compared(found, r, own, changed, span)
+      for (const one of r.columns.filter((c) => changed.includes(c.attnum))) measured(found, r, one, one === own ? sized : sizedBy(one, null), span)
     }
+    // NULL may equal NULL there, or a default fall under the predicate
+    if (r.answering.some((g) => changed.some((attnum) => g.includes(attnum))) && (!nothing || r.omitting.some((g) => g.columns.includes(own.attnum) && (g.open || own.filled)))) found.use(found.classes.of(relation, column).plain, 'as a value a constraint would answer', span)
     // A generated column made from this one and a classified one is made anew: that it can be (no division by zero, no overflow) tells of the other.
     const mixed = fresh ? [] : r.columns.filter((c) => c.from.includes(own.attnum)).flatMap((c) => r.columns.filter((source) => source.attnum !== own.attnum && c.from.includes(source.attnum)))
     found.use(mixed.flatMap((c) => found.classes.of(r, c).plain), `where a generated column is made from it and ${column.name}`, span)
@@ -168,6 +178,7 @@ export function setColumn({ found }: Analysis, frame: Frame, relation: Relation,
       if (other) found.use(referenced.flatMap((c) => found.classes.of(other, c).plain), 'as a value a foreign key would answer', span)
     }
   }
+  if (!fresh) moving(found, relation, column, span)
   if (!nothing) found.use(found.classes.of(relation, column).plain.filter((tag) => found.classes.mask(tag.dataClass) === 'hash'), 'as a value a hash mask would answer', span)
 }
 
@@ -180,7 +191,7 @@ export function leftOut({ found }: Pick<Analysis, 'found'>, relation: Relation, 
   if (relation.kind === 'p') for (const oid of relation.children) { const child = found.catalog.relations.get(oid); if (child) leftOut({ found }, child, span) }
 }
 
-function onConflict(a: Analysis, node: OnConflictClause, target: Target, brought: ReadonlyMap<string, Texts>, level: Scope): void {
+function onConflict(a: Analysis, node: OnConflictClause, target: Target, brought: ReadonlyMap<string, Brought>, level: Scope): void {
   const own: Scope = { ...level, items: [target.item] }
   const { indexElems, whereClause, conname, location } = node.infer ?? {}
   for (const element of indexElems ?? []) {
@@ -196,15 +207,15 @@ function onConflict(a: Analysis, node: OnConflictClause, target: Target, brought
     for (const col of target.item.cols) if (key.type === 'x' || key.columns.includes(col.origin?.column ?? 0)) { col.touch?.(); a.found.use(tagsOf([col]), 'in an on conflict clause', level.frame.span(location)) }
   }
   if (node.action !== 'ONCONFLICT_UPDATE') return
-  // `excluded` is the row this statement itself brings, already counted where its values came from; a trigger before it may have put others there.
-  // The server wants the right to read the table's columns for it all the same
-  const trusted = !target.relation.triggers.some((t) => (t.type & 2) !== 0 && (t.type & 4) !== 0)
+  // `excluded` is the row this statement itself brings, already counted where its values came from; a trigger before it, which may be one of the partition
+  // it goes to, may have put others there. The server wants the right to read the table's columns for it all the same
+  const trusted = ![target.relation, ...below(a.found.catalog, target.relation)].flatMap(({ triggers }) => triggers).some((t) => (t.type & 2) !== 0 && (t.type & 4) !== 0)
   const excluded: Item = {
     ...target.item, alias: 'excluded', named: true, oid: null, relation: null, system: [],
-    cols: target.item.cols.map((col) => ({ ...col, origin: null, texts: brought.get(col.name) ?? new Map(), ...(trusted ? { tags: [], derived: [] } : {}) })),
+    cols: target.item.cols.map((col) => ({ ...col, origin: null, texts: brought.get(col.name)?.texts ?? new Map(), ...(trusted ? { tags: [], derived: [] } : {}) })),
   }
   const scope: Scope = { ...level, items: [target.item, excluded] }
-  const set = assignments(a, node.targetList, target, scope)
+  const set = assignments(a, node.targetList, target, scope, trusted ? brought : new Map())
   consequences(a.found, target.relation, 'update', set, level.frame, target.span)
   expression(a, node.whereClause, scope, 'in an on conflict clause')
 }

@@ -1,5 +1,6 @@
 import type { ConnectionDocument, MaskName } from '../../../schema/policy.ts'
 import type { Catalog, Column, Relation } from './catalog.ts'
+import { kin } from './kin.ts'
 
 /** One classified base column whose data is meant. */
 export interface Tag { readonly dataClass: string; readonly resource: string; readonly column: string }
@@ -33,16 +34,8 @@ export function createClasses(catalog: Catalog, connection: ConnectionDocument):
   const known = new Map<string, { plain: readonly Tag[]; derived: readonly Tag[]; none: boolean }>()
 
   const own = (relation: Relation, name: string): string | undefined => entries.get(`${relation.schema}.${relation.name}.${name}`)?.class
-  function family(relation: Relation, next: (r: Relation) => readonly number[], seen = new Set<number>()): Relation[] {
-    return next(relation).flatMap((oid) => {
-      const other = catalog.relations.get(oid)
-      if (!other || seen.has(oid)) return []
-      seen.add(oid)
-      return [other, ...family(other, next, seen)]
-    })
-  }
   function plainOf(relation: Relation, name: string): Tag[] {
-    const relatives = [relation, ...family(relation, (r) => r.parents), ...family(relation, (r) => r.children)]
+    const relatives = kin(catalog, relation)
     const found = new Map<string, Tag>()
     for (const relative of relatives) {
       const dataClass = relative.columns.some((c) => c.name === name) ? own(relative, name) : undefined
@@ -54,7 +47,7 @@ export function createClasses(catalog: Catalog, connection: ConnectionDocument):
   const expected = new Map<number, ReadonlySet<string> | null>()
   function expectedIn(relation: Relation, known: NonNullable<ConnectionDocument['known']>): ReadonlySet<string> | null {
     if (!relation.columns.some((column) => plainOf(relation, column.name).length > 0)) return null
-    const relatives = [relation, ...family(relation, (r) => r.parents), ...family(relation, (r) => r.children)].map((relative) => `${relative.schema}.${relative.name}`)
+    const relatives = kin(catalog, relation).map((relative) => `${relative.schema}.${relative.name}`)
     const named = [...entries.keys()].flatMap((key) => { const at = key.lastIndexOf('.'); return relatives.includes(key.slice(0, at)) ? [key.slice(at + 1)] : [] })
     return new Set([...named, ...relatives.flatMap((name) => known[name] ?? [])])
   }

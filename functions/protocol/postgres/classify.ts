@@ -5,6 +5,7 @@ import type { Query, Statement } from '../../../schema/request.ts'
 import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
 import { Fault } from '../../ports.ts'
 import type { Plan } from '../protocol.ts'
+import { judgeLengths, type Length } from './beside.ts'
 import { majors, readCatalog, type Catalog } from './catalog.ts'
 import { createClasses, type Classes } from './classes.ts'
 import { Findings, Refused, type Frame } from './effects.ts'
@@ -57,6 +58,7 @@ interface Facts extends Held {
   readonly statement: Omit<PlannedStatement, 'params'>
   /** Parameters that become column values, to be judged with each call. */
   readonly written: readonly Written[]
+  readonly lengths: readonly Length[]
 }
 const maxFacts = 2000
 /**
@@ -118,7 +120,7 @@ export function createClassifier({ read, now }: Reader): Classifier {
       if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
       const count = parameterRefusal(facts.value, one)
       if (count) return refuse(query.batch ? { ...count, statement: i } : count)
-      const back = judgeParameters(facts.value.written, one.params)
+      const back = [...judgeParameters(facts.value.written, one.params), ...judgeLengths(facts.value.lengths, one.params)]
       all.push(back.length === 0 ? facts.value : { ...facts.value, used: [...facts.value.used, ...back] })
     }
     if (all.length > 1 && all.some((facts) => facts.statement.kind === 'ddl')) {
@@ -178,10 +180,10 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
 }
 function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
   const held = heldOf(state, reachOf(found))
-  const { accesses, used, readOnly, written } = found
+  const { accesses, used, readOnly, written, lengths } = found
   const heapOrder = found.heapOrder || (found.sorted && found.shownRead)
   return {
-    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement, written,
+    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement, written, lengths,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
 }

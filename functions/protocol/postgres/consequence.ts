@@ -1,4 +1,5 @@
 import type { Span } from '../../../schema/refusal.ts'
+import { cascaded } from './beside.ts'
 import type { Column, Relation } from './catalog.ts'
 import type { Findings, Frame } from './effects.ts'
 import { callById } from './names.ts'
@@ -31,6 +32,8 @@ export function consequences(found: Findings, relation: Relation, event: Event, 
     if (other && touched) found.use(other.columns.filter((c) => foreign.columns.includes(c.attnum)).flatMap((c) => found.classes.of(other, c).plain), 'in what a foreign key looks for', span)
     if (!other || !touched || (action !== 'c' && action !== 'n' && action !== 'd')) continue
     found.reach(other, true)
-    consequences(found, other, event === 'delete' && action === 'c' ? 'delete' : 'update', other.columns.filter((c) => foreign.columns.includes(c.attnum)), frame, span, seen)
+    const keys = other.columns.filter((c) => foreign.columns.includes(c.attnum))
+    if (event === 'update' || action !== 'c') cascaded(found, other, keys, event === 'update' && action === 'c', span)
+    consequences(found, other, event === 'delete' && action === 'c' ? 'delete' : 'update', keys, frame, span, seen)
   }
 }

@@ -1,6 +1,7 @@
 import type { Access, Used } from '../../../schema/effects.ts'
 import type { ActionName } from '../../../schema/policy.ts'
 import type { Refusal, Span } from '../../../schema/refusal.ts'
+import type { Length } from './beside.ts'
 import type { Catalog, CatalogFunction, Column, Relation } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
 import type { Written } from './writeback.ts'
@@ -73,6 +74,8 @@ export class Findings {
   /** While an expression that gives a column its value is read: the constants and parameters in it. null: nobody asks. */
   texts: Map<string | number, Span | null> | null = null
   readonly written: Written[] = []
+  /** Parameters whose length matters. */
+  readonly lengths: Length[] = []
   /** Rows must come as they lie in the table: an index might give them in the order of a classified column. */
   heapOrder = false
   /** A table has an index that gives a classified column in its order, under a mask that tells values apart: once such a column is read, rows must come as they lie. */

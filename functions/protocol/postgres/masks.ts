@@ -1,11 +1,11 @@
-import { createHmac } from 'node:crypto'
 import type { Effects, Obligations } from '../../../schema/effects.ts'
 import type { MaskName } from '../../../schema/policy.ts'
+import type { Json } from '../json.ts'
+import { email, hashHex, hashOf, last4, redacted, year } from '../shown.ts'
 import { parseArray, type Nested } from './array.ts'
-import { renderer, type Json, type ValueType } from './render.ts'
+import { renderer, type ValueType } from './render.ts'
 
 export type Masker = (text: string) => Json
-export const redacted = '[redacted]'
 
 /**
  * How one masked column shows a value that is not NULL. Typed: a text column shows text, a date a date, and where a mask has no form in a type,
@@ -49,33 +49,18 @@ function scalarMasker(mask: MaskName, type: ValueType, dataClass: string, key: s
   }
 }
 
-/** `j***@example.com`; a local part of one character, a leading `*` or anything that is not one plain address shows less. */
-function email(text: string): string {
-  const [, local = '', domain = ''] = /^([^@\s]{1,64})@([\p{L}\p{N}](?:[\p{L}\p{N}.-]{0,251})[\p{L}\p{N}])$/u.exec(text) ?? []
-  if (local === '' || !domain.includes('.')) return '***'
-  const [first = '', second] = local
-  return second === undefined || !/[\p{L}\p{N}]/u.test(first) ? `***@${domain}` : `${first}***@${domain}`
-}
-
-/** `****1111`: the last four letters or digits of at least nine; of fewer, none. */
-function last4(text: string): string {
-  if (/^\*{4}[\p{L}\p{N}]{4}$/u.test(text)) return text
-  const signs = text.match(/[\p{L}\p{N}]/gu) ?? []
-  return signs.length < 9 ? '****' : `****${signs.slice(-4).join('')}`
-}
-
 /** The first of January of the same year, in the column's own type; of text only what begins as an ISO date. */
 function yearIn(type: ValueType): Masker | null {
   const render = renderer({ ...type, array: false })
   const first = (time: string): Masker => (text) => {
-    const [, year, bc = ''] = /^(\d{4,})-\d\d-\d\d[^B]*( BC)?$/.exec(text) ?? []
-    return year === undefined ? null : render(`${year}-01-01${time}${bc}`)
+    const [, when, bc = ''] = /^(\d{4,})-\d\d-\d\d[^B]*( BC)?$/.exec(text) ?? []
+    return when === undefined ? null : render(`${when}-01-01${time}${bc}`)
   }
   switch (type.kind) {
     case 'date': return first('')
     case 'timestamp': return first(' 00:00:00')
     case 'timestamptz': return first(' 00:00:00+00')
-    case 'text': return (text) => { const year = /^(\d{4})-\d\d-\d\d(?!\d)/.exec(text)?.[1]; return year === undefined ? redacted : `${year}-01-01` }
+    case 'text': return year
     case 'boolean': case 'integer': case 'float': case 'exact': case 'json': case 'bytes': case 'time': case 'interval': case 'uuid': case 'other': return null
   }
 }
@@ -85,12 +70,11 @@ function yearIn(type: ValueType): Masker | null {
  * tried out. Text: 32 hex digits; uuid: the same digits as one; bigint and numeric: 62 bits of it as a number. Smaller types would collide: null.
  */
 function hashIn(type: ValueType, dataClass: string, key: string): Masker | null {
-  const digest = (text: string) => createHmac('sha256', key).update(`${dataClass}\0${text}`).digest()
-  const hex = (text: string) => digest(text).toString('hex', 0, 16)
+  const hex = (text: string) => hashHex(dataClass, text, key)
   switch (type.kind) {
     case 'text': return hex
     case 'uuid': return (text) => hex(text.replaceAll('-', '')).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-    case 'exact': return (text) => (digest(text.includes('.') ? text.replace(/\.?0+$/, '') : text).readBigUInt64BE() >> 2n).toString()   // 5.00 is 5
+    case 'exact': return (text) => (hashOf(dataClass, text.includes('.') ? text.replace(/\.?0+$/, '') : text, key).readBigUInt64BE() >> 2n).toString()   // 5.00 is 5
     case 'boolean': case 'integer': case 'float': case 'json': case 'bytes': case 'date': case 'time': case 'timestamp': case 'timestamptz': case 'interval': case 'other': return null
   }
 }

@@ -1,7 +1,6 @@
+import type { Json } from '../json.ts'
 import { parseArray, type Nested } from './array.ts'
 
-/** A value as JSON carries it. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 /**
  * What a column's values are, for rendering, masks and detectors. `text`: a person may have written anything in it. `other`: a text form of a
  * type with rules of its own (ranges, enums, network addresses, composites), which a mask must not break and a person may have written into.

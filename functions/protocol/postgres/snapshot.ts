@@ -36,6 +36,10 @@ const columnsOf = (catalog: string, oid: string, relation: string): string =>
 /** An index's expressions read whole rows, which pg_depend does not tell: `t.*` is how they are printed. What only looks like it counts too. */
 const wholeRow = `coalesce(pg_catalog.strpos(pg_catalog.pg_get_expr(i.indexprs, i.indrelid), '.*') > 0, false) or coalesce(pg_catalog.strpos(pg_catalog.pg_get_expr(i.indpred, i.indrelid), '.*') > 0, false)`
 
+/** The most bytes a value of a column takes by its declared type: text in four bytes a character, with its length before it. Null where nothing bounds it. */
+const sizeOf = `case when a.attlen > 0 then a.attlen::int4 when a.atttypid in (1042, 1043) and a.atttypmod > 4 then (a.atttypmod - 4) * 4 + 4
+  when a.atttypid = 1700 and a.atttypmod > 4 then ((a.atttypmod - 4) >> 16 & 65535) + 16 when a.atttypid in (1560, 1562) and a.atttypmod > 0 then a.atttypmod / 8 + 12 end`
+
 /** Functions outside pg_catalog that operator families may call, by family: what an index, a partition key, a sort or a group of such a class runs. */
 const supports = `
 supports as materialized (select p.amprocfamily as family, p.amproc::oid as function from pg_catalog.pg_amproc p where p.amproc::oid >= 16384
@@ -65,7 +69,7 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
     (select pg_catalog.json_agg(pg_catalog.json_build_array(a.attnum, a.attname, a.atttypid::int8, a.attnotnull, a.attgenerated, a.attidentity,
         case when a.attgenerated <> '' then ${columnsOf('pg_attrdef', `(select d.oid from pg_catalog.pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum)`, 'a.attrelid')} end,
         case when ${user} then pg_catalog.format_type(a.atttypid, a.atttypmod) end,
-        a.atthasdef and a.attgenerated = '' and ${user} and not exists (select from pg_catalog.pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum and pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(nextval|gen_random_uuid|uuidv[47])[(]')) order by a.attnum)
+        a.atthasdef and a.attgenerated = '' and ${user} and not exists (select from pg_catalog.pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum and pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(nextval|gen_random_uuid|uuidv[47])[(]'), ${sizeOf}, a.attlen = -1 and a.attstorage = 'p') order by a.attnum)
       from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     (select pg_catalog.count(*) from pg_catalog.pg_rewrite r where r.ev_class = c.oid and r.ev_type <> '1'),
     case when c.relrowsecurity then (select pg_catalog.json_agg(pg_catalog.json_build_array(p.polcmd, pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) order by p.oid)
@@ -98,6 +102,10 @@ union all
 select 'ordering', pg_catalog.json_build_array(i.indrelid::int8, (i.indkey::int2[])[0:i.indnkeyatts - 1], ${columnsOf('pg_class', 'i.indexrelid', 'i.indrelid')}, ${wholeRow}, i.indnatts = 1 and i.indpred is null)::text
   from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid join pg_catalog.pg_class c on c.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where ${user} and x.relam not in (405, 783, 2742, 3580, 4000)   -- hash, gist, gin, brin and spgist give rows in no order
+union all
+select 'entry', pg_catalog.json_build_array(i.indrelid::int8, i.indkey::int2[])::text
+  from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid join pg_catalog.pg_class c on c.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where ${user} and i.indnatts > 1 and x.relam not in (405, 2742)   -- a hash entry is a hash, a gin entry is of one column
 union all
 select 'function', pg_catalog.json_build_array(p.oid::int8, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic <> 0, p.prokind, p.proretset, p.prorettype::int8,
     p.provolatile, l.lanname, ${extension('pg_proc', 'p.oid')}, p.proargmodes, p.proargnames, p.proallargtypes::int8[], p.xmin::text,
