@@ -1,4 +1,4 @@
-import type { Json } from './json.ts'
+import type { Json } from '../json.ts'
 import type { How, Masker } from './plan.ts'
 
 /** See Masker. Chosen by `how.plan.form`, the status and the content type. */

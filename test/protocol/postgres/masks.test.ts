@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { maskerOf, strictest } from '../../../functions/protocol/postgres/masks.ts'
-import { renderer, typeOf, type Json } from '../../../functions/protocol/postgres/render.ts'
+import type { Json } from '../../../functions/protocol/json.ts'
+import { renderer, typeOf } from '../../../functions/protocol/postgres/render.ts'
 import { maskNames, type MaskName } from '../../../schema/policy.ts'
 
 const oid = { bool: 16, int4: 23, int8: 20, numeric: 1700, float8: 701, text: 25, texts: 1009, json: 114, jsonb: 3802, bytea: 17, date: 1082, dates: 1182, time: 1083, timestamp: 1114, timestamptz: 1184, interval: 1186, uuid: 2950, inet: 869 } as const
