@@ -49,7 +49,7 @@ export function numbered<S extends { readonly ledger: Ledger; readonly requests:
   /** The event with its number. The same event again, of whose first write nothing is known, has the same. */
   async function take(event: Event): Promise<Numbered> {
     const writing = await certify()
-    for (const { event: known } of doubts.values()) if (known.id === event.id) return { ...event, writer: known.writer }
+    for (const { event: known } of doubts.values()) if (known.id === event.id && JSON.stringify(known) === JSON.stringify({ ...event, writer: known.writer })) return known
     if (doubts.size >= mostDoubts) await mend()
     if (doubts.size >= mostDoubts) throw new Fault('store-unavailable', 'too many writes of which it is not known whether they are stored')
     return { ...event, writer: writing.take() }
