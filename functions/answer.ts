@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { challenge } from './authenticate/challenge.ts'
 import { problemOf, statusOf } from './problem.ts'
 import type { Masked } from './protocol/protocol.ts'
+import { resultsText } from './record/result.ts'
 import type { Refusal } from '../schema/refusal.ts'
 
 /** What a reply says about itself beside its body. `url` is the gate's public base URL, for the challenge of a 401. */
@@ -39,5 +40,8 @@ const sessionHeader = (frame: Frame): Record<string, string> => frame.session ==
 /** Rows → the body of a 200. Takes `Masked` and nothing else, so that rows in clear have no way out. `receipt.event` is the outcome's id. */
 export function rowsBody(masked: Masked, batch: boolean, about: { readonly evaluation: string; readonly session: string | null; readonly event: string }): string {
   const tail = { evaluation: about.evaluation, session: about.session, receipt: { event: about.event } }
-  return JSON.stringify(batch ? { results: masked.results, ...tail } : { ...masked.results[0], ...tail })
+  const results = resultsText(masked)                              // as the record has it, and not written a second time
+  const one = masked.results.length === 1 ? results.slice(1, -1) : JSON.stringify(masked.results[0] ?? {})
+  const [body, rest] = [batch ? `{"results":${results}}` : one, JSON.stringify(tail)]
+  return body.length > 2 ? `${body.slice(0, -1)},${rest.slice(1)}` : rest
 }

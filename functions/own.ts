@@ -16,8 +16,8 @@ import { findLock } from './resolve/locks.ts'
 export type Door = Pick<Call, 'authorization' | 'session'>
 export type Admitted = Extract<Awaited<ReturnType<Gate['admit']>>, { ok: true }>['value']
 export type Story = ReturnType<Gate['recorder']['begin']>
-/** What of the gate's own is asked for: `[read] on: [audit]`, `[apply, read] on: [policy]`, `[set, read] on: [locks]`. */
-export interface Asked { readonly action: 'read' | 'apply' | 'set'; readonly resource: 'audit' | 'policy' | 'locks' }
+/** What of the gate's own is asked for: `[read, delete] on: [audit]`, `[apply, read] on: [policy]`, `[set, read] on: [locks]`. */
+export interface Asked { readonly action: 'read' | 'apply' | 'set' | 'delete'; readonly resource: 'audit' | 'policy' | 'locks' }
 
 /**
  * The gate's own resources, connection `sluice` (CONTRACT.md section 3): admitted, locked, decided and recorded like any target's. Nobody is an

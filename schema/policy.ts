@@ -68,6 +68,8 @@ export const connectionDocument = z.strictObject({
   classify: z.record(column, z.union([dataClass, z.literal('none'), z.strictObject({ class: z.union([dataClass, z.literal('none')]), optional: z.literal(true) })])).optional(),
   mask: z.record(z.union([dataClass, z.literal('*')]), z.enum(maskNames).exclude(['none'])).optional(),
   detect: z.array(z.enum(detectorNames)).optional(),
+  /** What the audit keeps of an answer, as it was masked: the first 32 KB (`results`, and without this), or `none`. */
+  record: z.enum(['results', 'none']).optional(),
   limits: limits.optional(),
   /**
    * Kubernetes: role → the service account whose short-lived token its calls carry, `*` for any other role; of several roles held, the first in order of name. A role without one,
@@ -119,7 +121,15 @@ export const notifyDocument = z.strictObject({
   people: z.record(slackUser, z.string().regex(/^user:\S{1,250}$/, 'a Slack user is a person, `user:…`')).optional(),
 })
 
-export const policyDocument = z.discriminatedUnion('kind', [issuerDocument, connectionDocument, roleDocument, notifyDocument])
+const age = z.string().regex(/^[1-9][0-9]{0,3}[dy]$/, 'an age is a number and `d` or `y`; a year has 366 days')
+/** How long the record is kept, of the whole gate: at most one such document. Content older than `content` is erased; entries of the log older than `entries` are removed, their hashes stay. Without an age it is kept. */
+export const auditDocument = z.strictObject({
+  version: z.literal(1), kind: z.literal('audit'), name,
+  retention: z.strictObject({ content: age.optional(), entries: age.optional() }),
+})
+export type AuditDocument = z.infer<typeof auditDocument>
+
+export const policyDocument = z.discriminatedUnion('kind', [issuerDocument, connectionDocument, roleDocument, notifyDocument, auditDocument])
 export type IssuerDocument = z.infer<typeof issuerDocument>
 /** Connection → `schema.table` → its columns. Taken from the live target by `policy apply`, never written by hand. */
 export type Known = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>

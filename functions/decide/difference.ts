@@ -39,7 +39,7 @@ function whole(document: PolicyDocument, from: PolicyDocument | null, to: Policy
   const rules = document.kind === 'role' ? `, with ${document.rules.length} ${document.rules.length === 1 ? 'rule' : 'rules'} for ${document.members.map(member).join(', ') || 'nobody'}` : ''
   const takes = document.kind === 'role' && document.rules.some((rule) => rule.deny || rule.ask)
   const gives = document.kind !== 'role' || document.rules.some((rule) => rule.allow || rule.reveal)
-  const effect = takes && gives ? 'unclear' : added === gives ? 'widens' : 'narrows'
+  const effect = (takes && gives) || document.kind === 'audit' ? 'unclear' : added === gives ? 'widens' : 'narrows'
   return [{ kind, name, what: '', from, to, effect, words: `${kind} \`${name}\` is ${added ? 'new' : 'gone'}${rules}` }]
 }
 

@@ -108,8 +108,8 @@ export function search(index: Index, sought: Sought, found: (covered: Covered) =
   }
 }
 
-/** What takes everything of a kind at once is allowed by its own name or not at all; a deny or an ask of a group covers it. */
-const inGroup = ({ form, action }: Sought, found: (covered: Covered) => void) => form === 'kubernetes' && action === 'deletecollection' ? (covered: Covered) => { if (covered.verb !== 'allow') found(covered) } : found
+/** What takes everything of a kind at once, or erases the record, is allowed by its own name or not at all; a deny or an ask of a group covers it. */
+const inGroup = ({ form, action }: Sought, found: (covered: Covered) => void) => (form === 'kubernetes' && action === 'deletecollection') || (form === 'own' && action === 'delete') ? (covered: Covered) => { if (covered.verb !== 'allow') found(covered) } : found
 
 function searchBucket(bucket: Bucket | undefined, { roles, name, system, form }: Sought, found: (covered: Covered) => void): void {
   if (!bucket) return

@@ -1,6 +1,6 @@
 import type { Caller } from '../../schema/caller.ts'
 import type { Effects, Obligations } from '../../schema/effects.ts'
-import type { AccessRecord, Event, Id, IntentEvent, OutcomeEvent, RefusalEvent, RefusalRecord, Who } from '../../schema/event.ts'
+import type { AccessRecord, Event, Id, IntentEvent, OutcomeEvent, RefusalEvent, RefusalRecord, ResultRecord, Who } from '../../schema/event.ts'
 import { maxEventBytes } from '../../schema/item.ts'
 import type { Refusal } from '../../schema/refusal.ts'
 import type { Param, Query } from '../../schema/request.ts'
@@ -50,12 +50,12 @@ export function refusalOf(common: Common, query: Query | null, effects: Effects 
   return { ...event, statements, accesses: event.accesses.slice(0, 100).map(({ action, resource }) => ({ action, resource: cut(resource, 200) })) }
 }
 
-export function outcomeOf(common: Common, intent: Id<'evt'>, executed: Executed, durationMs: number): OutcomeEvent {
+export function outcomeOf(common: Common, intent: Id<'evt'>, executed: Executed, durationMs: number, result: ResultRecord | null = null): OutcomeEvent {
   const rows = executed.status === 'succeeded' ? executed.rows : null
   return {
     ...common, kind: 'outcome', intent, status: executed.status === 'stale' ? 'failed' : executed.status,
     rowCounts: rows?.rowCounts ?? [], truncated: rows?.truncated ?? false,
-    refusal: executed.status === 'succeeded' ? null : recordOf(executed.refusal), durationMs: Math.max(0, durationMs), by: 'gate',
+    refusal: executed.status === 'succeeded' ? null : recordOf(executed.refusal), durationMs: Math.max(0, durationMs), by: 'gate', ...(result === null ? {} : { result }),
   }
 }
 

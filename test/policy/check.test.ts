@@ -48,7 +48,7 @@ describe('shape', () => {
     ['an unknown key of a rule', role('{ alow: [select], connection: shop, on: [public.a] }'), 'x.yaml:6:7: error: unknown key `alow`; did you mean `allow`?'],
     ['an unknown key of an approval', role('{ allow: [select], connection: shop, on: [public.a], approval: { by: [x], quorm: 2 } }'), 'error: unknown key `quorm`; did you mean `quorum`?'],
     ['an unknown action', role('{ allow: [select, selct], connection: shop, on: [public.a] }'), 'x.yaml:6:23: error: `selct` is not known here; did you mean `select`?'],
-    ['an unknown kind', shop.replace('connection', 'conection'), 'x.yaml:2:7: error: `kind` is one of `issuer`, `connection`, `role` and `notify`'],
+    ['an unknown kind', shop.replace('connection', 'conection'), 'x.yaml:2:7: error: `kind` is one of `issuer`, `connection`, `role`, `notify` and `audit`'],
     ['an unknown mask', `${shop}mask: { pii.email: mail }\n`, 'x.yaml:8:20: error: `mail` is not known here; did you mean `email`?'],
     ['a column without its schema', shop.replace('public.customers', 'customers'), 'x.yaml:7:3: error: a column is `schema.table.column`'],
     ['a missing key', role('{ allow: [select], on: [public.a] }'), 'x.yaml:6:5: error: `connection` is missing'],

@@ -40,6 +40,7 @@ function checkWhole(entries: readonly Entry[]): readonly Finding[] {
     document.rules.forEach((rule, n) => checkRule(rule, n, known, report))
     checkGroups(document, issuers.map((issuer) => issuer.document), report)
   }
+  entries.filter(({ document }) => document.kind === 'audit').slice(1).forEach(({ path }) => reporter(path)('error', ['kind'], 'there is another `audit` document; one says how long the record is kept'))
   checkNotify(notify, roles, (group) => issuers.length === 0 || issuers.some(({ document }) => document.groups.accept.some((pattern) => glob(pattern, group))))
   issuers.forEach((one, i) => issuers.slice(0, i).forEach((other) => checkIssuers(one, other)))
   const applies = roles.some(({ document }) => document.rules.some((rule) => rule.allow && acts(rule.allow, 'apply', 'own') && [rule.connection].flat().includes('sluice') && rule.on?.some((name) => glob(name, 'policy'))))

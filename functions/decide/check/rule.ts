@@ -5,7 +5,8 @@ import { glob, parsePattern, type Form } from '../pattern.ts'
 import { connectionsOf } from '../rule.ts'
 import { suggest, type Report } from './finding.ts'
 
-const own = { audit: ['read'], policy: ['read', 'apply'], locks: ['read', 'set'] } as const
+const own = { audit: ['read', 'delete'], policy: ['read', 'apply'], locks: ['read', 'set'] } as const
+/** Those that no target has. */
 const ownActions: readonly string[] = ['read', 'apply', 'set']
 
 /** What the shape cannot say about one rule: which keys belong together, and whether what it names exists. */
@@ -49,8 +50,8 @@ function checkConnections(rule: RuleDocument, connections: ReadonlyMap<string, C
   if (ofOwn && named.length > 1) report('error', place('sluice'), '`sluice` is the gate itself and has other actions and names; give it a rule of its own')
   for (const verb of ['allow', 'deny', 'ask'] as const) {
     for (const [i, action] of (rule[verb] ?? []).entries()) {
-      const fits = ofOwn ? action === '*' || ownActions.includes(action) : !ownActions.includes(action)
-      if (!fits) report('error', [verb, i], ofOwn ? `\`${action}\` is nothing the gate itself offers; there are \`read\`, \`apply\` and \`set\`` : `\`${action}\` belongs to the gate itself: \`connection: sluice\``)
+      const fits = ofOwn ? action === '*' || action === 'delete' || ownActions.includes(action) : !ownActions.includes(action)
+      if (!fits) report('error', [verb, i], ofOwn ? `\`${action}\` is nothing the gate itself offers; there are \`read\`, \`apply\`, \`set\` and \`delete\`` : `\`${action}\` belongs to the gate itself: \`connection: sluice\``)
     }
   }
 }

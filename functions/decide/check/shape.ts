@@ -1,8 +1,8 @@
 import type * as z from 'zod'
-import { connectionDocument, issuerDocument, notifyDocument, policyDocument, roleDocument, type PolicyDocument } from '../../../schema/policy.ts'
+import { auditDocument, connectionDocument, issuerDocument, notifyDocument, policyDocument, roleDocument, type PolicyDocument } from '../../../schema/policy.ts'
 import { suggest, type Finding } from './finding.ts'
 
-const kinds = { issuer: issuerDocument, connection: connectionDocument, role: roleDocument, notify: notifyDocument } as const
+const kinds = { issuer: issuerDocument, connection: connectionDocument, role: roleDocument, notify: notifyDocument, audit: auditDocument } as const
 
 /** Any JSON value → a document, or everything that is wrong with its shape. */
 export function readShape(path: string, value: unknown): { readonly document: PolicyDocument | null; readonly findings: readonly Finding[] } {
@@ -17,7 +17,7 @@ export function readShape(path: string, value: unknown): { readonly document: Po
 function shapeOf(value: unknown) {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return null
   const { kind } = value
-  return kind === 'issuer' || kind === 'connection' || kind === 'role' || kind === 'notify' ? kinds[kind] : null
+  return kind === 'issuer' || kind === 'connection' || kind === 'role' || kind === 'notify' || kind === 'audit' ? kinds[kind] : null
 }
 
 function translate(path: string, document: unknown, issue: z.core.$ZodIssue, base: readonly (string | number)[] = []): Finding[] {
@@ -40,7 +40,7 @@ function translate(path: string, document: unknown, issue: z.core.$ZodIssue, bas
 
 /** Of the forms that were possible, the one that came nearest: the fewest complaints, the deepest of them. */
 function union(path: string, document: unknown, issue: z.core.$ZodIssueInvalidUnion, at: readonly (string | number)[]): Finding[] {
-  if (at.at(-1) === 'kind') return [{ level: 'error', path, at, message: `\`kind\` is one of \`issuer\`, \`connection\`, \`role\` and \`notify\`` }]
+  if (at.at(-1) === 'kind') return [{ level: 'error', path, at, message: `\`kind\` is one of \`issuer\`, \`connection\`, \`role\`, \`notify\` and \`audit\`` }]
   const given = valueAt(document, issue.path)
   const fits = issue.errors.filter((errors) => !errors.some((one) => one.code === 'invalid_type' && one.path.length === 0))
   const members = typeof given === 'object' && given !== null && !Array.isArray(given) && at.includes('members')
@@ -62,7 +62,7 @@ function keysAt(at: readonly (string | number)[]): readonly string[] {
     '': [...new Set(Object.values(kinds).flatMap((shape) => Object.keys(shape.shape)))],
     rules: ruleKeys, members: ['group', 'subject', 'owner', 'everyone'], 'rules.approval': ['by', 'quorum', 'within', 'notify'],
     limits: limitKeys, 'rules.limits': limitKeys, 'limits.perHour': ['statements', 'rows'], 'rules.limits.perHour': ['statements', 'rows'],
-    secrets: ['write', 'read', 'plain'], groups: ['claim', 'accept'], people: ['clients', 'subject'], agents: ['subject'],
+    secrets: ['write', 'read', 'plain'], groups: ['claim', 'accept'], people: ['clients', 'subject'], agents: ['subject'], retention: ['content', 'entries'],
   }
   return known[place] ?? []
 }
