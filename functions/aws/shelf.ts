@@ -10,6 +10,8 @@ import { openNeon, type Endpoint } from '../protocol/postgres/transport.ts'
 export interface Way { readonly url: string; readonly endpoint: Endpoint | null; /** Of one call; left out: 10 s. */ readonly timeoutMs?: number }
 /** The endpoint's own bound. */
 const maxBytes = 10 * 1024 * 1024
+/** The server looks at its statistics by itself too, but a minute later. */
+const manyRows = 5000
 /** Any number that only we use: two that make the tables wait for each other. */
 const making = 7_305_182_113
 
@@ -32,6 +34,7 @@ function codeOf(error: unknown): string {
 /** Writes the index through Neon's driver: each call one statement, which is one transaction. */
 export function createShelf(way: Way): Shelf {
   const db = openIndex(way)
+  let unknown = 0
 
   async function open(): Promise<Shelved> {
     const there = await standing().catch((error: unknown) => {
@@ -72,7 +75,16 @@ export function createShelf(way: Way): Shelf {
         union select intents.id, one #>> '{}' from intents, jsonb_path_query(line, '$.rules[*]') as one
         union select intents.id, rule from intents join ${eventRules} as earlier on earlier.event = intents.intent)
       select count(*)::int as moved from moved`)
-    return Number(moved?.['moved']) === 1
+    if (Number(moved?.['moved']) !== 1) return false
+    unknown += rows.length
+    if (unknown >= Math.max(manyRows, to.size / 10)) await learn()
+    return true
+  }
+
+  /** What the planner knows of the rows: without it the most common object is looked for by reading everything about it. Of no weight for what is true, so a failure is none. */
+  async function learn(): Promise<void> {
+    unknown = 0
+    await run(sql`analyze ${events}, ${eventActors}, ${eventAccesses}, ${eventRules}`).catch(() => {})
   }
 
   async function run(statement: SQL) {

@@ -1,5 +1,6 @@
 import { encode, parse, search, type Command } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
+import { reachOf } from './reach.ts'
 import { table } from './table.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
 import { visibleLines } from './visible.ts'
@@ -7,7 +8,7 @@ import { visibleLines } from './visible.ts'
 const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] [--promise FILE] [--witness VKEY… [--quorum N] [--max-age 1h]] | sluice audit export --log DIR | sluice audit receipt EVENT | sluice audit export --format ndjson|ocsf [--out FILE] | sluice audit replay SESSION | sluice audit witness …'
 const options = {
   from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
-  session: { type: 'string' }, evaluation: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
+  session: { type: 'string' }, evaluation: { type: 'string' }, object: { type: 'string' }, action: { type: 'string' }, decision: { type: 'string' }, rule: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
   vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true }, log: { type: 'string' },
 } as const
 
@@ -33,6 +34,11 @@ Newest first. Reading the record is itself recorded.
   --subject, --actor     user:… or agent:…
   --connection NAME      --kind KIND (intent, outcome, correction, refusal, policy, lock, audit-read, repeat, start, heartbeat, request, approval, rejection, cancellation, expiry, stale)
   --session ID           --evaluation ID
+  --object NAME          what was accessed, such as public.orders or 'payroll.*' (* stands for any text)
+  --action NAME          such as select; with --object, of the same access
+  --decision WORD        permit, deny or ask; of outcomes succeeded, failed or unknown
+  --rule NAME            a rule that took part, such as support-agents.rules[0]
+                         these four ask the index of the log, which is a little behind: the answer says how far it came
   --limit N              events a page, at most 200; --after CURSOR continues where the last page ended
   --vkey KEY             the log's key, as you were told it; without it the one that lies beside the log, which does not show whose log it is
   --checkpoint FILE      a checkpoint kept from before: the log must begin with it, so that a rollback or a fork shows
@@ -75,6 +81,7 @@ function show(terminal: Terminal, page: Readonly<Record<string, unknown>>): void
     [event['at'], event['id'], event['kind'], object(event['who'])['subject'] ?? '', event['connection'] ?? '', about(event)])
   terminal.out(`${table(['at', 'event', 'kind', 'subject', 'connection', 'what'], rows, terminal.columns)}\n`)
   const next = page['next']
+  for (const line of reachOf(page)) terminal.err(`${line}\n`)
   terminal.err(typeof next === 'string' ? `there are older ones: --after ${next}\n` : `${rows.length} ${rows.length === 1 ? 'event' : 'events'}\n`)
 }
 
