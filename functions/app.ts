@@ -10,6 +10,7 @@ import { readBody } from './body.ts'
 import { pageHeaders } from './console/page.ts'
 import { problemIndex, problemPage } from './console/problem.ts'
 import { createDiscovery } from './discover.ts'
+import { createErasure, erasureFilters, sessionErasureFilters } from './erase.ts'
 import { explained } from './explanation.ts'
 import type { Reply } from './door.ts'
 import { type Call, createGate, type Gate } from './gate.ts'
@@ -21,6 +22,7 @@ import { createMcp } from './mcp.ts'
 import { createOwn, Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
+import { inSql } from './question.ts'
 import { createReplay, sessionFilters } from './replay.ts'
 import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
@@ -38,6 +40,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   const audit = createAudit(ports, own)
   const replay = createReplay(ports, own)
   const log = createLogReader(ports, own)
+  const erasure = createErasure(ports, own)
   const administration = createAdministration(ports, own)
   const grants = createGrants(ports, own)
   const locking = createLocking(ports, own)
@@ -124,6 +127,8 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
     .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
     .get('/v1/audit/sessions/:id', (c) => route(c, sessionFilters, (search) => replay.session(door(c), c.req.param('id'), search)))
+    .delete('/v1/audit/sessions/:id/content', (c) => route(c, sessionErasureFilters, (search) => erasure.session(door(c), c.req.param('id'), search)))
+    .delete('/v1/audit/content', (c) => route(c, erasureFilters, (search) => erasure.subject(door(c), search)))
     .get('/v1/audit/events/:id/receipt', (c) => plain(c, () => log.receipt(door(c), c.req.param('id'))))
     .get('/v1/audit/log/checkpoint', (c) => plain(c, () => log.checkpoint(door(c))))
     .get('/v1/audit/log/vkey', (c) => plain(c, () => log.vkey(door(c))))
@@ -149,7 +154,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
     '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/audit/sessions/:id', '/v1/audit/events/:id/receipt', '/v1/audit/log/checkpoint', '/v1/audit/log/vkey', '/v1/audit/log/:tile{tile/.+}', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
-  ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
+  ['/v1/audit/sessions/:id/content', 'DELETE'], ['/v1/audit/content', 'DELETE'], ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
   ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]
 const methodNotAllowed = (method: string, allow: string): Refusal =>
@@ -158,7 +163,7 @@ const noRoute: Refusal = { slug: 'not-found', reason: 'no_route', next: 'fix', d
 
 const door = (c: Context): Pick<Call, 'authorization' | 'session'> =>
   ({ authorization: c.req.header('authorization') ?? null, session: c.req.header('sluice-session') ?? null })
-const call = (c: Context): Call => ({ ...door(c), connection: name(c), idempotencyKey: null, waitMs: waitOf(c), body: () => readBody(c.req.raw) })
+const call = (c: Context): Call => ({ ...door(c), connection: name(c), idempotencyKey: null, waitMs: waitOf(c), question: inSql(() => readBody(c.req.raw)) })
 
 /** No connection has a longer name, and a record must not carry a path of kilobytes. */
 const name = (c: Context): string => (c.req.param('connection') ?? '').slice(0, 64)

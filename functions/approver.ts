@@ -98,7 +98,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     const work = 'plan' in considered.value ? considered.value : null
     await begin(request, admitted, evaluation, async (store) => {
       if (work === null) return performChore(admitted, query, decision, story, store)
-      const done = await gate.perform(work, decision, query, admitted, story, store)
+      const done = await gate.perform(work, decision, query, admitted, story, { store })
       return done.ok ? { ok: true, body: rowsBody(done.value.masked, query.batch, { evaluation, session: request.session, event: done.value.outcome }), outcome: done.value.outcome, rowCounts: done.value.rowCounts } : done
     })
 

@@ -21,7 +21,7 @@ const usualPending = 20
 /** How often in an hour each of those places may be filled anew. */
 const asksPerPlace = 6
 const hourMs = 3_600_000
-export interface Asking { readonly connection: Pick<ConnectionDocument, 'name' | 'limits'>; readonly effects: Effects; readonly ask: Ask; readonly query: Query }
+export interface Asking { readonly connection: Pick<ConnectionDocument, 'name' | 'limits'>; readonly effects: Effects; readonly ask: Ask; readonly query: Query; /** `Plan.diff`. */ readonly diff?: string | undefined }
 /** Of the call, what matters here. */
 export interface Calling { readonly connection: string; readonly idempotencyKey: string | null; readonly waitMs: number }
 /** `waiting`: nobody has decided yet. `stored`: the serialised answer of its execution. */
@@ -56,13 +56,13 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
   }
 
   /** The request this call becomes, or the one it became before. */
-  async function make(admitted: Admitted, { connection, effects, ask, query }: Asking, story: Story, approvals: Approvals): Promise<Result<AccessRequest>> {
+  async function make(admitted: Admitted, { connection, effects, ask, query, diff }: Asking, story: Story, approvals: Approvals): Promise<Result<AccessRequest>> {
     const now = ports.now()
     const expiresAt = new Date(now + Math.min(...ask.demands.map(({ withinMs }) => withinMs))).toISOString()
     const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt)
     const request: AccessRequest = {
       id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound), bound, createdAt: new Date(now).toISOString(),
-      evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, verdicts: [], notices: [], execution: null, ending: null, revision: 0,
+      evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, ...(diff === undefined ? {} : { diff }), verdicts: [], notices: [], execution: null, ending: null, revision: 0,
     }
     if (Buffer.byteLength(JSON.stringify(request)) > maxEventBytes) return story.refuse(tooLarge)
     const before = await approvals.requests.answering(request.callKey, now)   // before any limit: whoever comes back for an answer asks nobody
@@ -75,7 +75,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     // Taken back and asked anew, each one tells people: a bound on those that wait bounds no flood.
     if (await ports.meter.take(meter, hour, 1, limit * asksPerPlace) < 1) return story.refuse(tooOften(limit * asksPerPlace, Math.ceil(((hour + 1) * hourMs - now) / 1000)))
     const created = await approvals.requests.create(request, story.step('request', request.id, {
-      digest, callKey, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: query.statements.map(({ sql }) => sql), purpose: query.purpose,
+      digest, callKey, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: (query.told ?? query.statements).map(({ sql }) => sql), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
       accesses: accessesOf(effects), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules,
     }), now)
     const mine = created.created ? request : created.existing
@@ -101,7 +101,12 @@ export async function answerOf(ports: Pick<Ports, 'now' | 'approvals' | 'secrets
       if (sealed === null) return refuse(notKept)
       return ok({ status: 200, body: unseal(await ports.secrets.get(resultKeySecret), request, sealed) })
     }
-    case 'failed': case 'outcome-unknown': return refuse(ending?.refusal ?? lost)
+    case 'failed': {
+      // The target's own no, in its own words, where the caller speaks its protocol.
+      const sealed = request.bound.query.form === undefined ? null : await ports.approvals?.requests.kept(request.id) ?? null
+      return sealed === null ? refuse(ending?.refusal ?? lost) : ok({ status: 200, body: unseal(await ports.secrets.get(resultKeySecret), request, sealed) })
+    }
+    case 'outcome-unknown': return refuse(ending?.refusal ?? lost)
     case 'rejected': return refuse(ending?.refusal ?? rejected({ subject: '', reason: null }))
     case 'expired': return refuse(over(request, ports.now()))
     case 'stale': return refuse(ending?.refusal ?? stale([]))

@@ -1,67 +1,48 @@
-import type { Effects } from '../schema/effects.ts'
 import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { type Asked, createAsk } from './ask.ts'
-import { type Asked as Question, decide } from './decide/decide.ts'
+import { type Considered, createConsider } from './consider.ts'
 import { createDoor, type Admitted, type Knock, type Reply } from './door.ts'
 import type { Decision } from './permit.ts'
 import type { Ports } from './ports.ts'
-import { engineOf } from './protocol/engine.ts'
 import type { Masked } from './protocol/protocol.ts'
 import type { Story } from './record/story.ts'
-import { findConnection } from './resolve/connection.ts'
 import { claim } from './resolve/idempotency.ts'
-import { findLock } from './resolve/locks.ts'
 import { reserve } from './resolve/meter.ts'
-import { readQuery } from './resolve/query.ts'
+import { createStreams } from './stream.ts'
 import { createWaits } from './wait.ts'
 
-/** One call as the rim hands it over: nothing in it is trusted yet. `body` is read only after the caller is known. */
+/** One call as the rim hands it over: nothing in it is trusted yet. */
 export interface Call extends Knock {
   readonly idempotencyKey: string | null
-  readonly body: () => Promise<Result<unknown>>
+  /** Reads what is asked, in the route's own language, and only after the caller is known. */
+  readonly question: () => Promise<Result<Query>>
+  /** Also what cannot be read as a question is on record: its caller may be a program nobody watches. */
+  readonly strict?: true
   /** How long the call may be held while people decide, ms. */
   readonly waitMs: number
 }
 /** `stored`: the serialised answer of an earlier call, given only after the decision was made again. `waiting`: people are asked. */
 export type Answer =
-  | { readonly masked: Masked; readonly batch: boolean; readonly outcome: Id<'evt'>; readonly keep: (status: number, body: string) => Promise<void> }
+  | { readonly masked: Masked; readonly batch: boolean; readonly outcome: Id<'evt'>; readonly keep: (status: number, body: string | null) => Promise<void> }
   | Asked
-export type Considered = Extract<Awaited<ReturnType<Gate['consider']>>, { ok: true }>['value']
 type Permitted = Extract<Decision, { kind: 'permit' }>
-/** How an intent is stored, where that is more than a record: see Story. */
-type Store = Parameters<Story['intend']>[1]
+/** `store`: how an intent is stored, where that is more than a record: see Story. `cut`: ends an answer that streams. */
+interface Manner { readonly store?: Parameters<Story['intend']>[1]; readonly cut?: AbortSignal }
 
 /** Pipeline of CONTRACT.md: authenticate and resolve (door.ts), then the stages below. Comments say what a process that dies right there leaves behind. */
 export function createGate(ports: Ports) {
   const { admit, guarded, meanwhile, standing, recorder } = createDoor(ports)
   const waits = createWaits(ports)
   const ask = createAsk(ports, waits, meanwhile)
+  const consider = createConsider(ports)
+  const streams = createStreams(ports, { admit, consider })
 
   async function read(call: Call, story: Story): Promise<Result<Query>> {
-    const body = await call.body()
-    if (!body.ok) return body
-    const query = readQuery(body.value)
+    const query = await call.question()
     if (query.ok) story.asked(query.value)
-    return query
-  }
-
-  /** resolve → classify → decide: everything that explain does, and the first half of query. Reads only. */
-  async function consider(name: string, query: Query, { policy, locks, caller, session }: Admitted, story: Story, approved?: (effects: Effects) => Question['approved']) {
-    const lock = findLock(locks, policy, caller, name, ports.now())
-    if (lock) return story.refuse(lock)
-    const connection = findConnection(policy, caller, name)
-    if (!connection.ok) return story.refuse(connection.refusal)
-    const engine = engineOf(ports, connection.value)
-    const plan = await engine.classify(connection.value, query, policy.rolesOf(caller.actors[0] ?? caller.subject))
-    if (!plan.ok) return story.refuse(plan.refusal)
-    const decision = decide(policy, {
-      caller, connection: name, effects: plan.value.effects, reveal: query.reveal,
-      context: { purpose: query.purpose, session, time: ports.now() }, approved: approved?.(plan.value.effects),
-    })
-    story.decided(plan.value.effects, decision)
-    return ok({ connection: connection.value, engine, plan: plan.value, decision })
+    return query.ok || !call.strict ? query : story.refuse(query.refusal)
   }
 
   async function explain(call: Call) {
@@ -89,7 +70,7 @@ export function createGate(ports: Ports) {
     if (!considered.ok) return considered
     const { connection, plan, decision } = considered.value
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
-    if (decision.kind === 'ask') return ask(admitted, call, { connection, effects: plan.effects, ask: decision, query }, story)
+    if (decision.kind === 'ask') return ask(admitted, call, { connection, effects: plan.effects, diff: plan.diff, ask: decision, query }, story)
     const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines())
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
     if (claimed.value.stored) {
@@ -98,24 +79,25 @@ export function createGate(ports: Ports) {
     }
     const late = await meanwhile(admitted, connection.name)              // a slow target may have taken longer than policy and locks at hand are good for
     if (late) return claimed.value.release(await story.refuse(late))
-    const done = await perform(considered.value, decision, query, admitted, story)
+    const done = await streams.hold({ call, admitted, query, considered: considered.value, story }, (manner) => perform(considered.value, decision, query, admitted, story, manner))
     if (!done.ok) return done.began === 'unknown' ? done : claimed.value.release(done)   // unknown: the key keeps its claim, it must never run a second time
     return ok({ ...done.value, batch: query.batch, keep: claimed.value.keep })
   }
 
-  /** reserve → intend → execute → settle → mask: for a call that is permitted, and for one that people approved. `began`: whether the target may have an effect of it. */
-  async function perform({ connection, engine, plan }: Considered, decision: Permitted, query: Query, { caller }: Admitted, story: Story, store?: Store) {
+  /** reserve → intend → execute → mask → settle: for a call that is permitted, and for one that people approved. `began`: whether the target may have an effect of it. */
+  async function perform({ connection, engine, plan }: Considered, decision: Permitted, query: Query, { caller }: Admitted, story: Story, { store, cut }: Manner = {}) {
     const quota = await reserve(ports, caller, connection.name, decision.permit, query)
     if (!quota.ok) return { ...await story.refuse(quota.refusal), began: 'no', outcome: null } as const    // dies here: quota lost for the hour, nothing else
     const intent = await story.intend(decision, store)                   // durable, or nothing is executed
     if (!intent.ok) return { ...intent, began: 'no', outcome: null } as const           // dies here: an intent; the sweeper settles it as unknown
-    const executed = await engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows })
+    const executed = await engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, ...(cut ? { cut } : {}) })
     quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
-    const outcome = await story.settle(executed)                         // durable, or the caller gets `outcome-unknown` and no rows
+    const done = executed.status === 'succeeded' ? { ...executed, masked: engine.mask(decision.permit, plan, executed.rows) } : { ...executed, masked: null }
+    const outcome = await story.settle(executed, done.masked)            // durable, or the caller gets `outcome-unknown` and no rows
     if (!outcome.ok) return { ...outcome, began: 'unknown', outcome: null } as const
-    if (executed.status !== 'succeeded') return { ...refuse(executed.refusal), began: executed.status === 'unknown' ? 'unknown' : 'no', outcome: outcome.value } as const
-    return { ok: true, value: { masked: engine.mask(decision.permit, plan, executed.rows), outcome: outcome.value, rowCounts: executed.rows.rowCounts } } as const
+    if (done.status !== 'succeeded') return { ...refuse(done.refusal), began: done.status === 'unknown' ? 'unknown' : 'no', outcome: outcome.value } as const
+    return { ok: true, value: { masked: done.masked, outcome: outcome.value, rowCounts: done.rows.rowCounts, ended: done.rows.ended } } as const
   }
-  return { admit, query, explain, ask, consider, perform, standing, recorder, waits }
+  return { admit, query, explain, ask, consider, perform, standing, recorder, waits, streams }
 }
 export type Gate = ReturnType<typeof createGate>

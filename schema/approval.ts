@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Principal } from './caller.ts'
 import type { DetectorName, MaskName } from './policy.ts'
-import type { Demand, Limits } from './effects.ts'
+import type { Demand, Limits, Target } from './effects.ts'
 import type { Id } from './event.ts'
 import type { Next, Refusal, Slug, Span } from './refusal.ts'
 import type { Query } from './request.ts'
@@ -30,7 +30,7 @@ export interface Bound {
   readonly connection: string
   readonly purpose: string | null
   readonly query: Omit<Query, 'purpose'>
-  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly columns: readonly string[] | null; readonly via: readonly string[]; readonly statement: number }[]
+  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly columns: readonly string[] | null; readonly via: readonly string[]; readonly statement: number; readonly target?: BoundTarget }[]
   /** Classified columns that come out: masked, or in clear where `mask` is null. */
   readonly shown: readonly { readonly statement: number; readonly output: number; readonly resource: string; readonly column: string; readonly dataClass: string; readonly mask: MaskName | null }[]
   /** Classified columns used in any other way, and how. */
@@ -45,6 +45,9 @@ export interface Bound {
   /** ISO 8601. */
   readonly expiresAt: string
 }
+
+/** Of a cluster: where, which, and what pod templates in the object may do. The objects themselves are bound by `fingerprint`. */
+export type BoundTarget = Pick<Target, 'namespace' | 'name' | 'needs'>
 
 /** One person's word, with what their token proved when it was given. */
 export interface Verdict {
@@ -87,6 +90,8 @@ export interface AccessRequest {
   readonly session: Id<'ses'> | null
   /** Version of the policy that asked; recorded, not bound. */
   readonly policy: string
+  /** What the target said it would change when it was asked: masked, unified diff lines. Not bound: what it is made from is, by `fingerprint`. */
+  readonly diff?: string
   readonly verdicts: readonly Verdict[]
   readonly notices: readonly Notice[]
   /** The evaluation that executes, and its intent; set by the one write that lets execution begin. */
@@ -152,7 +157,7 @@ export interface RequestView {
   readonly rowMode: Query['rowMode']
   readonly maxRows: number | null
   /** Each once. `via`: the views or parents it goes through, outermost first. `statements`: which ones do it, from 0. */
-  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly columns: readonly string[] | null; readonly via: readonly string[]; readonly statements: readonly number[] }[]
+  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly columns: readonly string[] | null; readonly via: readonly string[]; readonly statements: readonly number[]; /** Of a cluster. */ readonly target?: BoundTarget }[]
   readonly classified: readonly {
     readonly resource: string; /** With its table. */ readonly column: string; readonly class: string; /** `masked (email)`, `in clear`, or how it is used. */ readonly use: string
     readonly statement: number; /** Which column of the answer, from 0; null where it does not come out as itself. */ readonly output: number | null
@@ -177,6 +182,9 @@ export interface RequestView {
   readonly mine: boolean
   readonly mayDecide: boolean
   /** The target's own guess of rows for each statement, EXPLAIN without execution; only for those who may decide; null where it has none. */
+  /** What the target said the write would change: when it was asked, and as it is now where those who may decide look and it differs. */
+  readonly diff?: string
+  readonly diffNow?: string
   readonly estimate?: readonly ({ readonly rows: number; readonly cost: number } | null)[]
 }
 

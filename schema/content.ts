@@ -9,14 +9,14 @@ type Members = Readonly<Record<string, true | readonly string[]>>
  * counts, times, a refusal's slug and reason) stays in clear, in the ledger and in the log. `callKey` is a digest over what was written, and would let it be guessed.
  */
 const members: Readonly<Record<Event['kind'], Members>> = {
-  intent: { statements: true, purpose: true },
-  outcome: { result: true, refusal: ['detail', 'inner'] },
-  correction: { result: true, refusal: ['detail', 'inner'] },
+  intent: { statements: true, purpose: true, diff: true },
+  outcome: { result: true, said: true, refusal: ['detail', 'inner'] },
+  correction: { result: true, said: true, refusal: ['detail', 'inner'] },
   refusal: { statements: true, purpose: true, refusal: ['detail', 'inner'] },
-  request: { change: ['statements', 'purpose', 'callKey'] },
+  request: { change: ['statements', 'purpose', 'callKey', 'diff'] },
   approval: { change: ['reason'] }, rejection: { change: ['reason'] }, cancellation: { change: ['reason'] }, expiry: { change: ['reason'] }, stale: { change: ['detail'] },
   explain: { change: ['statements', 'purpose'] },
-  policy: {}, lock: {}, 'audit-read': {}, repeat: {}, start: {}, unauthenticated: {}, heartbeat: {}, writer: {}, void: {}, 'log-key': {}, 'sign-in': {}, erasure: {}, prune: {},
+  policy: {}, lock: {}, 'audit-read': {}, repeat: {}, stream: {}, start: {}, unauthenticated: {}, heartbeat: {}, writer: {}, void: {}, 'log-key': {}, 'sign-in': {}, erasure: {}, prune: {},
 }
 
 /** An event in two: `open` is what lies in clear, `content` what is sealed; null where there is none. Whatever was said of sealing before stays with `open`. */
@@ -50,13 +50,13 @@ export function openOf(event: Event): Event {
   return content === undefined ? open : { ...rest, content: { key: content.key, commitment: content.commitment } } as Event
 }
 
-/** The event as its reader gets it, content in its place. null: it is erased, and the event says so; the members it would stand in are absent. */
-export function join(sealed: Event, content: Content | null): Event {
+/** The event as its reader gets it, content in its place. Where that is erased or damaged the event says so, and the members it would stand in are absent. */
+export function join(sealed: Event, content: Content | 'erased' | 'damaged'): Event {
   const { content: about, ...open } = sealed
   if (about === undefined) return sealed
-  const kept: Sealed = { key: about.key, commitment: about.commitment, ...(content === null ? { state: 'erased' as const } : {}) }
+  const kept: Sealed = { key: about.key, commitment: about.commitment, ...(typeof content === 'string' ? { state: content } : {}) }
   const event: Record<string, unknown> = { ...open, content: kept }
-  for (const [name, value] of Object.entries(content ?? {})) event[name] = plain(event[name]) && plain(value) ? { ...event[name], ...value } : value
+  for (const [name, value] of Object.entries(typeof content === 'string' ? {} : content)) event[name] = plain(event[name]) && plain(value) ? { ...event[name], ...value } : value
   return event as unknown as Event
 }
 const plain = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -16,8 +16,8 @@ export interface Sealed {
   readonly commitment: string
   /** Base64. In the ledger alone; a reader gets the content in its place. */
   readonly text?: string
-  /** The key is destroyed: what stood here is gone. */
-  readonly state?: 'erased'
+  /** The key is destroyed, and what stood here is gone; or it is there and does not open this. */
+  readonly state?: 'erased' | 'damaged'
 }
 /** The masked answer of a call: the first 32 KB of it as JSON, and what binds the whole. `text` null: nothing of it is kept, because a class came in clear. */
 export interface ResultRecord { readonly bytes: number; readonly sha256: string; readonly text: string | null }
@@ -43,7 +43,7 @@ interface Common {
  */
 export interface Writer { readonly id: Id<'evt'>; readonly n: number; readonly open?: readonly number[] }
 /** `via`, `part`, `system` as in effects.ts, left out where they say nothing: so that another policy can be asked about it later. */
-export interface AccessRecord { readonly action: string; readonly resource: string; readonly columns?: readonly string[]; readonly via?: readonly string[]; readonly part?: true; readonly system?: true }
+export interface AccessRecord { readonly action: string; readonly resource: string; readonly columns?: readonly string[]; readonly via?: readonly string[]; readonly part?: true; readonly system?: true; /** Of Kubernetes, as in effects.ts: left out where there is none. */ readonly namespace?: string; readonly name?: string; readonly needs?: readonly string[] }
 
 /** Durable before the target is touched. `deadline`: execution never begins after it. `settleBy`: from then a sweeper may settle it as unknown. ISO 8601. */
 export interface IntentEvent extends Common {
@@ -54,6 +54,8 @@ export interface IntentEvent extends Common {
   readonly rules: readonly string[]
   readonly masks: Readonly<Record<string, string>>
   readonly revealed: readonly string[]
+  /** What the target said the write would change, as people were shown it: masked, unified diff lines. */
+  readonly diff?: string
   readonly deadline: string
   readonly settleBy: string
 }
@@ -65,6 +67,10 @@ export interface OutcomeEvent extends Common {
   readonly rowCounts: readonly number[]
   readonly truncated: boolean
   readonly refusal: RefusalRecord | null
+  /** Of a target that is answered for in its own protocol: its HTTP status, and the id its own audit has for the request. */
+  readonly answered?: { readonly status: number; readonly audit: string | null }
+  /** What a command said, whole: masked as the caller got it, cut past 128 KB and said so. */
+  readonly said?: Readonly<Record<string, unknown>>
   readonly durationMs: number
   /** `sweeper` when the process that intended it did not live to tell. */
   readonly by: 'gate' | 'sweeper'
@@ -83,11 +89,11 @@ export interface RefusalEvent extends Common {
 /** A change of the gate's own state: policy applied, lock set or lifted. `change` is plain JSON: what, from, to, commit. */
 export interface ChangeEvent extends Common { readonly kind: 'policy' | 'lock'; readonly change: Readonly<Record<string, unknown>> }
 /**
- * Somebody read the audit, was given an earlier call's stored answer again, a process came up with a weakness the auditor must know of, or nothing happened (`heartbeat`). A process begins to write
+ * Somebody read the audit, was given an earlier call's stored answer again, an answer that went on ended (`stream`: what was given, and why it ended), a process came up with a weakness the auditor must know of, or nothing happened (`heartbeat`). A process begins to write
  * (`writer`: its key); an event of its was not stored (`void`: of which kind, under the same number). The log gets another key (`log-key`). A person signs in or out at the console (`sign-in`).
  * Content is about to be erased (`erasure`: which keys), or the log's oldest entries to be removed (`prune`: which).
  */
-export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'start' | 'unauthenticated' | 'heartbeat' | 'writer' | 'void' | 'log-key' | 'sign-in' | 'erasure' | 'prune'; readonly change: Readonly<Record<string, unknown>> }
+export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'stream' | 'start' | 'unauthenticated' | 'heartbeat' | 'writer' | 'void' | 'log-key' | 'sign-in' | 'erasure' | 'prune'; readonly change: Readonly<Record<string, unknown>> }
 
 export interface RefusalRecord {
   readonly slug: Slug; readonly reason: string; readonly detail: string; readonly next: Next; readonly inner?: string

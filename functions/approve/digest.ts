@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { Bound } from '../../schema/approval.ts'
+import type { Bound, BoundTarget } from '../../schema/approval.ts'
 import { canonicalJson } from '../../schema/bundle.ts'
 import type { Caller } from '../../schema/caller.ts'
-import type { Effects, Obligations, Demand } from '../../schema/effects.ts'
+import type { Effects, Obligations, Demand, Target } from '../../schema/effects.ts'
 import type { Query } from '../../schema/request.ts'
 
 /** What of the policy an approval binds. */
@@ -22,7 +22,7 @@ export function bind(policy: Standing, caller: Caller, connection: string, query
   const { masks, ...rest } = obligations
   return {
     version: 1, issuer: caller.issuer, trust: policy.trustOf(caller.issuer) ?? '', subject: caller.subject, actors: caller.actors, claims: claimsOf(caller, policy.claimsRead), connection, purpose, query: asked,
-    accesses: effects.accesses.map(({ action, resource, columns, via, statement }) => ({ action, resource, columns, via, statement })),
+    accesses: effects.accesses.map(({ action, resource, columns, via, statement, target }) => ({ action, resource, columns, via, statement, ...(target ? { target: boundTarget(target) } : {}) })),
     shown: effects.shown.map(({ statement, output, resource, column, dataClass }, i) => ({ statement, output, resource, column, dataClass, mask: masks[i] ?? null })),
     used: effects.used.map(({ statement, resource, column, dataClass, how }) => ({ statement, resource, column, dataClass, how })),
     obligations: rest, demands,
@@ -31,6 +31,9 @@ export function bind(policy: Standing, caller: Caller, connection: string, query
     fingerprint: effects.fingerprint, expiresAt,
   }
 }
+
+/** Never the objects: what people approve is bound by what it was made of, which the fingerprint covers, and a request is no place for an object's secrets. */
+const boundTarget = ({ namespace, name, needs }: Target): BoundTarget => ({ namespace, name, needs: [...needs].sort() })
 
 /** SHA-256, lower-case hex, of the RFC 8785 form. */
 export const digestOf = (bound: Bound): string => hash(bound)

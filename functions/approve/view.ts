@@ -12,6 +12,7 @@ export function viewOf(request: AccessRequest, console: string, about: About): R
     notices: notices.map(({ to, sent, attempts, at }) => ({ to, sent, attempts, at })),
     ending: ending && endingView(request, ending), resultUntil: about.mine && status === 'succeeded' && ending ? after(ending.at, resultMs) : null,
     mine: about.mine, mayDecide: about.mayDecide, ...(about.estimate === undefined ? {} : { estimate: about.estimate }),
+    ...(request.diff === undefined || about.mine ? {} : { diff: request.diff }),   // the object as it is, which whoever may change it may not always read
   }
 }
 
@@ -21,12 +22,12 @@ export function viewOf(request: AccessRequest, console: string, about: About): R
  */
 function boundView(bound: Bound, mine: boolean) {
   const { version: _version, issuer, trust, subject, actors, claims, connection, purpose, query, accesses, shown, used, obligations, demands: _asked, rules, fingerprint, expiresAt, ...rest } = bound
-  const { statements, batch, isolation, reveal, rowMode, maxRows, form: _language, ...restOfQuery } = query // what language a statement is in, it shows itself
+  const { statements, batch, isolation, reveal, rowMode, maxRows, form: _language, told, ...restOfQuery } = query // what language a statement is in, it shows itself
   const { revealed, detect, limits, ...restOfObligations } = obligations
   nothing(rest, restOfQuery, restOfObligations)
   return {
     expiresAt, connection, purpose, subject: subject.id, actors: actors.map(({ id }) => id), issuer, trust: mine ? null : trust, principals: [subject, ...actors], claims: mine ? null : claims,
-    batch, isolation, statements, reveal, rowMode, maxRows, accesses: accessesOf(accesses, mine), classified: classifiedOf(shown, used), revealed, detect, limits,
+    batch, isolation, statements: told ?? statements, reveal, rowMode, maxRows, accesses: accessesOf(accesses, mine), classified: classifiedOf(shown, used), revealed, detect, limits,
     rules: rules.map(({ name }) => name), ruleContents: mine ? null : rules.map(({ content }) => content), fingerprint: mine ? null : fingerprint,
   }
 }
@@ -45,12 +46,12 @@ const after = (iso: string, ms: number): string => new Date(Date.parse(iso) + ms
 
 function accessesOf(accesses: Bound['accesses'], mine: boolean): RequestView['accesses'] {
   const seen = new Map<string, { readonly access: Omit<RequestView['accesses'][number], 'statements'>; readonly statements: Set<number> }>()
-  for (const { action, resource, columns, via: through, statement, ...rest } of accesses) {
+  for (const { action, resource, columns, via: through, statement, target, ...rest } of accesses) {
     nothing(rest)
     const via = mine ? [] : through
     // Names may have commas and spaces in them: joined by those, one access could hide another from the approver.
-    const key = JSON.stringify([action, resource, columns, via])
-    const found = seen.get(key) ?? { access: { action, resource, columns, via }, statements: new Set<number>() }
+    const key = JSON.stringify([action, resource, columns, via, target])
+    const found = seen.get(key) ?? { access: { action, resource, columns, via, ...(target ? { target } : {}) }, statements: new Set<number>() }
     found.statements.add(statement)
     seen.set(key, found)
   }

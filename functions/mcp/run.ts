@@ -7,6 +7,7 @@ import type { Gate } from '../gate.ts'
 import type { Door } from '../own.ts'
 import { faultRefusal } from '../problem.ts'
 import type { Ports } from '../ports.ts'
+import { inSql } from '../question.ts'
 import { fence, type Told } from './fence.ts'
 import { refused } from './refused.ts'
 import { usualRows } from './tools.ts'
@@ -25,7 +26,7 @@ export function createRun(ports: Ports, gate: Gate) {
     const { connection, check = false, key = null, ...rest } = parsed.data
     // Arrays cost half the tokens of objects; a hundred rows are what a model can read.
     const body = { rowMode: 'array', ...(check ? {} : { maxRows: usualRows }), ...rest }
-    const call = { ...door, connection: connection.slice(0, 64), idempotencyKey: key, waitMs: 0, body: async () => ok<unknown>(body) }
+    const call = { ...door, connection: connection.slice(0, 64), idempotencyKey: key, waitMs: 0, question: inSql(async () => ok<unknown>(body)) }
     return check ? explain(call) : query(call)
   }
 

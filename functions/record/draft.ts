@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto'
+import { canonicalJson } from '../../schema/bundle.ts'
 import type { Caller } from '../../schema/caller.ts'
-import type { Effects, Obligations } from '../../schema/effects.ts'
-import type { AccessRecord, Event, Id, IntentEvent, OutcomeEvent, RefusalEvent, RefusalRecord, ResultRecord, Who } from '../../schema/event.ts'
+import type { Effects, Obligations, Target } from '../../schema/effects.ts'
+import type { AccessRecord, Event, Id, IntentEvent, OutcomeEvent, RefusalEvent, RefusalRecord, Who } from '../../schema/event.ts'
 import { maxEventBytes } from '../../schema/item.ts'
 import type { Refusal } from '../../schema/refusal.ts'
 import type { Param, Query } from '../../schema/request.ts'
@@ -30,12 +32,12 @@ export function whoOf(caller: Caller, rolesOf: (principal: Caller['subject']) =>
   return { issuer, subject: subject.id, actors: actors.map(({ id }) => id), groups: subject.groups, roles }
 }
 
-export function intentOf(common: Common, query: Query, effects: Effects, decision: Permitted, times: { readonly deadline: number; readonly settleBy: number }): IntentEvent {
+export function intentOf(common: Common, query: Query, effects: Effects, decision: Permitted, diff: string | null, times: { readonly deadline: number; readonly settleBy: number }): IntentEvent {
   const { masks, revealed } = decision.permit.obligations
   return {
     ...common, kind: 'intent', statements: statementsOf(query), purpose: purposeOf(query), accesses: accessesOf(effects), rules: decision.rules,
     masks: masksOf(effects, masks),
-    revealed, deadline: iso(times.deadline), settleBy: iso(times.settleBy),
+    revealed, ...(diff === null ? {} : { diff }), deadline: iso(times.deadline), settleBy: iso(times.settleBy),
   }
 }
 
@@ -50,12 +52,13 @@ export function refusalOf(common: Common, query: Query | null, effects: Effects 
   return { ...event, statements, accesses: event.accesses.slice(0, 100).map(({ action, resource }) => ({ action, resource: cut(resource, 200) })) }
 }
 
-export function outcomeOf(common: Common, intent: Id<'evt'>, executed: Executed, durationMs: number, result: ResultRecord | null = null): OutcomeEvent {
+export function outcomeOf(common: Common, intent: Id<'evt'>, executed: Executed, durationMs: number, kept: Pick<OutcomeEvent, 'result' | 'said'> = {}): OutcomeEvent {
   const rows = executed.status === 'succeeded' ? executed.rows : null
+  const no = rows?.answered && rows.answered.status >= 400 ? refusedByTarget(rows.answered.status) : null
   return {
-    ...common, kind: 'outcome', intent, status: executed.status === 'stale' ? 'failed' : executed.status,
+    ...common, kind: 'outcome', intent, status: executed.status === 'stale' || no ? 'failed' : executed.status,
     rowCounts: rows?.rowCounts ?? [], truncated: rows?.truncated ?? false,
-    refusal: executed.status === 'succeeded' ? null : recordOf(executed.refusal), durationMs: Math.max(0, durationMs), by: 'gate', ...(result === null ? {} : { result }),
+    refusal: no ?? (executed.status === 'succeeded' ? null : recordOf(executed.refusal)), durationMs: Math.max(0, durationMs), by: 'gate', ...(rows?.answered ? { answered: rows.answered } : {}), ...kept,
   }
 }
 
@@ -63,7 +66,7 @@ export function outcomeOf(common: Common, intent: Id<'evt'>, executed: Executed,
  * Whether the event fits into one item. JSON writes at most six bytes for a UTF-16 unit, so most need no second serialisation to know it.
  */
 export function fits(event: IntentEvent | RefusalEvent): boolean {
-  let units = 16_000 + 200 * event.accesses.length + (event.kind === 'intent' ? 80 * event.rules.length + 200 * Object.keys(event.masks).length : 0)
+  let units = 16_000 + (event.kind === 'intent' ? event.diff?.length ?? 0 : 0) + 200 * event.accesses.length + (event.kind === 'intent' ? 80 * event.rules.length + 200 * Object.keys(event.masks).length : 0)
   for (const { sql, params } of event.statements) {
     units += sql.length
     for (const param of params) units += typeof param === 'string' ? param.length + 4 : typeof param === 'object' && param !== null ? Infinity : 30
@@ -81,8 +84,19 @@ function recordOf(refusal: Refusal): RefusalRecord {
   }
 }
 
+/** A target that is answered for in its own protocol said no: its words are in its answer, and are the caller's. */
+const refusedByTarget = (status: number): RefusalRecord => ({ slug: 'target-error', reason: `status_${status}`, detail: `the target answered ${status}`, next: status >= 500 ? 'retry' : 'fix' })
+
 const statementsOf = (query: Query): Statements =>
-  query.statements.map(({ sql, params }) => ({ sql: redactText(sql), params: params.map((param) => redactValue(param) as Param) }))
+  (query.told ?? query.statements).map(({ sql, params }) => ({ sql: redactText(sql), params: params.map((param) => whole(redactValue(param) as Param)) }))
+
+/** Bytes of JSON of one object that an event still holds; a larger one, such as a long manifest, by its SHA-256 as canonical JSON. */
+const mostObjectBytes = 200 * 1024
+function whole(param: Param): Param {
+  if (typeof param !== 'object' || param === null) return param
+  const bytes = Buffer.byteLength(JSON.stringify(param))
+  return bytes <= mostObjectBytes ? param : { sha256: hash('sha256', canonicalJson(param), 'hex'), bytes }
+}
 const purposeOf = (query: Query): string | null => query.purpose === null ? null : redactText(query.purpose)
 
 /** `schema.table.column` → its mask, for what comes out masked. `masks`: as in Obligations. */
@@ -91,11 +105,15 @@ export const masksOf = (effects: Effects, masks: Obligations['masks']): IntentEv
 
 export function accessesOf(effects: Effects): AccessRecord[] {
   const seen = new Map<string, AccessRecord>()
-  for (const { action, resource, columns, via, part, system } of effects.accesses) {
-    const access = { action, resource, ...(columns === null ? {} : { columns }), ...(via.length === 0 ? {} : { via }), ...(part ? { part } : {}), ...(system ? { system } : {}) }
-    seen.set(`${action} ${resource} ${columns?.join() ?? '*'} ${via.join(' ')}`, access)
+  for (const { action, resource, columns, via, part, system, target } of effects.accesses) {
+    const access = { action, resource, ...(columns === null ? {} : { columns }), ...(via.length === 0 ? {} : { via }), ...(part ? { part } : {}), ...(system ? { system } : {}), ...placeOf(target) }
+    seen.set(`${action} ${resource} ${columns?.join() ?? '*'} ${via.join(' ')} ${target ? `${target.namespace}/${target.name}` : ''}`, access)
   }
   return [...seen.values()]
+}
+
+const placeOf = (target: Target | undefined): Pick<AccessRecord, 'namespace' | 'name' | 'needs'> => target === undefined ? {} : {
+  ...(target.namespace === null ? {} : { namespace: target.namespace }), ...(target.name === null ? {} : { name: target.name }), ...(target.needs.length === 0 ? {} : { needs: target.needs }),
 }
 
 /** At most `most` UTF-16 units, never half a character. */

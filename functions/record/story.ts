@@ -1,6 +1,6 @@
 import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Effects } from '../../schema/effects.ts'
-import type { ApprovalEvent, ChangeEvent, Event, Id, IntentEvent, NoticeEvent } from '../../schema/event.ts'
+import type { ApprovalEvent, ChangeEvent, Event, Id, IntentEvent, NoticeEvent, OutcomeEvent } from '../../schema/event.ts'
 import { correctionId, maxEventBytes, outcomeId } from '../../schema/item.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
@@ -10,6 +10,7 @@ import type { Executed, Masked } from '../protocol/protocol.ts'
 import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, refusalOf, whoOf } from './draft.ts'
 import { redactValue } from './redact.ts'
 import { resultOf } from './result.ts'
+import { saidOf } from './said.ts'
 
 /** Milliseconds. Execution never begins later than `beginMs` after the intent; `skewMs` is how far two clocks may be apart. */
 const beginMs = 5_000
@@ -28,7 +29,8 @@ type Refused = { readonly ok: false; readonly refusal: Refusal }
 /** One evaluation's record, from the question to its outcome. */
 export interface Story {
   asked(query: Query): void
-  decided(effects: Effects, decision: Decision): void
+  /** `diff`: what the target said it would change, masked. */
+  decided(effects: Effects, decision: Decision, diff?: string | null): void
   /** `settleBy` (epoch ms): from then on an answer that is not there will never come. */
   deadlines(): { readonly evaluation: Id<'eval'>; readonly settleBy: number }
   /** Records the refusal and gives it back; `audit-unavailable` when it cannot be recorded. With an intent open it settles that as unknown instead. */
@@ -69,6 +71,7 @@ export function createRecorder(ports: Desk) {
 function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string, request: Id<'arq'> | null): Story {
   let query: Query | null = null
   let effects: Effects | null = null
+  let changes: string | null = null
   let limitMs: number | null = null
   let revealed: readonly string[] | null = null
   let open: { readonly id: Id<'evt'>; readonly at: number } | null = null
@@ -99,7 +102,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     if (!query || !effects) throw new TypeError('an intent without a question')
     const at = ports.now()
     const deadline = at + beginMs
-    const event = intentOf(common(ports.id('evt')), query, effects, decision, { deadline, settleBy: deadline + skewMs + targetMs(decision.permit.obligations.limits.timeoutMs, query) })
+    const event = intentOf(common(ports.id('evt')), query, effects, decision, changes, { deadline, settleBy: deadline + skewMs + targetMs(decision.permit.obligations.limits.timeoutMs, query) })
     if (!fits(event)) return refused(tooLarge)
     try {
       if (await store(event) === 'lost') return refuse(begunElsewhere)
@@ -127,7 +130,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
 
   /** The outcome, or beside an outcome somebody else wrote first (the sweeper, when we were slow) a correction. Throws what the ledger throws. */
   async function conclude(intent: Id<'evt'>, at: number, executed: Executed, masked: Masked | null = null): Promise<Id<'evt'>> {
-    const kept = masked && revealed && policy.connections?.get(connection)?.record !== 'none' ? resultOf(masked, revealed) : null
+    const kept = masked && revealed && policy.connections?.get(connection)?.record !== 'none' ? keepable(query, masked, revealed) : {}
     const outcome = outcomeOf(common(outcomeId(intent)), intent, executed, ports.now() - at, kept)
     if (await ports.ledger.append(outcome) === 'stored') return outcome.id
     const correction = { ...outcome, id: correctionId(intent, 1), kind: 'correction' as const }
@@ -151,8 +154,9 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
 
   const story: Story = {
     asked: (asked) => { query = asked },
-    decided: (found, decision) => {
+    decided: (found, decision, diff = null) => {
       effects = found
+      changes = diff
       limitMs = decision.kind === 'permit' ? decision.permit.obligations.limits.timeoutMs : null
       revealed = decision.kind === 'permit' ? decision.permit.obligations.revealed : null
     },
@@ -170,6 +174,12 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     unrecorded: () => ({ ...story, refuse: async (refusal) => refuse(refusal) }),
   }
   return story
+}
+
+/** What of the answer stays with its outcome. */
+function keepable(query: Query | null, masked: Masked, revealed: readonly string[]): Pick<OutcomeEvent, 'result' | 'said'> {
+  const [result, said] = [resultOf(masked, revealed), query && saidOf(query, masked)]
+  return { ...(result ? { result } : {}), ...(said ? { said } : {}) }
 }
 
 /** The target's own time: every statement of a batch may take the whole timeout. */

@@ -1,6 +1,7 @@
 import type { Caller } from '../../schema/caller.ts'
 import type { ConnectionDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Result } from '../../schema/refusal.ts'
+import type { Query } from '../../schema/request.ts'
 
 export interface Reach {
   readonly connections: ReadonlyMap<string, ConnectionDocument>
@@ -8,15 +9,23 @@ export interface Reach {
   reaches(caller: Caller, connection: string): boolean
 }
 
-/** The connection, to a caller who may know of it. One that does not exist and one that no rule of the caller names answer with the same words. */
-export function findConnection(policy: Reach, caller: Caller, name: string): Result<ConnectionDocument> {
+/**
+ * The connection, to a caller who may know of it. One that does not exist and one that no rule of the caller names answer with the same words, and so does one whose engine the question is not
+ * in the language of. `form`: of the question; left out: whatever the engine.
+ */
+export function findConnection(policy: Reach, caller: Caller, name: string, form?: Form): Result<ConnectionDocument> {
   const document = policy.connections.get(name)
-  if (document && policy.reaches(caller, name)) return ok(document)
+  const spoken = document !== undefined && (form === undefined || forms[document.engine] === form)
+  if (document && spoken && policy.reaches(caller, name)) return ok(document)
   const known = [...policy.connections.keys()].filter((other) => policy.reaches(caller, other)).sort().slice(0, 20)
   const shown = `\`${name.slice(0, 63).replace(/[^\x21-\x5f\x61-\x7e]/g, '?')}\``
   const others = known.length > 0 ? `; your rules speak of ${known.map((other) => `\`${other}\``).join(', ')}` : ''
   return refuse({
     slug: 'not-found', reason: 'no_connection', next: known.length > 0 ? 'fix' : 'none', detail: `there is no connection ${shown} that you may use${others}`,
-    inner: document ? 'it exists; no rule of every principal names it' : 'it does not exist',
+    inner: document === undefined ? 'it does not exist' : spoken ? 'it exists; no rule of every principal names it' : `it is of engine ${document.engine}`,
   })
 }
+
+type Form = 'sql' | NonNullable<Query['form']>
+/** What language an engine is asked in. */
+const forms: Readonly<Record<ConnectionDocument['engine'], Form>> = { postgres: 'sql', kubernetes: 'kubernetes' }

@@ -11,8 +11,8 @@ import type { Ports } from '../ports.ts'
 export interface Claim {
   /** What the first call with this key answered; null: this is the first. */
   readonly stored: { readonly status: number; readonly body: string; readonly evaluation: Id<'eval'> } | null
-  /** Stores the serialised answer for the next call with the key. Never throws: the statement has run, and its caller must hear so. */
-  keep(status: number, body: string): Promise<void>
+  /** Stores the serialised answer for the next call with the key; null: one that is not kept. Never throws: the statement has run, and its caller must hear so. */
+  keep(status: number, body: string | null): Promise<void>
   /** Nothing was executed: lets the key go, so that the next call may run. Gives back what it was given. Never throws. */
   release<T>(refused: T): Promise<T>
 }
@@ -79,7 +79,7 @@ function handles(ports: Pick<Ports, 'idempotency' | 'alarm'>, key: string, evalu
   const failed = (what: string) => (error: unknown) => ports.alarm(what, { evaluation, error: error instanceof Error ? error.message : 'unknown' })
   return {
     // Failing here leaves a key without an answer: the next call hears `outcome-unknown`, which is the truth as far as the key goes.
-    keep: (status, body) => ports.idempotency.settle(key, evaluation, { status, body: Buffer.byteLength(body) > maxAnswerBytes ? null : body }).catch(failed('answer not kept')),
+    keep: (status, body) => ports.idempotency.settle(key, evaluation, { status, body: body === null || Buffer.byteLength(body) > maxAnswerBytes ? null : body }).catch(failed('answer not kept')),
     release: async (refused) => {
       await ports.idempotency.release(key, evaluation).catch(failed('key not released'))
       return refused

@@ -7,6 +7,7 @@ import { explained } from '../explanation.ts'
 import type { Call, Gate } from '../gate.ts'
 import type { Ports, Socket, Sockets } from '../ports.ts'
 import { faultRefusal } from '../problem.ts'
+import { inSql } from '../question.ts'
 import { follow, type Shows } from './follow.ts'
 import { refused, type Spoken } from './frame.ts'
 
@@ -33,8 +34,8 @@ export function createCalls(ports: Ports & { readonly sockets: Sockets }, gate: 
   return async (call: SocketCall, authorization: string, socket: Socket): Promise<Spoken> => {
     const door = { authorization, session: socket.session }
     switch (call.action) {
-      case 'query': return query({ ...door, connection: call.connection, idempotencyKey: keyOf(call, socket), waitMs: 0, body: async () => ok(call.body) })
-      case 'explain': return spokenOf(explained(await gate.explain({ ...door, connection: call.connection, idempotencyKey: null, waitMs: 0, body: async () => ok(call.body) })))
+      case 'query': return query({ ...door, connection: call.connection, idempotencyKey: keyOf(call, socket), waitMs: 0, question: inSql(async () => ok(call.body)) })
+      case 'explain': return spokenOf(explained(await gate.explain({ ...door, connection: call.connection, idempotencyKey: null, waitMs: 0, question: inSql(async () => ok(call.body)) })))
       case 'follow': return follow(ports.sockets, requests, door, socket, call.request)
       case 'cancel': return spokenOf(await requests.cancel(door, call.request))
       case 'ping': return { status: 200, body: '{}' }

@@ -1,5 +1,6 @@
 import { createGate } from '../../functions/gate.ts'
 import type { Ports } from '../../functions/ports.ts'
+import { inSql } from '../../functions/question.ts'
 import { ok } from '../../schema/refusal.ts'
 import { openPorts, type Place } from '../support/local.ts'
 import { createMortality } from './mortal.ts'
@@ -17,6 +18,6 @@ const ports: Ports = {
 }
 const gate = createGate(ports)
 process.send?.('ready')
-const reply = await gate.query({ authorization: `Bearer ${token}`, session: null, connection: 'shop', idempotencyKey: key, waitMs: 0, body: async () => ok(body) })
+const reply = await gate.query({ authorization: `Bearer ${token}`, session: null, connection: 'shop', idempotencyKey: key, waitMs: 0, question: inSql(async () => ok(body)) })
 process.stdout.write(JSON.stringify({ boundary: boundary(), ok: reply.result.ok, refusal: reply.result.ok ? null : reply.result.refusal }))
 process.exit(0)

@@ -10,6 +10,7 @@ import { createGate } from '../../functions/gate.ts'
 import type { Own } from '../../functions/own.ts'
 import type { Ports } from '../../functions/ports.ts'
 import { faultRefusal } from '../../functions/problem.ts'
+import { inSql } from '../../functions/question.ts'
 import { createRequests } from '../../functions/requests.ts'
 import { unstick } from '../../functions/stuck.ts'
 import { sweep } from '../../functions/sweep.ts'
@@ -143,7 +144,7 @@ export async function createRace({ scheduler, quorum, fates, happenings, doomed,
   async function send(name: string, gate: ReturnType<typeof createGate>, authorization: string): Promise<void> {
     for (let i = 0; i < 2; i++) {
       await turn(`${name} sends`)
-      const { result } = await gate.query({ authorization, session: null, connection: 'shop', idempotencyKey: null, waitMs: 0, body: async () => ok({ sql: 'insert into public.refunds (order_id) values ($1)', params: [7], purpose: 'late parcel' }) })
+      const { result } = await gate.query({ authorization, session: null, connection: 'shop', idempotencyKey: null, waitMs: 0, question: inSql(async () => ok({ sql: 'insert into public.refunds (order_id) values ($1)', params: [7], purpose: 'late parcel' })) })
       heard.push({ who: name, what: result.ok && 'waiting' in result.value ? result.value.waiting.id : 'answer', ok: result.ok, reason: result.ok ? null : result.refusal.reason })
       if (result.ok || result.refusal.next !== 'retry') return
     }

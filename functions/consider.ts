@@ -1,0 +1,38 @@
+import type { Effects } from '../schema/effects.ts'
+import { ok } from '../schema/refusal.ts'
+import type { Query } from '../schema/request.ts'
+import { type Asked, decide, foreclosed } from './decide/decide.ts'
+import type { Admitted } from './door.ts'
+import type { Ports } from './ports.ts'
+import { engineOf } from './protocol/engine.ts'
+import type { Story } from './record/story.ts'
+import { findConnection } from './resolve/connection.ts'
+import { findLock } from './resolve/locks.ts'
+
+/**
+ * resolve → classify → decide: all that explain does, the first half of query, and what is done again before an approved call runs and while a stream does. Changes nothing. Refuses what a
+ * lock stops, connections one may not know of or that speak another language, and what the engine cannot vouch for; what the policy says is the decision it gives.
+ */
+export function createConsider(ports: Pick<Ports, 'now' | 'engines'>) {
+  return async function consider(name: string, query: Query, { policy, locks, caller, session }: Admitted, story: Pick<Story, 'refuse' | 'decided'>, approved?: (effects: Effects) => Asked['approved']) {
+    const lock = findLock(locks, policy, caller, name, ports.now())
+    if (lock) return story.refuse(lock)
+    const connection = findConnection(policy, caller, name, query.form ?? 'sql')
+    if (!connection.ok) return story.refuse(connection.refusal)
+    const engine = engineOf(ports, connection.value)
+    const plan = await engine.classify(connection.value, query, policy.rolesOf(caller.actors[0] ?? caller.subject))
+    if (!plan.ok) return story.refuse(plan.refusal)
+    const asked = (effects: Effects): Asked => ({ caller, connection: name, effects, reveal: query.reveal, context: { purpose: query.purpose, session, time: ports.now() } })
+    const { preview } = plan.value
+    // Before the target is asked what a write would make of an object: whom no object could let do it learns nothing of it, not even how long that takes.
+    const never = preview ? foreclosed(policy, asked(plan.value.effects)) : null
+    const seen = preview && !never ? await preview() : plan
+    if (!seen.ok) return story.refuse(seen.refusal)
+    const { effects, diff = null } = seen.value
+    const decision = never ?? decide(policy, { ...asked(effects), approved: approved?.(effects) })
+    story.decided(effects, decision, diff)
+    return ok({ connection: connection.value, engine, plan: seen.value, decision })
+  }
+}
+export type Consider = ReturnType<typeof createConsider>
+export type Considered = Extract<Awaited<ReturnType<Consider>>, { ok: true }>['value']

@@ -1,0 +1,9 @@
+import type { Result } from '../schema/refusal.ts'
+import type { Query } from '../schema/request.ts'
+import { readQuery } from './resolve/query.ts'
+
+/** How a route of SQL reads its question: a JSON body, once the caller is known. */
+export const inSql = (body: () => Promise<Result<unknown>>) => async (): Promise<Result<Query>> => {
+  const value = await body()
+  return value.ok ? readQuery(value.value) : value
+}

@@ -1,0 +1,139 @@
+import { canonicalJson } from '../schema/bundle.ts'
+import type { Id } from '../schema/event.ts'
+import type { Refusal } from '../schema/refusal.ts'
+import type { Query } from '../schema/request.ts'
+import type { Consider, Considered } from './consider.ts'
+import type { Admitted, Door, Knock } from './door.ts'
+import type { Ports } from './ports.ts'
+import type { Masked, StreamEnd } from './protocol/protocol.ts'
+import type { Story } from './record/story.ts'
+
+/** Calls at work and streams of one subject on one connection, in one process: a client that watches everything opens some forty, and a storm of watches ends here. */
+const mostPlaces = 64
+/** Between two looks, ms. With a copy of policy and locks at most 2 s old, what comes is seen within 3 s, and a stream ends within 5. */
+const lookMs = 1000
+/** After a cut, how long the engine has to say what it gave, ms. */
+const lastWordMs = 5000
+
+type Performed =
+  | { readonly ok: true; readonly value: { readonly masked: Masked; readonly outcome: Id<'evt'>; readonly ended?: Promise<StreamEnd> | undefined } }
+  | { readonly ok: false; readonly refusal: Refusal; readonly began: 'no' | 'unknown'; readonly outcome: Id<'evt'> | null }
+/** What a stream was permitted as. */
+interface Asking { readonly call: Knock; readonly admitted: Admitted; readonly query: Query; readonly considered: Considered; readonly story: Story }
+interface Open extends Asking { readonly stands: string; readonly control: AbortController; cut: string | null }
+
+/**
+ * Answers that go on: each is asked again, a moment long, whether the same call would still be permitted and masked alike (its token, locks, policy, roles, connection), and is ended where not.
+ * One look judges all streams of the process and costs at most one freshness read. Whatever cannot be judged is ended. A process that dies ends its streams with it; the record then has their
+ * outcome and no `stream`.
+ */
+export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, consider }: Pick<Door, 'admit'> & { readonly consider: Consider }) {
+  const open = new Set<Open>()
+  const places = new Map<string, number>()
+  let timer: NodeJS.Timeout | null = null
+
+  /** Runs a call that may stream, in a place of its caller's; an answer that streams keeps the place until it ends. */
+  async function hold<P extends Performed>(asking: Asking, run: (manner: { readonly cut?: AbortSignal }) => Promise<P>): Promise<P | Extract<Performed, { ok: false }>> {
+    if (asking.query.form === undefined) return run({})                  // SQL: an answer of rows ends by itself
+    const { caller } = asking.admitted
+    const key = canonicalJson([caller.issuer, caller.subject.id, asking.call.connection])
+    const taken = places.get(key) ?? 0
+    if (taken >= mostPlaces) return { ...await asking.story.refuse(crowded), began: 'no', outcome: null }
+    places.set(key, taken + 1)
+    const leave = () => { const left = (places.get(key) ?? 1) - 1; if (left > 0) places.set(key, left); else places.delete(key) }
+    const control = new AbortController()
+    let done: P
+    try {
+      done = await run({ cut: control.signal })
+    } catch (error) {
+      control.abort()
+      leave()
+      throw error
+    }
+    if (done.ok && done.value.ended) return { ...done, value: { ...done.value, masked: follow(asking, done.value, done.value.ended, control, leave) } }
+    if (!done.ok) control.abort()                                        // not on record, so not a byte of it leaves
+    leave()
+    return done
+  }
+
+  function follow(asking: Asking, { masked, outcome }: { readonly masked: Masked; readonly outcome: Id<'evt'> }, ended: Promise<StreamEnd>, control: AbortController, leave: () => void): Masked {
+    const one: Open = { ...asking, stands: standsOf(asking.considered, asking.admitted), control, cut: null }
+    const began = ports.now()
+    open.add(one)
+    timer ??= setInterval(() => void look(), lookMs).unref()
+    const { answer } = masked
+    const given = { bytes: 0 }
+    void Promise.race([ended, silence(control.signal)]).then(async (end) => {
+      open.delete(one)
+      leave()
+      if (open.size === 0 && timer) { clearInterval(timer); timer = null }
+      await asking.story.notice('stream', { outcome, bytes: given.bytes, items: end?.items ?? null, how: end?.how ?? 'cut, and its end not seen', detected: end?.detected ?? {}, seconds: Math.round((ports.now() - began) / 1000), ...(one.cut === null ? {} : { cut: one.cut }) })
+    }).catch((error: unknown) => ports.alarm('the end of a stream is not recorded', { error: error instanceof Error ? error.message : 'unknown' }))
+    return answer && answer.body instanceof ReadableStream ? { ...masked, answer: { ...answer, body: guarded(answer.body, control.signal, given) } } : masked
+  }
+
+  /** Judges every open stream as of now; the timer does it, and a test. Never throws. */
+  async function look(): Promise<void> {
+    for (const one of [...open]) {
+      const reason = await over(one).catch(() => 'not_judged')
+      if (reason === null || one.cut !== null) continue
+      one.cut = reason
+      open.delete(one)
+      one.control.abort(new Error(reason))
+    }
+  }
+
+  /** Why it must end; null: it stands. The very call is made again as far as its decision, with the token it came with. */
+  async function over({ call, admitted, query, stands }: Open): Promise<string | null> {
+    const again = await admit({ authorization: call.authorization, session: admitted.session })
+    if (!again.ok) return again.refusal.reason
+    const considered = await consider(call.connection, query, again.value, silent)
+    if (!considered.ok) return considered.refusal.reason
+    const { decision } = considered.value
+    if (decision.kind !== 'permit') return decision.refusal.reason
+    return standsOf(considered.value, again.value) === stands ? null : 'permitted_otherwise'
+  }
+  return { hold, look, /** How many there are, for readiness and tests. */ count: () => open.size }
+}
+
+/** What of a decision shows in the answer, and as whom the target is asked. A span or a limit changes nothing that is already on its way. */
+function standsOf({ connection, plan, decision }: Considered, { policy, caller }: Admitted): string {
+  const { masks = [], detect = [] } = decision.kind === 'permit' ? decision.permit.obligations : {}
+  const shown = plan.effects.shown.map(({ resource, column, dataClass, statement, output }) => [resource, column, dataClass, statement, output])
+  return canonicalJson([connection, policy.rolesOf(caller.actors[0] ?? caller.subject), shown, masks, detect])
+}
+const silent: Pick<Story, 'refuse' | 'decided'> = { refuse: async (refusal) => ({ ok: false, refusal }), decided: () => {} }
+
+/** null, a while after the signal. */
+const silence = (signal: AbortSignal): Promise<null> => new Promise((resolve) => {
+  signal.addEventListener('abort', () => { setTimeout(() => resolve(null), lastWordMs).unref() }, { once: true })
+})
+
+/**
+ * The stream as it leaves: nothing after the cut, whatever the engine still gives; and torn, not closed, so that half an answer is never taken for a whole one. Pulled only as the reader
+ * reads; a reader that goes away cancels the engine's stream, and with it the target's request.
+ */
+function guarded(body: ReadableStream<Uint8Array>, signal: AbortSignal, given: { bytes: number }): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      signal.addEventListener('abort', () => {
+        controller.error(signal.reason)
+        void reader.cancel(signal.reason).catch(() => {})
+      }, { once: true })
+    },
+    async pull(controller) {
+      const part = await reader.read()
+      if (signal.aborted) return
+      if (part.done) return controller.close()
+      given.bytes += part.value.byteLength
+      controller.enqueue(part.value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 })
+}
+
+const crowded: Refusal = {
+  slug: 'rate-limited', reason: 'too_many_streams', next: 'retry', retryAfterSeconds: 5,
+  detail: `${mostPlaces} of your calls and watches are at work on this connection already; end some of them first`,
+}
