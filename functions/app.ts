@@ -51,8 +51,13 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
 
   const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
 
-  const sendWaiting = (c: Context, frame: Frame, request: AccessRequest) =>
-    sendJson(c, frame, 202, { request: waitingOf(request, ports.self.console), evaluation: frame.evaluation }, { location: `/v1/requests/${request.id}`, 'retry-after': String(retrySeconds) })
+  /** What the gate promises of the event that this call has put on record. */
+  const promised = (evaluation: Reply<unknown>['evaluation']): Record<string, string> => {
+    const promise = ports.promise?.(evaluation) ?? null
+    return promise === null ? {} : { 'sluice-promise': promise }
+  }
+  const sendWaiting = (c: Context, frame: Frame, request: AccessRequest, promise: Record<string, string>) =>
+    sendJson(c, frame, 202, { request: waitingOf(request, ports.self.console), evaluation: frame.evaluation }, { location: `/v1/requests/${request.id}`, 'retry-after': String(retrySeconds), ...promise })
 
   /** One route's frame: its query string read, its reply turned into an answer. */
   async function route<Name extends string, T>(c: Context, names: readonly Name[], run: (search: Readonly<Partial<Record<Name, string>>>) => Promise<Reply<T>>) {
@@ -60,10 +65,11 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     if (!search.ok) return no(c, search.refusal)
     const { evaluation, session, result } = await run(search.value)
     const frame: Frame = { url: ports.self.url, evaluation, session }
-    if (!result.ok) return sendProblem(c, frame, result.refusal)
-    if (!(result.value instanceof Waiting)) return sendJson(c, frame, 200, result.value)
+    const promise = promised(evaluation)
+    if (!result.ok) return sendProblem(c, frame, result.refusal, promise)
+    if (!(result.value instanceof Waiting)) return sendJson(c, frame, 200, result.value, promise)
     const { asked } = result.value
-    return 'waiting' in asked ? sendWaiting(c, frame, asked.waiting) : sendJson(c, frame, asked.stored.status, JSON.parse(asked.stored.body))
+    return 'waiting' in asked ? sendWaiting(c, frame, asked.waiting, promise) : sendJson(c, frame, asked.stored.status, JSON.parse(asked.stored.body), promise)
   }
 
   /** A route whose answer is no JSON. */
@@ -71,7 +77,8 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     const search = readSearch(c.req.url, [])
     if (!search.ok) return no(c, search.refusal)
     const { evaluation, session, result } = await run()
-    return result.ok ? send(c, 200, result.value.type, result.value.body) : sendProblem(c, { url: ports.self.url, evaluation, session }, result.refusal)
+    const promise = promised(evaluation)
+    return result.ok ? send(c, 200, result.value.type, result.value.body, promise) : sendProblem(c, { url: ports.self.url, evaluation, session }, result.refusal, promise)
   }
 
   async function query(c: Context) {
@@ -81,17 +88,19 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     if (!key.ok) return no(c, key.refusal)
     const { evaluation, session, result } = await gate.query({ ...call(c), idempotencyKey: key.value })
     const frame: Frame = { url: ports.self.url, evaluation, session }
-    if (!result.ok) return sendProblem(c, frame, result.refusal)
+    const promise = promised(evaluation)
+    if (!result.ok) return sendProblem(c, frame, result.refusal, promise)
     const answer = result.value
-    if ('waiting' in answer) return sendWaiting(c, frame, answer.waiting)
+    if ('waiting' in answer) return sendWaiting(c, frame, answer.waiting, promise)
+    const headers = { ...promise, ...(session === null ? {} : { 'sluice-session': session }) }
     if ('stored' in answer) {
       const type = answer.stored.status < 400 ? 'application/json' : 'application/problem+json'
-      return send(c, answer.stored.status, type, answer.stored.body, session === null ? {} : { 'sluice-session': session })
+      return send(c, answer.stored.status, type, answer.stored.body, headers)
     }
     const body = rowsBody(answer.masked, answer.batch, { evaluation, session, event: answer.outcome })
     // Before the answer, so that a repeat that comes after it finds it. The effect is recorded already: a store that fails here costs the repeat, not this answer.
     await answer.keep(200, body).catch((error: unknown) => faultRefusal(error, ports.alarm))
-    return send(c, 200, 'application/json', body, session === null ? {} : { 'sluice-session': session })
+    return send(c, 200, 'application/json', body, headers)
   }
 
   const app = new Hono()
