@@ -29,7 +29,7 @@ export function createWriters() {
     if (given === undefined) return kind === 'heartbeat' ? [] : bare({ index, id, at })
     const { id: writer, n, open } = object(given)
     const listed = open === undefined ? [] : list(open)
-    if (typeof writer !== 'string' || !isEventId(writer) || !isCount(n) || !ascending(listed, n)) return ['its number among the events of its process is none']
+    if (typeof writer !== 'string' || !isEventId(writer) || !isCount(n) || (open !== undefined && !Array.isArray(open)) || !ascending(listed, n)) return ['its number among the events of its process is none']
     const wrong: string[] = []
     if ((kind === 'writer') !== (n === 1) || (n === 1 && writer !== id)) wrong.push('the first event of a process, and no other, holds its key')
     const seen = writers.get(writer) ?? { next: 1, missing: new Map(), key: null }
@@ -48,8 +48,9 @@ export function createWriters() {
 
   /** An event without a number, such as those of a log from before there were any. */
   function bare(told: Told): readonly string[] {
+    if (earliest !== '' && timeIn(told.id) >= earliest) return [numberless]
     if (unnumbered === null || timeIn(told.id) > timeIn(unnumbered.id)) unnumbered = told
-    return earliest !== '' && timeIn(told.id) >= earliest ? ['it has no number, and processes number their events here'] : []
+    return []
   }
 
   function place(seen: Seen, n: number, open: ReadonlySet<unknown>, told: Told): readonly string[] {
@@ -82,12 +83,13 @@ export function createWriters() {
       if (told === null) lost++
       else if (told.at <= until && !(pruned !== '' && timeOf(writer) < pruned)) findings.push({ index: told.index, id: told.id, reason: `event number ${n} of its process (${writer}) is missing, and this one says that it is stored` })
     }
-    if (earliest !== '' && unnumbered !== null && timeIn(unnumbered.id) >= earliest) findings.push({ index: unnumbered.index, id: unnumbered.id, reason: 'it has no number, and processes number their events here' })
+    if (earliest !== '' && unnumbered !== null && timeIn(unnumbered.id) >= earliest) findings.push({ index: unnumbered.index, id: unnumbered.id, reason: numberless })
     return { findings, lost }
   }
   return { take, removed, end, /** Of a process whose first event is in the log. */ keyOf: (writer: string): KeyObject | null => writers.get(writer)?.key ?? null, reach: () => reach, count: () => writers.size }
 }
 
+const numberless = 'it has no number, and processes number their events here'
 const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 1
 const ascending = (open: readonly unknown[], n: number): boolean => open.every((one, i) => isCount(one) && one < n && (i === 0 || one > (open[i - 1] as number)))
 const timeIn = (id: string): string => id.slice(4, 14)

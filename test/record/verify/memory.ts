@@ -1,7 +1,7 @@
 import { FormatError } from '../../../functions/record/log/format.ts'
 import { parseVkey } from '../../../functions/record/log/note.ts'
 import { append, emptyLog, type LogEdge } from '../../../functions/record/log/grow.ts'
-import { type Files, type Report, verifyLog } from '../../../functions/record/verify/verify.ts'
+import { type Files, type Options, type Report, verifyLog } from '../../../functions/record/verify/verify.ts'
 import { headNote, origin, signerOf, type TestSigner } from '../log/sample.ts'
 
 /** A log's files in memory: what the verifier reads in a directory, and a test may change. */
@@ -30,4 +30,5 @@ export const filesOf = (log: Log): Files => ({
   },
   list: async function* () { for (const path of log.keys()) if (path.startsWith('tile/')) yield path },
 })
-export const check = (log: Log, { known = false, kept = [] }: { readonly known?: boolean; readonly kept?: readonly Uint8Array[] } = {}): Promise<Report> => verifyLog(filesOf(log), { keys: known ? [key] : null, kept })
+export const check = (log: Log, { known = false, kept = [], ...more }: { readonly known?: boolean; readonly kept?: readonly Uint8Array[] } & Pick<Options, 'promises' | 'witnesses'> = {}): Promise<Report> =>
+  verifyLog(filesOf(log), { keys: known ? [key] : null, kept, ...more })
