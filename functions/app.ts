@@ -73,10 +73,10 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   }
 
   /** A route whose answer is no JSON. */
-  async function plain(c: Context, run: () => Promise<Reply<Document>>) {
-    const search = readSearch(c.req.url, [])
+  async function plain<Name extends string = never>(c: Context, run: (search: Readonly<Partial<Record<Name, string>>>) => Promise<Reply<Document>>, names: readonly Name[] = []) {
+    const search = readSearch(c.req.url, names)
     if (!search.ok) return no(c, search.refusal)
-    const { evaluation, session, result } = await run()
+    const { evaluation, session, result } = await run(search.value)
     const promise = promised(evaluation)
     return result.ok ? send(c, 200, result.value.type, result.value.body, promise) : sendProblem(c, { url: ports.self.url, evaluation, session }, result.refusal, promise)
   }
@@ -141,6 +141,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     .get('/v1/audit/events/:id/receipt', (c) => plain(c, () => log.receipt(door(c), c.req.param('id'))))
     .get('/v1/audit/log/checkpoint', (c) => plain(c, () => log.checkpoint(door(c))))
     .get('/v1/audit/log/vkey', (c) => plain(c, () => log.vkey(door(c))))
+    .get('/v1/audit/log/:content{content/.+}', (c) => plain(c, ({ from }) => log.content(door(c), c.req.param('content'), from), ['from']))
     .get('/v1/audit/log/:tile{tile/.+}', (c) => plain(c, () => log.tile(door(c), c.req.param('tile'))))
     .post('/v1/slack', async (c) => {
       const done = await pressed(c.req.raw)

@@ -1,5 +1,6 @@
 import { isEventId } from '../schema/item.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
+import { contentOf } from './disclosure.ts'
 import type { Door, Own, Story } from './own.ts'
 import { Fault, type Log, type Objects, type Ports } from './ports.ts'
 import { openCheckpoint } from './record/log/checkpoint.ts'
@@ -19,7 +20,7 @@ const text = (body: string): Document => ({ type: 'text/plain; charset=utf-8', b
  * The log as c2sp.org/tlog-tiles lays it out, and receipts, for those whom a rule lets read the audit. What shows content, entries and the receipt of an event, is recorded first;
  * hashes, keys and checkpoints say nothing of anybody, and a witness that asks every minute must not be what makes the log grow.
  */
-export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'alarm'>, own: Own) {
+export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'keys' | 'alarm'>, own: Own) {
   const permitted = (door: Door, run: (log: Log, story: Story) => Promise<Result<Document>>) =>
     own.permitted<Document>(door, reading, async (_, story) => ports.log === null ? noLog : await run(ports.log, story))
 
@@ -39,6 +40,16 @@ export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'alarm'>, 
     }
     const bytes = await readTile(objects, wanted)
     return bytes === null ? noTile : ok({ type: 'application/octet-stream', body: Uint8Array.from(bytes) })
+  })
+
+  /** Beside a bundle of entries, what of their content is there still: see disclosure.ts. `path`: that of the bundle, `content` for `tile/entries`. */
+  const content = (door: Door, path: string, from: string | undefined) => permitted(door, async ({ objects }, story) => {
+    const wanted = tileOf(path.replace(/^content\//, 'tile/entries/'))
+    if (wanted === null || !/^\d{1,3}$/.test(from ?? '0')) return noTile
+    const noticed = await story.notice('audit-read', { log: path, ...(from === undefined ? {} : { from }) })
+    if (!noticed.ok) return noticed
+    const bytes = await readTile(objects, wanted)
+    return bytes === null ? noTile : ok({ type: 'application/x-ndjson', body: await contentOf(ports, decodeEntries(bytes), Number(from ?? 0)) })
   })
 
   const receipt = (door: Door, id: string) => permitted(door, async ({ objects, store, signer }, story) => {
@@ -65,7 +76,7 @@ export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'alarm'>, 
     }
     return ok(text(formatProof({ extra: null, index, hashes, checkpoint: note }).toString()))
   })
-  return { checkpoint, vkey, tile, receipt }
+  return { checkpoint, vkey, tile, content, receipt }
 }
 
 function tileOf(path: string): Tile | null {

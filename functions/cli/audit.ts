@@ -23,6 +23,7 @@ export const audit: Command = {
   sluice audit export --format ndjson --from 2026-11-01 --out november.ndjson     events as lines; ocsf: as OCSF 1.8
   sluice audit replay ses_…                a session, step by step; --from FILE out of an ndjson export, without a gate
   sluice audit replay --policy policy/ --from-time 2026-11-01     what another policy would have decided; nothing runs
+  sluice audit erase ses_… --yes           destroys the keys of a session's content; --subject user:… --before TIME those of a person. The log still verifies
   sluice audit receipt evt_…               proof that an event is in the log
   sluice audit verify ./log --vkey NAME+ID+KEY     an exported log, offline: needs no gate and no token
   sluice audit witness --vkey KEY --state FILE --key FILE [--url GATE | --log DIR] [--name NAME] [--out FILE] [--once | --every 1m] [--trust-anew]
@@ -47,6 +48,7 @@ Newest first. Reading the record is itself recorded.
   --json                 the events as they are kept`,
   run: async (args, world) => {
     if (args[0] === 'verify') return (await import('./verify.ts')).verifyArgs(args.slice(1), world)
+    if (args[0] === 'erase') return (await import('./erase.ts')).erase(args.slice(1), world)
     if (args[0] === 'witness') return (await import('./witness.ts')).witness(args.slice(1), world)
     if (args[0] === 'replay') return (await import('./replay.ts')).replay(args.slice(1), world)
     if (args[0] === 'export' && !args.some((arg) => /^--log(=|$)/.test(arg))) return (await import('./events.ts')).exportEvents(args.slice(1), world)

@@ -1,8 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { canonicalJson } from '../../schema/bundle.ts'
-import { join, type Content } from '../../schema/content.ts'
+import { join, split, type Content } from '../../schema/content.ts'
 import type { Event, Id } from '../../schema/event.ts'
-import { Fault } from '../ports.ts'
 
 /** What one content key is used for. It is 32 random bytes, so that HKDF (RFC 5869) needs no extract step: each use is one block of HMAC-SHA-256 under it. */
 export interface ContentKey { readonly id: string; readonly encryption: KeyObject; readonly commitment: KeyObject }
@@ -27,7 +26,7 @@ export function commit(opening: Uint8Array, text: string): Buffer {
 }
 
 /** RFC 8785, so that whoever has the content alone can write it again as it was; what that cannot say (a lone surrogate) as JSON escapes it. */
-export function textOf(content: Content): string {
+function textOf(content: Content): string {
   try {
     return canonicalJson(content)
   } catch (error) {
@@ -49,28 +48,27 @@ export function seal(key: ContentKey, open: Event, content: Content): Event {
   return { ...open, content: { key: key.id, commitment: commitment.toString('hex'), text: sealed.toString('base64') } }
 }
 
-/** What a reader may be given beside the event to check it against the log: the text that was committed to, and the key of that commitment, hex. */
-export interface Opened { readonly event: Event; readonly text: string; readonly opening: string }
-
-/** Throws Fault store-unavailable where it is not what `seal` made of this event with this key: damage, or somebody else wrote there. */
-export function open(key: ContentKey, event: Event): Opened {
-  const { content } = event
-  if (content?.text === undefined) throw damaged(event)
-  const commitment = Buffer.from(content.commitment, 'hex')
-  const opening = openingOf(key, event.id)
-  const text = decrypt(key, event, Buffer.from(content.text, 'base64'), commitment)
-  const own = commit(opening, text)
-  if (commitment.length !== own.length || !timingSafeEqual(commitment, own)) throw damaged(event)
-  return { event: join(event, JSON.parse(text) as Content), text, opening: opening.toString('hex') }
+/** What shows that content is what the log committed to: the text that was, and the key of this one commitment, hex. */
+export interface Disclosure { readonly text: string; readonly opening: string }
+/** Of an event whose content is at hand. */
+export function disclose(key: ContentKey, event: Event): Disclosure | null {
+  const { content } = split(event)
+  return content && { text: textOf(content), opening: openingOf(key, event.id).toString('hex') }
 }
 
-function decrypt(key: ContentKey, event: Event, bytes: Buffer, commitment: Buffer): string {
+/** null: it is not what `seal` made of this event with this key: damage, or somebody else wrote there. */
+export function open(key: ContentKey, event: Event): Event | null {
+  const { content } = event
+  if (content?.text === undefined || !/^[0-9a-f]{64}$/.test(content.commitment)) return null
+  const commitment = Buffer.from(content.commitment, 'hex')
   try {
+    const bytes = Buffer.from(content.text, 'base64')
     const decipher = createDecipheriv('aes-256-gcm', key.encryption, commitment.subarray(0, nonceBytes), { authTagLength: tagBytes }).setAAD(Buffer.from(event.id))
     decipher.setAuthTag(bytes.subarray(-tagBytes))
-    return Buffer.concat([decipher.update(bytes.subarray(0, -tagBytes)), decipher.final()]).toString('utf8')
-  } catch (cause) {
-    throw damaged(event, cause)
+    const text = Buffer.concat([decipher.update(bytes.subarray(0, -tagBytes)), decipher.final()]).toString('utf8')
+    if (!timingSafeEqual(commitment, commit(openingOf(key, event.id), text))) return null
+    return join(event, JSON.parse(text) as Content)
+  } catch {
+    return null                                                     // a tag that does not hold, or too short to have one
   }
 }
-const damaged = ({ id }: Event, cause?: unknown): Fault => new Fault('store-unavailable', `the content of event \`${id}\` is damaged`, { cause })

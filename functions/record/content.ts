@@ -1,8 +1,8 @@
 import { join, split } from '../../schema/content.ts'
 import type { Event } from '../../schema/event.ts'
 import type { ContentKeys, Ledger, Requests } from '../ports.ts'
-import { open, type Opened, seal } from './cipher.ts'
-import { createFinder, createKeyring } from './keyring.ts'
+import { open, seal } from './cipher.ts'
+import { createFinder, createKeyring, readKeyId } from './keyring.ts'
 
 /**
  * The rim between the gate and its stores: what goes in is sealed, what comes out is opened, here and nowhere else. Behind it no store, no sequencer and no log ever has content in clear;
@@ -42,13 +42,10 @@ export function sealing<S extends { readonly ledger: Ledger; readonly requests: 
 }
 
 type Find = ReturnType<typeof createFinder>
+/** Content that does not open, though its key is there, is told as damaged and holds up nothing else: one item that somebody wrote over must not hide a whole page. */
 async function readable(find: Find, event: Event): Promise<Event> {
   if (event.content === undefined) return event
-  return (await openWith(find, event))?.event ?? join(event, null)
+  const key = await find(event.content.key)
+  return key === null ? join(event, readKeyId(event.content.key) === null ? 'damaged' : 'erased') : open(key, event) ?? join(event, 'damaged')
 }
 
-/** null: the key is destroyed, or the event has no content. Throws Fault store-unavailable. */
-export async function openWith(find: Find, event: Event): Promise<Opened | null> {
-  const key = event.content === undefined ? null : await find(event.content.key)
-  return key && open(key, event)
-}

@@ -1,5 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
-import { Fault, type ContentKeys, type Slots } from '../ports.ts'
+import type { ContentKeys, Slots } from '../ports.ts'
 import { contentKey, type ContentKey } from './cipher.ts'
 
 /** Slots of a process's first sheet and of the largest: each is twice the one before, so that a process that lives for one call takes few, and a busy one pays little for each. */
@@ -13,8 +13,7 @@ const mostSessions = 20_000
 
 interface Sheet { readonly id: string; readonly until: number; readonly keys: readonly Uint8Array[]; used: number }
 
-/** `2026-11-22.` and 16 random characters. The day is where it lies. */
-export const daySheet = (sheet: string): string => sheet.slice(0, 10)
+/** A sheet's id is the day it was made on, where it lies, and 16 random characters. */
 const form = /^(\d{4}-\d{2}-\d{2}\.[A-Za-z0-9_-]{16})\.(\d{1,3})$/
 /** null: not the id of a content key. */
 export function readKeyId(id: string): { readonly sheet: string; readonly slot: number } | null {
@@ -68,13 +67,13 @@ export type Keyring = ReturnType<typeof createKeyring>
 
 /**
  * Finds keys again, for a reader: each sheet is read once for all that is opened together, and never remembered longer, so that what is destroyed is unreadable at the next look in every process.
- * null: destroyed. Throws Fault store-unavailable.
+ * null: destroyed, or no key of ours. Throws Fault store-unavailable.
  */
 export function createFinder(keys: Pick<ContentKeys, 'read'>): (id: string) => Promise<ContentKey | null> {
   const sheets = new Map<string, Promise<Slots>>()
   return async (id) => {
     const place = readKeyId(id)
-    if (place === null) throw new Fault('store-unavailable', 'content names no key of ours')
+    if (place === null) return null
     const reading = sheets.get(place.sheet) ?? keys.read(place.sheet)
     sheets.set(place.sheet, reading)
     const bytes = (await reading).get(place.slot)
