@@ -1,17 +1,19 @@
 import { ndjsonLine } from '../record/export/ndjson.ts'
 import { ocsfOf } from '../record/export/ocsf.ts'
 import { told, type Told } from '../../schema/told.ts'
+import { belonging, type Belonging } from './belonging.ts'
 import type { Client, Reply } from './client.ts'
 import { parse, search, type World } from './command.ts'
 import { continued, type Out } from './continued.ts'
 import { list, object, refused, text } from './output.ts'
+import { reachOf } from './reach.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 import { visible } from './visible.ts'
 
 const usage = 'sluice audit export --format ndjson|ocsf [--from TIME] [--to TIME] [--after CURSOR] [--out FILE]'
 const options = {
   format: { type: 'string' }, from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
-  session: { type: 'string' }, evaluation: { type: 'string' }, after: { type: 'string' }, out: { type: 'string' }, json: { type: 'boolean' },
+  session: { type: 'string' }, evaluation: { type: 'string' }, object: { type: 'string' }, action: { type: 'string' }, decision: { type: 'string' }, rule: { type: 'string' }, after: { type: 'string' }, out: { type: 'string' }, json: { type: 'boolean' },
 } as const
 const formats = ['ndjson', 'ocsf'] as const
 type Format = (typeof formats)[number]
@@ -32,7 +34,12 @@ export async function exportEvents(args: readonly string[], world: World): Promi
   if (first.status >= 300) return refused(world.terminal, first, false)              // before a file is made
   const out = path === undefined ? toTerminal(world.terminal) : await continued(path, format, after !== undefined)
   try {
-    return await run(world.terminal, gate, { ...filter, export: format }, first, createWriter(format, out), after)
+    const beside = await belonging(path ?? null, after !== undefined)
+    try {
+      return await run(world.terminal, gate, { ...filter, export: format }, first, createWriter(format, out, beside), after)
+    } finally {
+      await beside.close()
+    }
   } finally {
     await out.close()
   }
@@ -46,7 +53,8 @@ async function run(terminal: Terminal, gate: Client, filter: Readonly<Record<str
     for (let pages = 1; ; pages++) {
       const events = list(object(reply.body)['events'])
       const next = object(reply.body)['next']
-      count += await writer.page(events)
+      if (pages === 1) for (const line of reachOf(object(reply.body))) say(line)
+      count += await writer.page(events, object(reply.body)['log'])
       if (typeof next !== 'string') break
       cursor = next                                                                  // this page is written: whatever breaks now breaks after it
       if (terminal.live) terminal.err(`\r\u001b[K${count} events, back to ${visible(text(object(events.at(-1))['at']))}`)
@@ -58,6 +66,8 @@ async function run(terminal: Terminal, gate: Client, filter: Readonly<Record<str
     await writer.end()
     await writer.sync()
     say(`${count} ${count === 1 ? 'event' : 'events'}`)
+    const told = writer.belongs()
+    if (told !== null) say(told)
     return exit.done
   } catch (error) {
     await writer.end().then(() => writer.sync()).catch(() => {})                                               // what broke may be the very place it writes to
@@ -68,10 +78,10 @@ async function run(terminal: Terminal, gate: Client, filter: Readonly<Record<str
 
 const fetchPage = (gate: Client, filter: Readonly<Record<string, string | undefined>>): Promise<Reply> => gate.call('GET', `/v1/audit/events${search({ ...filter, limit: page })}`)
 
-interface Writer { page(events: readonly unknown[]): Promise<number>; end(): Promise<void>; sync(): Promise<void>; /** Outcomes that are not written yet. */ readonly waits: number }
+interface Writer { page(events: readonly unknown[], log: unknown): Promise<number>; belongs(): string | null; end(): Promise<void>; sync(): Promise<void>; /** Outcomes that are not written yet. */ readonly waits: number }
 
 /** OCSF wants an outcome told with what was done, which its intent says: that comes right after it in this order, so an outcome waits for the next event, and no longer. */
-function createWriter(format: Format, out: Out): Writer {
+function createWriter(format: Format, out: Out, beside: Belonging): Writer {
   let held: Told[] = []
   const release = (intent: Told | null): string => { const lines = held.map((event) => ndjsonLine(ocsfOf(event, intent !== null && event.intent === intent.id ? intent : null))).join(''); held = []; return lines }
   const write = (event: unknown): string => {
@@ -87,13 +97,14 @@ function createWriter(format: Format, out: Out): Writer {
     return release(data) + ndjsonLine(ocsfOf(data))
   }
   return {
-    async page(events) {
+    async page(events, log) {
+      await beside.page(log)
       const fresh = out.last === null ? events : events.filter((event) => text(object(event)['id']) < (out.last ?? ''))
       for (const event of fresh) await out.write(write(event))
       return fresh.length
     },
     end: async () => { if (held.length > 0) await out.write(release(null)) },
-    sync: () => out.sync(), get waits() { return held.length },
+    sync: async () => { await beside.sync(); await out.sync() }, belongs: () => beside.told(), get waits() { return held.length },
   }
 }
 

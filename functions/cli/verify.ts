@@ -12,9 +12,9 @@ import { printJson } from './output.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 import { visible } from './visible.ts'
 
-const usage = 'sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] [--promise FILE] [--witness VKEY… [--quorum N] [--max-age 1h]] [--json]'
+const usage = 'sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] [--promise FILE] [--witness VKEY… [--quorum N] [--max-age 1h]] [--events FILE] [--json]'
 const options = {
-  vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true }, promise: { type: 'string', multiple: true }, witness: { type: 'string', multiple: true }, quorum: { type: 'string' }, 'max-age': { type: 'string' }, json: { type: 'boolean' },
+  vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true }, promise: { type: 'string', multiple: true }, witness: { type: 'string', multiple: true }, quorum: { type: 'string' }, 'max-age': { type: 'string' }, events: { type: 'string' }, json: { type: 'boolean' },
 } as const
 export interface Given {
   readonly vkey?: readonly string[]; readonly checkpoint?: readonly string[]; readonly promise?: readonly string[]; readonly witness?: readonly string[]; readonly quorum?: string; readonly 'max-age'?: string; readonly json?: boolean
@@ -22,8 +22,9 @@ export interface Given {
 
 /** `sluice audit verify DIR …` as it is typed. */
 export async function verifyArgs(args: readonly string[], { terminal }: World): Promise<Exit> {
-  const { values, positionals: [directory = ''] } = parse(args, options, [1, 1], usage)
-  return verify(terminal, directory, values)
+  const { values: { events, ...values }, positionals: [directory = ''] } = parse(args, options, [1, 1], usage)
+  const whole = await verify(terminal, directory, values)
+  return events === undefined || whole !== exit.done ? whole : (await import('./held.ts')).held(terminal, filesOf(directory), events)
 }
 
 /** `sluice audit verify DIR`: from the files alone, without a gate, a token or a network. */
