@@ -6,6 +6,7 @@ import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { canonicalJson } from '../schema/bundle.ts'
 import { bind, callKeyOf, digestOf } from './approve/digest.ts'
+import { ownersOf } from './approve/eligible.ts'
 import { resultKeySecret, unseal } from './approve/seal.ts'
 import { expired, rejected, settledAlready, stale } from './approve/step.ts'
 import type { Admitted } from './door.ts'
@@ -76,7 +77,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     if (await ports.meter.take(meter, hour, 1, limit * asksPerPlace) < 1) return story.refuse(tooOften(limit * asksPerPlace, Math.ceil(((hour + 1) * hourMs - now) / 1000)))
     const created = await approvals.requests.create(request, story.step('request', request.id, {
       digest, callKey, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: (query.told ?? query.statements).map(({ sql }) => sql), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
-      accesses: accessesOf(effects), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules,
+      accesses: accessesOf(effects), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules, owners: ownersOf(admitted.policy, bound),
     }), now)
     const mine = created.created ? request : created.existing
     if (!created.created) ports.meter.give(meter, hour, 1)

@@ -4,7 +4,7 @@ import type { Caller } from '../schema/caller.ts'
 import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { answerOf } from './ask.ts'
-import { concerns, ineligible, signedInMs } from './approve/eligible.ts'
+import { concerns, ineligible, ownersOf, signedInMs } from './approve/eligible.ts'
 import { end, settledAlready, vote } from './approve/step.ts'
 import { summaryOf, viewOf } from './approve/view.ts'
 import type { Reply } from './door.ts'
@@ -111,7 +111,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
 
   async function decided(admitted: Admitted, id: string, verdict: Verdict): Promise<Result<{ readonly request: RequestView }>> {
     const done = await change(admitted, id, (request) => vote(request, verdict, admitted.policy, ports.now()), (next) =>
-      story(admitted, verdict.evaluation, next).step(verdict.decision === 'approve' ? 'approval' : 'rejection', next.id, { digest: next.digest, requester: next.bound.subject.id, reason: verdict.reason, signedInAt: verdict.signedInAt, status: next.status, ...(verdict.issuer === 'slack' ? { via: 'slack' } : {}) }))
+      story(admitted, verdict.evaluation, next).step(verdict.decision === 'approve' ? 'approval' : 'rejection', next.id, { digest: next.digest, requester: next.bound.subject.id, reason: verdict.reason, signedInAt: verdict.signedInAt, status: next.status, owners: ownersOf(admitted.policy, next.bound), ...(verdict.issuer === 'slack' ? { via: 'slack' } : {}) }))
     return done.ok ? ok({ request: view(admitted, done.value) }) : done
   }
 

@@ -45,6 +45,10 @@ function isParty(bound: Bound, person: string, owners: Owners): boolean {
   return parties.some((id) => same(id, person) || [...owners.ownersOf(id)].some((owner) => same(owner, person)))
 }
 
+/** Whoever owns a party to the request, as the policy has it now: who therefore does not decide it, on record so that it can be told later. Sorted. */
+export const ownersOf = (owners: Owners, bound: Pick<Bound, 'subject' | 'actors'>): readonly string[] =>
+  [...new Set([bound.subject, ...bound.actors].flatMap(({ id }) => [...owners.ownersOf(id)]))].toSorted()
+
 /** A name with other capitals, or in another Unicode form, is no second person. There and back, for letters of which one case has two (ς and σ, ß and ss). */
 const fold = (id: string): string => id.normalize('NFKC').toLowerCase().toUpperCase()
 const same = (a: string, b: string): boolean => fold(a) === fold(b)

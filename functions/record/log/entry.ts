@@ -27,7 +27,7 @@ const numberOf = ({ writer }: Event) => writer === undefined ? {} : { about: { w
 
 function aboutOf(event: Event): Readonly<Record<string, unknown>> {
   const { who, request, connection } = event
-  const change = 'change' in event && event.kind === 'request' ? { digest: event.change['digest'], demands: event.change['demands'], expiresAt: event.change['expiresAt'] } : undefined
+  const change = 'change' in event && event.kind === 'request' ? { digest: event.change['digest'], demands: event.change['demands'], expiresAt: event.change['expiresAt'], owners: event.change['owners'] } : undefined
   return {
     connection, ...(event.content === undefined ? {} : { content: event.content }), ...numberOf(event).about, ...(request === undefined ? {} : { request }), ...('intent' in event ? { intent: event.intent } : {}), ...(change ? { change } : {}),
     who: who && { issuer: who.issuer, subject: who.subject, actors: who.actors, groups: who.groups },

@@ -10,8 +10,11 @@ interface Agreement {
   readonly demands: readonly Demand[] | null
   readonly expiresAt: string
   readonly parties: readonly string[]
+  readonly owners: readonly string[]
   /** Whose call the intent must be, and where, canonical JSON. What it runs is content, and compared where that is at hand (contents.ts). */
   readonly about: string
+  /** What it would do, as far as that lies in clear; null where only its digest is here. */
+  readonly does: string | null
   readonly approvals: Person[]
 }
 /** A sign-in counts for deciding so long (docs/approvals.md); the issuer's clock may be a little before the gate's. */
@@ -19,8 +22,8 @@ const signInMs = 15 * 60_000
 const toleranceMs = 30_000
 
 /**
- * Whether people agreed to what ran. This repeats docs/approvals.md from the events alone and shares no code with the gate's approvals, so that a fault there shows here. The policy's
- * `owner` of an agent is not in the events, so an owner who approves is not found.
+ * Whether people agreed to what ran. This repeats docs/approvals.md from the events alone and shares no code with the gate's approvals, so that a fault there shows here. Who owns
+ * the agent that asks, the events say themselves: the request when it was asked, and each approval when it was given.
  */
 export function createAgreements() {
   const open = new Map<string, Agreement>()
@@ -41,8 +44,8 @@ export function createAgreements() {
     }
     const who = object(event['who'])
     open.set(id, {
-      digest, demands, expiresAt, approvals: [], parties: [text(who['subject']), ...list(who['actors']).map(text)].map(fold),
-      about: asker(event),
+      digest, demands, expiresAt, approvals: [], parties: [text(who['subject']), ...list(who['actors']).map(text)].map(fold), owners: list(change['owners']).map(text).map(fold),
+      about: asker(event), does: entry.whole ? doing(change) : null,
     })
     return []
   }
@@ -56,6 +59,7 @@ export function createAgreements() {
       agreement.digest !== '' && text(change['digest']) !== agreement.digest && 'this approval is of another digest than was asked',
       !(subject.startsWith('user:') && list(who['actors']).length === 0) && 'this approval is not by a person',
       agreement.parties.includes(fold(subject)) && 'this approval is by a party to the request',
+      [...agreement.owners, ...list(change['owners']).map(text).map(fold)].includes(fold(subject)) && 'this approval is by the owner of whoever asks',
       !(Date.parse(at) - signedIn <= signInMs + toleranceMs) && 'this approval is by somebody who had not signed in shortly before',
       agreement.expiresAt !== '' && !(at < agreement.expiresAt) && 'this approval came when the request had expired',
     ].filter((reason) => reason !== false)
@@ -94,6 +98,7 @@ export function createAgreements() {
       over.set(id, 'was executed already')
       const wrong = [
         agreement.about !== asker(entry.event) && 'it runs for somebody else, or elsewhere, than was asked',
+        agreement.does !== null && entry.whole && agreement.does !== doing(entry.event) && 'what it does is not what was asked: other accesses, masks, or classes in clear',
         agreement.expiresAt !== '' && !(entry.at < agreement.expiresAt) && 'it began when the request had expired',
         ...(agreement.demands ?? []).map((demand) => lacks(demand, agreement.approvals)),
       ].filter((reason) => reason !== false)
@@ -104,7 +109,7 @@ export function createAgreements() {
 const ended: Readonly<Record<string, string>> = { rejection: 'was rejected', cancellation: 'was cancelled', expiry: 'expired', stale: 'was stale' }
 
 /** Names that differ in capitals or Unicode form are one person. */
-const fold = (id: string): string => id.normalize('NFKC').toLowerCase()
+const fold = (id: string): string => id.normalize('NFKC').toLowerCase().toUpperCase()
 
 function lacks({ by, quorum, rule }: Demand, approvals: readonly Person[]): string | false {
   const people = new Set(approvals.filter(({ groups }) => by.some((name) => groups.includes(name))).map(({ subject }) => subject))
@@ -121,3 +126,4 @@ function asker(event: Readonly<Record<string, unknown>>): string {
   const { issuer, subject, actors } = object(event['who'])
   return canonicalJson([issuer ?? null, subject ?? null, actors ?? null, event['connection'] ?? null])
 }
+const doing = ({ accesses, masks, revealed }: Readonly<Record<string, unknown>>): string => canonicalJson([list(accesses), object(masks), list(revealed)])

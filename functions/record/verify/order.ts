@@ -3,7 +3,7 @@ import { correctionId, isEventId, isRequestId, outcomeId } from '../../../schema
 import type { Entry } from '../log/entry.ts'
 import { createAgreements } from './agreement.ts'
 import type { Finding } from './finding.ts'
-import { text } from './json.ts'
+import { list, object, text } from './json.ts'
 import { seenIds } from './seen.ts'
 import { createWriters } from './writers.ts'
 
@@ -54,6 +54,7 @@ export function createOrder() {
       case 'intent': {
         counts.intents++
         if (!entry.id.endsWith('0')) return ['an intent\'s id ends in 0']
+        if (entry.whole && event['kind'] !== undefined && !isDecided(event)) return ['no decision covers it: it names no policy, no rule of one, or nobody whom it permits']
         if (event['request'] === undefined) return []
         const judged = agreements.execute(entry)
         if (judged === 'unjudged') counts.unjudged++
@@ -92,4 +93,7 @@ export function createOrder() {
     counts: (): Counts => ({ ...counts, writers: writers.count(), unsettled: Math.max(0, counts.intents - counts.outcomes) }),
   }
 }
+/** What was permitted, to whom, by which rules of which policy. `skimEntry` has looked at the same. */
+const isDecided = ({ policy, rules, who }: Readonly<Record<string, unknown>>): boolean =>
+  typeof policy === 'string' && policy !== '' && list(rules).length > 0 && list(rules).every((rule) => typeof rule === 'string' && rule !== '') && text(object(who)['subject']) !== ''
 const corrections = Array.from({ length: 30 }, (_, n) => n + 1)

@@ -14,6 +14,7 @@ export function skimEntry(bytes: Buffer): Entry | null {
   for (let i = 0; i < closing.length; i++) if (bytes[end + i] !== closing[i]) return null
   const kind = textOf(bytes, names.indexOf('kind'))
   if (!plain.has(kind) || kind === 'intent' && found[2 * names.indexOf('request') + 1] !== 0) return null
+  if (kind === 'intent' && !isDecided(bytes)) return null
   const [at, id, intent, status] = [textOf(bytes, 0), textOf(bytes, 1), textOf(bytes, 2), textOf(bytes, 5)]
   if (!isEventId(id) || !isTime(at)) return null
   const writer = writerOf(bytes)
@@ -46,6 +47,11 @@ function writerOf(bytes: Buffer): { readonly writer: { readonly id: string; read
   }
 }
 const [lead, middle, listing] = ['{"id":"', '","n":', ',"open":['].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer]
+/** That an intent names a policy, a rule and somebody; whatever is less plain than that, `readEntry` and order.ts judge. */
+function isDecided(bytes: Buffer): boolean {
+  const [policy, rules, who] = [7, 8, 9].map((name) => found[2 * name] ?? 0) as [number, number, number]
+  return bytes[policy - 1] === 0x22 && (found[15] ?? 0) > policy && bytes[rules] === 0x5b && bytes[rules + 1] === 0x22 && bytes[rules + 2] !== 0x22 && bytes[who] === 0x7b && bytes[who + 1] === 0x22
+}
 const isDigit = (code: number | undefined): boolean => code !== undefined && code >= 0x30 && code <= 0x39
 const opening = Buffer.from('{"event":{')
 const closing = Buffer.from(',"v":1}')
@@ -53,7 +59,7 @@ const nothing = Object.freeze({})
 /** Kinds of which nothing but this is looked at. `intent`: those of no access request. */
 const plain: ReadonlySet<string> = new Set(['intent', 'outcome', 'correction', 'refusal', 'policy', 'lock', 'audit-read', 'explain', 'repeat', 'stream', 'start', 'heartbeat', 'unauthenticated', 'void', 'sign-in'])
 const statuses: ReadonlySet<string> = new Set(['succeeded', 'failed', 'unknown'])
-const names = ['at', 'id', 'intent', 'kind', 'request', 'status', 'writer']
+const names = ['at', 'id', 'intent', 'kind', 'request', 'status', 'writer', 'policy', 'rules', 'who']
 const keys = names.map((name) => Buffer.from(name))
 /** Where the value of each name begins and ends, of a string without its quotes; 0 for one that is not there. What is no string begins and ends with its first byte. */
 const found = new Uint32Array(2 * names.length)

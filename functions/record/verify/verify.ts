@@ -6,6 +6,7 @@ import { type Key, type Note, parseVkey } from '../log/note.ts'
 import { decodeEntries, maxEntryBytes, type Tile, tilePath, tileWidth, widthIn } from '../log/tile.ts'
 import { hashBytes } from '../log/tree.ts'
 import type { Promised } from '../promise.ts'
+import { type ContentCounts, createContents } from './contents.ts'
 import { createFindings, type Finding } from './finding.ts'
 import { type Counts, createOrder } from './order.ts'
 import { createPromises } from './promises.ts'
@@ -31,7 +32,7 @@ export interface Options {
   readonly witnesses?: Witnesses
   readonly progress?: (done: number, size: number) => void
 }
-export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Promises that the log keeps, and those whose time is not over. */ readonly promises: { readonly kept: number; readonly due: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
+export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Of the content that lies beside the log. */ readonly contents: ContentCounts; /** Promises that the log keeps, and those whose time is not over. */ readonly promises: { readonly kept: number; readonly due: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
 
 const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 + maxEntryBytes), hashes: tileWidth * hashBytes }
 
@@ -42,12 +43,13 @@ const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 
 export async function verifyLog(files: Files, { keys, kept, progress, promises: given, witnesses }: Options): Promise<Report> {
   const findings = createFindings()
   const order = createOrder()
+  const contents = createContents(files, findings.add)
   const promises = createPromises(given?.given ?? [], given?.nowMs ?? 0)
   let told = { kept: 0, due: 0 }
   let cosigned = 0
   const report = (checkpoint: Checkpoint | null): Report => ({
     ok: findings.count() === 0, origin: checkpoint?.origin ?? null, size: checkpoint?.size ?? 0, root: checkpoint && Buffer.from(checkpoint.root).toString('base64'),
-    counts: order.counts(), promises: told, witnesses: cosigned, findings: findings.listed(), more: findings.count() - findings.listed().length,
+    counts: order.counts(), contents: contents.counts(), promises: told, witnesses: cosigned, findings: findings.listed(), more: findings.count() - findings.listed().length,
   })
   const head = await headOf(files, keys, kept, findings.add)
   if (head === null) return report(null)
@@ -75,6 +77,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
       tree.add(entry)
       if (expected.has(tree.size())) beginsWith()
     }
+    await contents.check({ level: 'entries', index, width: bundle.length }, bundle, index * tileWidth)
     for (const { tile, bytes } of [...filled.splice(0), ...(tree.size() === size ? tree.partial() : [])]) await compare(tile, bytes, ids)
     progress?.(tree.size(), size)
   }

@@ -59,7 +59,7 @@ function approvedStory(common: CommonOf, request: Id<'arq'>, n: number, clock: {
   const step = (who: Who, kind: 'request' | 'approval', change: Record<string, unknown>): Event => ({ ...common(who), kind, request, change })
   const signedInAt = new Date(clock.ms - 60_000).toISOString()
   return [
-    step(bot, 'request', { digest, callKey: digest, demands: [{ by: ['support-leads'], quorum: 2, rule: 'support-agents.rules[1]' }], expiresAt: new Date(clock.ms + 1_800_000).toISOString(), statements: [sql], purpose: 'support ticket', accesses: [] }),
+    step(bot, 'request', { digest, callKey: digest, demands: [{ by: ['support-leads'], quorum: 2, rule: 'support-agents.rules[1]' }], expiresAt: new Date(clock.ms + 1_800_000).toISOString(), statements: [sql], purpose: 'support ticket', accesses: [{ action: 'select', resource: 'public.orders', columns: ['id', 'status'] }], masks: { 'public.customers.email': 'email' }, revealed: [], owners: ['user:owen@acme.dev'] }),
     ...['ann', 'sofia'].map((name) => step(lead(name), 'approval', { digest, reason: null, signedInAt, status: 'approved' })),
     ...story(common, n, { id: request, sql }),
   ]

@@ -57,6 +57,10 @@ describe('intents and outcomes', () => {
     expect(await findings([intent, changed(outcome, { status: 'fine' })])).toEqual(['1: its status is none this verifier knows'])
     expect(await findings([changed(intent, { kind: 'toString' })])).toEqual(['0: its kind is none this verifier knows'])
   })
+  test('an execution that no decision covers', async () => {
+    const [intent] = plain as [Event]
+    for (const change of [{ policy: null }, { policy: '' }, { rules: [] }, { rules: [''] }, { rules: 'x' }, { who: null }]) expect(await findings([changed(intent, change)]), JSON.stringify(change)).toEqual(['0: no decision covers it: it names no policy, no rule of one, or nobody whom it permits'])
+  })
   test('what has no outcome yet is counted, not blamed', async () => {
     expect((await check((await logOf([entryOf(plain[0]!)])).log))).toMatchObject({ ok: true, counts: { unsettled: 1 } })
   })
@@ -96,6 +100,17 @@ describe('access requests', () => {
     const named = rechanged(request, { demands: [{ by: ['user:ann@acme.dev'], quorum: 1, rule: 'r' }] })
     expect(await findings([named, first!, intent!])).toEqual([])
     expect(await findings([named, changed(second, { who: { ...lead('eve'), groups: ['user:ann@acme.dev'] } }), intent!])).toEqual(['2: 0 of the 1 approvals that rule "r" demands are before it'])
+  })
+  test('an approval by the owner of the agent that asks, as the request or the approval itself says, however spelt', async () => {
+    const by = (subject: string, change: Change = {}) => findings([request!, first!, rechanged(changed(second, { who: { ...lead('x'), subject } }), change), intent!])
+    expect(await by('user:owen@acme.dev')).toEqual(['2: this approval is by the owner of whoever asks', lacking(1, 3)])
+    expect(await by('user:OWEN@acme.dev')).toEqual(['2: this approval is by the owner of whoever asks', lacking(1, 3)])
+    expect(await by('user:new@acme.dev', { owners: ['user:new@acme.dev'] })).toEqual(['2: this approval is by the owner of whoever asks', lacking(1, 3)])
+    expect(await by('user:sofia@acme.dev')).toEqual([])
+  })
+  test('what it does is what was asked: accesses, masks, classes in clear', async () => {
+    const wrong = ['3: what it does is not what was asked: other accesses, masks, or classes in clear']
+    for (const change of [{ accesses: [{ action: 'delete', resource: 'public.orders' }] }, { masks: {} }, { revealed: ['pii.email'] }]) expect(await findings([request!, first!, second!, changed(intent, change)]), JSON.stringify(change)).toEqual(wrong)
   })
   test('each demand has its own quorum', async () => {
     const two = rechanged(request, { demands: [{ by: ['support-leads'], quorum: 2, rule: 'r' }, { by: ['platform'], quorum: 1, rule: 'p' }] })
