@@ -113,7 +113,11 @@ export interface Description {
   }[]
 }
 /** What some rule of the policy lets somebody do on a connection, whoever it is. */
-export interface Ruled { readonly actions: readonly (ActionName | 'write' | 'ddl' | '*')[]; readonly on: readonly string[] }
+export interface Ruled {
+  readonly actions: readonly (ActionName | 'write' | 'ddl' | '*')[]; readonly on: readonly string[]
+  /** Whose rule it is, and of Kubernetes what it is held to, as it is written. */
+  readonly role?: string; readonly namespaces?: readonly string[]; readonly names?: readonly string[]
+}
 export interface Grants {
   /** For the engine's own client, to be read and run by a person. */
   readonly script: string
