@@ -1,0 +1,22 @@
+import type { DetectorName } from '../../../schema/policy.ts'
+import type { Json } from '../json.ts'
+import type { Classified } from './classify.ts'
+import { unifiedDiff } from './diff.ts'
+import { maskObject } from './mask.ts'
+import type { Dry } from './plan.ts'
+
+type Value = Readonly<Record<string, unknown>>
+
+/** What people who decide see of a change: every class masked, whoever asks and whoever looks, for the diff goes into chat and onto the record. */
+export function changeOf({ plan, effects }: Classified, { object, oldObject }: Dry, detect: readonly DetectorName[], silent: string | undefined): string {
+  const note = silent === undefined ? [] : [`# ${silent}`]
+  if (object === undefined) return note.join('\n')
+  const shown = (value: Value | null): Value | null => (value === null ? null : maskObject(value as Json, { plan, effects, obligations: { masks: effects.shown.map(() => 'redact' as const), detect }, maskKey: null }) as Value)
+  try {
+    const before = oldObject ?? null
+    const unseen = oldObject === undefined ? ['# the object as it is could not be seen'] : []
+    return [...note, ...unseen, unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) } })].join('\n')
+  } catch {
+    return [...note, '# the change cannot be shown: the object is not of a form that can be masked'].join('\n')
+  }
+}

@@ -1,0 +1,136 @@
+import { stringify } from 'yaml'
+import { isObject } from './precondition.ts'
+
+type Value = Readonly<Record<string, unknown>>
+export interface Compared {
+  /** As they are, and as a person may see them. null: there is none. */
+  readonly before: { readonly clear: Value | null; readonly shown: Value | null }
+  readonly after: { readonly clear: Value | null; readonly shown: Value | null }
+}
+const maxBytes = 64 * 1024
+const context = 3
+/** Edits past which the shortest script is not looked for: all of the old, then all of the new, says the same. */
+const mostEdits = 1500
+const mostLines = 20_000
+const applied = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/**
+ * The change as unified diff lines over YAML with sorted keys; what controllers keep (status, managedFields, versions) is left out. A masked value that changes looks the same on both
+ * sides, so each such place is named. At most 64 KB; what is cut is said. '' where nothing changes.
+ */
+export function unifiedDiff({ before, after }: Compared): string {
+  const lines = diffLines(linesOf(before.shown), linesOf(after.shown))
+  const hidden = hiddenChanges(before, after)
+  const notes = [...hidden.slice(0, 200).map((path) => `# ${path}: changes, and is masked`), ...(hidden.length > 200 ? [`# and ${hidden.length - 200} more masked values`] : [])]
+  return cut([...notes, ...lines])
+}
+
+function cut(lines: readonly string[]): string {
+  let bytes = 0
+  for (const [index, line] of lines.entries()) {
+    bytes += Buffer.byteLength(line) + 1
+    if (bytes > maxBytes - 200) return [...lines.slice(0, index), `# cut here: ${lines.length - index} of ${lines.length} lines of this change are not shown`].join('\n')
+  }
+  return lines.join('\n')
+}
+
+const linesOf = (value: Value | null): readonly string[] =>
+  (value === null ? [] : stringify(normal(value), { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false, singleQuote: false }).replace(/\n$/, '').split('\n').map(printable))
+/** A control or a bidirectional mark would draw another change than is made. */
+const printable = (line: string): string => line.replace(/[^\P{C}\t]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
+
+/** The object without what its controllers write and without its own copy of what was applied. */
+function normal(value: Value): Value {
+  const { status: _, ...rest } = value
+  if (!isObject(rest['metadata'])) return rest
+  const metadata: Record<string, unknown> = { ...rest['metadata'] }
+  for (const member of ['managedFields', 'resourceVersion', 'generation', 'creationTimestamp', 'uid', 'selfLink']) delete metadata[member]
+  const { annotations } = metadata
+  if (isObject(annotations) && applied in annotations) {
+    const { [applied]: copy, ...kept } = annotations
+    void copy
+    if (Object.keys(kept).length > 0) metadata['annotations'] = kept
+    else delete metadata['annotations']
+  }
+  return { ...rest, metadata }
+}
+
+function hiddenChanges({ clear: a, shown: x }: Compared['before'], { clear: b, shown: y }: Compared['after']): string[] {
+  if (a === null || b === null || x === null || y === null) return []
+  const [clear, shown] = [[leaves(normal(a)), leaves(normal(b))], [leaves(normal(x)), leaves(normal(y))]] as const
+  return [...new Set([...clear[0].keys(), ...clear[1].keys()])].filter((path) => clear[0].get(path) !== clear[1].get(path) && shown[0].get(path) === shown[1].get(path)).map(printable).sort()
+}
+function leaves(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
+  if (Array.isArray(value)) value.forEach((one, index) => leaves(one, `${path}[${index}]`, into))
+  else if (isObject(value)) for (const [key, one] of Object.entries(value)) leaves(one, path === '' ? key : `${path}.${key}`, into)
+  else into.set(path, JSON.stringify(value))
+  return into
+}
+
+type Edit = readonly [mark: ' ' | '-' | '+', line: string]
+
+function diffLines(before: readonly string[], after: readonly string[]): string[] {
+  let head = 0
+  while (head < before.length && head < after.length && before[head] === after[head]) head++
+  let tail = 0
+  while (tail < before.length - head && tail < after.length - head && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++
+  const [a, b] = [before.slice(head, before.length - tail), after.slice(head, after.length - tail)]
+  if (a.length + b.length === 0) return []
+  const middle = a.length + b.length > mostLines ? null : shortest(a, b)
+  const edits: Edit[] = [
+    ...before.slice(0, head).map((line): Edit => [' ', line]),
+    ...(middle ?? [...a.map((line): Edit => ['-', line]), ...b.map((line): Edit => ['+', line])]),
+    ...before.slice(before.length - tail).filter(() => tail > 0).map((line): Edit => [' ', line]),
+  ]
+  return hunks(edits)
+}
+
+/** Myers' greedy walk; null where it takes more edits than may be looked for. */
+function shortest(a: readonly string[], b: readonly string[]): Edit[] | null {
+  const most = Math.min(mostEdits, a.length + b.length)
+  const reach = new Map<number, number>([[1, 0]])
+  const trace: Map<number, number>[] = []
+  for (let edits = 0; edits <= most; edits++) {
+    trace.push(new Map(reach))
+    for (let k = -edits; k <= edits; k += 2) {
+      const down = k === -edits || (k !== edits && (reach.get(k - 1) ?? -1) < (reach.get(k + 1) ?? -1))
+      let x = down ? (reach.get(k + 1) ?? 0) : (reach.get(k - 1) ?? 0) + 1
+      while (x < a.length && x - k < b.length && a[x] === b[x - k]) x++
+      reach.set(k, x)
+      if (x >= a.length && x - k >= b.length) return walked(a, b, trace)
+    }
+  }
+  return null
+}
+function walked(a: readonly string[], b: readonly string[], trace: readonly ReadonlyMap<number, number>[]): Edit[] {
+  const found: Edit[] = []
+  let [x, y] = [a.length, b.length]
+  for (let edits = trace.length - 1; edits >= 0; edits--) {
+    const reach = trace[edits] ?? new Map<number, number>()
+    const k = x - y
+    const down = k === -edits || (k !== edits && (reach.get(k - 1) ?? -1) < (reach.get(k + 1) ?? -1))
+    const before = down ? k + 1 : k - 1
+    const fromX = reach.get(before) ?? 0
+    const fromY = fromX - before
+    while (x > fromX && y > fromY) { found.push([' ', a[--x] ?? '']); y-- }
+    if (edits > 0) found.push(down ? ['+', b[--y] ?? ''] : ['-', a[--x] ?? ''])
+  }
+  return found.reverse()
+}
+
+/** `context` lines around each change, with the line numbers of both sides. */
+function hunks(edits: readonly Edit[]): string[] {
+  const near = edits.map(() => false)
+  edits.forEach(([mark], at) => {
+    if (mark !== ' ') for (let i = Math.max(0, at - context); i <= Math.min(edits.length - 1, at + context); i++) near[i] = true
+  })
+  const lines: string[] = []
+  let [old, fresh] = [1, 1]
+  edits.forEach(([mark, line], at) => {
+    if (near[at] && !near[at - 1]) lines.push(`@@ -${old} +${fresh} @@`)
+    if (near[at]) lines.push(`${mark}${line}`)
+    if (mark !== '+') old++
+    if (mark !== '-') fresh++
+  })
+  return lines
+}

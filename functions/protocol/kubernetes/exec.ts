@@ -1,0 +1,148 @@
+import type { TLSSocket } from 'node:tls'
+import { connect } from 'node:tls'
+import WebSocket, { type RawData } from 'ws'
+import type { Executed, Run } from '../protocol.ts'
+import { CredentialError, type Credentials } from './credential.ts'
+import type { Cluster } from './kubeconfig.ts'
+import { unknown } from './outcome.ts'
+import type { KubernetesPlan } from './plan.ts'
+import { isObject } from './precondition.ts'
+import { rawOf } from './raw.ts'
+import { failureOf, tlsOf, TransportError } from './transport.ts'
+
+export interface ExecJob {
+  readonly plan: KubernetesPlan; readonly cluster: Cluster; readonly account: string; readonly run: Run; readonly maskKey: string | null
+  readonly limits: { readonly bytes: number; readonly timeoutMs: number }
+}
+export type RunExec = (job: ExecJob) => Promise<Executed>
+interface Opened { readonly socket: WebSocket; readonly audit: string | null }
+interface Refused { readonly status: number; readonly audit: string | null; readonly bytes: Uint8Array }
+const connectMs = 5_000
+const errorBytes = 64 * 1024
+/** Of one frame; the API server sends at most 32 KB at once. */
+const frameBytes = 1024 * 1024
+/** Of the last channel, which carries a Status. */
+const [stdoutChannel, stderrChannel, errorChannel, closeChannel] = [1, 2, 3, 255]
+
+/**
+ * One command in a pod, without a terminal and without input, to its end: over the WebSocket the API server has for it. From the moment the connection is accepted the command may run, so
+ * whatever is lost then is `unknown`.
+ */
+export function createExec({ credentials, now }: { readonly credentials: Credentials; readonly now: () => number }): RunExec {
+  return async function exec(job) {
+    const target = execTarget(job.plan.target)
+    const token = await credentials.token(job.cluster, job.account)
+    let opened = await open(job, target, token, now)
+    if (!('socket' in opened) && opened.status === 401) opened = await open(job, target, await credentials.token(job.cluster, job.account, token), now)
+    if ('socket' in opened) return finish(opened, job)
+    if (opened.status === 401) throw new CredentialError(`the cluster does not accept the token it minted for \`${job.account}\``)
+    const { status, audit, bytes } = opened
+    return { status: 'succeeded', rows: rawOf({ status: status >= 400 ? status : 502, contentType: 'application/json', headers: {}, audit, maskKey: null, body: { kind: 'bytes', bytes } }) }
+  }
+}
+
+/** Output alone, whatever was asked for: what goes in or paints a terminal is not on record. */
+export function execTarget(target: string): string {
+  const [path = '', query = ''] = target.split('?', 2)
+  const kept = query.split('&').filter((pair) => /^(?:command|container)=/.test(pair))
+  return `${path}?${[...kept, 'stdin=false', 'stdout=true', 'stderr=true', 'tty=false'].join('&')}`
+}
+
+async function open({ cluster, run }: ExecJob, target: string, token: string, now: () => number): Promise<Opened | Refused> {
+  const tls = await secured(cluster, run.cut)
+  if (now() >= run.deadline) {
+    tls.destroy()
+    throw new TransportError('late', 'the time to begin has passed', false)
+  }
+  const host = cluster.host.includes(':') ? `[${cluster.host}]` : cluster.host
+  const socket = new WebSocket(`wss://${host}:${cluster.port}${cluster.prefix}${target}`, ['v5.channel.k8s.io', 'v4.channel.k8s.io'], {
+    createConnection: () => tls, headers: { authorization: `Bearer ${token}`, 'user-agent': 'sluice' }, perMessageDeflate: false, followRedirects: false, handshakeTimeout: connectMs, maxPayload: frameBytes,
+  })
+  return new Promise((resolve, reject) => {
+    let audit: string | null = null
+    socket.binaryType = 'nodebuffer'
+    socket.once('upgrade', ({ headers }) => { audit = auditOf(headers['audit-id']) })
+    socket.once('open', () => {
+      socket.pause()                                                       // nothing is lost between here and whoever listens
+      resolve({ socket, audit })
+    })
+    socket.once('unexpected-response', (request, response) => {
+      const parts: Buffer[] = []
+      let bytes = 0
+      response.on('data', (part: Buffer) => { if ((bytes += part.byteLength) <= errorBytes) parts.push(part) })
+      response.once('error', () => undefined)
+      response.once('close', () => {
+        request.destroy()
+        resolve({ status: response.statusCode ?? 502, audit: auditOf(response.headers['audit-id']), bytes: bytes > errorBytes ? new Uint8Array() : Buffer.concat(parts) })
+      })
+      setTimeout(() => response.destroy(), connectMs).unref()
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => { reject(new TransportError('lost', `the cluster did not open the command's connection (${error.code ?? 'no code'})`, true)) })
+  })
+}
+
+function secured(cluster: Cluster, cut: AbortSignal | undefined): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    if (cut?.aborted) return reject(new TransportError('cut', 'cut before it began', false))
+    const socket = connect({ ...tlsOf(cluster, false) })
+    const timer = setTimeout(() => socket.destroy(new TransportError('unreachable', `no connection within ${connectMs} ms`, false)), connectMs)
+    socket.once('secureConnect', () => { clearTimeout(timer); resolve(socket) })
+    socket.once('error', (error) => { clearTimeout(timer); reject(error instanceof TransportError ? error : failureOf(error, false)) })
+  })
+}
+
+/** Both outputs together hold at most `limits.bytes`; what is more is dropped, and the command still heard to its end. */
+function finish({ socket, audit }: Opened, { run, limits, maskKey }: ExecJob): Promise<Executed> {
+  return new Promise((resolve) => {
+    const parts = { [stdoutChannel]: [] as Buffer[], [stderrChannel]: [] as Buffer[] }
+    let [bytes, truncated] = [0, false]
+    let ending: Ending | null = null
+    const lost = (why: string) => { stop(); resolve(unknown(why)) }
+    const cut = () => { lost('the command was cut off') }
+    const timer = setTimeout(() => { lost(`no end of the command within ${limits.timeoutMs} ms`) }, limits.timeoutMs)
+    const stop = () => {
+      clearTimeout(timer)
+      run.cut?.removeEventListener('abort', cut)
+      socket.terminate()
+    }
+    run.cut?.addEventListener('abort', cut, { once: true })
+    socket.on('error', () => undefined)                                    // `close` follows, and says the same
+    socket.on('message', (data: RawData, binary: boolean) => {
+      if (!binary || !Buffer.isBuffer(data) || data.byteLength === 0) return
+      const [channel, rest] = [data[0], data.subarray(1)]
+      if (channel === errorChannel) ending = endingOf(rest)
+      if (channel === closeChannel || (channel !== stdoutChannel && channel !== stderrChannel)) return
+      const fits = rest.subarray(0, Math.max(0, limits.bytes - bytes))
+      if (fits.byteLength < rest.byteLength) truncated = true
+      bytes += fits.byteLength
+      if (fits.byteLength > 0) parts[channel]?.push(Buffer.from(fits))
+    })
+    socket.once('close', () => {
+      if (ending === null) return lost('the connection broke off before the command had ended')
+      stop()
+      if (!('exitCode' in ending)) return resolve({ status: 'succeeded', rows: rawOf({ ...json, status: ending.code, audit, maskKey, body: { kind: 'bytes', bytes: ending.bytes } }) })
+      resolve({ status: 'succeeded', rows: rawOf({ ...json, status: 200, audit, maskKey, body: { kind: 'exec', stdout: Buffer.concat(parts[stdoutChannel] ?? []), stderr: Buffer.concat(parts[stderrChannel] ?? []), exitCode: ending.exitCode, truncated } }) })
+    })
+    if (run.cut?.aborted) cut()
+    else socket.resume()
+  })
+}
+const json = { contentType: 'application/json', headers: {} }
+type Ending = { readonly exitCode: number } | { readonly code: number; readonly bytes: Uint8Array }
+
+/** The Status on the error channel: success, an exit code, or that it could not be run at all. */
+function endingOf(bytes: Buffer): Ending | null {
+  let value: unknown
+  try {
+    value = JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return null
+  }
+  if (!isObject(value)) return null
+  if (value['status'] === 'Success') return { exitCode: 0 }
+  const causes = isObject(value['details']) && Array.isArray(value['details']['causes']) ? value['details']['causes'].filter(isObject) : []
+  const code = causes.find(({ reason }) => reason === 'ExitCode')?.['message']
+  if (value['reason'] === 'NonZeroExitCode' && typeof code === 'string' && /^\d{1,3}$/.test(code)) return { exitCode: Number(code) }
+  return { code: typeof value['code'] === 'number' && value['code'] >= 400 && value['code'] < 600 ? value['code'] : 500, bytes: Buffer.from(JSON.stringify({ ...value, kind: 'Status', apiVersion: 'v1' })) }
+}
+const auditOf = (value: string | string[] | undefined): string | null => (typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : null)

@@ -1,0 +1,154 @@
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { Refusal } from '../../../schema/refusal.ts'
+import type { Query } from '../../../schema/request.ts'
+import type { Permit } from '../../permit.ts'
+import type { Secrets } from '../../ports.ts'
+import type { Executed, Plan, Run, StreamEnd } from '../protocol.ts'
+import type { Discovery } from './discovery.ts'
+import type { RunExec } from './exec.ts'
+import type { Cluster } from './kubeconfig.ts'
+import { changed, executedOf, tooLarge, unknown } from './outcome.ts'
+import type { Dry, KubernetesPlan } from './plan.ts'
+import { guarded, isObject } from './precondition.ts'
+import { type Preview, stateOf } from './preview.ts'
+import { rawOf } from './raw.ts'
+import type { Reach } from './reach.ts'
+import { chunksOf, type Reply, TransportError, wholeOf } from './transport.ts'
+
+/** `account`: the service account the call goes by. `dry`: what the target said, where it was asked. `fails`: what classify knew would; what a dry run met, the cluster itself says again. */
+export interface Understood { readonly connection: ConnectionDocument; readonly query: Query; readonly plan: KubernetesPlan; readonly account: string; readonly dry?: Dry; readonly fails?: Refusal }
+export interface ExecuteOptions {
+  readonly secrets: Secrets
+  readonly now: () => number
+  readonly isPermit: (value: unknown) => boolean
+  /** The plan behind an opaque one that this engine made; throws for any other. */
+  readonly understood: (plan: Plan) => Understood
+  readonly reach: Reach
+  readonly discovery: Discovery
+  readonly preview: Pick<Preview, 'current'>
+  readonly exec: RunExec
+}
+const maskKeySecret = 'sluice-mask-key'
+const listIdleMs = 60_000
+/** A watch or a followed log may be silent for hours; a dead connection is found by TCP. */
+const streamIdleMs = 6 * 3_600_000
+const errorBytes = 256 * 1024
+/** The answer to a write: whatever the limit, it was done. */
+const writtenBytes = 16 * 1024 * 1024
+/** A conflict over what nobody decides by (the status, who manages a field) is tried again on the newer version. */
+const tries = 4
+
+interface Job { readonly plan: KubernetesPlan; readonly known: Understood; readonly cluster: Cluster; readonly run: Run; readonly limits: Permit['obligations']['limits']; readonly maskKey: string | null; readonly writes: boolean }
+
+/**
+ * Permit and plan → what the cluster did. Receives what was decided; proves that the permit is one and is for this very plan; then sends exactly the plan's request, once. A write is
+ * sent again only where the cluster has said that it did nothing (401, a conflict over our own precondition). Refuses by throwing only where the code around it is wrong.
+ */
+export function createExecute({ secrets, now, isPermit, understood, reach, discovery, preview, exec }: ExecuteOptions) {
+  return async function execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
+    if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
+    if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
+    const known = understood(plan)
+    const writes = (known.plan.method !== 'GET' && known.plan.method !== 'HEAD' || known.plan.form === 'exec') && !known.plan.dryRun
+    if (known.fails) return { status: 'failed', refusal: known.fails }
+    try {
+      const maskKey = permit.obligations.masks.includes('hash') ? await secrets.get(maskKeySecret) : null
+      const job: Job = { plan: known.plan, known, cluster: await reach.cluster(known.connection), run, limits: permit.obligations.limits, maskKey, writes }
+      if (known.plan.form === 'exec') return await exec({ ...job, account: known.account })
+      const kept = await discovery.answer(job.cluster, known.account, known.plan, run.deadline)
+      if (kept) return { status: 'succeeded', rows: rawOf({ ...kept, maskKey, body: { kind: 'bytes', bytes: kept.bytes } }) }
+      return await send(job)
+    } catch (error) {
+      return executedOf(error, writes)
+    }
+  }
+
+  async function send(job: Job): Promise<Executed> {
+    const { plan, known, cluster } = job
+    let old = known.dry?.oldObject
+    for (let attempt = 1; ; attempt++) {
+      const { bound, ...request } = guarded(plan, old)
+      const watch = stopwatch(job, now)
+      const reply = await reach.call(cluster, known.account, {
+        ...request, method: plan.method, accept: plan.accept, deadline: job.run.deadline, headersMs: job.limits.timeoutMs, stream: plan.form === 'watch' || plan.form === 'log', signal: watch.signal,
+      }).catch(watch.explain)
+      if (reply.status !== 409 || !bound || !old) return answered(job, reply, watch)
+      const body = await wholeOf(reply.body, job.limits.timeoutMs, errorBytes)
+      if (!isConflict(body)) return { status: 'succeeded', rows: rawOf({ ...headOf(reply), maskKey: job.maskKey, body: { kind: 'bytes', bytes: body ?? new Uint8Array() } }) }
+      // Nothing was written. What was decided on may still be what is there: a controller writes the status of a busy object many times a second.
+      const current = await preview.current(known, cluster)
+      if (attempt >= tries || !isObject(current) || stateOf(current) !== stateOf(old)) return { status: 'stale', refusal: changed }
+      old = current
+    }
+  }
+
+  /** The status and headers are there: from here on a write has its answer, and only how much of it there is to give may still vary. */
+  async function answered(job: Job, reply: Reply, watch: Stopwatch): Promise<Executed> {
+    const { plan, limits, maskKey, writes, run } = job
+    const head = { ...headOf(reply), maskKey }
+    if (reply.status >= 300 && reply.status < 400) {
+      reply.body.destroy()
+      throw new TransportError('broken', `the cluster redirects (status ${reply.status}), which nothing follows`, false)
+    }
+    if (reply.status < 300 && plan.form !== 'whole' && plan.method !== 'HEAD') {
+      watch.stop()
+      const { promise, resolve } = Promise.withResolvers<StreamEnd>()
+      const chunks = chunksOf(reply.body, plan.form === 'list' ? listIdleMs : streamIdleMs)
+      return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'stream', chunks, end: resolve, cut: run.cut ?? null } }, promise) }
+    }
+    const most = reply.status >= 400 ? errorBytes : writes ? writtenBytes : plan.attributes.isResource ? limits.bytes : writtenBytes
+    const bytes = await wholeOf(reply.body, limits.timeoutMs, most).catch((error: unknown) => {
+      if (writes && reply.status < 300 && error instanceof TransportError) return null              // done, and its answer lost on the way
+      return watch.explain(error)
+    }).finally(watch.stop)
+    if (writes && reply.status >= 500 && mayHaveHappened(reply.status, bytes)) return unknown(`the cluster answered ${reply.status}`)
+    if (bytes !== null) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'bytes', bytes } }) }
+    if (reply.status >= 400) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'bytes', bytes: new Uint8Array() } }) }
+    if (writes) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'own', value: doneWithout(reply.status) } }) }
+    return { status: 'failed', refusal: tooLarge(`the object is over ${most} bytes, the most an answer may have here`) }
+  }
+}
+
+const headOf = ({ status, contentType, headers, audit }: Reply) => ({ status, contentType, headers, audit })
+const doneWithout = (code: number) => ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: 'done; the cluster\'s answer was lost or is too large, so it is left out', code })
+
+const statusOf = (body: Uint8Array | null): Readonly<Record<string, unknown>> => {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body ?? []).toString('utf8'))
+    return isObject(value) && value['kind'] === 'Status' ? value : {}
+  } catch {
+    return {}
+  }
+}
+const isConflict = (body: Uint8Array | null): boolean => statusOf(body)['reason'] === 'Conflict'
+
+/**
+ * A 5xx to a write. The API server says 503 and 429 before it begins, and 500 with the name of the step where admission failed, which comes before storage. A proxy's, a
+ * timeout's and a store's errors say nothing of what became of it.
+ */
+function mayHaveHappened(status: number, body: Uint8Array | null): boolean {
+  const { reason, message } = statusOf(body)
+  if (status === 503) return reason !== 'ServiceUnavailable'
+  return !(status === 500 && reason === 'InternalError' && typeof message === 'string' && /^Internal error occurred: (?:failed calling webhook|admission plugin)/.test(message))
+}
+
+interface Stopwatch { readonly signal: AbortSignal; stop(): void; explain(error: unknown): never }
+/** What is no stream ends whole within the permit's time, however steadily it trickles. */
+function stopwatch({ run, limits }: Job, now: () => number): Stopwatch {
+  const controller = new AbortController()
+  const cut = () => { controller.abort() }
+  const begun = now()
+  let timedOut = false
+  const timer = setTimeout(() => { timedOut = true; controller.abort() }, limits.timeoutMs + Math.max(0, run.deadline - begun))
+  run.cut?.addEventListener('abort', cut, { once: true })
+  if (run.cut?.aborted) cut()
+  return {
+    signal: controller.signal,
+    stop: () => { clearTimeout(timer) },
+    explain(error) {
+      clearTimeout(timer)
+      if (timedOut && error instanceof TransportError) throw new TransportError('timeout', `no whole answer within ${limits.timeoutMs} ms`, error.sent)
+      throw error
+    },
+  }
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import { ok, type Refusal, refuse, type Result } from '../../../schema/refusal.ts'
+import type { Query } from '../../../schema/request.ts'
+import type { Secrets } from '../../ports.ts'
+import type { Plan, Protocol } from '../protocol.ts'
+import { createAnswer } from './answer.ts'
+import { classify, type Classified } from './classify.ts'
+import { accountOf, createCredentials } from './credential.ts'
+import { changeOf } from './change.ts'
+import { createDiscovery } from './discovery.ts'
+import { createExec } from './exec.ts'
+import { createExecute, type Understood } from './execute.ts'
+import { grants } from './grants.ts'
+import { inspect, ping } from './inspect.ts'
+import { createMasker } from './mask.ts'
+import type { Dry } from './plan.ts'
+import { createPreview, stateOf } from './preview.ts'
+import { createReach } from './reach.ts'
+import { readRequest } from './request.ts'
+import { createTransport } from './transport.ts'
+
+export interface KubernetesOptions {
+  readonly secrets: Secrets
+  readonly now: () => number
+  readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
+  /** From functions/decide/permit.ts; passed in because engines know no stage. */
+  readonly isPermit: (value: unknown) => boolean
+}
+
+/** The Kubernetes engine: read → classify → (preview) → execute → mask. The secret of a connection is a kubeconfig (kubeconfig.ts); calls go by the caller's role's service account. */
+export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOptions): Protocol {
+  const transport = createTransport({ now })
+  const credentials = createCredentials({ send: transport.send, now })
+  const reach = createReach({ secrets, now, send: transport.send, credentials })
+  const discovery = createDiscovery({ reach, now })
+  const preview = createPreview({ reach, discovery, now })
+  const known = new WeakMap<object, Understood>()
+  const understood = (plan: Plan): Understood => {
+    const inner = known.get(plan.plan)
+    if (inner === undefined) throw new Error('invariant: this plan is not of this engine')
+    return inner
+  }
+
+  /** The service account takes part in what is approved: another one is another deed. */
+  function planOf({ effects, plan, fails }: Classified, about: Omit<Understood, 'plan'>): Plan {
+    const { dry } = about
+    const state = dry === undefined ? '' : stateOf(dry.oldObject)
+    known.set(plan, { ...about, plan, ...(fails ? { fails } : {}) })
+    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account, state])) }, ...(fails ? { fails } : {}) }
+  }
+
+  async function previewed(connection: ConnectionDocument, query: Query, account: string, first: Plan): Promise<Result<Plan>> {
+    const { dry, fails, silent } = await preview.run(understood(first))
+    const again = classify(connection, query, dry)
+    if (!again.ok) return again
+    const plan = planOf(again.value, { connection, query, account, dry })
+    return ok({ ...plan, diff: changeOf(again.value, dry, connection.detect ?? [], silent), ...(plan.fails ?? fails ? { fails: plan.fails ?? fails } : {}) } as Plan)
+  }
+
+  return {
+    read: readRequest,
+    async classify(connection, query, roles = []) {
+      const found = classify(connection, query)
+      if (!found.ok) return found
+      const account = accountOf(connection, roles)
+      if (account === null) return refuse(noAccount(connection.name))
+      const plan = planOf(found.value, { connection, query, account })
+      return ok(found.value.plan.preview ? { ...plan, preview: () => previewed(connection, query, account, plan) } : plan)
+    },
+    execute: createExecute({ secrets, now, isPermit, understood, reach, discovery, preview, exec: createExec({ credentials, now }) }),
+    mask: createAnswer({ isPermit, understood, createMasker, alarm }),
+    describe: async () => ({ relations: [] }),
+    inspect: (connection, names) => inspect(connection, names, { reach, discovery, credentials }),
+    ping: (connection) => ping(connection, reach),
+    grants: (connection, rules) => grants(connection, rules, { reach, discovery, send: transport.send, now }),
+    close: async () => { transport.close() },
+  }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+const noAccount = (name: string): Refusal => ({
+  slug: 'denied', reason: 'no_service_account', next: 'none', detail: `no role of yours has a service account on \`${name}\`; the connection's \`serviceAccounts\` gives one to each role that may reach the cluster`,
+})

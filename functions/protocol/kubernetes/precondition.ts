@@ -1,0 +1,70 @@
+import type { KubernetesPlan } from './plan.ts'
+
+type Value = Readonly<Record<string, unknown>>
+/** `bound`: it carries a precondition of ours, so that a conflict says the object is not what was decided on. */
+export interface Guarded { readonly target: string; readonly contentType: string | null; readonly body: string | null; readonly bound: boolean }
+
+/**
+ * The plan's request with the state it was decided on as its precondition, so that nothing changes between the last look and the write. As it is where the caller gave a
+ * precondition of their own, where nothing is written, and where none can be said: a create needs none, an apply that would create an object has none.
+ */
+export function guarded({ method, target, contentType, body, dryRun, attributes }: KubernetesPlan, old: Value | null | undefined): Guarded {
+  const plain = { target, contentType, body, bound: false }
+  const meta = metaOf(old)
+  if (dryRun || meta === null || attributes.verb === 'create' || attributes.verb === 'deletecollection') return plain
+  if (method === 'DELETE') return deletion(plain, meta)
+  const value = parsed(body)
+  if (contentType === 'application/json-patch+json') return Array.isArray(value) ? patched(plain, value, meta) : plain
+  if (!isObject(value)) return plain
+  const metadata = value['metadata'] ?? {}
+  if (!isObject(metadata) || 'resourceVersion' in metadata) return plain
+  return { ...plain, body: JSON.stringify({ ...value, metadata: { ...metadata, resourceVersion: meta.resourceVersion } }), bound: true }
+}
+
+/** `replace`, not `test`: a failed test is 422 and looks like the caller's own, a version that is not the stored one is a conflict. */
+function patched(plain: Guarded, operations: readonly unknown[], { resourceVersion }: Meta): Guarded {
+  const own = operations.some((one) => !isObject(one) || ['path', 'from'].some((member) => typeof one[member] === 'string' && /^(?:\/metadata(?:\/resourceVersion)?)?$/.test(one[member])))
+  return own ? plain : { ...plain, body: JSON.stringify([...operations, { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion }]), bound: true }
+}
+
+/** Members of DeleteOptions that the query may carry instead. */
+const inQuery = new Set(['gracePeriodSeconds', 'propagationPolicy', 'orphanDependents', 'fieldManager', 'pretty'])
+
+/** With a body the API server reads no option from the query: what stands there goes along into the body, and anything else there stays as it is, without a precondition. */
+function deletion(plain: Guarded, meta: Meta): Guarded {
+  const body = plain.body === null ? {} : parsed(plain.body)
+  if (!isObject(body) || 'preconditions' in body) return plain
+  const options: Record<string, unknown> = {}
+  if (plain.body === null) {
+    for (const [key, value] of new URLSearchParams(plain.target.split('?')[1] ?? '')) {
+      if (!inQuery.has(key) || key in options) return plain
+      if (key === 'gracePeriodSeconds') options[key] = Number(value)
+      else if (key === 'orphanDependents') options[key] = value === 'true' || value === '1'
+      else if (key === 'propagationPolicy') options[key] = value
+    }
+  }
+  const whole = { kind: 'DeleteOptions', apiVersion: 'v1', ...options, ...body, preconditions: { uid: meta.uid, resourceVersion: meta.resourceVersion } }
+  return { ...plain, contentType: 'application/json', body: JSON.stringify(whole), bound: true }
+}
+
+interface Meta { readonly uid: string; readonly resourceVersion: string }
+function metaOf(value: Value | null | undefined): Meta | null {
+  const metadata = value?.['metadata']
+  if (!isObject(metadata)) return null
+  const { uid, resourceVersion } = metadata
+  return typeof uid === 'string' && typeof resourceVersion === 'string' ? { uid, resourceVersion } : null
+}
+export const isObject = (value: unknown): value is Value => typeof value === 'object' && value !== null && !Array.isArray(value)
+/** null where it is not JSON; numbers past 2^53 would not survive being written again, so such a body is left as it is. */
+function parsed(body: string | null): unknown {
+  try {
+    let exact = true
+    const value: unknown = JSON.parse(body ?? '', (_, one: unknown, context?: { source?: string }) => {
+      if (typeof one === 'number' && context?.source !== undefined && String(one) !== context.source) exact = false
+      return one
+    })
+    return exact ? value : null
+  } catch {
+    return null
+  }
+}
