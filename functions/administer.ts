@@ -5,7 +5,7 @@ import type { Caller } from '../schema/caller.ts'
 import type { Bundle, Known } from '../schema/policy.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
 import { checkDocuments } from './decide/check/documents.ts'
-import { difference } from './decide/difference.ts'
+import { connectionsOf, difference } from './decide/difference.ts'
 import { canApply } from './decide/own.ts'
 import { compile } from './decide/policy.ts'
 import { replayRecent } from './foresight.ts'
@@ -78,7 +78,7 @@ export function createAdministration(ports: Ports, own: Own) {
     const bundle: Bundle = { ...authored, known }
     const wrong = findings.filter((finding) => finding.level === 'error')
     if (wrong[0]) return invalid('names', `\`${wrong[0].name}\`: ${wrong[0].message}${more(wrong.length)}`)
-    const change = { from: given.from, to: digest(bundle), commit: given.commit ?? null, changes: difference(present, bundle).map(({ effect, words }) => ({ effect, words })).slice(0, 200) }
+    const change = { from: given.from, to: digest(bundle), commit: given.commit ?? null, changes: difference(present, bundle).map(({ effect, words }) => ({ effect, words })).slice(0, 200), connections: connectionsOf(present, bundle) }
     const intended = await story.change('policy', { ...change, phase: 'intended' })          // dies after: an intention, and no policy of that digest unless the pointer says so
     if (!intended.ok) return intended
     const done = await attempt(() => ports.policies.apply(bundle, { from: given.from, by: byline(caller), at: new Date(ports.now()).toISOString(), commit: given.commit ?? null }))

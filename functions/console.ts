@@ -13,6 +13,7 @@ import { requestPage, type Headed } from './console/request.ts'
 import { readPending, readSession, returnTo, type Session } from './console/session.ts'
 import { createSignIn, waysOf, type Way } from './console/signin.ts'
 import type { Reply } from './door.ts'
+import type { Logon } from './logon.ts'
 import type { Door } from './own.ts'
 import { Fault, type Ports } from './ports.ts'
 import { faultRefusal, statusOf } from './problem.ts'
@@ -22,6 +23,8 @@ export interface Desk {
   list(door: Door, search: { readonly after?: string }): Promise<Reply<{ readonly requests: readonly Headed[]; readonly next?: string }>>
   show(door: Door, id: string): Promise<Reply<{ readonly request: RequestView }>>
   decide(door: Door, id: string, body: () => Promise<Result<unknown>>): Promise<Reply<unknown>>
+  /** Puts a sign-in or sign-out on record; false: it is not. */
+  logon(logon: Logon): Promise<boolean>
   /** A session of the record, for those whom a rule lets read it. */
   replay(door: Door, session: string, search: { readonly after?: string }): Promise<Reply<Played>>
 }
@@ -113,7 +116,12 @@ export function createConsole(ports: Outside, desk: Desk, standing: Standing, po
     const way = (await ways()).find((one) => one.name === name)
     if (!way) return say(404, notices.nothingHere(), null)
     const done = await signIn.finish(jar, way, pending, new URL(c.req.url).searchParams)
-    if ('location' in done) return go(done.location, done.cookies)
+    if ('location' in done) {
+      // On record before the browser has it: what a person does is nobody's without it. Dies after: a sign-in that nobody used.
+      if (done.person && !await desk.logon({ result: 'signed-in', ...done.person, issuer: name })) return say(503, notices.failed(), null)
+      return go(done.location, done.cookies)
+    }
+    if (done.failed !== 'over') await desk.logon({ result: 'refused', token: null, issuer: name, reason: done.failed })   // what is over is anybody's answer, and ends nothing
     // An answer that is not of this browser's sign-in ends nothing: anybody can have a person open one.
     const cleared = done.failed === 'over' ? [] : jar.clear('signin')
     return say(done.failed === 'over' ? 400 : 403, notices.notSignedIn(done, pending?.to ?? '/requests'), null, cleared.map((line) => ['set-cookie', line]))
@@ -134,6 +142,8 @@ export function createConsole(ports: Outside, desk: Desk, standing: Standing, po
     .post('/signout', async (c) => {
       if (!ours(c, origin)) return say(403, notices.forged(null), null)
       const jar = await cookies()
+      const session = readSession(jar, c.req.header('cookie') ?? null, ports.now())
+      if (session !== null && session !== 'old') await desk.logon({ result: 'signed-out', token: session.token })   // on record or not, whoever wants to be out is out
       return say(200, notices.signedOff(), null, [...jar.clear('session'), ...jar.clear('signin')].map((line) => ['set-cookie', line]))
     })
     .notFound(() => say(404, notices.nothingHere(), null))

@@ -15,7 +15,8 @@ export const client = 'sluice-console'
 
 /** One issuer a person may sign in at. `audience`: what its access tokens must be made for: the gate. */
 export interface Way { readonly name: string; readonly issuer: string; readonly audience: string; readonly local: boolean }
-export type Begun = { readonly location: string; readonly cookies: readonly string[] }
+/** `person`: who is signed in by this; absent where the sign-in only goes on. */
+export type Begun = { readonly location: string; readonly cookies: readonly string[]; readonly person?: { readonly token: string; readonly signedInAt: string } }
 /** Why nobody is signed in now. `words` are the issuer's own. */
 export type Failed = { readonly failed: 'over' | 'refused' | 'unproven' | 'timeless' | 'tooOld'; readonly words?: string }
 
@@ -84,7 +85,7 @@ export function createSignIn(ports: Pick<Ports, 'fetchJson' | 'now' | 'self' | '
     if (typeof person === 'string') return person === noTime ? { failed: 'timeless' } : unproven(person)
     if (now - person.at > signInMs - toleranceMs) return pending.again ? { failed: 'tooOld' } : begin(cookies, way, pending.to, true)
     const about = { token: read.data.access_token, who: person.name, signedInAt: person.at, tokenEnds: now + (read.data.expires_in ?? 300) * 1000 }
-    return { location: pending.to, cookies: [...writeSession(cookies, about, now), ...cookies.clear('signin')] }
+    return { location: pending.to, cookies: [...writeSession(cookies, about, now), ...cookies.clear('signin')], person: { token: about.token, signedInAt: new Date(person.at).toISOString() } }
   }
 
   /** Issuers that treat the console as a confidential client give it a secret; PKCE stands for it elsewhere. */

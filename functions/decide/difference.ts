@@ -31,6 +31,15 @@ export function difference(from: Bundle | null, to: Bundle): readonly Change[] {
   })
 }
 
+/** Connections by name: those that come, that are other than they were, that go. What a change of many says is cut; these never are. */
+export function connectionsOf(from: Bundle | null, to: Bundle): { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] } {
+  const [before, after] = [from, to].map((bundle) => new Map((bundle?.documents ?? []).flatMap(({ document }) => document.kind === 'connection' ? [[document.name, canonicalJson(document)] as const] : []))) as [Map<string, string>, Map<string, string>]
+  return {
+    added: [...after.keys()].filter((name) => !before.has(name)).toSorted(), changed: [...after.keys()].filter((name) => before.has(name) && before.get(name) !== after.get(name)).toSorted(),
+    removed: [...before.keys()].filter((name) => !after.has(name)).toSorted(),
+  }
+}
+
 const byName = (bundle: Bundle | null): Map<string, PolicyDocument> => new Map((bundle?.documents ?? []).map(({ document }) => [`${document.kind} ${document.name}`, document]))
 
 function whole(document: PolicyDocument, from: PolicyDocument | null, to: PolicyDocument | null): Change[] {

@@ -4,6 +4,7 @@ import { digest } from '../../schema/bundle.ts'
 import type { Bundle } from '../../schema/policy.ts'
 import { checkSources, policyFiles, readPolicy } from '../cli/policy/read.ts'
 import { problemLine, readYaml } from '../cli/policy/yaml.ts'
+import { connectionsOf } from '../decide/difference.ts'
 import { compile } from '../decide/policy.ts'
 import { lookAtAll } from '../known.ts'
 import type { Ports } from '../ports.ts'
@@ -41,7 +42,7 @@ export async function bootstrap(ports: Pick<Ports, 'policies' | 'ledger' | 'id' 
     const at = new Date(ports.now()).toISOString()
     await ports.ledger.append({
       id: ports.id('evt'), at, evaluation: ports.id('eval'), session: null, who: null, connection: 'sluice', policy: null,
-      kind: 'policy', change: { what: 'bootstrap', from: null, to: version, directory },
+      kind: 'policy', change: { what: 'bootstrap', from: null, to: version, directory, connections: connectionsOf(null, bundle) },
     })
     await ports.policies.apply(bundle, { from: null, by: 'bootstrap', at, commit: null })
     return

@@ -8,6 +8,7 @@ import { createShelf } from '../aws/shelf.ts'
 import { createConsole } from '../console.ts'
 import { createGate, type Gate } from '../gate.ts'
 import { createHints } from '../hint.ts'
+import { createLogon } from '../logon.ts'
 import { createOwn } from '../own.ts'
 import type { Ports } from '../ports.ts'
 import { createReplay } from '../replay.ts'
@@ -207,7 +208,7 @@ function serve(front: Front, pages: Front, ports: Ports, gate: Gate, identity: A
     if (!post.handle(request, response)) void api(request, response)
   })
   const own = createOwn(ports, gate)
-  const people = getRequestListener(createConsole(ports, { ...createRequests(ports, gate, own), replay: createReplay(ports, own).steps }, gate.standing).fetch)
+  const people = getRequestListener(createConsole(ports, { ...createRequests(ports, gate, own), replay: createReplay(ports, own).steps, logon: createLogon(ports, gate) }, gate.standing).fetch)
   const { host } = new URL(pages.url)
   pages.serve((request, response) => {
     if (request.headers.host === host) return void people(request, response)

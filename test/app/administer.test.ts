@@ -25,6 +25,16 @@ test('a policy is put in force whole, told before and after, and decides within 
   expect((await admin.call('GET', '/v1/policy')).json).toMatchObject({ version: applied.json['version'], commit: 'abc123' })
 })
 
+test('a connection that comes, changes or goes is named in the event, however much else changes', async () => {
+  const { world, as } = createGateway()
+  const admin = await as(platform)
+  const { 'hidden.yaml': _gone, ...rest } = demo
+  const [[path, shop]] = Object.entries(rest).filter(([, document]) => document.kind === 'connection') as [[string, Extract<PolicyDocument, { kind: 'connection' }>]]
+  const documents = documentsOf({ ...rest, [path]: { ...shop, limits: { ...shop.limits, rows: 7 } }, 'new.yaml': { ...shop, name: 'new' } })
+  expect((await admin.call('PUT', '/v1/policy', { documents, from: world.pointer()?.version })).status).toBe(200)
+  expect(world.events.filter(({ kind }) => kind === 'policy').at(-1)).toMatchObject({ change: { phase: 'applied', connections: { added: ['new'], changed: ['shop'], removed: ['hidden'] } } })
+})
+
 test('two who began from the same policy: the second is told, and nothing of it stays', async () => {
   const { world, as } = createGateway()
   const admin = await as(platform)

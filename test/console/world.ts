@@ -67,10 +67,12 @@ export async function createWorld(options: { readonly issuers?: readonly string[
   const documents = new Map<string, unknown>()
   const posted: { url: string; form: Record<string, string>; authorization: string | null }[] = []
   const alarms: unknown[] = []
+  const logons: Parameters<Desk['logon']>[0][] = []
   const calls: { what: string; authorization: string | null; body?: unknown }[] = []
-  const state = { view: request(), refusal: null as Refusal | null, decide: null as Refusal | null, played: { session: 'ses_01HZZZZZZZZZZZZZZZZZZZZZZZ', steps: [], next: null } as Played, list: [] as (RequestView | RequestSummary)[] }
+  const state = { view: request(), recorded: true, refusal: null as Refusal | null, decide: null as Refusal | null, played: { session: 'ses_01HZZZZZZZZZZZZZZZZZZZZZZZ', steps: [], next: null } as Played, list: [] as (RequestView | RequestSummary)[] }
   const reply = <T>(value: T) => ({ evaluation: 'eval_1' as const, session: null, result: state.refusal ? refuse(state.refusal) : ok(value) })
   const desk: Desk = {
+    async logon(logon) { logons.push(logon); return state.recorded },
     async list(door) { calls.push({ what: 'list', authorization: door.authorization }); return reply({ requests: state.list }) },
     async replay(door) { calls.push({ what: 'replay', authorization: door.authorization }); return reply(state.played) },
     async show(door) { calls.push({ what: 'show', authorization: door.authorization }); return reply({ request: state.view }) },
@@ -100,7 +102,7 @@ export async function createWorld(options: { readonly issuers?: readonly string[
     return issuer?.tell.answer ?? issuer?.redeem({ ...form }, issuer.tell.token)
   })
   const issuer = (name = 'okta'): Issuer => issuers.get(name) ?? (() => { throw new Error(name) })()
-  return { app, clock, issuer, documents, posted, alarms, calls, state, secrets, policy, browser: () => createBrowser(app, options.console ?? home) }
+  return { app, clock, issuer, documents, posted, alarms, calls, logons, state, secrets, policy, browser: () => createBrowser(app, options.console ?? home) }
 }
 export type World = Awaited<ReturnType<typeof createWorld>>
 
