@@ -7,9 +7,10 @@ import type { Reply } from './door.ts'
 import type { Door, Own } from './own.ts'
 import { CursorError, type Ports } from './ports.ts'
 import { stepsOf } from './record/export/steps.ts'
+import { createSessionPages } from './session.ts'
 
 export const sessionFilters = ['limit', 'after'] as const
-/** A part of a session: events and bytes of them, at most about that much; the stored pages one call looks through, and how long. A session of long ago is looked for among all that came since. */
+/** A part of a session: events and bytes of them, at most about that much; the stored pages one call looks through, and how long. Without an index a session of long ago is looked for among all that came since. */
 const most = { usual: 500, events: 1000, bytes: 4 * 1024 * 1024, pages: 80, ms: 10_000 }
 const pageEvents = 25
 /** Requests of one part whose people's words are looked up. */
@@ -18,10 +19,11 @@ const maxRequests = 200
 const skewMs = 60_000
 
 /** `events` in order, the newest part of the session first; `next` continues with the part before it, and is null where it begins. */
-export interface Session { readonly session: string; readonly events: readonly Event[]; readonly requests: readonly ToldRequest[]; readonly next: string | null }
+export interface Session { readonly session: string; readonly events: readonly Event[]; readonly requests: readonly ToldRequest[]; readonly next: string | null; /** In the log, and no longer in the record. */ readonly missing?: readonly Id<'evt'>[] }
 
 /** One session whole, whoever's it is, for those whom a rule lets read the audit. Recorded before it is shown; for everybody else there is nothing to see. */
 export function createReplay(ports: Ports, own: Own) {
+  const pages = createSessionPages(ports)
   const session = (door: Door, id: string, search: Readonly<Partial<Record<(typeof sessionFilters)[number], string>>>): Promise<Reply<Session>> =>
     own.permitted(door, [{ action: 'read', resource: 'audit' }], async (_, story) => {
       const limit = search.limit === undefined ? most.usual : /^[1-9]\d{0,3}$/.test(search.limit) ? Number(search.limit) : 0
@@ -32,9 +34,9 @@ export function createReplay(ports: Ports, own: Own) {
       if (!noticed.ok) return noticed
       const part = await collect(id, limit, search.after ?? null)
       if (!part.ok) return part
-      const { events, next } = part.value
-      if (events.length === 0 && next === null && search.after === undefined) return noSession
-      return ok({ session: id, events: events.toReversed(), requests: await requestsOf(events), next })
+      const { events, next, missing } = part.value
+      if (events.length === 0 && missing.length === 0 && next === null && search.after === undefined) return noSession
+      return ok({ session: id, events: events.toReversed(), requests: await requestsOf(events), next, ...(missing.length === 0 ? {} : { missing }) })
     })
 
   /** The same as the console's page shows it. */
@@ -45,15 +47,17 @@ export function createReplay(ports: Ports, own: Own) {
   return { session, steps }
 
   /** Newest first, until there is enough of it: large events make a short part, never a large answer. */
-  async function collect(id: string, limit: number, after: string | null): Promise<Result<{ readonly events: readonly Event[]; readonly next: string | null }>> {
+  async function collect(id: string, limit: number, after: string | null): Promise<Result<{ readonly events: readonly Event[]; readonly next: string | null; readonly missing: readonly Id<'evt'>[] }>> {
     const filter = { session: id, from: new Date(Math.max(0, startOf(id) - skewMs)).toISOString() }
     const events: Event[] = []
+    const missing: Id<'evt'>[] = []
     const until = ports.now() + most.ms
     let [next, bytes] = [after, 0]
     try {
       for (let page = 0; page < most.pages && events.length < limit && bytes < most.bytes && ports.now() < until; page++) {
-        const found = await ports.ledger.list(filter, { limit: Math.min(pageEvents, limit - events.length), after: next })
+        const found = await pages(filter, { limit: Math.min(pageEvents, limit - events.length), after: next })
         events.push(...found.events)
+        missing.push(...found.missing ?? [])
         bytes += found.events.reduce((sum, event) => sum + JSON.stringify(event).length, 0)
         next = found.next
         if (next === null) break
@@ -62,7 +66,7 @@ export function createReplay(ports: Ports, own: Own) {
       if (error instanceof CursorError) return invalid('cursor', '`after` is not a cursor of this session; give `next` of the part before')
       throw error
     }
-    return ok({ events, next })
+    return ok({ events, next, missing })
   }
 
   /** Who decided is in the deciders' own sessions; the requests themselves have their words. One that is forgotten after its time is left out. */

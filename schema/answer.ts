@@ -62,7 +62,7 @@ export const events = z.object({
 })
 export const oneEvent = z.object({ event })
 export const session = z.object({
-  session: z.string(), events: z.array(event), next: z.string().nullable(),
+  session: z.string(), events: z.array(event), next: z.string().nullable(), missing: z.array(z.string()).optional().describe('events that are in the log and no longer in the record'),
   requests: z.array(z.object({
     id: z.string(), status: z.enum(statuses), digest: z.string(), createdAt: time, expiresAt: time, requester: z.string(), demands: z.array(z.object({ by: z.array(z.string()), quorum: z.int(), rule: z.string() })),
     verdicts: z.array(z.object({ decision: z.enum(['approve', 'reject']), subject: z.string(), at: time, signedInAt: z.string(), reason: z.string().nullable() })),
