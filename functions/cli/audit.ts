@@ -9,7 +9,7 @@ const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice au
 const options = {
   from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
   session: { type: 'string' }, evaluation: { type: 'string' }, object: { type: 'string' }, action: { type: 'string' }, decision: { type: 'string' }, rule: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
-  vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true }, log: { type: 'string' },
+  vkey: { type: 'string', multiple: true }, checkpoint: { type: 'string', multiple: true }, log: { type: 'string' }, content: { type: 'boolean' },
 } as const
 
 export const audit: Command = {
@@ -19,7 +19,7 @@ export const audit: Command = {
   sluice audit list --subject agent:support-bot --limit 20
   sluice audit list --evaluation eval_…        everything about one call
   sluice audit show evt_…
-  sluice audit export --log ./log          the whole log as files, or what is new since the last export
+  sluice audit export --log ./log          the whole log as files, or what is new since the last export; --content: with what can still be opened of its content
   sluice audit export --format ndjson --from 2026-11-01 --out november.ndjson     events as lines; ocsf: as OCSF 1.8
   sluice audit replay ses_…                a session, step by step; --from FILE out of an ndjson export, without a gate
   sluice audit replay --policy policy/ --from-time 2026-11-01     what another policy would have decided; nothing runs
@@ -54,10 +54,10 @@ Newest first. Reading the record is itself recorded.
     if (args[0] === 'replay') return (await import('./replay.ts')).replay(args.slice(1), world)
     if (args[0] === 'export' && !args.some((arg) => /^--log(=|$)/.test(arg))) return (await import('./events.ts')).exportEvents(args.slice(1), world)
     const { values, positionals: [verb, id] } = parse(args, options, [1, 2], usage)
-    const { json, vkey, checkpoint, log, ...filters } = values
+    const { json, vkey, checkpoint, log, content, ...filters } = values
     if (vkey || checkpoint) throw new Stop(exit.invalid, '--vkey and --checkpoint belong to `sluice audit verify`')
-    if (verb === 'export' && id === undefined && log !== undefined) return (await import('./export.ts')).exportLog(world.terminal, await world.gate(), log)
-    if (log !== undefined) throw new Stop(exit.invalid, '--log DIR belongs to `sluice audit export`')
+    if (verb === 'export' && id === undefined && log !== undefined) return (await import('./export.ts')).exportLog(world.terminal, await world.gate(), log, content === true)
+    if (log !== undefined || content) throw new Stop(exit.invalid, '--log DIR belongs to `sluice audit export`, and --content to it')
     if (verb === 'receipt' && id !== undefined) {
       const receipt = await (await world.gate()).bytes(`/v1/audit/events/${encode(id)}/receipt`)
       if (!receipt.ok) return refused(world.terminal, receipt.reply, json === true)

@@ -5,7 +5,8 @@ import { openCheckpoint, parseCheckpoint } from '../record/log/checkpoint.ts'
 import { FormatError } from '../record/log/format.ts'
 import { parseNote, parseVkey } from '../record/log/note.ts'
 import { tilePath, tileWidth, widthIn, type Tile } from '../record/log/tile.ts'
-import type { Client } from './client.ts'
+import { contentPath } from '../record/verify/contents.ts'
+import type { Client, Reply } from './client.ts'
 import { refused } from './output.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 
@@ -15,7 +16,7 @@ const abreast = 4
  * `sluice audit export --log DIR`: `checkpoint`, `vkey` and `tile/…` as c2sp.org/tlog-tiles lays them out. Goes on where the last export of this log ended: full tiles never change. The
  * checkpoint is written last, so what lies in the directory is at every moment a whole log, the old one or the new. Whether it is true is for `sluice audit verify` to say.
  */
-export async function exportLog(terminal: Terminal, gate: Client, directory: string): Promise<Exit> {
+export async function exportLog(terminal: Terminal, gate: Client, directory: string, withContent: boolean): Promise<Exit> {
   const [vkey, note] = [await gate.bytes('/v1/audit/log/vkey'), await gate.bytes('/v1/audit/log/checkpoint')]
   if (!vkey.ok) return refused(terminal, vkey.reply, false)
   if (!note.ok) return refused(terminal, note.reply, false)
@@ -41,10 +42,35 @@ export async function exportLog(terminal: Terminal, gate: Client, directory: str
   }))
   const refusal = answers.find((reply) => reply !== null)
   if (refusal) return refused(terminal, refusal, false)
+  if (withContent) {
+    const reply = await exportContent(gate, directory, tiles.filter(({ level }) => level === 'entries'))
+    if (reply !== null) return refused(terminal, reply, false)
+  }
   await write(join(directory, 'checkpoint'), note.bytes)
   await tidy(directory, new Set(tiles.map(tilePath)))
   terminal.err(`${size} ${size === 1 ? 'entry' : 'entries'} in \`${directory}\`, ${fetched} of ${tiles.length} tiles new\n`)
   return exit.done
+}
+
+/**
+ * The content of every entry that can still be opened, as `content/…` beside `tile/entries/…`. All of it anew each time, and what was there before is removed first: an export must not keep what was
+ * erased since the one before. null: done; else the gate's refusal.
+ */
+async function exportContent(gate: Client, directory: string, bundles: readonly Tile[]): Promise<Reply | null> {
+  await rm(join(directory, 'content'), { recursive: true, force: true })
+  for (const bundle of bundles) {
+    let text = ''
+    for (let from: number | null = 0; from !== null;) {
+      const answer = await gate.bytes(`/v1/audit/log/${contentPath(bundle)}${from === 0 ? '' : `?from=${from}`}`)
+      if (!answer.ok) return answer.reply
+      const part = Buffer.from(answer.bytes).toString('utf8')
+      const last = /(?:^|\n)\{"next":(\d+)\}\n$/.exec(part)
+      text += last ? part.slice(0, last.index === 0 ? 0 : last.index + 1) : part
+      from = last ? Number(last[1]) : null
+    }
+    await write(join(directory, contentPath(bundle)), Buffer.from(text))
+  }
+  return null
 }
 
 function tilesOf(size: number): readonly Tile[] {

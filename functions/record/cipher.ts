@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type Key
 import { canonicalJson } from '../../schema/bundle.ts'
 import { join, split, type Content } from '../../schema/content.ts'
 import type { Event, Id } from '../../schema/event.ts'
+import { commit } from './commitment.ts'
 
 /** What one content key is used for. It is 32 random bytes, so that HKDF (RFC 5869) needs no extract step: each use is one block of HMAC-SHA-256 under it. */
 export interface ContentKey { readonly id: string; readonly encryption: KeyObject; readonly commitment: KeyObject }
@@ -18,12 +19,6 @@ export function contentKey(id: string, bytes: Uint8Array): ContentKey {
  */
 const openingOf = ({ commitment }: ContentKey, id: Id<'evt'>): Buffer => expand(commitment, id)
 const expand = (key: KeyObject, info: string): Buffer => createHmac('sha256', key).update(`${info}\u0001`).digest()
-
-/** HMAC-SHA-256, 32 bytes. `opening`: 32 bytes; another length could be another key's padding. */
-export function commit(opening: Uint8Array, text: string): Buffer {
-  if (opening.length !== 32) throw new RangeError('an opening key has 32 bytes')
-  return createHmac('sha256', opening).update(text).digest()
-}
 
 /** RFC 8785, so that whoever has the content alone can write it again as it was; what that cannot say (a lone surrogate) as JSON escapes it. */
 function textOf(content: Content): string {

@@ -1,0 +1,111 @@
+import { canonicalJson } from '../../../schema/bundle.ts'
+import { commit } from '../commitment.ts'
+import { type Entry, readEntry } from '../log/entry.ts'
+import { FormatError, fromUtf8 } from '../log/format.ts'
+import { type Tile, tilePath } from '../log/tile.ts'
+import type { Finding } from './finding.ts'
+import { list, object, text } from './json.ts'
+import type { Files } from './verify.ts'
+
+/** `checked`: entries whose content is here and is what the log committed to. `erased`: said to be gone. `unexplained`: of those, whose key no erasure in this log names. */
+export interface ContentCounts { readonly checked: number; readonly erased: number; readonly unexplained: number }
+interface Line { readonly state: string | null; readonly opening: string; readonly text: string }
+
+/** A bundle's content at most: each of 256 events has up to 300 KB, written as a JSON string of JSON. */
+const mostBytes = 512 * 1024 * 1024
+/** Where the content of a bundle of entries lies. */
+export const contentPath = (tile: Tile): string => tilePath(tile).replace(/^tile\/entries\//, 'content/')
+
+/**
+ * Where content lies beside a log, whether it is what the log committed to, and whether what ran for people's approval is what they were asked. Content is never part of the log: a log without it
+ * verifies as well, and says less.
+ */
+export function createContents(files: Pick<Files, 'read'>, add: (finding: Finding) => void) {
+  let checked = 0
+  const erased = new Map<string, number>()
+  const destroyed = new Set<string>()
+  const asked = new Map<string, string>()
+
+  /** `first`: index of the bundle's first entry. Entries that are none are told of elsewhere. */
+  async function check(tile: Tile, bundle: readonly Uint8Array[], first: number): Promise<void> {
+    const path = contentPath(tile)
+    const lines = await linesOf(path)
+    if (lines === null) return
+    for (const [at, bytes] of bundle.entries()) {
+      const entry = entryIn(bytes)
+      if (entry === null) continue
+      if (entry.kind === 'erasure') for (const name of ['keys', 'sheets'].flatMap((member) => list(object(entry.event['change'])[member]))) destroyed.add(text(name))
+      const wrong = judge(entry, lines.get(entry.id))
+      if (wrong !== null) add({ index: first + at, id: entry.id, path, reason: wrong })
+      lines.delete(entry.id)
+    }
+    for (const id of lines.keys()) add({ id, path, reason: 'this content is of no entry of its bundle' })
+  }
+
+  function judge(entry: Entry, line: Line | undefined): string | null {
+    const { key, commitment } = object(entry.event['content'])
+    if (commitment === undefined) return line === undefined ? null : 'the log committed to no content of it'
+    if (line === undefined) return 'its content is not here, nor said to be erased'
+    if (line.state === 'erased') {
+      erased.set(text(key), (erased.get(text(key)) ?? 0) + 1)
+      return null
+    }
+    if (line.state !== null) return 'its content is damaged'
+    const opening = Buffer.from(line.opening, 'hex')
+    if (opening.length !== 32 || commit(opening, line.text).toString('hex') !== commitment) return 'this is not the content the log committed to'
+    checked++
+    return agrees(entry, line.text)
+  }
+
+  /** A request and the execution it led to say the same statements and purpose. */
+  function agrees({ kind, event }: Entry, content: string): string | null {
+    const request = text(event['request'])
+    if (request === '' || (kind !== 'request' && kind !== 'intent')) return null
+    const value = object(JSON.parse(content))
+    const { statements, purpose } = kind === 'request' ? object(value['change']) : value
+    const said = canonicalJson([list(statements).map((one) => typeof one === 'string' ? one : object(one)['sql'] ?? null), purpose ?? null])
+    const before = asked.get(request)
+    if (kind === 'request') asked.set(request, said)
+    return kind === 'intent' && before !== undefined && before !== said ? 'what runs is not what was asked' : null
+  }
+
+  async function linesOf(path: string): Promise<Map<string, Line> | null> {
+    try {
+      const bytes = await files.read(path, mostBytes)
+      return bytes === null ? null : readLines(fromUtf8(bytes, 'the content'))
+    } catch (error) {
+      if (!(error instanceof FormatError || error instanceof SyntaxError)) throw error
+      add({ path, reason: error instanceof FormatError ? error.message : 'a line is not JSON' })
+      return null
+    }
+  }
+
+  return {
+    check,
+    counts(): ContentCounts {
+      const unexplained = [...erased].filter(([key]) => !destroyed.has(key) && !destroyed.has(key.slice(0, key.lastIndexOf('.'))))
+      const sum = (counted: Iterable<readonly [string, number]>) => [...counted].reduce((all, [, count]) => all + count, 0)
+      return { checked, erased: sum(erased), unexplained: sum(unexplained) }
+    },
+  }
+}
+
+function entryIn(bytes: Uint8Array): Entry | null {
+  try {
+    return readEntry(bytes)
+  } catch (error) {
+    if (error instanceof FormatError) return null
+    throw error
+  }
+}
+
+function readLines(all: string): Map<string, Line> {
+  if (all !== '' && !all.endsWith('\n')) throw new FormatError('the content does not end with a line end')
+  const lines = new Map<string, Line>()
+  for (const one of all.split('\n').slice(0, -1)) {
+    const { id, state, opening, text: content } = object(JSON.parse(one))
+    if (typeof id !== 'string' || lines.has(id)) throw new FormatError('a line names no event, or one that another line names')
+    lines.set(id, { state: typeof state === 'string' ? state : null, opening: text(opening), text: text(content) })
+  }
+  return lines
+}
