@@ -1,0 +1,48 @@
+import { actionsOf, type Name } from './grants'
+import { dataKey } from './keys'
+import { partition, prefix, production, region, account } from './stage'
+import { tables } from './tables'
+
+export interface Lambda {
+  /** The bundle of infra/bundle.ts. */
+  readonly bundle: string
+  readonly seconds: number
+  readonly megabytes: number
+  /** Places of its own in the account's concurrency, so that what fills one function takes none from another. */
+  readonly reserved?: number
+  readonly environment: Readonly<Record<string, $util.Input<string>>>
+  /** Beside its tables: what else it may do, by ARN. */
+  readonly may: readonly { readonly actions: string[]; readonly resources: $util.Input<string>[] }[]
+  readonly streaming?: boolean
+  readonly url?: boolean
+}
+
+/**
+ * One deployed function: its own role, which only Lambda may take, with the actions of infra/grants.ts on its tables and what `may` adds; its own log group, kept for a year, encrypted.
+ * SST would also let the account's root take the role and any function write any log, so both are said anew.
+ */
+export function lambda(name: Name, { bundle, seconds, megabytes, reserved, environment, may, streaming, url }: Lambda): sst.aws.Function {
+  const logs = new aws.cloudwatch.LogGroup(`${name}Logs`, { name: `/sluice/${prefix}/${name}`, retentionInDays: production ? 400 : 14, kmsKeyId: dataKey.arn })
+  const onTables = [...actionsOf(name)].map(([table, actions]) => ({
+    actions: actions.map((action) => `dynamodb:${action}`),
+    resources: [tables[table].arn, ...(table === 'requests' ? [$interpolate`${tables[table].arn}/index/byRequester`, $interpolate`${tables[table].arn}/index/byState`] : [])],
+  }))
+  return new sst.aws.Function(name, {
+    bundle: `dist/${bundle}`, handler: 'index.handler', runtime: 'nodejs24.x', architecture: 'arm64', timeout: `${seconds} seconds`, memory: `${megabytes} MB`,
+    environment: { SLUICE_TABLES: prefix, ...environment }, logging: { logGroup: logs.name, format: 'text' },
+    permissions: [...onTables, ...may, { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [$interpolate`${logs.arn}:*`] }],
+    ...(reserved === undefined ? {} : { concurrency: { reserved } }), ...(streaming === undefined ? {} : { streaming }), ...(url ? { url: { cors: false } } : {}),
+    transform: {
+      role: (args) => {
+        args.assumeRolePolicy = $resolve([account]).apply(([owner]) => JSON.stringify({
+          Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole', Condition: { StringEquals: { 'aws:SourceAccount': owner } } }],
+        }))
+        args.managedPolicyArns = []
+      },
+      function: (args) => { args.kmsKeyArn = undefined },
+    },
+  })
+}
+
+export const secretsOf = (...secrets: readonly aws.secretsmanager.Secret[]) => ({ actions: ['secretsmanager:GetSecretValue'], resources: secrets.map(({ arn }) => arn) })
+export const arnOf = (service: string, rest: string) => $interpolate`arn:${partition}:${service}:${region}:${account}:${rest}`

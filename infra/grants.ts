@@ -1,0 +1,58 @@
+import type { tables } from '../schema/item.ts'
+
+/**
+ * What each adapter of functions/aws asks of AWS, and which adapters each deployed function has: the roles are made from this and from nothing else. test/infra/grants.test.ts runs the
+ * adapters' own contract suites, takes down every operation they send, and compares: one that is missing here fails there, and so does one that nobody sends.
+ *
+ * Nobody has UpdateItem or DeleteItem on the record, and nobody has Scan.
+ */
+type Table = keyof typeof tables
+type Uses = Readonly<Partial<Record<Table, readonly string[]>>>
+
+export const adapters = {
+  policies: { policy: ['GetItem', 'PutItem', 'UpdateItem'] },
+  /** Of policies, what everyone who decides needs. */
+  standing: { policy: ['GetItem'] },
+  append: { audit: ['PutItem'] },
+  ledger: { audit: ['GetItem', 'PutItem', 'Query'] },
+  unsettled: { audit: ['GetItem', 'Query'], state: ['GetItem', 'PutItem'] },
+  idempotency: { state: ['DeleteItem', 'PutItem', 'UpdateItem'] },
+  meter: { state: ['UpdateItem'] },
+  requests: { requests: ['BatchGetItem', 'ConditionCheckItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'] },
+  workflow: { state: ['DeleteItem', 'GetItem', 'UpdateItem'] },
+  sockets: { sockets: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'] },
+  /** Seals what is recorded, and opens it for readers. */
+  content: { keys: ['GetItem', 'PutItem'] },
+  /** Destroys keys: for the route that erases, and for retention. */
+  erasure: { keys: ['DeleteItem', 'Query', 'UpdateItem'] },
+  logReader: { log: ['BatchGetItem', 'GetItem'] },
+  logWriter: { log: ['BatchGetItem', 'GetItem', 'PutItem'] },
+} as const satisfies Readonly<Record<string, Uses>>
+export type Adapter = keyof typeof adapters
+
+/** Function → its adapters of DynamoDB. */
+export const functions = {
+  /** Decides and executes; `Hold` and `Stream` are the same with places of their own. */
+  Http: ['policies', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'content', 'erasure', 'logReader'],
+  Hold: ['standing', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'content', 'logReader'],
+  Stream: ['standing', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'content'],
+  Socket: ['standing', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'sockets', 'content'],
+  Approval: ['policies', 'ledger', 'meter', 'requests', 'workflow', 'sockets', 'content'],
+  People: ['standing', 'ledger', 'requests', 'workflow', 'content'],
+  Sequencer: ['ledger', 'logWriter', 'content', 'erasure'],
+  Sweeper: ['standing', 'ledger', 'unsettled', 'requests', 'workflow', 'sockets', 'content'],
+} as const satisfies Readonly<Record<string, readonly Adapter[]>>
+export type Name = keyof typeof functions
+
+/** Table → actions of one function, sorted. */
+export function actionsOf(name: Name): ReadonlyMap<Table, readonly string[]> {
+  const found = new Map<Table, Set<string>>()
+  for (const adapter of functions[name]) {
+    for (const [table, actions] of Object.entries(adapters[adapter] as Uses)) {
+      const set = found.get(table as Table) ?? new Set()
+      actions.forEach((action) => set.add(action))
+      found.set(table as Table, set)
+    }
+  }
+  return new Map([...found].map(([table, set]) => [table, [...set].sort()]))
+}

@@ -1,0 +1,22 @@
+import { tables as shapes } from '../schema/item'
+import { dataKey } from './keys'
+import { prefix, production } from './stage'
+
+/** Tables of schema/item.ts, each with what its role wants: the record is never updated or deleted by anybody (infra/grants.ts), keys of content are in no backup. */
+export const tables = Object.fromEntries(Object.entries(shapes).map(([name, { name: table, sortKey, ttl, indexes }]) => {
+  const fields = Object.fromEntries([...['pk', ...(sortKey ? ['sk'] : [])], ...indexes.flatMap(({ hash, range }) => [hash, range])].map((field) => [field, 'string' as const]))
+  const keys = name === 'keys'
+  return [name, new sst.aws.Dynamo(`Table${name[0]?.toUpperCase()}${name.slice(1)}`, {
+    fields, primaryIndex: { hashKey: 'pk', ...(sortKey ? { rangeKey: 'sk' } : {}) }, ...(ttl === null ? {} : { ttl }), deletionProtection: production,
+    ...(indexes.length === 0 ? {} : { globalIndexes: Object.fromEntries(indexes.map((index) => [index.name, { hashKey: index.hash, rangeKey: index.range, projection: [...index.include] }])) }),
+    // The sequencer is woken by what is appended; it reads the table itself, so the stream carries keys and nothing of anybody's.
+    ...(name === 'audit' ? { stream: 'keys-only' as const } : {}),
+    transform: { table: (args, options) => {
+      args.name = `${prefix}-${table.replace(/^sluice-/, '')}`
+      args.pointInTimeRecovery = { enabled: !keys }
+      args.serverSideEncryption = { enabled: true, kmsKeyArn: dataKey.arn }
+      options.protect = production
+      if (keys) options.retainOnDelete = false                          // what is destroyed must be gone, the table whole too
+    } },
+  })]
+})) as Record<keyof typeof shapes, sst.aws.Dynamo>

@@ -1,0 +1,51 @@
+import type { Name } from './grants'
+import { approval, hold, http, people, sequencer, stream, sweeper } from './functions'
+import { dataKey } from './keys'
+import { deadLetters } from './schedule'
+import { operator, prefix, region } from './stage'
+
+/** Who hears of it. Without `SLUICE_OPERATOR_MAIL` the topic is there for whoever subscribes. */
+const topic = new aws.sns.Topic('Operators', { kmsMasterKeyId: dataKey.id })
+if (operator !== '') new aws.sns.TopicSubscription('OperatorMail', { topic: topic.arn, protocol: 'email', endpoint: operator })
+
+const namespace = `Sluice/${prefix}`
+const functions: Readonly<Partial<Record<Name, sst.aws.Function>>> = { Http: http, Hold: hold, Stream: stream, People: people, Approval: approval, Sequencer: sequencer, Sweeper: sweeper }
+
+/** What the gate says on standard error as `{"alarm": …}`; each is a thing an operator must see. */
+const spoken = {
+  UnsettledIntents: 'intents without an outcome were settled as unknown', LogNotWritten: 'the log is not written', LogWentBack: 'the log went back', HeadGone: 'the head of the log is gone', PolicyRefused: 'policy not loaded',
+  OutcomeNotRecorded: 'outcome not recorded', EventNotRecorded: 'event not recorded', OriginsDisagree: 'the server reports another origin than the lineage',
+} as const
+
+const alarm = (name: string, args: Omit<aws.cloudwatch.MetricAlarmArgs, 'alarmActions' | 'okActions'>) =>
+  new aws.cloudwatch.MetricAlarm(name, { treatMissingData: 'notBreaching', ...args, alarmActions: [topic.arn], okActions: [topic.arn] })
+const over = { comparisonOperator: 'GreaterThanThreshold', evaluationPeriods: 1, period: 60, statistic: 'Sum', threshold: 0 } as const
+
+for (const [name, said] of Object.entries(spoken)) {
+  for (const [where, of] of Object.entries(functions)) {
+    new aws.cloudwatch.LogMetricFilter(`${where}${name}`, { logGroupName: of.nodes.function.loggingConfig.apply((config) => config?.logGroup ?? ''), pattern: `{ $.alarm = "${said}" }`, metricTransformation: { name, namespace, value: '1', defaultValue: '0' } })
+  }
+  alarm(`Alarm${name}`, { ...over, alarmDescription: said, namespace, metricName: name })
+}
+for (const [where, of] of Object.entries(functions)) {
+  const dimensions = { FunctionName: of.name }
+  alarm(`${where}Errors`, { ...over, alarmDescription: `${where} throws`, namespace: 'AWS/Lambda', metricName: 'Errors', dimensions, threshold: where === 'Sequencer' ? 2 : 0 })
+  alarm(`${where}Throttles`, { ...over, alarmDescription: `${where} has no place left`, namespace: 'AWS/Lambda', metricName: 'Throttles', dimensions })
+}
+/** Events that the log does not hold yet grow old: the stream behind, or the sequencer gone. */
+alarm('AlarmUnsequenced', { ...over, alarmDescription: 'what was recorded is not in the log', namespace: 'AWS/Lambda', metricName: 'IteratorAge', dimensions: { FunctionName: sequencer.name }, statistic: 'Maximum', threshold: 300_000, evaluationPeriods: 3 })
+alarm('AlarmSequencerSilent', { alarmDescription: 'the sequencer did not run', namespace: 'AWS/Lambda', metricName: 'Invocations', dimensions: { FunctionName: sequencer.name }, statistic: 'Sum', comparisonOperator: 'LessThanThreshold', threshold: 1, period: 300, evaluationPeriods: 2, treatMissingData: 'breaching' })
+alarm('AlarmDeadLetters', { ...over, alarmDescription: 'a schedule gave up', namespace: 'AWS/SQS', metricName: 'ApproximateNumberOfMessagesVisible', dimensions: { QueueName: deadLetters.name }, statistic: 'Maximum' })
+
+new aws.cloudwatch.Dashboard('Dashboard', {
+  dashboardName: prefix,
+  dashboardBody: $resolve([region, ...Object.values(functions).map(({ name }) => name)]).apply(([where, ...names]) => JSON.stringify({
+    widgets: [
+      ...(['Invocations', 'Errors', 'Throttles', 'Duration', 'ConcurrentExecutions'] as const).map((metric, i) => ({
+        type: 'metric', x: (i % 2) * 12, y: Math.floor(i / 2) * 6, width: 12, height: 6,
+        properties: { title: metric, region: where, stat: metric === 'Duration' ? 'p99' : metric === 'ConcurrentExecutions' ? 'Maximum' : 'Sum', period: 60, metrics: names.map((name) => ['AWS/Lambda', metric, 'FunctionName', name]) },
+      })),
+      { type: 'metric', x: 12, y: 12, width: 12, height: 6, properties: { title: 'What the gate alarms of', region: where, stat: 'Sum', period: 300, metrics: Object.keys(spoken).map((name) => [namespace, name]) } },
+    ],
+  })),
+})
