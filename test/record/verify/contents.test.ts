@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { contentKey, disclose, seal } from '../../../functions/record/cipher.ts'
+import { entryOf } from '../../../functions/record/log/entry.ts'
+import { tilePath } from '../../../functions/record/log/tile.ts'
+import { contentPath } from '../../../functions/record/verify/contents.ts'
+import { split } from '../../../schema/content.ts'
+import type { Event } from '../../../schema/event.ts'
+import { eventsOf } from '../log/sample.ts'
+import { check, logOf } from './memory.ts'
+
+const keyId = '2026-11-22.AAAAAAAAAAAAAAAA.0'
+const key = contentKey(keyId, new Uint8Array(32).fill(3))
+const sealed = (event: Event): Event => {
+  const { open, content } = split(event)
+  return content === null ? event : seal(key, open, content)
+}
+const lineOf = (event: Event): string | null => { const disclosed = disclose(key, event); return disclosed && JSON.stringify({ id: event.id, ...disclosed }) }
+const path = contentPath({ level: 'entries', index: 0, width: 40 })
+
+/** A log of these events, with lines of content beside it. */
+async function judged(events: readonly Event[], lines: (lines: string[]) => readonly string[] = (all) => all) {
+  const { log } = await logOf(events.map((event) => entryOf(sealed(event))))
+  const own = lines(events.flatMap((event) => lineOf(event) ?? []))
+  log.set(contentPath({ level: 'entries', index: 0, width: events.length }), Buffer.from(own.map((line) => `${line}\n`).join('')))
+  const { ok, findings, contents } = await check(log)
+  return { ok, contents, findings: findings.map(({ index, reason }) => `${index}: ${reason}`) }
+}
+const plain = eventsOf(40)
+const approved = plain.slice(plain.findIndex(({ kind }) => kind === 'request')).slice(0, 5)
+const withContent = plain.filter((event) => split(event).content !== null).length
+const index = (n: number) => plain.findIndex((event) => event.id === plain.filter((one) => split(one).content !== null)[n]?.id)
+
+describe('content beside a log', () => {
+  test('lies where its entries lie, under another name', () => {
+    expect(contentPath({ level: 'entries', index: 1234, width: 256 })).toBe('content/x001/234')
+    expect(path).toBe(tilePath({ level: 'entries', index: 0, width: 40 }).replace('tile/entries', 'content'))
+  })
+  test('is what the log committed to, all of it', async () => {
+    expect(await judged(plain)).toMatchObject({ ok: true, findings: [], contents: { checked: withContent, erased: 0, unexplained: 0 } })
+  })
+  test('a log without it verifies as well, and checks none', async () => {
+    const { log } = await logOf(plain.map((event) => entryOf(sealed(event))))
+    expect(await check(log)).toMatchObject({ ok: true, contents: { checked: 0 } })
+  })
+  test.each([
+    ['one word of it', (line: string) => JSON.stringify({ ...JSON.parse(line) as object, text: (JSON.parse(line) as { text: string }).text.replace('select', 'delete') })],
+    ['its key', (line: string) => JSON.stringify({ ...JSON.parse(line) as object, opening: 'ab'.repeat(32) })],
+    ['the length of its key', (line: string) => JSON.stringify({ ...JSON.parse(line) as object, opening: `${(JSON.parse(line) as { opening: string }).opening}00` })],
+    ['all of it', (line: string) => JSON.stringify({ id: (JSON.parse(line) as { id: string }).id })],
+  ])('somebody changed %s', async (_, change) => {
+    expect(await judged(plain, ([first, ...rest]) => [change(first!), ...rest])).toMatchObject({ ok: false, findings: [`${index(0)}: this is not the content the log committed to`] })
+  })
+  test('content of one event under the name of another', async () => {
+    const { findings } = await judged(plain, ([first, second, ...rest]) => {
+      const [a, b] = [JSON.parse(first!) as { id: string }, JSON.parse(second!) as { id: string }]
+      return [JSON.stringify({ ...a, id: b.id }), JSON.stringify({ ...b, id: a.id }), ...rest]
+    })
+    expect(findings).toEqual([`${index(0)}: this is not the content the log committed to`, `${index(1)}: this is not the content the log committed to`])
+  })
+  test('content left out without a word, of no entry, twice, or of an event that has none', async () => {
+    expect((await judged(plain, ([, ...rest]) => rest)).findings).toEqual([`${index(0)}: its content is not here, nor said to be erased`])
+    const stranger = plain[0]!.id.replace(/.$/, '7')
+    expect((await judged(plain, (lines) => [...lines, JSON.stringify({ id: stranger, opening: '', text: '' })])).findings).toEqual(['undefined: this content is of no entry of its bundle'])
+    expect((await judged(plain, (lines) => [...lines, lines[0]!])).findings).toEqual(['undefined: a line names no event, or one that another line names'])
+    const none = plain.findIndex((event) => split(event).content === null)
+    expect((await judged(plain, (lines) => [...lines, JSON.stringify({ id: plain[none]!.id, opening: '', text: '' })])).findings).toEqual([`${none}: the log committed to no content of it`])
+    expect((await judged(plain, () => ['{'])).ok).toBe(false)
+  })
+  test('said to be erased is counted, and blamed on nobody only where an erasure of the log names the key, alone or by its sheet', async () => {
+    const erased = ([first, ...rest]: string[]) => [JSON.stringify({ id: (JSON.parse(first!) as { id: string }).id, state: 'erased' }), ...rest]
+    expect((await judged(plain, erased)).contents).toMatchObject({ erased: 1, unexplained: 1 })
+    const last = eventsOf(60).at(-1)!
+    for (const change of [{ keys: [keyId] }, { sheets: [keyId.slice(0, -2)] }]) {
+      const erasure = { ...last, kind: 'erasure', change } as unknown as Event
+      expect(await judged([...plain, erasure], erased)).toMatchObject({ ok: true, contents: { checked: withContent - 1, erased: 1, unexplained: 0 } })
+    }
+    expect((await judged(plain, ([first, ...rest]) => [JSON.stringify({ id: (JSON.parse(first!) as { id: string }).id, state: 'damaged' }), ...rest])).ok).toBe(false)
+  })
+  test('what runs for people\'s approval is what they were asked', async () => {
+    expect((await judged(approved)).findings).toEqual([])
+    const changed = approved.map((event) => event.kind === 'intent' ? { ...event, statements: [{ sql: 'drop table x', params: [] }] } : event)
+    expect((await judged(changed)).findings).toEqual([`${approved.findIndex(({ kind }) => kind === 'intent')}: what runs is not what was asked`])
+    const purposed = approved.map((event) => event.kind === 'intent' ? { ...event, purpose: 'another' } : event)
+    expect((await judged(purposed)).findings).toHaveLength(1)
+  })
+})
