@@ -73,7 +73,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     story.asked(query)
     let changes: readonly string[] = []
     const approved = (effects: Effects) => (ask: Extract<Decision, { kind: 'ask' }>): boolean => {
-      const again = bind(policy, caller, bound.connection, query, { effects, ...ask }, bound.expiresAt)
+      const again = bind(policy, caller, bound.connection, query, { effects, ...ask }, bound.expiresAt, bound.salt)
       changes = digestOf(again) === request.digest ? [] : differenceOf(bound, again)
       if (digestOf(again) !== request.digest) return false
       // A verdict counts while what vouched for its person does: the issuer's document as it was, no lock on them or their role.
@@ -103,7 +103,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     })
 
     function asked({ permit, rules }: Permitted): boolean {
-      return digestOf(bind(policy, caller, bound.connection, query, { effects, obligations: permit.obligations, rules, demands: bound.demands }, bound.expiresAt)) === request.digest
+      return digestOf(bind(policy, caller, bound.connection, query, { effects, obligations: permit.obligations, rules, demands: bound.demands }, bound.expiresAt, bound.salt)) === request.digest
     }
   }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type AccessRequest, bindsKey, isOpen, repeatMs } from '../schema/approval.ts'
 import type { Effects } from '../schema/effects.ts'
 import { maxEventBytes } from '../schema/item.ts'
@@ -60,7 +61,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
   async function make(admitted: Admitted, { connection, effects, ask, query, diff }: Asking, story: Story, approvals: Approvals): Promise<Result<AccessRequest>> {
     const now = ports.now()
     const expiresAt = new Date(now + Math.min(...ask.demands.map(({ withinMs }) => withinMs))).toISOString()
-    const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt)
+    const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt, randomBytes(16).toString('base64url'))
     const request: AccessRequest = {
       id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound), bound, createdAt: new Date(now).toISOString(),
       evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, ...(diff === undefined ? {} : { diff }), verdicts: [], notices: [], execution: null, ending: null, revision: 0,

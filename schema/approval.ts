@@ -44,6 +44,11 @@ export interface Bound {
   readonly fingerprint: string
   /** ISO 8601. */
   readonly expiresAt: string
+  /**
+   * Random. The digest over all this stays in the log for ever, and without it whoever knows the rest could try what was asked until the digest fits, also after its content is erased. It is gone with
+   * the request. Left out in requests of an earlier version.
+   */
+  readonly salt?: string
 }
 
 /** Of a cluster: where, which, and what pod templates in the object may do. The objects themselves are bound by `fingerprint`. */

@@ -17,7 +17,7 @@ export interface Decided { readonly effects: Effects; readonly obligations: Obli
  * The whole decision in one value: made when a call asks and again before it runs, and only where both give the same digest does it run. All that
  * an approver is shown is in here, so that what they read is what they say yes to. Left out on purpose: spans and evaluation ids, which change nothing.
  */
-export function bind(policy: Standing, caller: Caller, connection: string, query: Query, { effects, obligations, rules, demands }: Decided, expiresAt: string): Bound {
+export function bind(policy: Standing, caller: Caller, connection: string, query: Query, { effects, obligations, rules, demands }: Decided, expiresAt: string, salt?: string): Bound {
   const { purpose, ...asked } = query
   const { masks, ...rest } = obligations
   return {
@@ -28,7 +28,7 @@ export function bind(policy: Standing, caller: Caller, connection: string, query
     obligations: rest, demands,
     // A rule that is not there any more has no content, which no rule's content equals.
     rules: rules.map((name) => ({ name, content: policy.ruleContent(name) ?? '' })),
-    fingerprint: effects.fingerprint, expiresAt,
+    fingerprint: effects.fingerprint, expiresAt, ...(salt === undefined ? {} : { salt }),
   }
 }
 
@@ -39,7 +39,7 @@ const boundTarget = ({ namespace, name, needs }: Target): BoundTarget => ({ name
 export const digestOf = (bound: Bound): string => hash(bound)
 
 /** The same for every repeat of a call: what rules, objects and the clock add is left out, and limits are rules'. */
-export function callKeyOf({ trust: _trust, rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, obligations: { limits: _limits, ...obligations }, ...call }: Bound): string {
+export function callKeyOf({ trust: _trust, rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, salt: _salt, obligations: { limits: _limits, ...obligations }, ...call }: Bound): string {
   return hash({ ...call, obligations })
 }
 

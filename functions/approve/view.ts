@@ -21,7 +21,7 @@ export function viewOf(request: AccessRequest, console: string, about: About): R
  * is not shown to those who say yes to it is a type error here. What the policy and a view's definition say is not the requester's to know.
  */
 function boundView(bound: Bound, mine: boolean) {
-  const { version: _version, issuer, trust, subject, actors, claims, connection, purpose, query, accesses, shown, used, obligations, demands: _asked, rules, fingerprint, expiresAt, ...rest } = bound
+  const { version: _version, issuer, trust, subject, actors, claims, connection, purpose, query, accesses, shown, used, obligations, demands: _asked, rules, fingerprint, expiresAt, salt: _salt, ...rest } = bound
   const { statements, batch, isolation, reveal, rowMode, maxRows, form: _language, told, ...restOfQuery } = query // what language a statement is in, it shows itself
   const { revealed, detect, limits, ...restOfObligations } = obligations
   nothing(rest, restOfQuery, restOfObligations)

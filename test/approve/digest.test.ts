@@ -130,6 +130,14 @@ describe('what is bound', () => {
     expect(callKeyOf(made({ tenant: 'other', iat: 1 }, 'all'))).not.toBe(callKeyOf(first))
   })
 
+  test('two requests of one call have one call key and digests that nobody can guess from the call', () => {
+    const asked = (salt?: string) => bind(standing([]), caller({}), 'shop', query, decided, '2026-11-22T09:30:00.000Z', salt)
+    expect(callKeyOf(asked('a'))).toBe(callKeyOf(asked('b')))
+    expect(new Set([asked('a'), asked('b'), asked()].map(digestOf)).size).toBe(3)
+    expect(digestOf(asked('a'))).toBe(digestOf(asked('a')))
+    expect(asked()).not.toHaveProperty('salt')
+  })
+
   test('where in the text something stands changes nothing; a rule that is gone has no content', () => {
     const moved = { ...decided, effects: { ...decided.effects, accesses: decided.effects.accesses.map((access) => ({ ...access, span: { start: 7, end: 9 } })) } }
     expect(digestOf(bind(standing([]), caller({}), 'shop', query, moved, ''))).toBe(digestOf(bind(standing([]), caller({}), 'shop', query, decided, '')))
