@@ -3,7 +3,7 @@ import { apiVersionOf, type Kind } from './kinds.ts'
 import { at, fields, isFields, list, text, withAt, type Fields, type Item } from './object.ts'
 
 /** Defaults, and the validation that clients notice. Everything else the real server checks is let through. */
-const named = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+const lowerCase = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
 const freelyNamed = new Set(['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'])
 
 function container(value: unknown): Fields {
@@ -48,7 +48,7 @@ function jobSpec(object: Fields, spec: Fields): Fields {
 function secret(object: Fields): Fields {
   const { stringData, ...rest } = object
   const written = Object.entries(fields(stringData)).map(([key, value]) => [key, Buffer.from(text(value)).toString('base64')] as const)
-  return { type: 'Opaque', ...rest, ...(rest['data'] || written.length ? { data: { ...fields(rest['data']), ...Object.fromEntries(written) } } : {}) }
+  return { ...rest, type: rest['type'] || 'Opaque', ...(rest['data'] || written.length ? { data: { ...fields(rest['data']), ...Object.fromEntries(written) } } : {}) }
 }
 
 /** The object as it is to be kept. Throws 400 where it is not what the path says, 422 where it cannot be. `address`: the next cluster address. */
@@ -59,8 +59,9 @@ export function admit(kind: Kind, given: Fields, place: { readonly namespace: st
   const metadata = fields(given['metadata'])
   if (kind.namespaced && metadata['namespace'] !== undefined && metadata['namespace'] !== '' && metadata['namespace'] !== namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
   if (metadata['name'] !== undefined && metadata['name'] !== '' && metadata['name'] !== name) throw badRequest(`the name of the object (${text(metadata['name'])}) does not match the name on the URL (${name})`)
-  if (!(freelyNamed.has(kind.kind) ? /^[^/%]+$/ : named).test(name)) throw invalid(kind, name, [['metadata.name', `Invalid value: "${name}": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character`]])
-  const { namespace: _given, ...rest } = metadata
+  if (!(freelyNamed.has(kind.kind) ? /^[^/%]+$/ : lowerCase).test(name)) throw invalid(kind, name, [['metadata.name', `Invalid value: "${name}": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character`]])
+  const { namespace: _given, ...named } = metadata
+  const rest = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== '' && value !== null && value !== 0))   // what a client's zero values say: nothing
   const object = defaulted(kind, { ...given, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { ...rest, name, ...(kind.namespaced ? { namespace } : {}) } }, before, place.address)
   const causes = problems(kind, object, before)
   if (causes.length > 0) throw invalid(kind, name, causes)

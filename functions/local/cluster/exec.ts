@@ -37,8 +37,9 @@ function judge(world: World, request: IncomingMessage): Run {
   if (reading === null || user === null) throw new Failure(401, 'Unauthorized', 'Unauthorized')
   const { group, version, resource, subresource, namespace, name, verb } = reading
   if (!mayDo(world.store, user, { verb, group, resource, subresource, namespace, name })) throw new Failure(403, 'Forbidden', `pods "${name}" is forbidden: User "${user.name}" cannot ${verb} resource "pods/${subresource}" in API group "" in the namespace "${namespace}"`)
+  if (subresource !== 'exec') throw new Failure(400, 'BadRequest', `the demo's pods have nothing to \`${subresource}\` to`)
   const kind = findKind(group, version, resource)
-  const pod = kind?.kind === 'Pod' && subresource === 'exec' ? world.store.get(kind, namespace, name) : null
+  const pod = kind?.kind === 'Pod' ? world.store.get(kind, namespace, name) : null
   if (pod === null) throw new Failure(404, 'NotFound', `pods "${name}" not found`)
   const container = containerOf(pod, reading.query.get('container')?.[0] ?? '')
   return run(pod, container, reading.query.get('command') ?? [])

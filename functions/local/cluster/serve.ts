@@ -89,7 +89,7 @@ function resourceful(world: World, call: Call, kind: Kind): Reply {
 }
 
 const version = { major: '1', minor: '32', gitVersion: 'v1.32.0-demo', gitCommit: 'demo', gitTreeState: 'clean', buildDate: '2026-01-01T00:00:00Z', goVersion: 'none', compiler: 'none', platform: 'linux/amd64' }
-const swaggerProtobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+const swaggerProtobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
 function plain({ reading, headers }: Call): Reply {
   const path = reading.path.replace(/(.)\/+$/, '$1')
   const accept = headers.accept ?? ''
