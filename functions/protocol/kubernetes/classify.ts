@@ -1,12 +1,130 @@
-import type { Effects } from '../../../schema/effects.ts'
+import { createHash } from 'node:crypto'
+import { canonicalJson } from '../../../schema/bundle.ts'
+import type { Access, Effects, Target } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
-import { refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
+import { ok, type Refusal, type Result } from '../../../schema/refusal.ts'
 import type { Query } from '../../../schema/request.ts'
-import type { Dry, KubernetesPlan } from './plan.ts'
+import type { Json } from '../json.ts'
+import { membersOf } from './body.ts'
+import { everyNeed, harmlessKinds, needsOf } from './capability.ts'
+import { isSystem, kindOf, named, resourceOf } from './kind.ts'
+import type { Attributes, Dry, KubernetesPlan } from './plan.ts'
+import { settingOf } from './pointer.ts'
+import { escalationsOf } from './escalate.ts'
+import { carried, statementOf, type Statement } from './request.ts'
+import { rulesOf } from './rules.ts'
+import { unsupported } from './say.ts'
+import { usesOf } from './use.ts'
 
 /** `fails`: see Plan.fails. */
 export interface Classified { readonly effects: Effects; readonly plan: KubernetesPlan; readonly fails?: Refusal }
+
 /** What a request would do, from its text alone; with `dry`, also from what the target said the object is and would be. Pure. */
-export function classify(_connection: ConnectionDocument, _query: Query, _dry?: Dry): Result<Classified> {
-  return refuse({ slug: 'statement-unsupported', reason: 'not_built', detail: 'kubernetes requests are not analysed yet', next: 'none' })
+export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify'>, query: Query, dry?: Dry): Result<Classified> {
+  const read = statementOf(query)
+  if (!read.ok) return read
+  const statement = read.value
+  const { attributes } = statement
+  const { classes, harmless } = rulesOf(connection, attributes)
+  const writes = !['get', 'list', 'watch'].includes(attributes.verb)
+  const effects: Effects = {
+    accesses: attributes.isResource ? accessesOf(statement, dry) : [],
+    shown: classes.map(({ resource, column, dataClass }, output) => ({ resource, column, dataClass, statement: 0, span: null, output })),
+    used: usesOf(statement, classes, dry), readOnly: !writes, fingerprint: fingerprintOf(dry),
+  }
+  const failed = failing(attributes, statement.method)
+  return ok({ effects, plan: planOf(connection.name, statement, harmless), ...(failed ? { fails: failed } : {}) })
+}
+
+function planOf(connection: string, { attributes, method, target, accept, contentType, body, query }: Statement, harmless: readonly string[]): KubernetesPlan {
+  const dryRun = query.has('dryRun') || (Array.isArray(membersOf(body as Json)?.dryRun) && attributes.verb.startsWith('delete'))
+  return {
+    connection, attributes, method: method as KubernetesPlan['method'], target, accept, contentType, body: body === null ? null : textOf(body as Json), harmless,
+    form: formOf(attributes), dryRun, preview: previews(attributes),
+  }
+}
+/** JSON, also where it travels as YAML: there these would end a line, or be no character at all. */
+const textOf = (body: Json): string => JSON.stringify(body).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+function formOf({ verb, isResource, group, resource, subresource }: Attributes): KubernetesPlan['form'] {
+  if (isResource && group === '' && resource === 'pods' && subresource === 'log') return 'log'
+  if (isResource && group === '' && resource === 'pods' && subresource === 'exec') return 'exec'
+  return isResource && (verb === 'list' || verb === 'watch') ? verb : 'whole'
+}
+const previewed: ReadonlySet<string | null> = new Set([null, 'status', 'scale', 'ephemeralcontainers', 'resize', 'approval', 'finalize'])
+function previews({ verb, isResource, group, subresource }: Attributes): boolean {
+  if (!isResource || group === 'authorization.k8s.io' || group === 'authentication.k8s.io' || !previewed.has(subresource)) return false
+  return verb === 'create' || verb === 'update' || verb === 'patch' || verb === 'delete'
+}
+
+/** What is understood and decided, and then not carried: told only to whom it would be allowed. */
+function failing({ isResource, group, resource, subresource }: Attributes, method: string): Refusal | null {
+  if (!isResource) return null
+  if (carried.has(subresource ?? '')) return unsupported('not_carried', `\`${subresource ?? ''}\` speaks another protocol through the API server, which the gate can neither mask nor record; it is not carried`).refusal
+  if (group === '' && resource === 'pods' && subresource === 'exec' && method !== 'POST') return unsupported('upgrade', 'a session inside a pod is not carried; run one command with `POST /v1/connections/{connection}/exec`').refusal
+  return null
+}
+
+function accessesOf(statement: Statement, dry: Dry | undefined): readonly Access[] {
+  const { attributes, body } = statement
+  const { verb, group, resource, subresource } = attributes
+  const own = membersOf(membersOf(body as Json)?.metadata)
+  const made = verb === 'create' && subresource === null && typeof own?.name === 'string' && own.name !== '' ? own.name : null
+  const name = attributes.name ?? made
+  const namespace = group === '' && resource === 'namespaces' ? name : attributes.namespace
+  const scoped = kindOf(group, resource)?.clusterScoped === true && resource !== 'namespaces'
+  const place: Omit<Target, 'needs'> = { namespace, name, ...(scoped ? { clusterScoped: true as const } : {}), ...(dry?.object === undefined ? {} : { object: dry.object }), ...(dry?.oldObject === undefined ? {} : { oldObject: dry.oldObject }) }
+  const access = (action: Access['action'], resource: string, system: boolean, target: Target): Access => ({ action, resource, columns: null, system, via: [], statement: 0, span: null, target })
+  const main = access(verb, resourceOf(attributes), isSystem(group, resource, subresource), { ...place, needs: needed(statement, dry) })
+  // A patch or update of what is not there creates it, where the server lets it.
+  const creates = (verb === 'patch' || verb === 'update') && subresource === null && dry !== undefined && (dry.oldObject === null || (dry.oldObject === undefined && statement.contentType === 'application/apply-patch+yaml'))
+  return [
+    main, ...(creates ? [{ ...main, action: 'create' as const }] : []),
+    ...escalationsOf(attributes, objectsOf(statement, dry)).map((one) => access(verb, one.resource, true, { namespace: one.namespace, name: one.name, needs: [], ...(one.namespace === null ? { clusterScoped: true as const } : {}) })),
+  ]
+}
+
+/** Everything known of the object a write leaves behind; null: a patch of an object nobody told of. */
+function objectsOf({ attributes, contentType, body }: Statement, dry: Dry | undefined): readonly Json[] | null {
+  const submitted = body === null ? [] : settingOf(contentType, body as Json)
+  if (attributes.verb === 'patch' && dry && dry.object === undefined) return null
+  return [...submitted, ...(dry?.object ? [dry.object as Json] : [])]
+}
+
+function needed(statement: Statement, dry: Dry | undefined): Target['needs'] {
+  const { attributes, contentType, body } = statement
+  const { verb, group, resource, subresource } = attributes
+  if ((verb !== 'create' && verb !== 'update' && verb !== 'patch') || harmlessKinds.has(named(group, resource, null)) || ['scale', 'eviction', 'binding', 'exec', 'log', 'status'].includes(subresource ?? '')) return []
+  if (dry?.object && dry.oldObject && sameBeyondMetadata(dry.object as Json, dry.oldObject as Json)) return []
+  const objects = objectsOf(statement, dry)
+  if (objects) return needsOf(objects)
+  const settings = settingOf(contentType, body as Json)
+  return moves(contentType, body as Json) || !settings.every(changesLittle) ? everyNeed : []
+}
+const moves = (contentType: string | null, body: Json): boolean => contentType === 'application/json-patch+json' && JSON.stringify(body).includes('"from"')
+
+/** Labels, annotations, the number of replicas: no pod may do more for them than before. */
+function changesLittle(setting: Json): boolean {
+  const { metadata, spec, apiVersion: _version, kind: _kind, ...others } = membersOf(setting) ?? { other: null }
+  const within = (value: Json | undefined, names: readonly string[]) => value === undefined || Object.keys(membersOf(value) ?? { '': null }).every((key) => names.includes(key))
+  return Object.keys(others).length === 0 && within(metadata, ['name', 'namespace', 'labels', 'annotations', 'finalizers']) && within(spec, ['replicas', 'paused', 'suspend'])
+}
+
+function sameBeyondMetadata(one: Json, other: Json): boolean {
+  const rest = (value: Json) => { const { metadata: _metadata, status: _status, ...others } = membersOf(value) ?? {}; return stable(others) }
+  return rest(one) === rest(other)
+}
+function stable(value: unknown): string {
+  try {
+    return canonicalJson(value)
+  } catch {
+    return JSON.stringify(value)                                     // over-long nesting: then any difference of order counts as one
+  }
+}
+
+/** The object as it is now, without what changes by itself; an approval given over it is stale once it is another. */
+function fingerprintOf(dry: Dry | undefined): string {
+  const { metadata, status: _status, ...others } = membersOf((dry?.oldObject ?? null) as Json) ?? {}
+  const { managedFields: _fields, resourceVersion: _version, generation: _generation, ...own } = membersOf(metadata) ?? {}
+  return createHash('sha256').update(dry?.oldObject ? stable({ ...others, metadata: own }) : dry?.oldObject === null ? 'absent' : 'unknown').digest('hex')
 }

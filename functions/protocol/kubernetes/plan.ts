@@ -35,6 +35,8 @@ export interface KubernetesPlan {
   readonly dryRun: boolean
   /** Rules and people may want the object as it is and as it would be: update, patch, apply, create, delete of a resource. */
   readonly preview: boolean
+  /** Paths inside the object that the policy says carry nothing (`classify: none`): detectors leave them alone. Left out: none. */
+  readonly harmless?: readonly string[]
 }
 
 /** What the target said a write would make of the object; null: there is none (before a create, after a delete); left out: it would not say. See preview.ts. */

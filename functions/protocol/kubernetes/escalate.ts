@@ -1,0 +1,48 @@
+import type { Json } from '../json.ts'
+import { membersOf, type Members } from './body.ts'
+import { isSystem, named } from './kind.ts'
+import type { Attributes } from './plan.ts'
+
+const group = 'rbac.authorization.k8s.io'
+/** `resource`: `…/roles/escalate`, `…/clusterroles/bind`: what the API server calls verbs of the role. */
+export interface Escalation { readonly resource: string; readonly namespace: string | null; readonly name: string | null }
+
+/**
+ * What a write of a role or binding gives away beyond itself. The API server asks whether the writer has the rights it hands on, or may `escalate` and `bind`; here the writer is the gate's
+ * service account, which may have many, so the caller's rules must name them. `objects`: the object as submitted and as it will be; null: not known, and then anything may be in it.
+ */
+export function escalationsOf(attributes: Attributes, objects: readonly Json[] | null): readonly Escalation[] {
+  const { resource, namespace, name, verb } = attributes
+  if (attributes.group !== group || verb === 'delete' || verb === 'deletecollection' || verb === 'get' || verb === 'list' || verb === 'watch') return []
+  const known = objects?.map(membersOf).filter((object) => object !== null) ?? []
+  if (resource === 'roles' || resource === 'clusterroles') {
+    const dangerous = objects === null || known.some(givesMuch)
+    const own = name ?? textOf(known.map((object) => membersOf(object.metadata)?.name))
+    return dangerous ? [{ resource: `${group}/${resource}/escalate`, namespace, name: own }] : []
+  }
+  if (resource !== 'rolebindings' && resource !== 'clusterrolebindings') return []
+  const refs = known.map((object) => membersOf(object.roleRef)).filter((ref) => ref !== null)
+  if (objects === null || refs.length === 0) return ['roles', 'clusterroles'].map((role) => ({ resource: `${group}/${role}/bind`, namespace, name: null }))
+  return refs.map((ref) => ({ resource: `${group}/${ref.kind === 'Role' ? 'roles' : 'clusterroles'}/bind`, namespace, name: textOf([ref.name]) }))
+}
+
+const textOf = (values: readonly (Json | undefined)[]): string | null => values.find((value) => typeof value === 'string' && value !== '') as string | undefined ?? null
+const listed = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value as readonly Json[] : [])
+
+/** A role that reaches Secrets, tokens, processes or roles, or everything; or that others add to, or that adds to others. */
+function givesMuch(role: Members): boolean {
+  const labels = Object.keys(membersOf(membersOf(role.metadata)?.labels) ?? {})
+  if (role.aggregationRule || labels.some((label) => label.startsWith('rbac.authorization.k8s.io/aggregate-to-'))) return true
+  return listed(role.rules).some((entry) => {
+    const rule = membersOf(entry)
+    if (!rule) return true
+    if (listed(rule.verbs).some((verb) => ['*', 'bind', 'escalate', 'impersonate'].includes(String(verb)))) return true
+    if (listed(rule.nonResourceURLs).some((url) => String(url).includes('*'))) return true
+    return listed(rule.resources).some((resource) => listed(rule.apiGroups).some((of) => reaches(String(of), String(resource))))
+  })
+}
+function reaches(of: string, resource: string): boolean {
+  if (of === '*' || resource.includes('*')) return true
+  const [plain = '', sub] = resource.split('/')
+  return isSystem(of, plain, sub ?? null) || named(of, plain, null) === 'secrets'
+}
