@@ -9,8 +9,8 @@ describe.each(['redact', 'email', 'hash'] as const)('under the mask %s', (mask) 
   let gate: Gate
   beforeAll(async () => {
     server = await withPostgres()
-    const database = await server.createDatabase(`CREATE TABLE members (id int, email text, note text); INSERT INTO members VALUES (1, 'a@b.c', ''), (2, repeat('a', 50) || '@example.com', ''), (3, NULL, ''); ${grants([])}`)
-    const documents = documentsOf({ 'public.members.email': 'pii.email' }).map((document) => (document.kind === 'connection' ? { ...document, mask: { '*': mask }, limits: { ...document.limits, bytes } } : document))
+    const database = await server.createDatabase(`CREATE TABLE members (id int, email text, note text); INSERT INTO members VALUES (1, 'a@b.c', ''), (2, repeat('a', 50) || '@example.com', ''), (3, NULL, ''); CREATE TABLE many (who int, email text, note text); INSERT INTO many SELECT id, email, '' FROM members, generate_series(1, 60); ${grants([])}`)
+    const documents = documentsOf({ 'public.members.email': 'pii.email', 'public.many.email': 'pii.email' }).map((document) => (document.kind === 'connection' ? { ...document, mask: { '*': mask }, limits: { ...document.limits, bytes } } : document))
     gate = openGate(server, database, documents)
   })
   afterAll(async () => {
@@ -34,5 +34,18 @@ describe.each(['redact', 'email', 'hash'] as const)('under the mask %s', (mask) 
       seen.add(short)
     }
     expect(seen.size).toBe(2)                                          // the limit lies between
+  })
+  /** Many times over, what a mask hides is large, and the cap on what is carried would be met by it. */
+  const times = (count: number) => Array.from({ length: count }, (_, i) => `email AS e${i}`).join(', ')
+  test.each([
+    (id: number) => `SELECT ${times(26)} FROM members, generate_series(1, 400) WHERE id = ${id}`,
+    (id: number) => `SELECT ${times(26)} FROM members, generate_series(1, 400) WHERE id = ${id} UNION ALL SELECT ${times(26)} FROM members WHERE false`,
+    (id: number) => `SELECT ${times(300)} FROM many WHERE who = ${id} FOR UPDATE`,
+    (id: number) => `UPDATE many SET note = '' WHERE who = ${id} RETURNING ${times(300)}`,
+    (id: number) => `WITH x AS (UPDATE many SET note = '' WHERE who = ${id} RETURNING *) SELECT ${times(300)} FROM x`,
+    (id: number) => `UPDATE many SET note = '' WHERE who = ${id} RETURNING repeat('x', 1000000 + 60000), ${times(2)}`,
+  ])('however often a value is asked for: %s', async (query) => {
+    const outcomes = [await outcome(query(1)), await outcome(query(2)), await outcome(query(3))]
+    expect(outcomes).toEqual([outcomes[0], outcomes[0], outcomes[0]])
   })
 })

@@ -164,14 +164,14 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
   const scope: Scope = { frame, parent: null, items: [], ctes: new Map() }
   const base = { text: parsed.text, params: [] }
   try {
-    const { kind, cols, wrappable } = statement({ found, subquery, view: (oid) => state.views.get(oid) ?? null, policies: (oid) => state.policies.get(oid) ?? [], planned: (oid) => state.planned.get(oid) ?? [], guarding: new Set() }, parsed.node, scope)
+    const { kind, cols, wrappable, returnable = false } = statement({ found, subquery, view: (oid) => state.views.get(oid) ?? null, policies: (oid) => state.policies.get(oid) ?? [], planned: (oid) => state.planned.get(oid) ?? [], guarding: new Set() }, parsed.node, scope)
     if (kind !== 'show' && kind !== 'truncate' && kind !== 'ddl') for (const fn of state.catalog.ambient) support(found, frame, fn, null)   // whatever has a value in it may convert, sort or compare it
     const shown: Shown[] = []
     const outputs = cols?.map((col, output): Output => ({
-      name: col.name, origin: col.origin,
+      name: col.name, origin: col.origin, type: col.type,
       shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
     })) ?? null
-    return ok(factsFrom(state, found, shown, { ...base, kind, wrappable, outputs }))
+    return ok(factsFrom(state, found, shown, { ...base, kind, wrappable, returnable, outputs }))
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     if (!error.missing) return refuse(error.refusal)

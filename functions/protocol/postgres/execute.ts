@@ -11,7 +11,7 @@ import { runRead } from './read.ts'
 import type { createRoleCheck } from './role.ts'
 import type { createSessions } from './session.ts'
 import type { Endpoint } from './transport.ts'
-import { withheldOf } from './withhold.ts'
+import { sparing, withheldOf } from './withhold.ts'
 import { runWrite } from './write.ts'
 
 export interface Understood { readonly connection: ConnectionDocument; readonly plan: PostgresPlan; readonly originals: readonly string[] }
@@ -45,10 +45,12 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
     const credentials = await secretsFor(connection, inner, masks.includes('hash'))
     if (!credentials.ok) return credentials.executed
     const { url, secret, maskKey } = credentials
+    const withheld = inner.statements.map((statement) => withheldOf(statement, permit.obligations, plan.effects.shown, inner.catalog))
+    const spare = sparing(withheld, limits)
+    const maxRows = Math.min(limits.rows, run.maxRows ?? Infinity, spare.rows)
     const job: Job = {
-      connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, nonce: newNonce(), maxRows: Math.min(limits.rows, run.maxRows ?? Infinity),
+      connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, nonce: newNonce(), maxRows, spareBytes: spare.bytesOf(maxRows), withheld,
       masked: inner.statements.map(({ outputs }) => (outputs ?? []).map(({ shown }) => heldMask(shown, masks, plan.effects.shown) !== null)),
-      withheld: inner.statements.map((statement) => withheldOf(statement, permit.obligations, plan.effects.shown, inner.catalog)),
     }
     const ran = await roleThenRun(job, secret)
     if (ran.ok) {

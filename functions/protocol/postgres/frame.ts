@@ -20,6 +20,8 @@ export interface Job {
   /** The statements as the caller sent them, for spans. */
   readonly originals: readonly string[]
   readonly limits: Limits
+  /** Bytes that the masked values of these rows may take beside what `limits.bytes` counts: see withhold.ts. */
+  readonly spareBytes: number
   /** Rows that may come back, of all statements together. */
   readonly maxRows: number
   /** Epoch ms after which nothing begins. */
@@ -92,10 +94,17 @@ const prefixOf = (select: string): string => `SELECT ${select} FROM (`
  * nothing after it, and the line end before our `)` ends a line comment, a name, a number or an operator; a string goes on only into another string,
  * and no word of two tokens (NOT, NULLS, WITH, FORMAT, UESCAPE) looks for a parenthesis. So the tokens between ours are the statement's own, one
  * derivation of SelectStmt, and `'(' SelectStmt ')'` is the grammar's subquery. A property test holds the argument against the parser.
+ *
+ * A statement that writes or locks, and returns what comes masked, stands in a WITH entry by the same argument. The server runs it to its end there, however many rows are
+ * taken from it; one row more than the cap is an answer too large, and all of it is rolled back.
  */
 export function cappedText({ withheld, maxRows }: Pick<Job, 'withheld' | 'maxRows'>, statement: PlannedStatement, index: number): { readonly text: string; readonly prefix: string } {
-  if (!statement.wrappable) return { text: statement.text, prefix: '' }
-  const { select = '*', alias = 's' } = withheld[index] ?? {}
+  const { select = '*', alias = 's', rewritten = false } = withheld[index] ?? {}
+  if (!statement.wrappable) {
+    if (!rewritten) return { text: statement.text, prefix: '' }
+    const prefix = `WITH ${alias} AS (`
+    return { text: `${prefix}${statement.text}\n) SELECT ${select} FROM s LIMIT ${maxRows + 1}`, prefix }
+  }
   return { text: wrapped(statement.text, maxRows + 1, select, alias), prefix: prefixOf(select) }
 }
 export const wrapped = (text: string, limit: number, select = '*', alias = 's'): string => `${prefixOf(select)}${text}\n) AS ${alias} LIMIT ${limit}`

@@ -123,7 +123,7 @@ function mergedOrigin(kind: string | undefined, left: Col, right: Col): Col['ori
 }
 /** int2 → int4 → int8 → numeric → float4 → float8, and the text types to text; null: alike, as far as it matters here. */
 const ranks: readonly (readonly number[])[] = [[21, 23, 20, 1700, 700, 701], [1043, 25], [1042, 25], [1114, 1184], [1082, 1114], [1082, 1184]]
-function commonType(left: number, right: number): number | null {
+export function commonType(left: number, right: number): number | null {
   if (left === right) return null
   const family = ranks.find((rank) => rank.includes(left) && rank.includes(right))
   return family ? Math.max(family.indexOf(left), family.indexOf(right)) === family.indexOf(left) ? left : right : null

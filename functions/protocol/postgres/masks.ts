@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Effects, Obligations } from '../../../schema/effects.ts'
 import type { MaskName } from '../../../schema/policy.ts'
 import type { Json } from '../json.ts'
@@ -19,6 +20,7 @@ export function maskerOf(mask: MaskName, type: ValueType, dataClass: string, key
   if (!type.array) return one
   const nested = (items: Nested): Json => items.map((item) => (item === null ? null : typeof item === 'string' ? one(item) : nested(item)))
   return (text) => {
+    if (isLong(text, 'short')) return null
     try {
       return nested(parseArray(text, type.delimiter))
     } catch {
@@ -27,13 +29,29 @@ export function maskerOf(mask: MaskName, type: ValueType, dataClass: string, key
   }
 }
 
-export type Need = 'nothing' | 'presence' | 'value'
-/** How much of a value that is not NULL the mask looks at: all of it, only that it is there, or not even that, because nothing of it can be shown in this type. */
+/**
+ * How much of a value that is not NULL a mask looks at: `nothing` of it, because nothing can be shown in this type; its `presence`; all of a `value` whose type keeps it short; an
+ * `address` of a length an address may have; its `end` or its `start`; a `digest` in place of what is long; all of it where it is `short`, else nothing.
+ */
+export type Need = 'nothing' | 'presence' | 'value' | 'address' | 'end' | 'start' | 'digest' | 'short'
+/** The most bytes of a value that come for each. An address: 64 + 1 + 255. `end` and `start`: four a character. */
+export const longest: Readonly<Record<Need, number>> = { nothing: 0, presence: 0, value: 64, address: 320, end: 260, start: 44, digest: 256, short: 1024 }
 export function needOf(mask: MaskName, type: ValueType): Need {
   const hidden = mask === 'redact' || mask === 'none'
   if (scalarMasker(mask, type, '', '') === null || (type.array && hidden)) return 'nothing'
-  return hidden ? 'presence' : 'value'
+  if (type.array) return 'short'
+  if (hidden) return 'presence'
+  if (type.kind !== 'text') return type.name === 'numeric' ? 'short' : 'value'
+  switch (mask) {
+    case 'email': return 'address'
+    case 'last4': return 'end'
+    case 'year': return 'start'
+    case 'hash': return 'digest'
+    case 'null': return 'nothing'
+  }
 }
+/** What is long shows what withhold.ts has come of it, also where all of it is here. */
+const isLong = (text: string, need: Need): boolean => Buffer.byteLength(text) > longest[need]
 
 /** null: nothing of it can be shown in this type. */
 function scalarMasker(mask: MaskName, type: ValueType, dataClass: string, key: string | null): Masker | null {
@@ -42,8 +60,8 @@ function scalarMasker(mask: MaskName, type: ValueType, dataClass: string, key: s
     case 'null': return null
     case 'redact':
     case 'none': return text ? () => redacted : null               // `none` is no way to show what has a class
-    case 'email': return text ? email : null
-    case 'last4': return text ? last4 : null
+    case 'email': return text ? (value) => email(isLong(value, 'address') ? '' : value) : null
+    case 'last4': return text ? (value) => last4(isLong(value, 'end') ? [...value].slice(-longest.end / 4).join('') : value) : null
     case 'year': return yearIn(type)
     case 'hash': return key === null ? null : hashIn(type, dataClass, key)
   }
@@ -71,10 +89,11 @@ function yearIn(type: ValueType): Masker | null {
  */
 function hashIn(type: ValueType, dataClass: string, key: string): Masker | null {
   const hex = (text: string) => hashHex(dataClass, text, key)
+  const whole = (text: string) => (isLong(text, 'digest') ? `\x01${createHash('sha256').update(text).digest('hex')}` : text)
   switch (type.kind) {
-    case 'text': return hex
+    case 'text': return (text) => hex(whole(text))
     case 'uuid': return (text) => hex(text.replaceAll('-', '')).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-    case 'exact': return (text) => (hashOf(dataClass, text.includes('.') ? text.replace(/\.?0+$/, '') : text, key).readBigUInt64BE() >> 2n).toString()   // 5.00 is 5
+    case 'exact': return (text) => (isLong(text, 'short') ? null : (hashOf(dataClass, text.includes('.') ? text.replace(/\.?0+$/, '') : text, key).readBigUInt64BE() >> 2n).toString())   // 5.00 is 5
     case 'boolean': case 'integer': case 'float': case 'json': case 'bytes': case 'date': case 'time': case 'timestamp': case 'timestamptz': case 'interval': case 'other': return null
   }
 }

@@ -29,6 +29,8 @@ export interface PlannedStatement {
   readonly params: readonly Param[]
   /** true when it is a plain SELECT or VALUES that may be the subquery of `SELECT * FROM (…) LIMIT n`. */
   readonly wrappable: boolean
+  /** It may be a WITH entry, whose rows are selected from: a write or a locking select with no write in a WITH of its own, which the server takes at the top only. */
+  readonly returnable?: boolean
   /** One entry an output column, in order; null when it returns no rows. */
   readonly outputs: readonly Output[] | null
   /** A name in it does not exist: nothing is sent, and once decided `execute` answers `failed` with this refusal. `outputs` is empty then and means nothing. */
@@ -38,6 +40,8 @@ export interface Output {
   readonly name: string
   /** What RowDescription must report: the relation named in FROM (for a view, the view's own oid) and attribute number; null for an expression (0/0). */
   readonly origin: { readonly relation: number; readonly column: number } | null
+  /** pg_type oid, as far as it is known; of use where there is no origin. Left out or 0 and less: not known. */
+  readonly type?: number
   /** Indexes into `effects.shown`; empty when no classified data reaches this output. Several: every one's mask applies, the strictest wins. */
   readonly shown: readonly number[]
 }

@@ -1,9 +1,9 @@
 import { bindText } from './bind.ts'
 import { cappedText, ownError, readyOf, type Job } from './frame.ts'
 import { costed, costIn, costing, tooCostly } from './cost.ts'
-import { serverError } from './diagnose.ts'
-import { confirmed, failed, maybeStale, outcomeOf, stale, tooLarge, type Clear, type Ran } from './outcome.ts'
-import { postBatch, type Endpoint, type RawResult, type Sql } from './transport.ts'
+import { serverError, transportRefusal } from './diagnose.ts'
+import { confirmed, failed, maybeStale, outcomeOf, stale, type Clear, type Ran } from './outcome.ts'
+import { postBatch, TransportError, type Endpoint, type RawResult, type Sql } from './transport.ts'
 
 export interface Way { readonly endpoint: Endpoint | null; readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void }
 /** How much longer than the target's own limit we wait for its answer. */
@@ -21,7 +21,7 @@ export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> 
   const statements = [...before, ...job.plan.statements.map((statement, index) => ({ text: capped[index]?.text ?? '', values: statement.params.map(bindText) }))]
   const costs = job.limits.cost === undefined ? [] : job.plan.statements.flatMap((statement, index) => costed(statement) ? [{ text: `${costing}${capped[index]?.text ?? ''}`, values: statement.params.map(bindText) }] : [])
   let prefix = ''
-  const bounds = { url: job.url, endpoint, maxBytes: job.limits.bytes, timeoutMs: job.limits.timeoutMs + graceMs }
+  const bounds = { url: job.url, endpoint, maxBytes: job.limits.bytes + job.spareBytes, timeoutMs: job.limits.timeoutMs + graceMs }
   try {
     if (costs.length > 0) {                                         // a request of its own: nothing may run before the answer is looked at
       prefix = costing
@@ -34,7 +34,7 @@ export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> 
     const refusal = confirmed(job, own, alarm)
     if (refusal) return failed(refusal)
     const fitted = fit(own, job, cut || bytes > job.limits.bytes ? job.limits.bytes : Infinity, cut)
-    return fitted ? { ok: true, results: fitted } : failed(tooLarge('answer_too_large', 'the answer is larger than the limit before its last statement: ask for fewer rows or columns'))
+    return fitted ? { ok: true, results: fitted } : failed(transportRefusal(new TransportError('too-large', 'before its last statement')))   // the same words, wherever it was cut
   } catch (error) {
     if (maybeStale(error) && await changedSince(job, bounds)) return stale
     const [only] = job.plan.statements

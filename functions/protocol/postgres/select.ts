@@ -2,7 +2,7 @@ import type { FuncCall, LockingClause, Node, SelectStmt } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import { missing, unsupported } from './effects.ts'
 import { cast, expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
-import { fromClause } from './from.ts'
+import { commonType, fromClause } from './from.ts'
 import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { rowSecurity } from './security.ts'
@@ -213,7 +213,8 @@ function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
     const other = right[i]
     const tags = distinct([...col.tags, ...other?.tags ?? []])
     if (compares) a.found.use(tagsOf(other ? [col, other] : [col]), 'in a set operation that compares rows', null)
-    const type = isScalar(a.found, col.type) && isScalar(a.found, other?.type ?? unknown) ? scalar : unknown
+    const given = other?.type ?? unknown
+    const type = isScalar(a.found, col.type) && isScalar(a.found, given) ? (col.type === given ? given : commonType(col.type, given) ?? scalar) : unknown
     return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]) }
   })
   order(a, node, cols.map((col) => ({ col, span: null, expression: false })), level)

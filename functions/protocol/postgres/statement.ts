@@ -1,4 +1,4 @@
-import type { CallStmt, DefElem, DropStmt, ExplainStmt, Node, TruncateStmt } from 'libpg-query'
+import type { CallStmt, DefElem, DropStmt, ExplainStmt, Node, TruncateStmt, WithClause } from 'libpg-query'
 import { shownSettings } from './builtins.ts'
 import { consequences } from './consequence.ts'
 import { isSystem, missing, unsupported, withheld } from './effects.ts'
@@ -13,7 +13,7 @@ import { wordsFor } from './syntax.ts'
 import { insert, remove, update } from './change.ts'
 
 /** One statement by its kind. The allow-list of kinds ends here: what no line takes is refused. `cols`: what it returns, null when no rows. */
-export interface Analysed { readonly kind: PlannedStatement['kind']; readonly cols: readonly Col[] | null; readonly wrappable: boolean }
+export interface Analysed { readonly kind: PlannedStatement['kind']; readonly cols: readonly Col[] | null; readonly wrappable: boolean; readonly returnable?: boolean }
 
 export function query(a: Analysis, node: Node, parent: Scope): readonly Col[] {
   const outer = a.found.texts
@@ -32,24 +32,40 @@ function queried(a: Analysis, node: Node, parent: Scope): readonly Col[] {
 }
 
 export function statement(a: Analysis, node: Node, scope: Scope): Analysed {
-  const written = (kind: PlannedStatement['kind'], returning: object | undefined): Analysed => {
+  const written = (kind: PlannedStatement['kind'], { returningClause, withClause }: Returning): Analysed => {
     const cols = query(a, node, scope)
-    return { kind, cols: returning ? cols : null, wrappable: false }
+    return { kind, cols: returningClause ? cols : null, wrappable: false, returnable: returns(a, returningClause ? cols : [], withClause) }
   }
   if ('SelectStmt' in node) {
     const cols = select(a, node.SelectStmt, scope)
-    return { kind: 'select', cols, wrappable: a.found.readOnly && !node.SelectStmt.lockingClause }
+    const wrappable = a.found.readOnly && !node.SelectStmt.lockingClause
+    return { kind: 'select', cols, wrappable, returnable: !wrappable && returns(a, cols, node.SelectStmt.withClause) }
   }
-  if ('InsertStmt' in node) return written('insert', node.InsertStmt.returningClause)
-  if ('UpdateStmt' in node) return written('update', node.UpdateStmt.returningClause)
-  if ('DeleteStmt' in node) return written('delete', node.DeleteStmt.returningClause)
-  if ('MergeStmt' in node) return written('merge', node.MergeStmt.returningClause)
+  if ('InsertStmt' in node) return written('insert', node.InsertStmt)
+  if ('UpdateStmt' in node) return written('update', node.UpdateStmt)
+  if ('DeleteStmt' in node) return written('delete', node.DeleteStmt)
+  if ('MergeStmt' in node) return written('merge', node.MergeStmt)
   if ('ExplainStmt' in node) return explain(a, node.ExplainStmt, scope)
   if ('VariableShowStmt' in node) return show(node.VariableShowStmt.name ?? '')
   if ('TruncateStmt' in node) return truncate(a, node.TruncateStmt, scope)
   if ('DropStmt' in node) return drop(a, node.DropStmt, scope)
   if ('CallStmt' in node) return call(a, node.CallStmt, scope)
   throw unsupported('unknown_syntax', `${wordsFor(Object.keys(node)[0] ?? '')} is not supported through the gate; select, insert, update, delete, merge, explain, show, truncate, drop and call are`, null)
+}
+interface Returning { readonly returningClause?: object; readonly withClause?: WithClause }
+/**
+ * Whether the rows can be selected from a WITH entry. A statement with a write in a WITH of its own cannot be one, and what it returned of a value that comes masked would come
+ * whole: then how much fits tells its length, so it is a use, unless the type keeps it short.
+ */
+function returns(a: Analysis, cols: readonly Col[], clause: WithClause | undefined): boolean {
+  const writes = (clause?.ctes ?? []).some((entry) => !('CommonTableExpr' in entry && entry.CommonTableExpr.ctequery && 'SelectStmt' in entry.CommonTableExpr.ctequery))
+  if (writes) for (const col of cols) if (!isShort(a, col)) a.found.use(col.tags, 'in what a statement returns that writes inside a with; return it from the write itself', col.span ?? null)
+  return !writes
+}
+/** Types of a fixed and small size. */
+const isShort = ({ found: { catalog } }: Analysis, { origin }: Col): boolean => {
+  const size = catalog.relations.get(origin?.relation ?? 0)?.columns.find(({ attnum }) => attnum === origin?.column)?.size ?? null
+  return size !== null && size <= 64
 }
 const column = (name: string): Col => ({ name, tags: [], derived: [], type: 0, origin: null, touch: null })
 

@@ -35,6 +35,7 @@ export async function runWrite(job: Job, way: WriteWay): Promise<Ran> {
     results = await inside(job, way, run)
   } catch (error) {
     await undo(session)
+    if (error instanceof TransportError && error.kind === 'too-large') return failed({ ...answerTooLarge, inner: error.message })   // as when it came whole and was counted
     return error instanceof Stop ? error.ran : outcomeOf(error, job, null)
   }
   return commit(job, session, results, left())
@@ -83,8 +84,9 @@ async function inside(job: Job, way: WriteWay, run: Run): Promise<Clear['results
   const refusal = confirmed(job, results, way.alarm)
   if (refusal) throw new Stop(failed(refusal))
   const fitted = fit(results, job, job.limits.bytes, false)
-  // What a write returns is the record of what it did: a part of it is no answer.
-  if (!fitted || (!job.plan.readOnly && fitted.some(({ truncated }) => truncated))) throw new Stop(failed(tooLarge('answer_too_large', 'what the statement returns is larger than the limit: return fewer rows or columns; nothing was changed')))
+  // What a write returns is the record of what it did: a part of it is no answer. Nor is one that has rows left out by their bytes, because past the cap nothing would come.
+  const byBytes = fitted?.some(({ rows }, index) => rows.length < Math.min(job.maxRows, results[index]?.rows.length ?? 0)) ?? true
+  if (!fitted || (job.plan.readOnly ? job.plan.statements.length === 1 && byBytes : fitted.some(({ truncated }) => truncated))) throw new Stop(failed(answerTooLarge))
   return fitted
 }
 
@@ -124,7 +126,7 @@ const explain = 'EXPLAIN (COSTS OFF) '
 
 async function runOne(job: Job, way: Way, run: Run, statement: PlannedStatement, index: number): Promise<RawResult> {
   const { text, prefix } = cappedText(job, statement, index)
-  return atStatement(job, way, statement, index, prefix, () => run(say(text, statement.params.map(bindText)), job.limits.bytes + ownBytes))
+  return atStatement(job, way, statement, index, prefix, () => run(say(text, statement.params.map(bindText)), job.limits.bytes + job.spareBytes + ownBytes))
 }
 /** A refusal of the server inside a statement of the caller is told as one of that statement. */
 async function atStatement<T>(job: Job, way: Way, statement: PlannedStatement, index: number, prefix: string, work: () => Promise<T>): Promise<T> {
@@ -178,6 +180,7 @@ async function undo(session: Session): Promise<void> {
   }
 }
 
+const answerTooLarge = tooLarge('answer_too_large', 'what the statement returns is larger than the limit: return fewer rows or columns; nothing was changed')
 const tooManyAffected = ({ limits, plan }: Job, index: number | null) => ({
   ...tooLarge('too_many_affected', `the statement would change more than \`${limits.affected}\` rows: narrow it; nothing was changed`),
   ...(index !== null && plan.statements.length > 1 ? { statement: index } : {}),

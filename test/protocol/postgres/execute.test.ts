@@ -312,7 +312,7 @@ for (const major of majors) describe(`on a real server, ${major}`, () => {
     test('each column as its obligation says; the type stays', async () => {
       const oid = Number((await database.query("SELECT 't'::regclass::oid::int4 AS oid")).rows[0].oid)
       const plan = await target.draw([{ sql: 'SELECT id, secret, secret AS again, n FROM t WHERE id = 1', outputs: [
-        { name: 'id', origin: { relation: oid, column: 1 }, shown: [] }, { name: 'secret', origin: { relation: oid, column: 3 }, shown: [0] }, { name: 'again', origin: { relation: oid, column: 3 }, shown: [1] }, { name: 'n', origin: { relation: oid, column: 4 }, shown: [2] },
+        { name: 'id', origin: { relation: oid, column: 1 }, shown: [] }, { name: 'secret', origin: { relation: oid, column: 3 }, type: 25, shown: [0] }, { name: 'again', origin: { relation: oid, column: 3 }, type: 25, shown: [1] }, { name: 'n', origin: { relation: oid, column: 4 }, type: 1700, shown: [2] },
       ] }], { relations: ['public.t'], shown: [shown(1), shown(2), shown(3)] })
       const ran = await target.run(plan, { obligations: { masks: ['redact', 'hash', 'last4'] } })
       expect(ran.masked?.results[0]).toEqual({

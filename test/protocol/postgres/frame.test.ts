@@ -55,7 +55,7 @@ for (const major of majors) describe(`what runs before a read, ${major}`, () => 
   })
   async function jobOf(sql: string, more: Partial<Job> = {}): Promise<Job> {
     const { plan, effects } = await analysis.plan(sql)
-    return { connection: analysis.connection, plan, effects, originals: [sql], limits: widest, withheld: [null], masked: [[]], maxRows: 10, deadline: Date.now() + 5000, url: database.url, nonce: 'n0nce', ...more }
+    return { connection: analysis.connection, plan, effects, originals: [sql], limits: widest, withheld: [null], masked: [[]], maxRows: 10, spareBytes: 0, deadline: Date.now() + 5000, url: database.url, nonce: 'n0nce', ...more }
   }
   async function run(sql: string, between: () => Promise<unknown> = async () => {}) {
     const plan = await engine.classify(analysis.connection, batchOf(sql))
