@@ -23,7 +23,7 @@ export interface Ports {
   /** Fetches a JSON document over https (loopback http in the local assembly only). Throws after 3 s or past 256 KB. Used for issuer metadata and JWKS. */
   readonly fetchJson: (url: string) => Promise<unknown>
   /** Those this assembly has: `engineOf` (protocol/engine.ts) finds a connection's. */
-  readonly engines: Readonly<Partial<Record<ConnectionDocument['engine'], Protocol>>> & { readonly postgres: Protocol }
+  readonly engines: Readonly<Partial<Record<ConnectionDocument['engine'], Protocol>>>
   /** null: an assembly that cannot ask people; what needs them is refused. */
   readonly approvals: Approvals | null
   /** null: an assembly without WebSockets. */
@@ -149,6 +149,10 @@ export interface ContentKeys {
 /** What the sequencer writes the record's Merkle log with, and readers read it from. */
 export interface Log {
   readonly signer: Signer
+  /** Keys made after it, oldest first: the last is the one in force, or about to be (functions/succession.ts). Left out: none. */
+  readonly further?: readonly Signer[]
+  /** How long two keys sign beside each other, ms, at least a day, which is also what it is where this is left out. */
+  readonly overlapMs?: number
   readonly objects: Objects
   readonly store: LogStore
 }
@@ -187,6 +191,8 @@ export interface Head {
   readonly mark: number
   /** Older intents of which more is to come: no outcome yet (`until` null), or one by the sweeper, which a correction may follow until then (epoch ms). */
   readonly awaited: readonly { readonly id: Id<'evt'>; readonly until: number | null }[]
+  /** The statements by which one key of the log followed another (record/log/succession.ts), oldest first; left out where it has its first. */
+  readonly keys?: readonly string[]
 }
 export interface LogStore {
   /** Strongly consistent. null: nothing was ever sequenced. */

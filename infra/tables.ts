@@ -9,8 +9,8 @@ export const tables = Object.fromEntries(Object.entries(shapes).map(([name, { na
   return [name, new sst.aws.Dynamo(`Table${name[0]?.toUpperCase()}${name.slice(1)}`, {
     fields, primaryIndex: { hashKey: 'pk', ...(sortKey ? { rangeKey: 'sk' } : {}) }, ...(ttl === null ? {} : { ttl }), deletionProtection: production,
     ...(indexes.length === 0 ? {} : { globalIndexes: Object.fromEntries(indexes.map((index) => [index.name, { hashKey: index.hash, rangeKey: index.range, projection: [...index.include] }])) }),
-    // The sequencer is woken by what is appended; it reads the table itself, so the stream carries keys and nothing of anybody's.
-    ...(name === 'audit' ? { stream: 'keys-only' as const } : {}),
+    // The sequencer is woken by what is appended. Content lies sealed in the item, and so in the stream.
+    ...(name === 'audit' ? { stream: 'new-image' as const } : {}),
     transform: { table: (args, options) => {
       args.name = `${prefix}-${table.replace(/^sluice-/, '')}`
       args.pointInTimeRecovery = { enabled: !keys }

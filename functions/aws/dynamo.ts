@@ -26,7 +26,11 @@ export interface Output {
 /** Why one action of a cancelled transaction failed; `None` for those that would not have. */
 export interface Reason { readonly Code?: string; readonly Message?: string; readonly Item?: Item }
 export interface Credentials { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined }
-export interface Place { readonly region: string; readonly endpoint: string; readonly credentials: Credentials }
+export interface Place {
+  readonly region: string; readonly endpoint: string; readonly credentials: Credentials
+  /** What the tables' names begin with in place of `sluice`; left out or null: as they are. */
+  readonly tables?: string | null
+}
 
 /**
  * An operation failed. `type` is DynamoDB's own word, or `Timeout` or `Network`; `item` the one that failed a condition, where it was asked for;
@@ -55,5 +59,5 @@ export function placeOf(env: Readonly<Record<string, string | undefined>>): Plac
   if (!region || !accessKeyId || !secretAccessKey) throw new Fault('internal', 'AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set')
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
   const endpoint = env['AWS_ENDPOINT_URL_DYNAMODB'] ?? env['AWS_ENDPOINT_URL'] ?? `https://dynamodb.${region}.${domain}`
-  return { region, endpoint, credentials: { accessKeyId, secretAccessKey, sessionToken: env['AWS_SESSION_TOKEN'] || undefined } }
+  return { region, endpoint, tables: env['SLUICE_TABLES'] || null, credentials: { accessKeyId, secretAccessKey, sessionToken: env['AWS_SESSION_TOKEN'] || undefined } }
 }

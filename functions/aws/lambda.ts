@@ -1,9 +1,11 @@
 import { Fault, type Ports, type Post, type Secrets } from '../ports.ts'
+import { placeOf } from './dynamo.ts'
 import { createPost } from './post.ts'
+import { createVault } from './secrets.ts'
 
 /**
  * What every Lambda function brings itself, from its environment. `SLUICE_PUBLIC_URL` is the gate's own address, `SLUICE_CONSOLE_URL` that of the pages people see where
- * it is another; a secret named `shop-read` is `SLUICE_SECRET_SHOP_READ`, as the deployment sets it from its secret store. Throws where the gate has no https address.
+ * it is another. `SLUICE_SECRETS` says where in Secrets Manager the secrets lie; without it one named `shop-read` is `SLUICE_SECRET_SHOP_READ`. Throws where the gate has no https address.
  */
 export function createLambdaParts(env: Readonly<Record<string, string | undefined>> = process.env): Pick<Ports, 'secrets' | 'fetchJson' | 'alarm' | 'self'> & { readonly post: Post } {
   const https = (name: string): string => {
@@ -12,15 +14,17 @@ export function createLambdaParts(env: Readonly<Record<string, string | undefine
     return url
   }
   const url = https('SLUICE_PUBLIC_URL')
-  const secrets: Secrets = {
+  const secrets: Secrets = env['SLUICE_SECRETS'] ? createVault({ ...placeOf(env), endpoint: vaultOf(env), prefix: env['SLUICE_SECRETS'], now: Date.now }) : {
     async get(name) {
       const value = env[`SLUICE_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`]
       if (!value) throw new Fault('secret-missing', `no secret ${name}`)
       return value
     },
   }
-  return { fetchJson, alarm, secrets, post: createPost(secrets, env), self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null } }
+  return { fetchJson, alarm: speak, secrets, post: createPost(secrets, env), self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null } }
 }
+
+const vaultOf = (env: Readonly<Record<string, string | undefined>>): string => env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] ?? `https://secretsmanager.${placeOf(env).region}.amazonaws.com`
 
 /** Only https, so that nobody on the way can name the keys that tokens are checked with. */
 async function fetchJson(url: string): Promise<unknown> {
@@ -41,4 +45,4 @@ async function fetchJson(url: string): Promise<unknown> {
 }
 
 /** One line of JSON on standard error is what a log group's alarms read. */
-const alarm: Ports['alarm'] = (what, detail) => { process.stderr.write(`${JSON.stringify({ alarm: what, ...detail })}\n`) }
+export const speak: Ports['alarm'] = (what, detail) => { process.stderr.write(`${JSON.stringify({ alarm: what, ...detail })}\n`) }

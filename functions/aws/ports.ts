@@ -1,5 +1,5 @@
 import { numbered } from '../numbering.ts'
-import type { LogStore, Ports, Post, Requests } from '../ports.ts'
+import { Fault, type Log, type LogStore, type Ports, type Post, type Requests } from '../ports.ts'
 import { sealing } from '../record/content.ts'
 import { type Place, placeOf } from './dynamo.ts'
 import { createIdempotency } from './idempotency.ts'
@@ -7,12 +7,15 @@ import { createKeys } from './keys.ts'
 import { createLedger } from './ledger.ts'
 import { createLogStore } from './logstore.ts'
 import { createMeter } from './meter.ts'
+import { createObjects } from './objects.ts'
 import { createPolicies } from './policies.ts'
+import { prefixed } from './prefix.ts'
 import { createPush } from './push.ts'
 import { createRequests } from './requests.ts'
 import { sdkDynamo } from './sdk.ts'
 import { sdkSfn, sfnEndpointOf } from './sfn.ts'
 import { signedDynamo } from './signed.ts'
+import { createSigner } from './signer.ts'
 import { createSockets } from './sockets.ts'
 import { createTables } from './tables.ts'
 import { createIds } from './ulid.ts'
@@ -31,8 +34,8 @@ export interface Machine { readonly endpoint: string; readonly arn: string }
  * as Fault store-unavailable. Ledger and requests take events as they are stored: an assembly puts `sealing` before them, and before it whatever must see what lies there.
  */
 export function createStores(place: Place, now: () => number = Date.now, gateway: string | null = null, machine: Machine | null = null): Stores & Pick<Ports, 'sockets'> & { readonly workflow: ReturnType<typeof createWorkflow> | null } & { createTables(): Promise<void>; close(): void } {
-  const hot = signedDynamo({ ...place, now })
-  const cold = sdkDynamo(place)
+  const hot = prefixed(signedDynamo({ ...place, now }), place.tables ?? null)
+  const cold = prefixed(sdkDynamo(place), place.tables ?? null)
   const parts = { hot, cold, now }
   const reach = gateway === null ? null : createPush({ ...place, endpoint: gateway, now })
   const sfn = machine === null ? null : sdkSfn({ ...place, endpoint: machine.endpoint })
@@ -43,15 +46,38 @@ export function createStores(place: Place, now: () => number = Date.now, gateway
   }
 }
 
+type Env = Readonly<Record<string, string | undefined>>
+
+/**
+ * The stores as Lambda has them, from the environment, every event numbered; `sealed` is the ledger as it lies there, for whoever puts it into the log. `SLUICE_TABLES`: what a stage's
+ * tables begin with. `SLUICE_LOG_NAME`, `SLUICE_LOG_KEY` (the ARN of a key in KMS) and `SLUICE_LOG_BUCKET` (the bucket's own address) say where the log is; without them there is none here, and no
+ * receipts. Throws where they say it by halves.
+ */
+export function createRecord(alarm: Ports['alarm'], env: Env = process.env) {
+  const place = placeOf(env)
+  const arn = env['SLUICE_STATE_MACHINE'] || null
+  const raw = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
+  const counted = numbered(raw, { ...raw, alarm })
+  const { promise, ...stores } = sealing(counted, raw.keys, raw.now)
+  const log = logOf(place, raw.logStore, env)
+  return { ...stores, sealed: counted.ledger, log, ...(log === null ? {} : { promise }) }                // nothing is promised where no log is kept
+}
+
+function logOf(place: Place, store: LogStore, env: Env): Log | null {
+  const [name, keyId, bucket] = ['SLUICE_LOG_NAME', 'SLUICE_LOG_KEY', 'SLUICE_LOG_BUCKET'].map((key) => env[key] || null)
+  if (!name && !keyId && !bucket) return null
+  if (!name || !keyId || !bucket) throw new Fault('internal', 'SLUICE_LOG_NAME, SLUICE_LOG_KEY and SLUICE_LOG_BUCKET belong together')
+  const retainDays = Number(env['SLUICE_LOG_DAYS'] ?? '3653')
+  if (!Number.isSafeInteger(retainDays) || retainDays < 1) throw new Fault('internal', 'SLUICE_LOG_DAYS must be a number of days')
+  const kms = env['AWS_ENDPOINT_URL_KMS'] ?? `https://kms.${place.region}.amazonaws.com`
+  return { store, signer: createSigner({ ...place, endpoint: kms, now: Date.now, name, keyId }), objects: createObjects({ ...place, endpoint: bucket, now: Date.now, retainDays }) }
+}
+
 /**
  * Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. `SLUICE_STATE_MACHINE` is the ARN of the state machine of access
  * requests (infra/approval.asl.json); without it nobody can be asked, and what needs people is refused.
  */
-export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search'> & { readonly post: Post }, env: Readonly<Record<string, string | undefined>> = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
-  const place = placeOf(env)
-  const arn = env['SLUICE_STATE_MACHINE'] || null
-  const raw = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
-  // Nothing is promised here while no log is kept here.
-  const { workflow, requests, promise: _none, ...stores } = sealing(numbered(raw, { ...raw, alarm: rest.alarm }), raw.keys, raw.now)
-  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, log: null, search: null, workflow }
+export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search' | 'promise'> & { readonly post: Post }, env: Env = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
+  const { workflow, requests, sealed: _alone, ...stores } = createRecord(rest.alarm, env)
+  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, search: null, workflow }
 }

@@ -15,6 +15,7 @@ import { createReplay } from '../replay.ts'
 import { createRequests } from '../requests.ts'
 import { unstick } from '../stuck.ts'
 import { sweep } from '../sweep.ts'
+import { ofNode } from '../target.ts'
 import { createAlarm } from './alarm.ts'
 import { startApproving, type Steps } from './approving.ts'
 import { bootstrap, readBundle } from './bootstrap.ts'
@@ -35,6 +36,7 @@ import { keepSigner } from './signer.ts'
 import { startSockets } from './sockets.ts'
 import { openState } from './state.ts'
 import { startTarget } from './target.ts'
+import { refuseUpgrade } from './upgrade.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const demoPolicy = join(root, 'policy')
@@ -125,7 +127,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const hints = createHints()
   const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, search: index && createSearch({ url: index.read, endpoint }), hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
-  onStop(() => ports.engines.postgres.close())
+  onStop(() => ports.engines.postgres?.close())
   onStop(approving.close)                                     // before what its steps write to
   await ports.createTables()
   onStop(startSequencing({ ...ports, ledger: ports.sealed }, hints))                        // as the last to stop of what reads the record, so that what the others wrote at their end is in the log
@@ -140,7 +142,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const { steps } = approving.run(ports, gate, ports.workflow, sockets.serve(ports, gate))
   onStop(sweeping(ports, steps))
   serve(front, pages, ports, gate, identity, post)
-  front.upgrades(sockets.upgrade)
+  front.upgrades((request, socket, head) => (request.url?.startsWith('/v1/kubernetes/') ? refuseUpgrade(socket) : sockets.upgrade(request, socket, head)))
   onStop(pages.close)
   onStop(front.close)                                         // again, now as the first to close: no request meets a gate half taken down
   onStop(sockets.close)                                       // and before it what it would wait for
@@ -202,7 +204,7 @@ function sweeping(ports: Ports, steps: Steps): () => Promise<void> {
 }
 
 function serve(front: Front, pages: Front, ports: Ports, gate: Gate, identity: Awaited<ReturnType<typeof createIdentity>> | null, post: LocalPost): void {
-  const api = getRequestListener(createApp(ports, gate).fetch)
+  const api = getRequestListener(createApp(ports, gate, ofNode).fetch)
   front.serve((request, response) => {
     if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)
     if (!post.handle(request, response)) void api(request, response)

@@ -37,7 +37,7 @@ beforeAll(async () => {
   app = createApp(ports)
 })
 afterAll(async () => {
-  await ports.engines.postgres.close()
+  await ports.engines.postgres?.close()
   ports.close()
   await stop()
 })

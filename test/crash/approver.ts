@@ -1,3 +1,4 @@
+import { engineOf } from '../../functions/protocol/engine.ts'
 import { createApprover } from '../../functions/approver.ts'
 import { createGate } from '../../functions/gate.ts'
 import type { Approvals, Ports } from '../../functions/ports.ts'
@@ -12,7 +13,7 @@ const real = openPorts(place)
 const { requests, workflow, post } = real.approvals as Approvals
 const ports: Ports = {
   ...real, policies: mortal(real.policies), ledger: mortal(real.ledger), meter: mortal(real.meter), secrets: mortal(real.secrets),
-  approvals: { requests: mortal(requests), workflow: mortal(workflow), post }, engines: { postgres: mortal(real.engines.postgres) },
+  approvals: { requests: mortal(requests), workflow: mortal(workflow), post }, engines: { postgres: mortal(engineOf(real, { name: 'shop', engine: 'postgres' })) },
 }
 const approver = createApprover(ports, createGate(ports))
 process.send?.('ready')

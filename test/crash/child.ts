@@ -1,3 +1,4 @@
+import { engineOf } from '../../functions/protocol/engine.ts'
 import { createGate } from '../../functions/gate.ts'
 import type { Ports } from '../../functions/ports.ts'
 import { inSql } from '../../functions/question.ts'
@@ -14,7 +15,7 @@ const { boundary, mortal } = createMortality(killAt)
 const real = openPorts(place)
 const ports: Ports = {
   ...real, policies: mortal(real.policies), ledger: mortal(real.ledger), idempotency: mortal(real.idempotency), meter: mortal(real.meter), secrets: mortal(real.secrets),
-  engines: { postgres: mortal(real.engines.postgres) },
+  engines: { postgres: mortal(engineOf(real, { name: 'shop', engine: 'postgres' })) },
 }
 const gate = createGate(ports)
 process.send?.('ready')

@@ -52,7 +52,7 @@ async function story(): Promise<readonly Event[]> {
     events.push(...page.events)
     after = page.next
   } while (after !== null)
-  await ports.engines.postgres.close()
+  await ports.engines.postgres?.close()
   ports.close()
   return events
 }
@@ -76,7 +76,7 @@ describe('a gate killed at any moment', () => {
     const later = { ...ports, now: () => Date.now() + 10 * 60_000 }
     await sweep(later)
     await sweep(later)
-    await ports.engines.postgres.close()
+    await ports.engines.postgres?.close()
     ports.close()
 
     const events = await story()

@@ -24,7 +24,7 @@ beforeAll(async () => {
   token = await mint(at.place, 'agent:a', ['all'])
 })
 afterAll(async () => {
-  await ports.engines.postgres.close()
+  await ports.engines.postgres?.close()
   ports.close()
   await at.stop()
 })
@@ -86,7 +86,7 @@ test('an estimate plans a write as who would run it, and runs nothing', async ()
   const shop = connection('shop')
   const before = await rows()
   const estimate = async (...statements: readonly { sql: string; params?: readonly (string | number)[] }[]) =>
-    ports.engines.postgres.estimate?.(shop, { statements: statements.map(({ sql, params = [] }) => ({ sql, params })), batch: true, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
+    ports.engines.postgres?.estimate?.(shop, { statements: statements.map(({ sql, params = [] }) => ({ sql, params })), batch: true, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
   const [update, one, insert] = await estimate({ sql: 'UPDATE big SET n = 0' }, { sql: 'DELETE FROM big WHERE id = $1', params: [7] }, { sql: 'INSERT INTO big VALUES (0, 1)' }) ?? []
   expect([update?.rows, one?.rows, insert?.rows]).toEqual([20000, 1, 1])
   expect(await rows()).toBe(before)

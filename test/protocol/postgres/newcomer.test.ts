@@ -28,7 +28,7 @@ beforeAll(async () => {
   tokens = { reader: await mint(at.place, 'agent:a', ['readers']), stranger: await mint(at.place, 'agent:b', ['strangers']), platform: await mint(at.place, 'user:p', ['platform']) }
 })
 afterAll(async () => {
-  await ports.engines.postgres.close()
+  await ports.engines.postgres?.close()
   ports.close()
   await at.stop()
 })

@@ -1,0 +1,21 @@
+import { speak } from './aws/lambda.ts'
+import { createRecord } from './aws/ports.ts'
+import { imagesOf } from './aws/stream.ts'
+import { createHints } from './hint.ts'
+import { createSequencer } from './sequence.ts'
+
+/**
+ * AWS Lambda that writes the log. The record's stream wakes it with what was just stored, a schedule each minute: then it looks through the record itself, so that nothing rests on a stream that
+ * may lose, repeat or reorder. Two of it at once are safe (commit.ts). What it throws is tried again, and found by the next look.
+ */
+const { log, sealed, now } = createRecord(speak)
+if (log === null) throw new Error('SLUICE_LOG_NAME, SLUICE_LOG_KEY and SLUICE_LOG_BUCKET must say where the log is')
+const hints = createHints()
+const sequencer = createSequencer({ now, alarm: speak, ledger: sealed, log }, hints)
+
+export async function handler(event: unknown): Promise<void> {
+  const images = imagesOf(event)
+  for (const image of images ?? []) hints.hint(image)
+  await sequencer.round()
+  if (images === null || sequencer.isBehind()) await sequencer.reconcile()
+}

@@ -1,0 +1,37 @@
+import { createAnnouncer } from './announce.ts'
+import { createApprover } from './approver.ts'
+import { createLambdaParts } from './aws/lambda.ts'
+import { createPorts } from './aws/ports.ts'
+import { isPermit } from './decide/permit.ts'
+import { createGate } from './gate.ts'
+import { createOwn } from './own.ts'
+import { createPostgres } from './protocol/postgres/postgres.ts'
+import { createRequests } from './requests.ts'
+import { cutSockets } from './socket/cut.ts'
+import { notifyRequest } from './socket/follow.ts'
+import { unstick } from './stuck.ts'
+import { sweep } from './sweep.ts'
+
+/**
+ * AWS Lambda, woken each minute: settles what a process did not live to settle, brings on requests that were left lying, ends sockets that no longer stand. Two of it at once meet in the
+ * stores' conditions. What is approved may have to be executed here, so it has what executing wants.
+ */
+const parts = createLambdaParts()
+const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
+const ports = createPorts({ ...parts, engines: { postgres } })
+const { approvals } = ports
+const gate = createGate(ports)
+const requests = createRequests(ports, gate, createOwn(ports, gate))
+
+export async function handler(): Promise<void> {
+  const done = await Promise.allSettled([
+    sweep(ports), cutSockets(ports, gate),
+    approvals === null ? 0 : unstick(ports, {
+      ...createApprover(ports, gate), announce: createAnnouncer({ ...ports, approvals }, gate.standing.current).announce,
+      tell: (id) => notifyRequest(ports, gate, requests, { id }),
+    }),
+  ])
+  // One that fails keeps none of the others from its work; the schedule tries again, and the function's errors are alarmed of.
+  const failed = done.flatMap((one) => one.status === 'rejected' ? [one.reason] : [])
+  if (failed.length > 0) throw failed[0]
+}
