@@ -9,7 +9,7 @@ import type { Refusal } from '../schema/refusal.ts'
 export interface Frame { readonly url: string; readonly evaluation: string | null; readonly session: string | null }
 
 /** Every answer leaves through here: never cached, never sniffed, the caller's trace given back when it is one. */
-export function send(c: Context, status: number, type: string, body: string | Uint8Array<ArrayBuffer>, extra: Readonly<Record<string, string>> = {}): Response {
+export function send(c: Context, status: number, type: string, body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null, extra: Readonly<Record<string, string>> = {}): Response {
   const trace = c.req.header('traceparent')
   return new Response(body, {
     status,

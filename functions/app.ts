@@ -11,6 +11,7 @@ import { pageHeaders } from './console/page.ts'
 import { problemIndex, problemPage } from './console/problem.ts'
 import { createDiscovery } from './discover.ts'
 import { createErasure, erasureFilters, sessionErasureFilters } from './erase.ts'
+import { createExec } from './exec.ts'
 import { explained } from './explanation.ts'
 import type { Reply } from './door.ts'
 import { type Call, createGate, type Gate } from './gate.ts'
@@ -18,6 +19,8 @@ import { createGrants } from './grants.ts'
 import { createHealth } from './health.ts'
 import { createLocking } from './locking.ts'
 import { createLogReader, type Document } from './log.ts'
+import { createKubernetes } from './kubernetes.ts'
+import { doorOf as door, keyOf, waitOf } from './knock.ts'
 import { createMcp } from './mcp.ts'
 import { createOwn, Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
@@ -27,12 +30,13 @@ import { createReplay, sessionFilters } from './replay.ts'
 import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
 import { createSlack } from './slack.ts'
+import type { RawTarget } from './target.ts'
 
 /**
  * The HTTP API of CONTRACT.md section 2: one line a route. Every answer leaves through answer.ts, every refusal through problem.ts; what a
- * route may do is decided in gate.ts and own.ts, never here.
+ * route may do is decided in gate.ts and own.ts, never here. `targetOf`: how the platform tells the raw target of a request; left out: it cannot, and nothing of a cluster's API is read.
  */
-export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
+export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf: RawTarget = () => null) {
   const own = createOwn(ports, gate)
   const requests = createRequests(ports, gate, own)
   const health = createHealth(ports, gate)
@@ -47,6 +51,8 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   const open = { url: ports.self.url, evaluation: null, session: null }
   const openapi = JSON.stringify({ ...document, servers: [{ url: ports.self.url }] })
   const pressed = createSlack(ports, requests.rejectFromChat, gate.standing.current)
+  const exec = createExec(ports, gate)
+  const kubernetes = createKubernetes(ports, gate, targetOf)
   const mcp = createMcp(ports, gate, { discovery, requests, waits: gate.waits })
 
   const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
@@ -84,7 +90,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
   async function query(c: Context) {
     const search = readSearch(c.req.url, [])
     if (!search.ok) return no(c, search.refusal)
-    const key = idempotencyKey(c)
+    const key = keyOf(c)
     if (!key.ok) return no(c, key.refusal)
     const { evaluation, session, result } = await gate.query({ ...call(c), idempotencyKey: key.value })
     const frame: Frame = { url: ports.self.url, evaluation, session }
@@ -128,6 +134,8 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
     .get('/v1/connections/:connection/grants', (c) => route(c, [], () => grants(door(c), name(c))))
     .post('/v1/connections/:connection/query', query)
     .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain(call(c)))))
+    .post('/v1/connections/:connection/exec', (c) => route(c, [], () => exec(call(c), keyOf(c), () => readBody(c.req.raw))))
+    .all('/v1/kubernetes/*', kubernetes)
     .get('/v1/requests', (c) => route(c, requestFilters, (search) => requests.list(door(c), search)))
     .get('/v1/requests/:id', (c) => route(c, [], () => requests.show(door(c), c.req.param('id'))))
     .delete('/v1/requests/:id', (c) => route(c, [], () => requests.cancel(door(c), c.req.param('id'))))
@@ -164,32 +172,17 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports)) {
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
     '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/audit/sessions/:id', '/v1/audit/events/:id/receipt', '/v1/audit/log/checkpoint', '/v1/audit/log/vkey', '/v1/audit/log/:tile{tile/.+}', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
-  ['/v1/audit/sessions/:id/content', 'DELETE'], ['/v1/audit/content', 'DELETE'], ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
+  ['/v1/audit/sessions/:id/content', 'DELETE'], ['/v1/audit/content', 'DELETE'], ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/connections/:connection/exec', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
   ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]
 const methodNotAllowed = (method: string, allow: string): Refusal =>
   ({ slug: 'invalid-request', reason: 'method_not_allowed', next: 'fix', detail: `method \`${method.slice(0, 16)}\` does nothing here; this path takes ${allow}` })
 const noRoute: Refusal = { slug: 'not-found', reason: 'no_route', next: 'fix', detail: 'there is no such path; /openapi.json lists those there are' }
 
-const door = (c: Context): Pick<Call, 'authorization' | 'session'> =>
-  ({ authorization: c.req.header('authorization') ?? null, session: c.req.header('sluice-session') ?? null })
 const call = (c: Context): Call => ({ ...door(c), connection: name(c), idempotencyKey: null, waitMs: waitOf(c), question: inSql(() => readBody(c.req.raw)) })
 
 /** No connection has a longer name, and a record must not carry a path of kilobytes. */
 const name = (c: Context): string => (c.req.param('connection') ?? '').slice(0, 64)
 
-/** `Prefer: wait=N` (RFC 7240), seconds; at most 55, which is under what gateways and clients wait for an answer. What is no number is no preference. */
-function waitOf(c: Context): number {
-  const [, seconds] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,4})"?\s*(?:$|[,;])/i.exec(c.req.header('prefer') ?? '') ?? []
-  return seconds === undefined ? 0 : Math.min(longestWaitSeconds, Number(seconds)) * 1000
-}
-const longestWaitSeconds = 55
 /** When to look again at a request that waits for people. */
 const retrySeconds = 5
-
-function idempotencyKey(c: Context): Result<string | null> {
-  const key = c.req.header('idempotency-key')
-  if (key === undefined) return { ok: true, value: null }
-  if (/^[\x21-\x7e]{1,255}$/.test(key)) return { ok: true, value: key }
-  return refuse({ slug: 'invalid-request', reason: 'idempotency_key', next: 'fix', detail: '`idempotency-key` must be 1 to 255 visible ascii characters without spaces, such as a uuid' })
-}

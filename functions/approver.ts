@@ -6,7 +6,6 @@ import type { ApprovalEvent, Id, OutcomeEvent } from '../schema/event.ts'
 import { outcomeId } from '../schema/item.ts'
 import { refuse, type Refusal } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
-import { rowsBody } from './answer.ts'
 import { bind, differenceOf, digestOf } from './approve/digest.ts'
 import { met } from './approve/eligible.ts'
 import { resultKeySecret, seal } from './approve/seal.ts'
@@ -14,6 +13,7 @@ import { end, ending, expired, stale, step } from './approve/step.ts'
 import { lost } from './ask.ts'
 import type { Admitted } from './door.ts'
 import type { Gate } from './gate.ts'
+import { keptOf } from './kept.ts'
 import type { Decision } from './permit.ts'
 import { Fault, type Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
@@ -25,10 +25,10 @@ import { createSteward } from './steward.ts'
 
 type Permitted = Extract<Decision, { kind: 'permit' }>
 type Store = NonNullable<Parameters<Story['intend']>[1]>
-/** `body`: the serialised answer. `began`: whether there may be an effect. */
+/** `body`: the serialised answer, of a target that says no in its own protocol too. `began`: whether there may be an effect. */
 type Performed =
   | { readonly ok: true; readonly body: string; readonly outcome: Id<'evt'>; readonly rowCounts: readonly number[] }
-  | { readonly ok: false; readonly refusal: Refusal; readonly began: 'no' | 'unknown'; readonly outcome: Id<'evt'> | null }
+  | { readonly ok: false; readonly refusal: Refusal; readonly began: 'no' | 'unknown'; readonly outcome: Id<'evt'> | null; readonly body?: string }
 const tries = 20
 /** From its outcome on record to the answer kept, a living process takes no longer, ms. */
 const keepingMs = 30_000
@@ -98,8 +98,12 @@ export function createApprover(ports: Ports, gate: Gate) {
     const work = 'plan' in considered.value ? considered.value : null
     await begin(request, admitted, evaluation, async (store) => {
       if (work === null) return performChore(admitted, query, decision, story, store)
-      const done = await gate.perform(work, decision, query, admitted, story, { store })
-      return done.ok ? { ok: true, body: rowsBody(done.value.masked, query.batch, { evaluation, session: request.session, event: done.value.outcome }), outcome: done.value.outcome, rowCounts: done.value.rowCounts } : done
+      const cut = new AbortController()
+      const done = await gate.perform(work, decision, query, admitted, story, { store, cut: cut.signal })
+      if (!done.ok) return done
+      const { masked, outcome, rowCounts } = done.value
+      const { body, refusal } = await keptOf(masked, query.batch, { evaluation, session: request.session, event: outcome }, cut)
+      return refusal ? { ok: false, refusal, began: 'no', outcome, body } : { ok: true, body, outcome, rowCounts }
     })
 
     function asked({ permit, rules }: Permitted): boolean {
@@ -131,7 +135,8 @@ export function createApprover(ports: Ports, gate: Gate) {
     }
     // Not on record, or nobody knows whether: the state follows the record, so whoever looks next ends it by the outcome that is stored after all, or the sweeper's.
     if (!done.ok && done.outcome === null) return
-    if (done.ok) await keep(begun, done.body)
+    // A conflict is told as what it is, a change since the approval; any other no of the target's is given in its own words.
+    if (done.body !== undefined && (done.ok || done.refusal.reason !== conflict)) await keep(begun, done.body)
     const to = done.ok ? 'succeeded' : done.began === 'unknown' ? 'outcome-unknown' : 'failed'
     if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation })
     await conclude(request.id, to, done.ok ? null : because(done.refusal), { rowCounts: done.ok ? done.rowCounts : [], outcome: done.outcome })
@@ -199,8 +204,12 @@ export function createApprover(ports: Ports, gate: Gate) {
   return { pending, proceed, /** Faults as the state machine hears them: a name, and nothing of a driver's text. */ refused: (error: unknown) => refuse(faultRefusal(error, ports.alarm)) }
 }
 
+/** What a target that speaks HTTP says where an object is not what it was. */
+const conflict = 'status_409'
+
 /** Decided again and refused: told as what it is, a change since the approval, with the present reason. */
 function because(refusal: Omit<Refusal, 'inner'> & { readonly inner?: string }): Refusal {
+  if (refusal.reason === conflict) return { ...refusal, slug: 'approval-stale', next: 'request', detail: 'the object changed after people had approved this, so the cluster refused it and nothing changed; send the call again to ask for what it would do now' }
   if (refusal.slug === 'target-error' || refusal.slug === 'outcome-unknown' || refusal.slug === 'timeout' || refusal.slug === 'too-large' || refusal.slug === 'target-unavailable' || refusal.slug === 'audit-unavailable') return refusal
   return { ...refusal, slug: 'approval-stale', next: 'request', detail: `it was approved, and what holds now does not let it run: ${refusal.detail}` }
 }

@@ -18,6 +18,8 @@ const pageLength = { usual: 50, most: 200 }
 /** How many stored pages one list looks through for what concerns the caller. */
 const maxPages = 20
 const tries = 20
+/** For what is looked at only to be shown, ms. */
+const patienceMs = 2000
 
 /**
  * Access requests, for those who asked them and those who may decide them; for everybody else there is no such request. Deciding is for people alone and
@@ -54,7 +56,8 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const view = seen(admitted, request.value)
     if (!view) return refuse(none)
     const estimate = view.mayDecide ? await estimated(admitted, request.value) : undefined
-    const shown: RequestView = estimate === undefined ? view : { ...view, estimate }
+    const diffNow = view.mayDecide && view.diff !== undefined ? await differing(admitted, request.value) : undefined
+    const shown: RequestView = { ...view, ...(estimate === undefined ? {} : { estimate }), ...(diffNow === undefined || diffNow === view.diff ? {} : { diffNow }) }
     // An answer that has rows goes out only where the caller is who asked, and may still be answered.
     if (!view.mine || request.value.status !== 'succeeded') return ok({ request: shown })
     const lock = findLock(admitted.locks, admitted.policy, admitted.caller, request.value.bound.connection, ports.now())
@@ -154,6 +157,13 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const requester: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: {}, expiresAt: 0 }
     if ([caller, requester].some((one) => findLock(locks, policy, one, bound.connection, ports.now()))) return undefined
     return engine.estimate(connection, { ...bound.query, purpose: bound.purpose }).catch(() => undefined)
+  }
+  /** What it would change as things are now, looked at as whoever asked and never longer than a person waits. What cannot be had stands in nobody's way: it is looked at again before it runs. */
+  async function differing({ policy, locks }: Admitted, { bound, session }: AccessRequest): Promise<string | undefined> {
+    const requester: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: bound.claims, expiresAt: Date.parse(bound.expiresAt) }
+    const silent = { refuse: async (refusal: Refusal) => refuse(refusal), decided: () => {} }
+    const looking = gate.consider(bound.connection, { ...bound.query, purpose: bound.purpose }, { policy, locks, caller: requester, session: session ?? ports.id('ses') }, silent).then((seen) => (seen.ok ? seen.value.plan.diff : undefined))
+    return Promise.race([looking, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), patienceMs).unref() })]).catch(() => undefined)
   }
   function story(admitted: Admitted, evaluation: Id<'eval'>, { bound, id }: AccessRequest) {
     return gate.recorder.begin(evaluation, admitted, bound.connection, id)

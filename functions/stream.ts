@@ -85,6 +85,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** Why it must end; null: it stands. The very call is made again as far as its decision, with the token it came with. */
   async function over({ call, admitted, query, stands }: Open): Promise<string | null> {
+    if (ports.now() >= admitted.caller.expiresAt) return 'token_expired'   // a new call gets some seconds for clocks that differ; what runs already has had its time
     const again = await admit({ authorization: call.authorization, session: admitted.session })
     if (!again.ok) return again.refusal.reason
     const considered = await consider(call.connection, query, again.value, silent)

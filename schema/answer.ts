@@ -101,23 +101,25 @@ const common = {
   notices: z.array(z.object({ to: z.string(), sent: z.boolean(), attempts: z.int(), at: time })).describe('who was told, and how that went'),
   ending: ending.nullable(), mine: z.boolean(), mayDecide: z.boolean(),
 }
+const target = z.object({ namespace: z.string().nullable(), name: z.string().nullable(), needs: z.array(z.string()) }).describe('of a cluster: null is all or none of them; `needs`: what pod templates in the object may do')
 const request = z.object({
   ...common, trust: z.string().nullable().describe(`SHA-256 of the issuer's document; ${hidden}`), principals: z.array(principal).describe('the subject, then the actors'),
   claims: z.record(z.string(), z.json()).nullable().describe(`of the token, those that conditions of the policy read; ${hidden}`), isolation: z.string(),
   statements: z.array(z.object({ sql: z.string(), params: z.array(z.json()) })), reveal: z.array(z.string()).describe('classes the call asks to see in clear'), rowMode: z.enum(['object', 'array']), maxRows: z.int().nullable(),
   accesses: z.array(z.object({
-    action: z.string(), resource: z.string(), columns: z.array(z.string()).nullable(), via: z.array(z.string()).describe('views or parents it goes through; empty for whoever asked'), statements: z.array(z.int()),
+    action: z.string(), resource: z.string(), columns: z.array(z.string()).nullable(), via: z.array(z.string()).describe('views or parents it goes through; empty for whoever asked'), statements: z.array(z.int()), target: target.optional(),
   })),
   classified: z.array(z.object({ resource: z.string(), column: z.string(), class: z.string(), use: z.string(), statement: z.int(), output: z.int().nullable() })),
   revealed: z.array(z.string()).describe('classes that come in clear'), detect: z.array(z.string()), limits, rules: z.array(z.string()), ruleContents: z.array(z.string()).nullable().describe(`SHA-256 of each rule; ${hidden}`),
   fingerprint: z.string().nullable().describe(`over the definitions of the objects reached; ${hidden}`), policy: z.string(),
   resultUntil: time.nullable().describe('until when whoever asked may fetch the rows; after that they are gone, and it does not run again'),
+  diff: z.string().optional().describe('what the cluster said a write would change when it was asked, masked; for those who may decide'), diffNow: z.string().optional().describe('the same now, where it differs: then it would not run as it was asked'),
   estimate: z.array(z.object({ rows: z.number(), cost: z.number() }).nullable()).optional().describe('the target\'s own guess, for those who may decide'),
 })
 const summary = z.object({
   ...common, summary: z.literal(true),
   statements: z.array(z.object({ sql: z.string().describe('its first 500 characters, and a mark where it goes on'), missing: z.int().describe('characters left out'), params: z.int().describe('how many') })), moreStatements: z.int(),
-  accesses: z.array(z.object({ action: z.string(), resource: z.string() })), moreAccesses: z.int(),
+  accesses: z.array(z.object({ action: z.string(), resource: z.string(), target: target.optional() })), moreAccesses: z.int(),
 })
 export const oneRequest = z.object({ request, result: z.json().optional().describe('the answer of its execution, as the call itself would have had it; for whoever asked, until `resultUntil`') })
 export const requests = z.object({ requests: z.array(summary), next: z.string().optional() })

@@ -219,7 +219,7 @@ export interface RequestSummary extends Pick<RequestView, 'id' | 'status' | 'dig
   readonly statements: readonly { readonly sql: string; readonly missing: number; readonly params: number }[]
   readonly moreStatements: number
   /** The first few, what changes something before what reads. */
-  readonly accesses: readonly { readonly action: string; readonly resource: string }[]
+  readonly accesses: readonly { readonly action: string; readonly resource: string; readonly target?: BoundTarget }[]
   readonly moreAccesses: number
 }
 

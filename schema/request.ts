@@ -29,6 +29,15 @@ export const queryBody = z.union([
   }),
 ])
 
+/** Names as a cluster has them (RFC 1123). */
+const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is a lower-case name of letters, digits and `-`')
+const dotted = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'is a lower-case name of letters, digits, `-` and `.`')
+/** Body of `POST /v1/connections/{c}/exec`. No input and no terminal: a command that waits for either ends at its time. */
+export const execBody = z.strictObject({
+  namespace: label, pod: dotted, container: label.optional(), purpose: purpose.optional(),
+  command: z.array(z.string().max(8192).refine((word) => word.isWellFormed() && !word.includes('\0'), 'holds what no argument can')).min(1, 'names no program').max(256),
+})
+
 export type Param = z.infer<typeof param>
 export interface Statement { readonly sql: string; readonly params: readonly Param[] }
 
@@ -49,7 +58,7 @@ export interface Query {
   readonly form?: 'kubernetes'
   /**
    * The statements as the record and the people who decide may see them, where what is sent holds values that they may not: the data of a Secret, a token. The engine that reads the
-   * call makes it, each value replaced by its SHA-256, so that two calls are as different here as they are. Left out: as sent.
+   * call makes it, each such value replaced by a mark; what is approved is bound as sent. Left out: as sent.
    */
   readonly told?: readonly Statement[]
 }

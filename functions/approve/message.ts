@@ -1,4 +1,4 @@
-import type { AccessRequest, Status } from '../../schema/approval.ts'
+import type { AccessRequest, BoundTarget, Status } from '../../schema/approval.ts'
 import { escapeMarkup, name, quoteCode, quoteWords, type Quoted } from './quote.ts'
 
 /**
@@ -48,7 +48,7 @@ function factsOf({ bound, id }: AccessRequest): Message['facts'] {
   return [
     ['Who asks', listed([bound.subject, ...bound.actors].map(({ id }) => id), name, ', through ')],
     ['Connection', bound.connection],
-    ['Would do', listed(bound.accesses.map(({ action, resource }) => `${action} ${resource}`))],
+    ['Would do', listed(bound.accesses.map(({ action, resource, target }) => `${action} ${resource}${target === undefined ? '' : placeOf(target)}`))],
     ['Size', `${batch ? 'a transaction of ' : ''}${count(statements.length, 'statement')}, ${count(parameters, 'parameter')}`],
     ...(clear.length === 0 ? [] : [['Shows in clear', listed(clear)] as const]),
     ['Rule', listed(bound.demands.flatMap(({ rule }) => rule.split(', ')))],
@@ -57,6 +57,9 @@ function factsOf({ bound, id }: AccessRequest): Message['facts'] {
     ['Request', id],
   ]
 }
+
+/** `web/front`, and what its containers may do; `*`: of no one namespace, or all there are. */
+const placeOf = ({ namespace, name: which, needs }: BoundTarget): string => ` ${namespace ?? '*'}/${which ?? '*'}${needs.length === 0 ? '' : ` (${needs.join(', ')})`}`
 
 function storyOf({ status, verdicts, ending, execution }: AccessRequest): readonly string[] {
   if (status === 'pending') return []

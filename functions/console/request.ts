@@ -1,17 +1,12 @@
 import { html } from 'hono/html'
 import type { RequestSummary, RequestView, Status } from '../../schema/approval.ts'
 import type { Html } from './frame.ts'
+import { changes, doing, place, rank, reaches } from './reach.ts'
 import { name, parameter, statement, words } from './shown.ts'
 import { terms } from './terms.ts'
 
 /** What the page knows beside the request: when it is read, and the proof its form carries. */
 export interface Reading { readonly now: number; readonly proof: string }
-
-const does: Readonly<Record<string, string>> = {
-  select: 'read', insert: 'add rows to', update: 'change rows of', delete: 'delete rows of', truncate: 'empty', create: 'create', alter: 'alter', drop: 'drop', grant: 'change grants on', call: 'call', lock: 'lock',
-  read: 'read', apply: 'apply', set: 'set',
-}
-const doing = (action: string): string => does[action] ?? action
 
 const states: Readonly<Record<Status, { readonly tone: '' | 'good' | 'bad'; readonly title: string; readonly words: string }>> = {
   pending: { tone: '', title: 'Waiting for a decision', words: 'Nothing has run.' },
@@ -37,6 +32,7 @@ export function requestPage(request: RequestView, reading: Reading): Html {
 ${asked(request, now)}
 ${purpose(request)}
 ${statements(request)}
+${changes(request)}
 ${terms(request)}
 ${reaches(request)}
 ${grounds(request)}
@@ -47,13 +43,10 @@ ${request.mayDecide && stateOf(request, now) === 'pending' ? form(request, readi
 /** What a title and a line in a list say; a request and its summary both have it. */
 export type Headed = Pick<RequestView, 'id' | 'status' | 'subject' | 'connection' | 'createdAt' | 'expiresAt' | 'mayDecide'> & Pick<RequestSummary, 'accesses'> & Partial<Pick<RequestSummary, 'moreAccesses'>>
 export const title = (request: Headed): Html => {
-  const [first, ...rest] = [...request.accesses].sort((a, b) => rank(a.action) - rank(b.action))
+  const [first, ...rest] = [...request.accesses].sort((a, b) => rank(a) - rank(b))
   const more = rest.length + (request.moreAccesses ?? 0)
-  return html`${name(request.subject)} wants to ${first === undefined ? 'run a statement' : html`${doing(first.action)} ${name(first.resource)}`}${more === 0 ? '' : html` <span class="soft">and ${more} more</span>`}`
+  return html`${name(request.subject)} wants to ${first === undefined ? 'run a statement' : html`${doing(first)} ${name(first.resource)}${place(first.target)}`}${more === 0 ? '' : html` <span class="soft">and ${more} more</span>`}`
 }
-/** What changes something is said before what only reads. */
-const rank = (action: string): number => action === 'select' || action === 'read' ? 1 : 0
-
 export function stateLine(request: Headed, now: number): Html {
   const { title } = states[stateOf(request, now)]
   return stateOf(request, now) === 'pending' ? html`${title}; expires ${relative(request.expiresAt, now)}` : html`${title}`
@@ -115,15 +108,6 @@ function estimate(request: RequestView, index: number): Html | '' {
   return html`<p>The target's own guess, without running it: <strong>about ${Math.round(guess.rows).toLocaleString('en')} ${Math.round(guess.rows) === 1 ? 'row' : 'rows'}</strong>.</p>`
 }
 
-function reaches(request: RequestView): Html {
-  const several = request.statements.length > 1
-  const where = (statements: readonly number[]) => several ? html` <span class="soft">(statement ${statements.map((n) => n + 1).join(', ')})</span>` : ''
-  return html`<section aria-labelledby="reaches"><h2 id="reaches">What it reaches</h2>
-<ul>${request.accesses.map(({ action, resource, columns, via, statements }) => html`<li>${capital(doing(action))} ${name(resource)}${columns === null ? '' : columns.length === 0 ? ' (rows counted, no column)' : html`: ${columns.map((column, index) => html`${index === 0 ? '' : ', '}${name(column)}`)}`}${via.length === 0 ? '' : html` <span class="soft">by way of ${via.map((one, index) => html`${index === 0 ? '' : ', then '}${name(one)}`)}</span>`}${where(statements)}</li>`)}</ul>
-<h3>Classified columns</h3>
-${request.classified.length === 0 ? html`<p>None.</p>` : html`<ul>${request.classified.map((one) => html`<li>${name(one.column)} (${one.class}): ${one.use.startsWith('masked') ? one.use : html`<span class="clear">${name(one.use)}</span>`}${one.output === null ? '' : html` <span class="soft">as column ${one.output + 1} of the answer</span>`}${where([one.statement])}</li>`)}</ul>`}</section>`
-}
-
 function grounds(request: RequestView): Html {
   return html`<section aria-labelledby="grounds"><h2 id="grounds">On what grounds</h2><dl>
 <dt>Asks for approval</dt><dd><ul class="flat">${request.demands.map(({ by, quorum, withinMs, rule }) => html`<li><code>${name(rule)}</code>: ${quorum} from ${people(by)}, within ${duration(withinMs)}</li>`)}</ul></dd>
@@ -179,4 +163,3 @@ export function relative(iso: string, now: number): string {
   return seconds >= 0 ? `in ${text}` : `${text} ago`
 }
 const duration = (ms: number): string => ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1000} s`
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

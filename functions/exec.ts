@@ -1,0 +1,63 @@
+import * as z from 'zod'
+import { execBody } from '../schema/request.ts'
+import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
+import type { Query } from '../schema/request.ts'
+import type { Reply } from './door.ts'
+import { disclose, enclose, type Enclosed } from './envelope.ts'
+import type { Call, Gate } from './gate.ts'
+import { Waiting } from './own.ts'
+import type { Ports } from './ports.ts'
+import { faultRefusal } from './problem.ts'
+
+/** What the command wrote and how it ended. `truncated`: more was written than the limits let through. */
+export interface Said { readonly stdout: string | null; readonly stderr: string | null; readonly exitCode: number; readonly truncated: boolean; readonly withheld?: string; readonly evaluation: string; readonly session: string | null; readonly receipt?: { readonly event: string } }
+const saidForm = z.object({ stdout: z.string().nullable(), stderr: z.string().nullable(), exitCode: z.int(), truncated: z.boolean(), withheld: z.string().optional() })
+const statusForm = z.object({ message: z.string() })
+
+/**
+ * `POST /v1/connections/{c}/exec`: one command in a container, without a terminal and without input. It is the API server's own `POST …/pods/{pod}/exec`, so that the same rules decide it, the
+ * same people approve it and the same record holds it; what it wrote is on record with its outcome.
+ */
+export function createExec(ports: Ports, gate: Gate) {
+  return async function exec(call: Omit<Call, 'question' | 'idempotencyKey'>, key: Result<string | null>, body: () => Promise<Result<unknown>>): Promise<Reply<Said | Waiting>> {
+    const { evaluation, session, result } = await gate.query({ ...call, idempotencyKey: key.ok ? key.value : null, strict: true, question: async () => (key.ok ? questionOf(await body()) : key) })
+    if (!result.ok) return { evaluation, session, result }
+    const answer = result.value
+    if ('waiting' in answer) return { evaluation, session, result: ok(new Waiting(answer)) }
+    if ('stored' in answer) return { evaluation, session, result: told(disclose(answer.stored.body), { evaluation, session }) }
+    const given = answer.masked.answer
+    if (given === undefined || !(given.body instanceof Uint8Array)) throw new TypeError('invariant: a command is answered whole')
+    const text = enclose({ status: given.status, type: 'application/json', bytes: given.body })
+    await answer.keep(given.status, text).catch((error: unknown) => faultRefusal(error, ports.alarm))
+    return { evaluation, session, result: told(disclose(text), { evaluation, session, receipt: { event: answer.outcome } }) }
+  }
+
+  function questionOf(value: Result<unknown>): Result<Query> {
+    if (!value.ok) return value
+    const engine = ports.engines.kubernetes
+    if (!engine?.read) return refuse({ slug: 'not-found', reason: 'no_connection', next: 'none', detail: 'there is no connection to a cluster here' })
+    const parsed = execBody.safeParse(value.value)
+    if (!parsed.success) return refuse(wrong(parsed.error.issues[0]))
+    const { namespace, pod, container, command, purpose = null } = parsed.data
+    const parameters = new URLSearchParams({ ...(container === undefined ? {} : { container }), stderr: 'true', stdout: 'true' })
+    for (const word of command) parameters.append('command', word)
+    const query = engine.read('POST', `/api/v1/namespaces/${namespace}/pods/${pod}/exec?${parameters.toString()}`, {}, null)
+    return query.ok ? ok({ ...query.value, purpose }) : query
+  }
+}
+
+function told({ status, bytes }: Enclosed, about: Pick<Said, 'evaluation' | 'session' | 'receipt'>): Result<Said> {
+  const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
+  const said = saidForm.safeParse(value)
+  if (status < 400 && said.success) {
+    const { withheld, ...rest } = said.data
+    return ok({ ...rest, ...(withheld === undefined ? {} : { withheld }), ...about })
+  }
+  const why = statusForm.safeParse(value)
+  return refuse({ slug: 'target-error', reason: `status_${status}`, next: status >= 500 ? 'retry' : 'fix', detail: `the cluster did not run it: ${why.success ? why.data.message.slice(0, 500) : `it answered ${status}`}` })
+}
+
+function wrong(issue: z.core.$ZodIssue | undefined): Refusal {
+  const detail = issue === undefined ? 'the body is no command' : issue.code === 'unrecognized_keys' ? `member \`${(issue.keys[0] ?? '').slice(0, 40)}\` is not known; there are namespace, pod, container, command, purpose` : `${issue.path.length > 0 ? `\`${issue.path.join('.')}\`: ` : ''}${issue.message}`
+  return { slug: 'invalid-request', reason: 'command', next: 'fix', detail: detail.replace(/^./, (first) => first.toLowerCase()) }
+}
