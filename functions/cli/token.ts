@@ -22,11 +22,12 @@ decide requests, \`agent:\` tokens may not.
   --actor-group NAME a group of every actor; may be repeated
   --ttl DURATION     90s, 15m (the default), 8h; at most 24h
   --claim NAME=VALUE one more claim; a value that is json is taken as such, any other as text; may be repeated
-  --json             {access_token, token_type, expires_in}`,
+  --json             {access_token, token_type, expires_in}
+  --exec-credential  an ExecCredential, as kubectl asks one of the commands a kubeconfig names`,
   run: async (args, { terminal }) => {
     const many = { type: 'string', multiple: true } as const
     const { values } = parse(args, {
-      subject: { type: 'string' }, group: many, actor: many, 'actor-group': many, ttl: { type: 'string' }, claim: many, json: { type: 'boolean' },
+      subject: { type: 'string' }, group: many, actor: many, 'actor-group': many, ttl: { type: 'string' }, claim: many, json: { type: 'boolean' }, 'exec-credential': { type: 'boolean' },
     }, [0, 0], usage)
     if (values.subject === undefined) throw new Stop(exit.invalid, `who is it for: --subject agent:NAME or user:NAME\nusage: ${usage}`)
     const url = gateUrl(terminal.env)
@@ -43,10 +44,18 @@ decide requests, \`agent:\` tokens may not.
     if (reply.status !== 200 || typeof answer['access_token'] !== 'string') {
       throw new Stop(exit.failed, `the gate at ${url} has no local identity provider (it answered ${reply.status}); sign in with \`sluice login\``)
     }
-    if (values.json) printJson(terminal, answer)
+    if (values['exec-credential']) printJson(terminal, execCredential(answer['access_token'], answer['expires_in'], terminal.env['KUBERNETES_EXEC_INFO']))
+    else if (values.json) printJson(terminal, answer)
     else terminal.out(`${visible(answer['access_token'])}\n`)
     return exit.done
   },
+}
+
+/** In the version that is asked for (`KUBERNETES_EXEC_INFO`), else the newest. It says when the token ends, so that kubectl asks again by itself. */
+function execCredential(token: string, seconds: unknown, info: string | undefined): object {
+  const asked = /"apiVersion":"(client\.authentication\.k8s\.io\/v1(?:beta1)?)"/.exec(info ?? '')?.[1]
+  const until = typeof seconds === 'number' ? { expirationTimestamp: new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z') } : {}
+  return { apiVersion: asked ?? 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token, ...until } }
 }
 
 interface Actor { readonly subject: string; readonly groups: readonly string[]; readonly actor?: Actor }

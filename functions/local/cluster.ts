@@ -34,8 +34,8 @@ export interface ClusterOptions {
 export interface Cluster {
   /** `https://127.0.0.1:port` */
   readonly url: string
-  /** A kubeconfig of a service account, `namespace/name`, with a token good for `seconds` (an hour). */
-  account(account: string, seconds?: number): string
+  /** A kubeconfig of a service account, `namespace/name`, good while this cluster is. */
+  account(account: string): string
   /** Of somebody who may do everything. */
   readonly admin: string
   /** What pods whose name begins so have logged. */
@@ -57,14 +57,13 @@ export async function startCluster({ authority, now, port = 0, objects, see = ()
   await new Promise<void>((done, fail) => { server.once('error', fail).listen(port, '127.0.0.1', done) })
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
   const accounts = kindNamed('ServiceAccount')
-  const of = (name: string, token: string) => kubeconfig({ name, server: url, certificate: authority.certificate, user: { token } })
+  const of = (name: string, groups: readonly string[]) => kubeconfig(authority.certificate, [{ name: 'demo', server: url, user: { token: world.tokens.give({ name, groups }) } }])
   return {
-    url, say: world.logs.say, admin: of('demo', world.tokens.give({ name: 'demo-admin', groups: ['system:masters', 'system:authenticated'] })),
-    account(account, seconds = 3600) {
+    url, say: world.logs.say, admin: of('demo-admin', ['system:masters']),
+    account(account) {
       const [namespace = '', name = ''] = account.split('/')
-      const found = world.store.get(accounts, namespace, name)
-      if (!found) throw new Error(`no service account \`${account}\``)
-      return of('demo', world.tokens.mint(namespace, name, found.metadata.uid, Math.floor(now() / 1000) + seconds, []))
+      if (!world.store.get(accounts, namespace, name)) throw new Error(`no service account \`${account}\``)
+      return of(`system:serviceaccount:${namespace}:${name}`, ['system:serviceaccounts', `system:serviceaccounts:${namespace}`])
     },
     async close() {
       const closed = new Promise((done) => { server.close(done) })

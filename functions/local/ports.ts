@@ -5,6 +5,7 @@ import type { Hints } from '../hint.ts'
 import { numbered } from '../numbering.ts'
 import type { Log, Ports, Post, Search, Self } from '../ports.ts'
 import { sealing } from '../record/content.ts'
+import { createKubernetes } from '../protocol/kubernetes/kubernetes.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
 import { fetchJson } from './fetch.ts'
 import type { LocalSecrets } from './secrets.ts'
@@ -39,6 +40,7 @@ export function createLocalPorts({ dynamo, neon, secrets, machine, gateway, post
   if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
-  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, ...(log === null ? {} : { promise }), search, alarm, self }
+  const kubernetes = createKubernetes({ secrets, now: stores.now, alarm, isPermit })
+  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, kubernetes }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, ...(log === null ? {} : { promise }), search, alarm, self }
   return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: counted.ledger, createTables: stores.createTables, close: stores.close, workflow }
 }

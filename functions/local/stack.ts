@@ -24,6 +24,7 @@ import { openFront, type Front } from './front.ts'
 import { createIdentity } from './identity.ts'
 import { startIndexing } from './indexing.ts'
 import { keepKeys } from './keys.ts'
+import { startTargetCluster, writeKubeconfig } from './kubernetes.ts'
 import { startNeon } from './neon.ts'
 import { readTarget } from './neon/target.ts'
 import { createObjects } from './objects.ts'
@@ -36,6 +37,7 @@ import { keepSigner } from './signer.ts'
 import { startSockets } from './sockets.ts'
 import { openState } from './state.ts'
 import { startTarget } from './target.ts'
+import { keepAuthority } from './tls.ts'
 import { refuseUpgrade } from './upgrade.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -53,6 +55,8 @@ export interface StackOptions {
   readonly port: number
   /** Policy directory; null: the demo's. */
   readonly policy: string | null
+  /** Kubeconfig of a cluster to serve instead of the demo's. Left out or null: none. */
+  readonly kubeconfig?: string | null
   /** File with an issuer document. */
   readonly issuer: string | null
   readonly unsafeLocalIdentity: boolean
@@ -97,19 +101,24 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(front.close)
   const pages = await openFront(besides(options.port), 'localhost')
   onStop(pages.close)
+  const authority = await keepAuthority(options.state === null ? null : state.directory, Date.now)
+  const secure = await openFront(besides(options.port, 2), '127.0.0.1', authority.issue('sluice gate'))   // kubectl sends no token over plain http
+  onStop(secure.close)
   await state.announce(front.url)
   const secretsFile = join(options.state ?? join(root, '.sluice'), 'secrets.json')
   const given = createSecrets({ file: secretsFile, env: options.env, made: {}, now: Date.now })
   const local = await mayUseLocalIdentity(options, given)
   const credentials = newCredentials()
-  const store = join(state.directory, storeOf(options.policy))
+  const store = join(state.directory, storeOf(options))
   await mkdir(store, { recursive: true, mode: 0o700 })           // the record holds statements and parameters; the folder above lets others pass
   const keys = await keepKeys(state.directory)
   const [target, dynamo] = await both(
     startTarget(state.directory, progress, signal).then((it) => { onStop(it.stop); return it }),
     startDynamo({ directory: store, credentials }).then((it) => { onStop(it.close); return it }),
   )
-  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
+  const cluster = await startTargetCluster({ bundle, file: options.kubeconfig ?? null, demo: options.policy === null, authority, now: Date.now })
+  onStop(cluster.close)
+  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...cluster.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
   const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
   onStop(neon.close)
   const index = await target.index?.(store) ?? null
@@ -127,7 +136,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const hints = createHints()
   const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, search: index && createSearch({ url: index.read, endpoint }), hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
-  onStop(() => ports.engines.postgres?.close())
+  for (const engine of Object.values(ports.engines)) onStop(() => engine.close())
   onStop(approving.close)                                     // before what its steps write to
   await ports.createTables()
   onStop(startSequencing({ ...ports, ledger: ports.sealed }, hints))                        // as the last to stop of what reads the record, so that what the others wrote at their end is in the log
@@ -141,12 +150,15 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const gate = createGate(ports)
   const { steps } = approving.run(ports, gate, ports.workflow, sockets.serve(ports, gate))
   onStop(sweeping(ports, steps))
-  serve(front, pages, ports, gate, identity, post)
-  front.upgrades((request, socket, head) => (request.url?.startsWith('/v1/kubernetes/') ? refuseUpgrade(socket) : sockets.upgrade(request, socket, head)))
+  serve(front, pages, secure, ports, gate, identity, post)
+  for (const one of [front, secure]) one.upgrades((request, socket, head) => (request.url?.startsWith('/v1/kubernetes/') ? refuseUpgrade(socket) : sockets.upgrade(request, socket, head)))
   onStop(pages.close)
+  onStop(secure.close)
   onStop(front.close)                                         // again, now as the first to close: no request meets a gate half taken down
   onStop(sockets.close)                                       // and before it what it would wait for
   signal.throwIfAborted()
+  const paste = await writeKubeconfig({ directory: state.directory, bundle, authority, secure: secure.url, plain: front.url, local: identity !== null })
+  if (paste !== null) progress.say(`the cluster's API is behind the gate on ${secure.url}: ${paste}`)
   return { url: front.url, console: pages.url, ports, ended: target.ended, stop }
 }
 
@@ -159,8 +171,8 @@ async function both<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
 }
 
 /** Anyone here can get any token from the local provider: with somebody's real data behind the gate that must be said aloud, or not be. */
-async function mayUseLocalIdentity({ policy, issuer, unsafeLocalIdentity, progress }: StackOptions, given: LocalSecrets): Promise<boolean> {
-  const why = policy !== null ? 'another policy than the demo\'s' : await given.foreign() ? 'a secret that is not the demo\'s' : null
+async function mayUseLocalIdentity({ policy, kubeconfig, issuer, unsafeLocalIdentity, progress }: StackOptions, given: LocalSecrets): Promise<boolean> {
+  const why = policy !== null ? 'another policy than the demo\'s' : kubeconfig ? 'a cluster that is not the demo\'s' : await given.foreign() ? 'a secret that is not the demo\'s' : null
   if (unsafeLocalIdentity) {
     progress.warn('--unsafe-local-identity: whoever reaches this port can be anybody, in any group; every record of this run says `issuer: local`')
     return true
@@ -170,8 +182,11 @@ async function mayUseLocalIdentity({ policy, issuer, unsafeLocalIdentity, progre
   return true
 }
 
-/** The demo's record and another policy's are kept apart, by the directory the policy came from. */
-const storeOf = (policy: string | null) => policy === null ? 'dynamodb' : `dynamodb-${createHash('sha256').update(resolve(policy)).digest('hex').slice(0, 12)}`
+/** The demo's record and another's are kept apart, by the directory the policy and the file the cluster came from. */
+function storeOf({ policy, kubeconfig }: StackOptions): string {
+  const from = [policy, kubeconfig].flatMap((path) => path ? [resolve(path)] : [])
+  return from.length === 0 ? 'dynamodb' : `dynamodb-${createHash('sha256').update(from.join('\n')).digest('hex').slice(0, 12)}`
+}
 
 /** The endpoint carries statements to the databases that secrets name, and to nothing else. */
 const among = (secrets: LocalSecrets) => async (host: string, port: number): Promise<boolean> => (await secrets.values()).some((value) => {
@@ -203,12 +218,13 @@ function sweeping(ports: Ports, steps: Steps): () => Promise<void> {
   }
 }
 
-function serve(front: Front, pages: Front, ports: Ports, gate: Gate, identity: Awaited<ReturnType<typeof createIdentity>> | null, post: LocalPost): void {
+function serve(front: Front, pages: Front, secure: Front, ports: Ports, gate: Gate, identity: Awaited<ReturnType<typeof createIdentity>> | null, post: LocalPost): void {
   const api = getRequestListener(createApp(ports, gate, ofNode).fetch)
   front.serve((request, response) => {
     if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)
     if (!post.handle(request, response)) void api(request, response)
   })
+  secure.serve((request, response) => void api(request, response))
   const own = createOwn(ports, gate)
   const people = getRequestListener(createConsole(ports, { ...createRequests(ports, gate, own), replay: createReplay(ports, own).steps, logon: createLogon(ports, gate) }, gate.standing).fetch)
   const { host } = new URL(pages.url)
@@ -218,5 +234,5 @@ function serve(front: Front, pages: Front, ports: Ports, gate: Gate, identity: A
   })
 }
 
-/** The console's port: the one after the gate's. 0: any free one. */
-const besides = (port: number): number => port === 0 ? 0 : port === 65_535 ? port - 1 : port + 1
+/** The console's port: the one after the gate's, and after that the gate's over TLS. 0: any free one. */
+const besides = (port: number, by = 1): number => port === 0 ? 0 : port + by > 65_535 ? port - by : port + by
