@@ -5,12 +5,13 @@ import { Fault, type Head, type Log, type Ports } from './ports.ts'
 import { checkpointText, openCheckpoint } from './record/log/checkpoint.ts'
 import { entryOf } from './record/log/entry.ts'
 import { append, edgeFrom, emptyLog, growing, type LogEdge } from './record/log/grow.ts'
-import { formatNote, keyOf, sign } from './record/log/note.ts'
+import { formatNote, sign } from './record/log/note.ts'
 import { decodeStage, encodeStage, stagePath, type Stage } from './record/log/stage.ts'
 import { parseTilePath, tileWidth } from './record/log/tile.ts'
+import { createRing } from './succession.ts'
 
 /** One event on its way into the log. `entry`: the leaf's bytes. */
-export interface Leaf { readonly id: Id<'evt'>; readonly entry: Uint8Array }
+export interface Leaf { readonly id: Id<'evt'>; readonly entry: Uint8Array; /** Of an event `log-key`: the statement. */ readonly succession?: string }
 /** How far back the ledger need not be looked through again (ports.ts, Head). */
 export type Mark = Pick<Head, 'mark' | 'awaited'>
 interface Standing { readonly head: Head | null; readonly edge: LogEdge }
@@ -29,14 +30,16 @@ const begun = 'begun'
  * 1. read the head, and bring it into effect (5 to 7) unless this process did: whoever swapped it may have died.
  * 2. ask which of the events have an index. Everything up to that head has, by step 1: so an event without one is not in the log.
  * 3. stage tiles and indexes as one object. Dying: an object nobody names.
- * 4. sign the checkpoint and swap the head. THE COMMIT POINT: before it nothing has happened, after it everything will. Whoever else swapped since step 1 makes this
+ * 4. sign the checkpoint, by the key or keys that the head's own statements name, and swap the head: with it goes the statement of another key, where one is among the events. THE COMMIT POINT: before it nothing has happened, after it everything will. Whoever else swapped since step 1 makes this
  *    fail, and then nothing of steps 2 to 4 holds: begin anew. An answer that is lost means neither; the next read of the head says.
  *    A checkpoint is shown to nobody before its head is stored: a signature over a tree that never was would be a fork.
  * 5. write the tiles, each once. Dying here or later: step 1 of whoever comes next does the rest from the staged object.
  * 6. write the indexes. An event that has another one is refused by the store: in the log once, or an alarm.
  * 7. publish the checkpoint, now that all it covers can be read; then let go of what is superfluous.
  */
-export function createCommitter({ now, alarm, log: { signer, objects, store } }: Pick<Ports, 'now' | 'alarm'> & { readonly log: Log }) {
+export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'> & { readonly log: Log }) {
+  const { signer, objects, store } = log
+  const ring = createRing(log)
   let standing: Standing | null = null
   const known = new Set<Id<'evt'>>()
   let largest = 0
@@ -71,7 +74,7 @@ export function createCommitter({ now, alarm, log: { signer, objects, store } }:
     if (bytes === null) throw new Fault('internal', 'the staged object of the head is missing')
     await apply(head, decodeStage(head.bundle, bytes))
     const edge = await edgeFrom(head.size, objects.get)
-    const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), [keyOf(signer.name, await signer.publicKey())])
+    const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), await ring.keys())
     if (checkpoint.size !== head.size || Buffer.compare(growing(edge.edge, () => {}).root(), checkpoint.root) !== 0) throw new Fault('internal', 'the tiles are not those of the head\'s checkpoint')
     return { head, edge }
   }
@@ -137,9 +140,12 @@ export function createCommitter({ now, alarm, log: { signer, objects, store } }:
     const bundle = stagePath(revision, bytes)
     await objects.create(bundle, bytes)
     const text = checkpointText({ origin: signer.name, size: edge.edge.size, root, extensions: [] })
-    const checkpoint = formatNote({ text, signatures: [await sign(text, signer)] }).toString()
+    const keys = await ring.followed(over.head?.keys ?? [], leaves.flatMap(({ succession }) => succession ?? []))
+    const signatures = []
+    for (const one of await ring.signing(keys, now())) signatures.push(await sign(text, one))
+    const checkpoint = formatNote({ text, signatures }).toString()
     const further = over.head !== null && over.head.mark >= mark.mark ? over.head : mark
-    const head: Head = { revision, size: edge.edge.size, bundle, checkpoint, at: now(), mark: further.mark, awaited: further.awaited }
+    const head: Head = { revision, size: edge.edge.size, bundle, checkpoint, at: now(), mark: further.mark, awaited: further.awaited, ...(keys.length === 0 ? {} : { keys }) }
     if (!await store.advance(head, over.head)) return false
     await apply(head, stage)
     standing = { head, edge }
@@ -159,7 +165,8 @@ function firstOf(leaves: readonly Leaf[]): readonly Leaf[] {
 export function leafOf(event: Event): Leaf {
   const json = JSON.stringify(openOf(event))
   try {
-    return { id: event.id, entry: entryOf(JSON.parse(json) as Event) }
+    const succession = event.kind === 'log-key' && typeof event.change['note'] === 'string' ? { succession: event.change['note'] } : {}
+    return { id: event.id, entry: entryOf(JSON.parse(json) as Event), ...succession }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     const { id, kind, at, writer } = event

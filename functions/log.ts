@@ -5,11 +5,12 @@ import type { Door, Own, Story } from './own.ts'
 import { Fault, type Log, type Objects, type Ports } from './ports.ts'
 import { openCheckpoint } from './record/log/checkpoint.ts'
 import { FormatError } from './record/log/format.ts'
-import { formatVkey, keyOf } from './record/log/note.ts'
+import { formatVkey } from './record/log/note.ts'
 import { formatProof } from './record/log/proof.ts'
 import { proveInclusion } from './record/log/prove.ts'
 import { decodeEntries, encodeEntries, parseTilePath, tilePath, tileWidth, type Tile } from './record/log/tile.ts'
 import { hashBytes, provesInclusion } from './record/log/tree.ts'
+import { createRing } from './succession.ts'
 
 /** What is answered as bytes of a format of its own. */
 export interface Document { readonly type: string; readonly body: string | Uint8Array<ArrayBuffer> }
@@ -29,7 +30,15 @@ export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'keys' | '
     return published === null ? nothingYet : ok(text(published.checkpoint))
   })
 
-  const vkey = (door: Door) => permitted(door, async ({ signer }) => ok(text(`${formatVkey(keyOf(signer.name, await signer.publicKey()))}\n`)))
+  const vkey = (door: Door) => permitted(door, async (log) => {
+    const [published, keys] = [await log.store.published(), await createRing(log).keys()]
+    // Those that signed the newest checkpoint, in its order: of two in a succession the old one first.
+    const signed = published === null ? keys.slice(0, 1) : openCheckpoint(Buffer.from(published.checkpoint), keys).by
+    return ok(text(signed.map((key) => `${formatVkey(key)}\n`).join('')))
+  })
+
+  /** The statements by which one key followed another, so that who knows an old one need not ask anybody for the new. */
+  const keys = (door: Door) => permitted(door, async ({ store }) => ok({ type: 'application/json', body: JSON.stringify({ keys: (await store.head())?.keys ?? [] }) }))
 
   const tile = (door: Door, path: string) => permitted(door, async ({ objects }, story) => {
     const wanted = tileOf(path)
@@ -39,6 +48,7 @@ export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'keys' | '
       if (!noticed.ok) return noticed
     }
     const bytes = await readTile(objects, wanted)
+    if (bytes === null && wanted.level === 'entries' && wanted.width === tileWidth && await objects.get(tilePath({ ...wanted, level: 0 })) !== null) return pruned
     return bytes === null ? noTile : ok({ type: 'application/octet-stream', body: Uint8Array.from(bytes) })
   })
 
@@ -49,10 +59,12 @@ export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'keys' | '
     const noticed = await story.notice('audit-read', { log: path, ...(from === undefined ? {} : { from }) })
     if (!noticed.ok) return noticed
     const bytes = await readTile(objects, wanted)
+    if (bytes === null && wanted.width === tileWidth && await objects.get(tilePath({ ...wanted, level: 0 })) !== null) return pruned
     return bytes === null ? noTile : ok({ type: 'application/x-ndjson', body: await contentOf(ports, decodeEntries(bytes), Number(from ?? 0)) })
   })
 
-  const receipt = (door: Door, id: string) => permitted(door, async ({ objects, store, signer }, story) => {
+  const receipt = (door: Door, id: string) => permitted(door, async (log, story) => {
+    const { objects, store } = log
     if (!isEventId(id)) return noEvent
     const noticed = await story.notice('audit-read', { receipt: id })
     if (!noticed.ok) return noticed
@@ -60,7 +72,7 @@ export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'keys' | '
     const index = places.get(id)
     if (published === null || index === undefined || index >= published.size) return await ports.ledger.get(id) === null ? noEvent : notYet
     const note = Buffer.from(published.checkpoint)
-    const { checkpoint: { size, root } } = openCheckpoint(note, [keyOf(signer.name, await signer.publicKey())])
+    const { checkpoint: { size, root } } = openCheckpoint(note, await createRing(log).keys())
     const read = async (wanted: Tile): Promise<Uint8Array> => {
       const bytes = await readTile(objects, wanted)
       if (bytes === null) throw new Fault('store-unavailable', `${tilePath(wanted)} is missing`)
@@ -100,6 +112,7 @@ export async function readTile(objects: Pick<Objects, 'get'>, tile: Tile): Promi
 const missing = (reason: string, detail: string) => refuse({ slug: 'not-found', reason, next: 'fix', detail })
 const noLog = missing('no_log', 'this gate keeps no log')
 const noTile = missing('no_tile', 'there is no such tile; names are those of c2sp.org/tlog-tiles, for a tree of the size the checkpoint says')
+const pruned = refuse({ slug: 'not-found', reason: 'pruned', next: 'none', detail: 'these entries were removed when their time was over, which the log says itself; their hashes are still there' })
 const noEvent = missing('no_event', 'there is no such event')
 const nothingYet = refuse({ slug: 'not-found', reason: 'no_checkpoint', next: 'retry', retryAfterSeconds: 2, detail: 'nothing is in the log yet' })
 const notYet = refuse({ slug: 'not-found', reason: 'not_sequenced', next: 'retry', retryAfterSeconds: 2, detail: 'the event is stored and not in the log yet; ask again in a few seconds' })

@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto'
 import type { Event, Id } from '../schema/event.ts'
 import { firstIdAt } from '../schema/item.ts'
 import { createCommitter, leafOf } from './commit.ts'
 import { createGathering, restsOnOthers } from './gather.ts'
 import type { Hints } from './hint.ts'
 import type { Log, Ports } from './ports.ts'
+import { createRing } from './succession.ts'
 
 /** Silence is told so often. */
 const idleMs = 10 * 60_000
@@ -17,6 +19,7 @@ export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> &
   const { now, ledger } = ports
   const committer = createCommitter(ports)
   const gathering = createGathering(ports, committer)
+  const ring = createRing(ports.log)
   const begun = now()
   let behind = true
 
@@ -25,6 +28,7 @@ export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> &
     if (dropped) behind = true
     try {
       const added = await committer.commit((await complete(events)).map(leafOf), gathering.mark())
+      await succeed()
       if (events.length === 0) await heartbeat()
       return added
     } catch (error) {
@@ -58,6 +62,19 @@ export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> &
     const event: Event = { id, at: new Date(slot).toISOString(), evaluation, session: null, who: null, connection: null, policy: null, kind: 'heartbeat', change: { everySeconds: idleMs / 1000 } }
     await ledger.append(event)
     await committer.commit([leafOf(event)], gathering.mark())
+  }
+
+  /** A key that was made and signs nothing yet: that it follows is an event first. Dies after it: the next look puts it into the log, and then it is so. Two that tell it at once: the first counts. */
+  async function succeed(): Promise<void> {
+    if (!ports.log.further?.length) return
+    const head = await committer.head()
+    const note = head && await ring.due(head.keys ?? [], now())
+    if (!note) return
+    const id: Id<'evt'> = `${firstIdAt(now()).slice(0, 14)}${hash('sha256', note, 'hex').slice(0, 15).toUpperCase()}0` as Id<'evt'>
+    const event: Event = { id, at: new Date(now()).toISOString(), evaluation: `eval_${id.slice(4)}`, session: null, who: null, connection: null, policy: null, kind: 'log-key', change: { note } }
+    await ledger.append(event)
+    const stored = await ledger.get(id)                             // with the number its process gave it
+    await committer.commit([leafOf(stored ?? event)], gathering.mark())
   }
 
   async function reconcile(): Promise<number> {

@@ -1,6 +1,8 @@
 import type { Event } from '../../../schema/event.ts'
 import { correctionId, isEventId, isRequestId, outcomeId } from '../../../schema/item.ts'
 import type { Entry } from '../log/entry.ts'
+import { FormatError } from '../log/format.ts'
+import { openSuccession, type Succession } from '../log/succession.ts'
 import { createAgreements } from './agreement.ts'
 import type { Finding } from './finding.ts'
 import { list, object, text } from './json.ts'
@@ -18,10 +20,10 @@ export interface Counts {
 }
 
 /** What each kind of event is to the order of things. A kind that is not here is one this verifier cannot vouch for. */
-const roles: Readonly<Record<Event['kind'], 'intent' | 'outcome' | 'correction' | 'step' | 'refusal' | 'other'>> = {
+const roles: Readonly<Record<Event['kind'], 'intent' | 'outcome' | 'correction' | 'step' | 'refusal' | 'succession' | 'other'>> = {
   intent: 'intent', outcome: 'outcome', correction: 'correction', refusal: 'refusal',
   request: 'step', approval: 'step', rejection: 'step', cancellation: 'step', expiry: 'step', stale: 'step',
-  policy: 'other', lock: 'other', heartbeat: 'other', 'audit-read': 'other', explain: 'other', repeat: 'other', stream: 'other', start: 'other', unauthenticated: 'other', writer: 'other', void: 'other', 'log-key': 'other', 'sign-in': 'other', erasure: 'other', prune: 'other',
+  policy: 'other', lock: 'other', heartbeat: 'other', 'audit-read': 'other', explain: 'other', repeat: 'other', stream: 'other', start: 'other', unauthenticated: 'other', writer: 'other', void: 'other', 'log-key': 'succession', 'sign-in': 'other', erasure: 'other', prune: 'other',
 }
 const isKind = (kind: string): kind is Event['kind'] => Object.hasOwn(roles, kind)
 
@@ -33,6 +35,7 @@ export function createOrder() {
   const seen = seenIds()
   const agreements = createAgreements()
   const writers = createWriters()
+  const successions: (Succession & { readonly index: number })[] = []
   const counts = { entries: 0, intents: 0, outcomes: 0, corrections: 0, refusals: 0, requests: 0, approvals: 0, digests: 0, unjudged: 0, lost: 0 }
 
   function settles(entry: Entry, role: 'outcome' | 'correction'): readonly string[] {
@@ -46,7 +49,7 @@ export function createOrder() {
     return wrong
   }
 
-  function judge(entry: Entry): readonly string[] {
+  function judge(entry: Entry, index: number): readonly string[] {
     const { kind, event } = entry
     if (!isKind(kind)) return ['its kind is none this verifier knows']
     const role = roles[kind]
@@ -73,6 +76,14 @@ export function createOrder() {
       case 'refusal':
         counts.refusals++
         return []
+      case 'succession':
+        try {
+          successions.push({ ...openSuccession(text(object(event['change'])['note'])), index })
+          return []
+        } catch (error) {
+          if (error instanceof FormatError) return [`it makes no key follow another: ${error.message}`]
+          throw error
+        }
       case 'other': return []
     }
   }
@@ -80,7 +91,7 @@ export function createOrder() {
     take(entry: Entry, index: number): readonly string[] {
       counts.entries++
       if (!entry.whole) counts.digests++
-      const wrong = [...judge(entry), ...writers.take(entry, index)]   // before the id is remembered: an outcome that names itself finds nothing
+      const wrong = [...judge(entry, index), ...writers.take(entry, index)]   // before the id is remembered: an outcome that names itself finds nothing
       return seen.add(entry.id, entry.kind === 'intent') ? wrong : [...wrong, 'its event id is in the log already']
     },
     /** When all of the log was taken: what never got what it belongs to, and what is missing. */
@@ -90,6 +101,8 @@ export function createOrder() {
       return [...agreements.orphans().map(({ id, kind }) => ({ id, reason: `there is no request to this ${kind}` })), ...findings]
     },
     writers,
+    /** By which one key of the log followed another, whoever wrote that they do. */
+    successions: (): readonly (Succession & { readonly index: number })[] => successions,
     counts: (): Counts => ({ ...counts, writers: writers.count(), unsettled: Math.max(0, counts.intents - counts.outcomes) }),
   }
 }

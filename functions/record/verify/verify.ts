@@ -1,8 +1,8 @@
-import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
+import type { Checkpoint } from '../log/checkpoint.ts'
 import { readEntry } from '../log/entry.ts'
-import { FormatError, fromUtf8 } from '../log/format.ts'
+import { FormatError } from '../log/format.ts'
 import { growing } from '../log/grow.ts'
-import { type Key, type Note, parseVkey } from '../log/note.ts'
+import type { Key } from '../log/note.ts'
 import { decodeEntries, maxEntryBytes, type Tile, tilePath, tileWidth, widthIn } from '../log/tile.ts'
 import { hashBytes } from '../log/tree.ts'
 import type { Promised } from '../promise.ts'
@@ -11,6 +11,7 @@ import { createFindings, type Finding } from './finding.ts'
 import { type Counts, createOrder } from './order.ts'
 import { createPromises } from './promises.ts'
 import { checkFiles } from './files.ts'
+import { readHeads } from './heads.ts'
 import { skimEntry } from './skim.ts'
 import { countWitnesses, type Witnesses } from './witnessed.ts'
 
@@ -51,7 +52,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     ok: findings.count() === 0, origin: checkpoint?.origin ?? null, size: checkpoint?.size ?? 0, root: checkpoint && Buffer.from(checkpoint.root).toString('base64'),
     counts: order.counts(), contents: contents.counts(), promises: told, witnesses: cosigned, findings: findings.listed(), more: findings.count() - findings.listed().length,
   })
-  const head = await headOf(files, keys, kept, findings.add)
+  const head = await readHeads(files, keys, kept, most, findings.add)
   if (head === null) return report(null)
   const { checkpoint: { size, root } } = head
   if (witnesses !== undefined) await attempt(async () => {
@@ -71,7 +72,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   for (let index = 0; index * tileWidth < size; index++) {
     const ids: string[] = []
     const bundle = await bundleOf(files, { level: 'entries', index, width: widthIn(size, 'entries', index) }, findings.add)
-    if (bundle === null) return report(head.checkpoint)            // without these entries nothing that follows can be compared with anything
+    if (bundle === null) return unreadable()                       // without these entries nothing that follows can be compared with anything
     for (const entry of bundle) {
       ids.push(judge(entry, tree.size()))
       tree.add(entry)
@@ -84,10 +85,15 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   if (Buffer.compare(tree.root(), root) !== 0) findings.add({ path: 'checkpoint', reason: 'the signed root is not the root of these entries' })
   const { kept: fulfilled, due, findings: broken } = promises.end(order.writers.keyOf, Date.parse(order.writers.reach()) || 0)
   told = { kept: fulfilled, due }
-  for (const finding of [...order.end(), ...broken]) findings.add(finding)
+  for (const finding of [...order.end(), ...broken, ...head.settle(order.successions())]) findings.add(finding)
   await checkFiles(files, size, most, findings.add)
   return report(head.checkpoint)
 
+  /** What waits for a key that the entries name waits in vain. */
+  function unreadable(): Report {
+    for (const finding of head?.settle(order.successions()) ?? []) findings.add(finding)
+    return report(head?.checkpoint ?? null)
+  }
   function judge(bytes: Buffer, index: number): string {
     try {
       const entry = skimEntry(bytes) ?? readEntry(bytes)
@@ -123,41 +129,6 @@ async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => voi
   if (entries === undefined || entries.length === tile.width) return entries ?? null
   add({ path, index: tile.index * tileWidth + Math.min(entries.length, tile.width), reason: `the bundle holds ${entries.length} entries, not ${tile.width}` })
   return null
-}
-
-/** The signed head, and those kept elsewhere; `notes`: all of them that are of the head's text. null: there is nothing to hold the files against. */
-interface Heads { readonly checkpoint: Checkpoint; readonly notes: readonly Note[]; readonly kept: readonly Checkpoint[] }
-async function headOf(files: Files, given: readonly Key[] | null, kept: readonly Uint8Array[], add: (finding: Finding) => void): Promise<Heads | null> {
-  const own = await attempt(async () => keysOf(await files.read('vkey', most.vkey)), 'vkey', add)
-  const keys = given ?? own ?? []
-  if (given !== null && own?.length && !own.some((key) => given.some(({ name, keyId, publicKey }) => key.name === name && key.keyId === keyId && Buffer.compare(key.publicKey, publicKey) === 0))) add({ path: 'vkey', reason: 'the directory names another key than the one given' })
-  if (keys.length === 0) return add({ path: 'vkey', reason: 'there is no key to check the log by' }), null
-  const head = await attempt(async () => {
-    const bytes = await files.read('checkpoint', most.checkpoint)
-    if (bytes === null) throw new FormatError('it is missing')
-    return openCheckpoint(bytes, keys)
-  }, 'checkpoint', add)
-  if (head === undefined) return null
-  const { checkpoint } = head
-  const earlier: Checkpoint[] = []
-  const notes = [head.note]
-  for (const bytes of kept) {
-    const one = await attempt(async () => openCheckpoint(bytes, keys), 'the kept checkpoint', add)
-    if (one === undefined) continue
-    if (one.note.text === head.note.text) notes.push(one.note)
-    if (one.checkpoint.origin !== checkpoint.origin) add({ path: 'the kept checkpoint', reason: 'it is of another log' })
-    else if (one.checkpoint.size > checkpoint.size) add({ path: 'checkpoint', reason: `the log was rolled back: it has ${checkpoint.size} entries, and the kept checkpoint ${one.checkpoint.size}` })
-    else earlier.push(one.checkpoint)
-  }
-  return { checkpoint, notes, kept: earlier }
-}
-
-/** One key a line, each line ended: that of the log, and for a while also the one before it. */
-function keysOf(bytes: Uint8Array | null): readonly Key[] {
-  if (bytes === null) return []
-  const text = fromUtf8(bytes, 'the file of keys')
-  if (!text.endsWith('\n')) throw new FormatError('the file of keys does not end with a line end')
-  return text.slice(0, -1).split('\n').map(parseVkey)
 }
 
 /** undefined: it was not of its format, and that is among the findings. */

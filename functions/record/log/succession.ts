@@ -1,0 +1,45 @@
+import { FormatError } from './format.ts'
+import { formatNote, formatVkey, keyOf, parseNote, parseVkey, sign, signedBy, type Key, type NoteSigner } from './note.ts'
+
+/** That a log's key is followed by another: from now on both sign, from `until` (epoch ms) the new one alone. */
+export interface Succession { readonly from: Key; readonly to: Key; readonly until: number }
+
+/** No log's name has a space, so no checkpoint begins so. */
+const header = 'sluice log-key v1'
+const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
+
+/**
+ * The statement as a signed note, by the old key and the new: header, the vkey of either, until when. The old key's signature says who follows it, so that nobody who merely writes events can; the new
+ * one's, that whoever has it wants to.
+ */
+export async function formatSuccession(from: NoteSigner, to: NoteSigner, untilMs: number): Promise<string> {
+  const vkeys = await Promise.all([from, to].map(async (signer) => formatVkey(keyOf(signer.name, await signer.publicKey()))))
+  const text = `${[header, ...vkeys, new Date(untilMs).toISOString()].join('\n')}\n`
+  return formatNote({ text, signatures: [await sign(text, from), await sign(text, to)] }).toString()
+}
+
+/** Throws FormatError for what is not signed by both keys it names, or names keys of two logs. Whose log's they are is for the reader to know. */
+export function openSuccession(note: string): Succession {
+  const read = parseNote(Buffer.from(note))
+  const [first, old = '', next = '', until = '', end, ...more] = read.text.split('\n')
+  if (first !== header || end !== '' || more.length > 0 || !time.test(until)) throw new FormatError('not a statement that one key follows another')
+  const [from, to] = [parseVkey(old), parseVkey(next)]
+  if (from.name !== to.name || from.type !== 'ed25519' || to.type !== 'ed25519' || old === next) throw new FormatError('the two are not keys of one log')
+  if (signedBy(read, [from, to]).length !== 2) throw new FormatError('it is not signed by both keys it names')
+  return { from, to, until: Date.parse(until) }
+}
+
+/** What is trusted when `trusted` are, and the log says `successions`: whoever a trusted key names its follower, and whoever a trusted key says it follows. */
+export function follow(trusted: readonly Key[], successions: readonly Succession[]): readonly Key[] {
+  const known = new Map(trusted.map((key) => [formatVkey(key), key]))
+  for (let grown = true; grown;) {
+    grown = false
+    for (const { from, to } of successions) {
+      const vkeys = [formatVkey(from), formatVkey(to)] as const
+      if (known.has(vkeys[0]) === known.has(vkeys[1])) continue
+      known.set(vkeys[0], from).set(vkeys[1], to)
+      grown = true
+    }
+  }
+  return [...known.values()]
+}

@@ -1,0 +1,84 @@
+import { timeOf } from '../../../schema/item.ts'
+import { type Entry, readEntry } from '../log/entry.ts'
+import { FormatError } from '../log/format.ts'
+import { decodeEntries, tilePath, tileWidth } from '../log/tile.ts'
+import { hashBytes } from '../log/tree.ts'
+import { readPrune, type Prune } from '../retain.ts'
+import type { Finding } from './finding.ts'
+import { text } from './json.ts'
+import type { Files } from './verify.ts'
+
+/** What an entry that is there may belong to and that was removed: it is asked for so long after it. */
+const reachMs = 31 * 86_400_000
+const marker = Buffer.from('"kind":"prune"')
+
+/**
+ * Bundles of entries that are not here, because the log itself says, in an entry further on, that they were older than it keeps. Their hashes are here, so the tree is checked as ever; only what
+ * stood in them is not. Without such an entry, or beyond the last one it names, a missing bundle is a missing bundle.
+ */
+export function createPruned(files: Pick<Files, 'read'>, size: number, most: { readonly entries: number; readonly hashes: number }) {
+  let told: Prune | null | undefined
+  let count = 0
+
+  /** Looked for from the end, the first time a bundle is missing: the newest prune tells of all there were. That it is in the signed tree the rest of the verification shows. */
+  async function lookFor(): Promise<Prune | null> {
+    for (let index = Math.ceil(size / tileWidth) - 1; index >= 0; index--) {
+      const bytes = await read(index, Math.min(tileWidth, size - index * tileWidth))
+      if (bytes === null || !Buffer.from(bytes).includes(marker)) continue
+      const found = prunesIn(bytes).filter(({ at }) => at + index * tileWidth < size).map(({ prune }) => prune).filter((prune) => prune.last < index * tileWidth)
+      const last = found.at(-1)
+      if (last) return last
+    }
+    return null
+  }
+  const read = (index: number, width: number): Promise<Uint8Array | null> => files.read(tilePath({ level: 'entries', index, width }), most.entries)
+
+  return {
+    /** The leaf hashes of a full bundle that is gone by right. null: it is here, or missing. */
+    async hashes(index: number): Promise<readonly Buffer[] | null> {
+      if ((index + 1) * tileWidth > size || await read(index, tileWidth) !== null) return null
+      told ??= await lookFor()
+      if (told === null || told === undefined || (index + 1) * tileWidth - 1 > told.last) return null
+      const tile = await files.read(tilePath({ level: 0, index, width: tileWidth }), most.hashes)
+      if (tile?.length !== tileWidth * hashBytes) return null
+      count += tileWidth
+      const bytes = Buffer.from(tile.buffer, tile.byteOffset, tile.byteLength)
+      return Array.from({ length: tileWidth }, (_, at) => bytes.subarray(at * hashBytes, (at + 1) * hashBytes))
+    },
+    /** Entries that are not here. */
+    count: () => count,
+    /** ISO 8601: nothing that was removed is younger. null: nothing is missing. */
+    before: (): string | null => count === 0 ? null : told?.before ?? null,
+    /** Whether what an entry lacks before it may be among what was removed. */
+    excuses({ event }: Entry, reason: string): boolean {
+      if (count === 0 || !told || !lacking.test(reason)) return false
+      const [intent, request] = [text(event['intent']), text(event['request'])]
+      const on = intent === '' ? request.replace(/^arq_/, 'evt_') : intent
+      return on !== '' && timeIn(on) <= Date.parse(told.before)
+    },
+    /** The same for a step whose request is not in the log. */
+    excusesOrphan: ({ id }: Finding): boolean => count > 0 && !!told && id !== undefined && timeIn(id) <= Date.parse(told.before) + reachMs,
+  }
+}
+const lacking = /is not before it$|^no access request is before it$|^there is no outcome before this correction$/
+function timeIn(id: string): number {
+  try {
+    return timeOf(id)
+  } catch {
+    return Infinity
+  }
+}
+
+function prunesIn(bytes: Uint8Array): readonly { readonly at: number; readonly prune: Prune }[] {
+  try {
+    return decodeEntries(bytes).flatMap((entry, at) => {
+      if (!entry.includes(marker)) return []
+      const { kind, at: time, event } = readEntry(entry)
+      const prune = kind === 'prune' ? readPrune({ change: event['change'], at: time }) : null
+      return prune ? [{ at, prune }] : []
+    })
+  } catch (error) {
+    if (error instanceof FormatError) return []                     // told of where the bundle is verified
+    throw error
+  }
+}
