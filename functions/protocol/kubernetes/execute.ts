@@ -73,7 +73,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
         ...request, method: plan.method, accept: plan.accept, deadline: job.run.deadline, headersMs: job.limits.timeoutMs, stream: plan.form === 'watch' || plan.form === 'log', signal: watch.signal,
       }).catch(watch.explain)
       if (reply.status !== 409 || !bound || !old) return answered(job, reply, watch)
-      const body = await wholeOf(reply.body, job.limits.timeoutMs, errorBytes)
+      const body = await wholeOf(reply.body, job.limits.timeoutMs, errorBytes).finally(watch.stop)
       if (!isConflict(body)) return { status: 'succeeded', rows: rawOf({ ...headOf(reply), maskKey: job.maskKey, body: { kind: 'bytes', bytes: body ?? new Uint8Array() } }) }
       // Nothing was written. What was decided on may still be what is there: a controller writes the status of a busy object many times a second.
       const current = await preview.current(known, cluster)
@@ -87,6 +87,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
     const { plan, limits, maskKey, writes, run } = job
     const head = { ...headOf(reply), maskKey }
     if (reply.status >= 300 && reply.status < 400) {
+      watch.stop()
       reply.body.destroy()
       throw new TransportError('broken', `the cluster redirects (status ${reply.status}), which nothing follows`, false)
     }
