@@ -24,6 +24,11 @@ const result = z.object({
 const about = { evaluation: z.string(), session: z.string().nullable(), receipt: z.object({ event: z.string() }) }
 export const rows = z.union([result.extend(about), z.object({ results: z.array(result), ...about })])
 
+export const said = z.object({
+  stdout: z.string().nullable(), stderr: z.string().nullable(), exitCode: z.int(), truncated: z.boolean().describe('true: it wrote more than the limits let through'), withheld: z.string().optional().describe('why what it wrote is not here'),
+  evaluation: z.string(), session: z.string().nullable(), receipt: z.object({ event: z.string() }).optional(),
+})
+
 export const explanation = z.object({
   decision: z.enum(['permit', 'ask', 'deny']), rules: z.array(z.string()),
   accesses: z.array(z.object({ action: z.string(), resource: z.string(), columns: z.array(z.string()).optional() })),

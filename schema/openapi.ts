@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { lockBody, planBody, policyBody } from './administration.ts'
 import * as answer from './answer.ts'
 import { decisionBody } from './approval.ts'
-import { queryBody } from './request.ts'
+import { execBody, queryBody } from './request.ts'
 
 /**
  * The OpenAPI 3.1 document of the HTTP API, made from the zod shapes the gate itself parses with. schema/generate.ts writes it to
@@ -34,6 +34,7 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/v1/connections/{connection}/grants', id: 'grants', summary: 'The roles and grants the connection needs on its target, as a script, and where those in force differ', text: 'For those who may read the policy. Reads catalogs, changes nothing.', answers: 'Grants', refusals: [400, 403, 404, ...always] },
   { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], waits: true, refusals: [403, 409, 410, 413, 422, 429, 502, 504, ...always] },
   { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [413, ...always] },
+  { method: 'post', path: '/v1/connections/{connection}/exec', id: 'exec', summary: 'Run one command in a container of a cluster, without a terminal and without input', text: 'Decided as `create` of `pods/exec`, which a rule must name. The command and what it wrote are on record.', answers: 'Said', body: 'Exec', headers: [session, key, prefer], waits: true, refusals: [403, 409, 410, 413, 422, 429, 502, 504, ...always] },
   { method: 'get', path: '/v1/requests', id: 'requests', summary: 'Access requests in short: your own, and those you may decide, newest first', answers: 'Requests', query: [
     { name: 'status', description: 'only those in this state' }, { name: 'limit', description: 'requests a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
   ], refusals: always },
@@ -65,7 +66,7 @@ const operations: readonly Operation[] = [
 ]
 
 const shapes: Readonly<Record<string, z.ZodType>> = {
-  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Waiting: answer.waiting, Requests: answer.requests, OneRequest: answer.oneRequest, Decision: decisionBody, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent, Session: answer.session,
+  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Exec: execBody, Said: answer.said, Waiting: answer.waiting, Requests: answer.requests, OneRequest: answer.oneRequest, Decision: decisionBody, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent, Session: answer.session,
   Policy: answer.policy, PolicyBody: policyBody, Applied: answer.applied, PlanBody: planBody, Plan: answer.plan, LockBody: lockBody, OneLock: answer.oneLock, Locks: answer.locks, Unlocked: answer.unlocked,
   Metadata: answer.metadata, Alive: z.object({ alive: z.literal(true) }), Ready: z.object({ ready: z.boolean() }),
 }
@@ -77,7 +78,7 @@ export function openapi(): Record<string, unknown> {
     openapi: '3.1.1',
     info: {
       title: 'Sluice', version: '1', license: { name: 'MIT', identifier: 'MIT' },
-      description: 'A gate in the data path for AI agents. Each statement is decided by policy, executed with credentials the caller never sees, masked and recorded. Refusals are RFC 9457 problems whose `type` opens as a page.',
+      description: 'A gate in the data path for AI agents. Each statement is decided by policy, executed with credentials the caller never sees, masked and recorded. Refusals are RFC 9457 problems whose `type` opens as a page. Below `/v1/kubernetes/{connection}/` is the API of a cluster as the cluster itself describes it (`…/openapi/v3`), for kubectl and client libraries; refusals there are Kubernetes `Status` objects.',
     },
     security: [{ token: [] }],
     paths,
