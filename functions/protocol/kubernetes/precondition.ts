@@ -55,16 +55,12 @@ function metaOf(value: Value | null | undefined): Meta | null {
   return typeof uid === 'string' && typeof resourceVersion === 'string' ? { uid, resourceVersion } : null
 }
 export const isObject = (value: unknown): value is Value => typeof value === 'object' && value !== null && !Array.isArray(value)
-/** null where it is not JSON; numbers past 2^53 would not survive being written again, so such a body is left as it is. */
+/** null where it is not JSON. Each number keeps the digits it came with, for it is written again. */
 function parsed(body: string | null): unknown {
   try {
-    let exact = true
-    const value: unknown = JSON.parse(body ?? '', (_, one: unknown, context?: { source?: string }) => {
-      if (typeof one === 'number' && context?.source !== undefined && String(one) !== context.source) exact = false
-      return one
-    })
-    return exact ? value : null
+    return JSON.parse(body ?? '', (_, one: unknown, context?: { readonly source?: string }) => (typeof one === 'number' && context?.source !== undefined ? raw.rawJSON(context.source) : one))
   } catch {
     return null
   }
 }
+const raw = JSON as unknown as { rawJSON(source: string): object }

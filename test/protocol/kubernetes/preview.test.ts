@@ -1,0 +1,161 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { guarded } from '../../../functions/protocol/kubernetes/precondition.ts'
+import { dryTarget, stateOf } from '../../../functions/protocol/kubernetes/preview.ts'
+import { createRig, planOf, type Rig } from './rig.ts'
+import { json, startStub, status, type Stub } from './stub.ts'
+
+let stub: Stub
+let rig: Rig
+beforeAll(async () => { stub = await startStub() })
+afterAll(() => stub.close())
+beforeEach(() => { stub.seen.length = 0; rig = createRig(stub) })
+afterEach(() => { rig.close() })
+const calls = () => stub.seen.filter(({ url }) => !url.endsWith('/token')).map(({ method, url }) => `${method} ${url}`)
+const target = '/apis/apps/v1/namespaces/web/deployments/front'
+const deployment = { attributes: { group: 'apps', resource: 'deployments', name: 'front' } }
+const object = (replicas: number, resourceVersion = '7') => ({ kind: 'Deployment', metadata: { name: 'front', uid: 'u-1', resourceVersion, managedFields: [{ time: resourceVersion }] }, spec: { replicas }, status: { observed: Number(resourceVersion) } })
+const patch = (more = {}) => planOf({ method: 'PATCH', target: `${target}?fieldManager=kubectl`, contentType: 'application/merge-patch+json', body: '{"spec":{"replicas":5}}', preview: true, ...deployment, ...more })
+const look = (plan = patch()) => rig.parts.preview.run(rig.known(plan))
+
+describe('a look before a write', () => {
+  test('reads what is there, tries the same request, and changes nothing', async () => {
+    stub.handler = ({ method }, response) => { json(response, 200, object(method === 'GET' ? 2 : 5)) }
+    expect(await look()).toEqual({ dry: { oldObject: object(2), object: object(5) } })
+    expect(calls()).toEqual([`GET ${target}`, `PATCH ${target}?fieldManager=kubectl&dryRun=All`])
+    expect(stub.seen.at(-1)).toMatchObject({ body: '{"spec":{"replicas":5}}', headers: { 'content-type': 'application/merge-patch+json', authorization: `Bearer token-${stub.minted}` } })
+  })
+  test('never tries a delete: with a body the API server would not read `dryRun` from the query, and would delete', async () => {
+    stub.handler = (_, response) => { json(response, 200, object(2)) }
+    expect(await look(planOf({ method: 'DELETE', target, body: '{"kind":"DeleteOptions"}', preview: true, ...deployment }))).toEqual({ dry: { oldObject: object(2), object: null } })
+    expect(calls()).toEqual([`GET ${target}`])
+  })
+  test('before a create there is nothing to read', async () => {
+    stub.handler = (_, response) => { json(response, 201, object(1)) }
+    expect(await look(planOf({ method: 'POST', target: '/apis/apps/v1/namespaces/web/deployments', body: '{}', contentType: 'application/json', preview: true, ...deployment }))).toEqual({ dry: { oldObject: null, object: object(1) } })
+    expect(calls()).toEqual(['POST /apis/apps/v1/namespaces/web/deployments?dryRun=All'])
+  })
+  test('what is not there: an apply would make it, a patch fails', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 404, status(404, 'NotFound')); else json(response, 201, object(1)) }
+    expect(await look(patch({ contentType: 'application/apply-patch+yaml' }))).toEqual({ dry: { oldObject: null, object: object(1) } })
+    stub.seen.length = 0
+    expect(await look()).toMatchObject({ dry: { oldObject: null }, fails: { slug: 'not-found' } })
+    expect(calls()).toEqual([`GET ${target}`])
+  })
+  test('what may not be read is not known, which is not the same as nothing', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 403, status(403, 'Forbidden')); else json(response, 200, object(5)) }
+    expect((await look()).dry).toEqual({ object: object(5) })
+  })
+  test('a dry run that is refused leaves what it would become unknown, and says so', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2)); else json(response, 400, status(400, 'BadRequest', 'admission webhook "CANARY" does not support dry run')) }
+    const seen = await look()
+    expect(seen).toMatchObject({ dry: { oldObject: object(2) }, fails: { slug: 'target-error' }, silent: 'the cluster refuses it now (status 400)' })
+    expect('object' in seen.dry).toBe(false)
+    expect(JSON.stringify(seen)).not.toContain('CANARY')
+  })
+  test('is not tried where a group\'s own server does not say that it knows dry runs: it would do the write', async () => {
+    const custom = { attributes: { group: 'acme.io', resource: 'widgets', name: 'w' } }
+    const widget = '/apis/acme.io/v1/namespaces/web/widgets/w'
+    let documents: object = { paths: { '/apis/acme.io/v1/namespaces/{namespace}/widgets/{name}': { patch: { parameters: [{ name: 'force' }] } } } }
+    stub.handler = ({ url, method }, response) => { if (url.startsWith('/openapi')) json(response, 200, documents); else json(response, 200, object(method === 'GET' ? 1 : 2)) }
+    const plan = () => planOf({ method: 'PATCH', target: widget, contentType: 'application/merge-patch+json', body: '{}', preview: true, ...custom })
+    expect(await look(plan())).toMatchObject({ dry: { oldObject: object(1) }, silent: expect.stringContaining('without doing it') as string })
+    expect(calls()).not.toContain(`PATCH ${widget}?dryRun=All`)
+    documents = { paths: { '/apis/acme.io/v1/namespaces/{namespace}/widgets/{name}': { patch: { parameters: [{ name: 'dryRun' }] } } } }
+    expect((await look(plan())).dry).toEqual({ oldObject: object(1), object: object(2) })
+  })
+  test.each([500, 429])('a cluster that cannot answer (%i) is a fault, not a guess', async (code) => {
+    stub.handler = (_, response) => { json(response, code, {}) }
+    await expect(look()).rejects.toMatchObject({ code: 'target-unavailable' })
+  })
+  test('`dryRun` stands in the query once', () => {
+    expect(dryTarget('/a?dryRun=All&x=1')).toBe('/a?x=1&dryRun=All')
+    expect(dryTarget('/a')).toBe('/a?dryRun=All')
+  })
+})
+
+describe('what an object is to whoever decides by it', () => {
+  test('status, versions and managers do not count; everything else does', () => {
+    expect(stateOf(object(2, '7'))).toBe(stateOf(object(2, '8')))
+    expect(stateOf(object(2))).not.toBe(stateOf(object(3)))
+    expect(stateOf({ ...object(2), metadata: { ...object(2).metadata, uid: 'u-2' } })).not.toBe(stateOf(object(2)))
+    expect(stateOf({ a: 1, b: [{ c: 1, d: 2 }] })).toBe(stateOf({ b: [{ d: 2, c: 1 }], a: 1 }))
+    expect(new Set([stateOf(null), stateOf(undefined), stateOf({})]).size).toBe(3)
+  })
+})
+
+describe('the precondition of a write', () => {
+  const old = object(2)
+  const bodyOf = (plan: ReturnType<typeof planOf>, of: typeof old | null | undefined = old): unknown => { const { body } = guarded(plan, of); return body === null ? null : JSON.parse(body) }
+  test.each(['application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml'])('%s carries the version that was decided on', (contentType) => {
+    expect(bodyOf(patch({ contentType, body: '{"metadata":{"labels":{"a":"b"}},"spec":{"replicas":5}}' }))).toEqual({ metadata: { labels: { a: 'b' }, resourceVersion: '7' }, spec: { replicas: 5 } })
+  })
+  test('an update carries it too; the caller\'s own stays', () => {
+    expect(bodyOf(planOf({ method: 'PUT', target, body: '{"spec":{}}', contentType: 'application/json', ...deployment }))).toEqual({ spec: {}, metadata: { resourceVersion: '7' } })
+    expect(guarded(patch({ body: '{"metadata":{"resourceVersion":"3"}}' }), old)).toMatchObject({ body: '{"metadata":{"resourceVersion":"3"}}', bound: false })
+  })
+  test('a json patch is given one more operation, unless it touches the version itself', () => {
+    const json = (operations: object[]) => patch({ contentType: 'application/json-patch+json', body: JSON.stringify(operations) })
+    expect(bodyOf(json([{ op: 'add', path: '/spec/x', value: 1 }]))).toEqual([{ op: 'add', path: '/spec/x', value: 1 }, { op: 'replace', path: '/metadata/resourceVersion', value: '7' }])
+    for (const operation of [{ op: 'remove', path: '/metadata/resourceVersion' }, { op: 'replace', path: '/metadata', value: {} }, { op: 'move', from: '/metadata', path: '/x' }, { op: 'replace', path: '', value: {} }]) expect(guarded(json([operation]), old).bound).toBe(false)
+  })
+  test('a delete names the object and its version, and takes along what the query asked: with a body the API server does not read it there', () => {
+    const remove = (query: string, body: string | null = null) => planOf({ method: 'DELETE', target: target + query, body, contentType: body && 'application/json', ...deployment })
+    expect(bodyOf(remove(''))).toEqual({ kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid: 'u-1', resourceVersion: '7' } })
+    expect(bodyOf(remove('?gracePeriodSeconds=0&propagationPolicy=Orphan'))).toMatchObject({ gracePeriodSeconds: 0, propagationPolicy: 'Orphan', preconditions: { uid: 'u-1' } })
+    expect(bodyOf(remove('', '{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background"}'))).toMatchObject({ propagationPolicy: 'Background', preconditions: { uid: 'u-1', resourceVersion: '7' } })
+    expect(bodyOf(remove('', '{"preconditions":{"uid":"mine"}}'))).toEqual({ preconditions: { uid: 'mine' } })
+    expect(guarded(remove('?ignoreStoreReadErrorWithClusterBreakingPotential=true'), old)).toMatchObject({ body: null, bound: false })
+  })
+  test('a delete that is only tried stays only tried', () => {
+    expect(guarded(planOf({ method: 'DELETE', target: `${target}?dryRun=All`, dryRun: true, ...deployment }), old)).toMatchObject({ body: null, bound: false })
+    expect(guarded(planOf({ method: 'DELETE', target: `${target}?dryRun=All`, ...deployment }), old)).toMatchObject({ body: null, bound: false })
+  })
+  test('numbers keep their digits, and no spelling of one does without the precondition', () => {
+    expect(guarded(patch({ body: '{"spec":{"big":12345678901234567890,"one":1.0,"e":1e3}}' }), old).body).toBe('{"spec":{"big":12345678901234567890,"one":1.0,"e":1e3},"metadata":{"resourceVersion":"7"}}')
+  })
+  test('nothing seen, nothing promised', () => {
+    for (const of of [null, undefined]) expect(guarded(patch(), of)).toMatchObject({ bound: false })
+  })
+})
+
+describe('a conflict over the precondition', () => {
+  const conflict = status(409, 'Conflict')
+  test('over what nobody decides by: the write goes through on the newer version', async () => {
+    let version = 8
+    stub.handler = ({ method, body }, response) => {
+      if (method === 'GET') return json(response, 200, object(2, String(version)))
+      if (!body.includes(`"resourceVersion":"${version}"`)) return json(response, 409, conflict)
+      json(response, 200, object(5, '9'))
+    }
+    const { executed } = await rig.run(patch(), { dry: { oldObject: object(2, '7'), object: object(5) } })
+    expect(executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 200 } } })
+    expect(calls().map((one) => one.split(' ')[0])).toEqual(['PATCH', 'GET', 'PATCH'])
+    version = 9
+  })
+  test('over the object itself: nothing ran, and it is decided again', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(3, '8')); else json(response, 409, conflict) }
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
+    expect(calls().map((one) => one.split(' ')[0])).toEqual(['PATCH', 'GET'])
+  })
+  test('another object of the same name: likewise', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, { ...object(2, '8'), metadata: { ...object(2, '8').metadata, uid: 'u-2' } }); else json(response, 409, conflict) }
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('stale')
+  })
+  test('gone meanwhile, or unreadable: likewise, or failed; never unknown, for nothing was written', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 404, status(404, 'NotFound')); else json(response, 409, conflict) }
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('stale')
+    stub.handler = ({ method }, response, socket) => { if (method === 'GET') socket.destroy(); else json(response, 409, conflict) }
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('failed')
+  })
+  test('for ever: it ends', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2, '8')); else json(response, 409, conflict) }
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('stale')
+    expect(calls().filter((one) => one.startsWith('PATCH'))).toHaveLength(4)
+  })
+  test('over the caller\'s own version, or a name that is taken, is the cluster\'s answer', async () => {
+    stub.handler = (_, response) => { json(response, 409, conflict) }
+    expect((await rig.run(patch({ body: '{"metadata":{"resourceVersion":"3"}}' }), { dry: { oldObject: object(2), object: object(5) } })).executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 409 } } })
+    stub.handler = (_, response) => { json(response, 409, status(409, 'AlreadyExists')) }
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 409 } } })
+  })
+})
