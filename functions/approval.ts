@@ -5,7 +5,7 @@ import { createPorts } from './aws/ports.ts'
 import { isPermit } from './decide/permit.ts'
 import { createGate } from './gate.ts'
 import { createOwn } from './own.ts'
-import { createPostgres } from './protocol/postgres/postgres.ts'
+import { later } from './protocol/later.ts'
 import { createRequests } from './requests.ts'
 import { notifyRequest } from './socket/follow.ts'
 import { createSteps, type StepParts } from './steps.ts'
@@ -16,7 +16,7 @@ import { createSteps, type StepParts } from './steps.ts'
  * WebSockets, `SLUICE_SOCKET_ENDPOINT` as for their own function.
  */
 const parts = createLambdaParts()
-const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
+const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const ports = createPorts({ ...parts, engines: { postgres } })
 const { approvals, workflow } = ports
 if (approvals === null || workflow === null) throw new Error('SLUICE_STATE_MACHINE must be the ARN of the state machine of access requests')

@@ -5,7 +5,7 @@ import { createPorts } from './aws/ports.ts'
 import { isPermit } from './decide/permit.ts'
 import { createGate } from './gate.ts'
 import { createOwn } from './own.ts'
-import { createPostgres } from './protocol/postgres/postgres.ts'
+import { later } from './protocol/later.ts'
 import { createRequests } from './requests.ts'
 import { cutSockets } from './socket/cut.ts'
 import { notifyRequest } from './socket/follow.ts'
@@ -17,7 +17,7 @@ import { sweep } from './sweep.ts'
  * stores' conditions. What is approved may have to be executed here, so it has what executing wants.
  */
 const parts = createLambdaParts()
-const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
+const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const ports = createPorts({ ...parts, engines: { postgres } })
 const { approvals } = ports
 const gate = createGate(ports)

@@ -3,7 +3,7 @@ import { createPorts } from './aws/ports.ts'
 import { isPermit } from './decide/permit.ts'
 import { createGate } from './gate.ts'
 import { createOwn } from './own.ts'
-import { createPostgres } from './protocol/postgres/postgres.ts'
+import { later } from './protocol/later.ts'
 import { createRequests } from './requests.ts'
 import { createSocket } from './socket.ts'
 import { createHandler } from './socket/event.ts'
@@ -13,7 +13,7 @@ import { createHandler } from './socket/event.ts'
  * `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, through which answers are pushed; the function may `execute-api:ManageConnections` there.
  */
 const parts = createLambdaParts()
-const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
+const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const ports = createPorts({ ...parts, engines: { postgres } })
 const { sockets } = ports
 if (sockets === null) throw new Error('SLUICE_SOCKET_ENDPOINT must be the stage of the WebSocket API')
