@@ -1,0 +1,119 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { execTarget } from '../../../functions/protocol/kubernetes/exec.ts'
+import { bodyOf, createRig, passing, planOf, type Rig } from './rig.ts'
+import { startStub, status, type Stub } from './stub.ts'
+
+let stub: Stub
+let rig: Rig
+let upgrades: { readonly url: string; readonly headers: IncomingMessage['headers'] }[]
+beforeAll(async () => { stub = await startStub() })
+afterAll(() => stub.close())
+beforeEach(() => { stub.seen.length = 0; upgrades = []; rig = createRig(stub) })
+afterEach(() => { rig.close() })
+
+const target = '/api/v1/namespaces/web/pods/p/exec?command=sh&command=-c&command=echo%20hi'
+const plan = (more = {}) => planOf({ method: 'POST', target, form: 'exec', attributes: { subresource: 'exec', verb: 'create' }, ...more })
+const frame = (channel: number, data: string | Buffer) => Buffer.concat([Buffer.from([channel]), Buffer.from(data)])
+const success = frame(3, '{"metadata":{},"status":"Success"}')
+function serve(run: (socket: WebSocket) => void, protocols: readonly string[] = ['v5.channel.k8s.io', 'v4.channel.k8s.io']): void {
+  const server = new WebSocketServer({ noServer: true, handleProtocols: (offered) => protocols.find((one) => offered.has(one)) ?? false })
+  server.on('headers', (headers) => { headers.push('Audit-ID: cccc') })
+  stub.upgrade = (request, socket, head) => {
+    upgrades.push({ url: request.url ?? '', headers: request.headers })
+    server.handleUpgrade(request, socket, head, (one) => { one.on('error', () => undefined); run(one) })
+  }
+}
+const answerOf = async (more: Parameters<Rig['run']>[1] = {}) => {
+  const { executed, masked } = await rig.run(plan(), more)
+  return { executed, answer: masked ? JSON.parse(await bodyOf(masked)) as unknown : null }
+}
+
+describe('a command in a pod', () => {
+  test('gives both outputs and its exit code, over the token of the service account', async () => {
+    serve((socket) => { socket.send(frame(1, 'out ')); socket.send(frame(2, 'err')); socket.send(frame(1, 'more')); socket.send(success); socket.close(1000) })
+    const { executed, answer } = await answerOf()
+    expect(answer).toEqual({ stdout: 'out more', stderr: 'err', exitCode: 0, truncated: false })
+    expect(executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 200, audit: 'cccc' } } })
+    expect(upgrades).toMatchObject([{ url: '/api/v1/namespaces/web/pods/p/exec?command=sh&command=-c&command=echo%20hi&stdin=false&stdout=true&stderr=true&tty=false', headers: { authorization: 'Bearer token-1', 'sec-websocket-protocol': 'v5.channel.k8s.io,v4.channel.k8s.io' } }])
+  })
+  test('in an older cluster, by the older protocol', async () => {
+    serve((socket) => { socket.send(success); socket.close() }, ['v4.channel.k8s.io'])
+    expect((await answerOf()).answer).toMatchObject({ exitCode: 0 })
+  })
+  test('fails with its own code', async () => {
+    serve((socket) => { socket.send(frame(3, JSON.stringify({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '42' }] } }))); socket.close() })
+    expect((await answerOf()).answer).toMatchObject({ exitCode: 42 })
+  })
+  test('that could not be run is the cluster\'s answer', async () => {
+    serve((socket) => { socket.send(frame(3, JSON.stringify({ status: 'Failure', reason: 'InternalError', message: 'no such file', code: 500 }))); socket.close() })
+    const { executed, answer } = await answerOf()
+    expect(executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 500 } } })
+    expect(answer).toMatchObject({ kind: 'Status', reason: 'InternalError' })
+  })
+  test('writes more than may be: cut there, and still heard to its end', async () => {
+    serve((socket) => { for (let i = 0; i < 40; i++) socket.send(frame(1, 'x'.repeat(30_000))); socket.send(frame(2, 'late')); socket.send(success); socket.close() })
+    const { answer } = await answerOf({ limits: { bytes: 100_000 } })
+    expect(answer).toMatchObject({ exitCode: 0, truncated: true, stderr: '' })
+    expect((answer as { stdout: string }).stdout).toHaveLength(100_000)
+  })
+  test('each output is masked by itself, and what cannot be is withheld', async () => {
+    serve((socket) => { socket.send(frame(1, 'CANARY')); socket.send(success); socket.close() })
+    rig.masker = () => ({ ...passing(), write: () => { throw new Error('no') } })
+    const { answer } = await answerOf()
+    expect(answer).toMatchObject({ stdout: null, exitCode: 0 })
+    expect(JSON.stringify(answer)).not.toContain('CANARY')
+  })
+  test('takes nothing in and paints no terminal, whatever was asked for', () => {
+    expect(execTarget('/p/exec?command=a&stdin=true&tty=true&container=c&x=y&stdout=false')).toBe('/p/exec?command=a&container=c&stdin=false&stdout=true&stderr=true&tty=false')
+  })
+})
+
+describe('what goes wrong', () => {
+  const refuse = (code: number, body: object, socket: Duplex) => { const text = JSON.stringify(body); socket.end(`HTTP/1.1 ${code} No\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\naudit-id: dddd\r\n\r\n${text}`) }
+  test('refused before it begins: the cluster\'s answer', async () => {
+    stub.upgrade = (_, socket) => { refuse(403, status(403, 'Forbidden', 'no exec'), socket) }
+    const { executed, answer } = await answerOf()
+    expect(executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 403, audit: 'dddd' } } })
+    expect(answer).toMatchObject({ reason: 'Forbidden' })
+  })
+  test('401: with a new token once, then not again', async () => {
+    let tries = 0
+    stub.upgrade = (_, socket) => { tries++; refuse(401, status(401, 'Unauthorized'), socket) }
+    expect((await answerOf()).executed).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_refused_login' } })
+    expect(tries).toBe(2)
+  })
+  test('the connection drops before the end: it may have run', async () => {
+    serve((socket) => { socket.send(frame(1, 'half')); setTimeout(() => { socket.terminate() }, 10) })
+    expect((await answerOf()).executed).toMatchObject({ status: 'unknown', refusal: { slug: 'outcome-unknown' } })
+  })
+  test('it closes politely without having said how it ended: likewise', async () => {
+    serve((socket) => { socket.send(frame(3, 'not json')); socket.close(1000) })
+    expect((await answerOf()).executed.status).toBe('unknown')
+  })
+  test('it never ends: the time does, and it may still run', async () => {
+    serve(() => undefined)
+    expect((await answerOf({ limits: { timeoutMs: 100 } })).executed.status).toBe('unknown')
+    await expect.poll(() => stub.connections()).toBeLessThan(2)
+  })
+  test('it is cut off: likewise', async () => {
+    const cut = new AbortController()
+    serve(() => { cut.abort() })
+    expect((await answerOf({ run: { cut: cut.signal } })).executed.status).toBe('unknown')
+  })
+  test('a frame past all measure is no way to fill memory', async () => {
+    serve((socket) => { socket.send(frame(1, Buffer.alloc(4 * 1024 * 1024))) })
+    expect((await answerOf()).executed.status).toBe('unknown')
+  })
+  test('a server that is no WebSocket, and one of another authority', async () => {
+    stub.upgrade = (_, socket) => { socket.end('HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: wrong\r\n\r\n') }
+    expect((await answerOf()).executed.status).toBe('unknown')
+  })
+  test('nothing begins after the deadline', async () => {
+    serve(() => undefined)
+    expect((await answerOf({ run: { deadline: rig.now } })).executed).toMatchObject({ status: 'failed', refusal: { reason: 'deadline_passed' } })
+    expect(upgrades).toEqual([])
+  })
+})
