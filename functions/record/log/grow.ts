@@ -1,6 +1,6 @@
 import { FormatError } from './format.ts'
 import { edgeOf, encodeEntries, decodeEntries, maxEntryBytes, tilePath, tileWidth, type Tile } from './tile.ts'
-import { foldRight, hashBytes, leafInto, leafWithin, nodeInto } from './tree.ts'
+import { foldRight, halve, hashBytes, leafInto, leafWithin } from './tree.ts'
 
 /** A tree as far as it must be known to grow: its size, and for each level the hashes of the partial tile at its right edge. */
 export interface Edge { readonly size: number; readonly levels: readonly Uint8Array[] }
@@ -64,8 +64,8 @@ export function growing(edge: Edge, full: (tile: Tile, bytes: Buffer) => void) {
 /** The root over all 256 hashes of a full tile. */
 function perfect(tile: Buffer, target: Buffer, at: number): void {
   const work = Buffer.from(tile)
-  for (let width = tileWidth; width > 2; width /= 2) for (let i = 0; i < width; i += 2) nodeInto(work, i / 2 * hashBytes, work, i * hashBytes)
-  nodeInto(target, at, work, 0)
+  for (let width = tileWidth; width > 1; width /= 2) halve(work, width)
+  work.copy(target, at, 0, hashBytes)
 }
 
 /** The hashes of each level are subtrees smaller than those of the level above it, so the levels follow each other from the highest to the lowest, left to right. */
@@ -75,7 +75,7 @@ function rootOf(levels: readonly { readonly hashes: Buffer; readonly width: numb
     for (let [at, run] = [0, tileWidth / 2]; run >= 1; run /= 2) {
       if (Math.floor(width / run) % 2 === 0) continue
       const work = Buffer.from(hashes.subarray(at * hashBytes, (at + run) * hashBytes))
-      for (let left = run; left > 1; left /= 2) for (let i = 0; i < left; i += 2) nodeInto(work, i / 2 * hashBytes, work, i * hashBytes)
+      for (let left = run; left > 1; left /= 2) halve(work, left)
       subtrees.push(work.subarray(0, hashBytes))
       at += run
     }

@@ -1,6 +1,6 @@
 import { FormatError } from './format.ts'
 import { tileWidth, widthIn, type Tile } from './tile.ts'
-import { consistencyOf, foldRight, hashBytes, inclusionOf, nodeInto, nodesOf, type Node, type Range } from './tree.ts'
+import { consistencyOf, foldRight, halve, hashBytes, inclusionOf, nodesOf, type Node, type Range } from './tree.ts'
 
 /** Gives a tile's bytes. Where a partial tile is gone because the full one came, the full one may be given: only the width that was asked for is looked at. */
 export type ReadTile = (tile: Tile) => Promise<Uint8Array>
@@ -25,7 +25,7 @@ async function hashOf({ level, index }: Node, size: number, read: ReadTile): Pro
   if (bytes.length < tile.width * hashBytes) throw new FormatError('a tile is too short')
   const from = (index * run % tileWidth) * hashBytes
   const work = Buffer.from(bytes.subarray(from, from + run * hashBytes))
-  for (let left = run; left > 1; left /= 2) for (let i = 0; i < left; i += 2) nodeInto(work, i / 2 * hashBytes, work, i * hashBytes)
+  for (let left = run; left > 1; left /= 2) halve(work, left)
   return work.subarray(0, hashBytes)
 }
 
