@@ -59,6 +59,7 @@ export interface Plan {
   /**
    * What the target says the write would make of the object (Kubernetes: a server-side dry run), for rules whose `when` reads it and for people who approve. Asked only after a first
    * decision, for which what is not known yet stands in no rule's way; gives the plan to decide on. Changes nothing on the target. Throws Fault target-unavailable.
+   * Also where an engine keeps a refusal back until what it found before that is decided, because else it would tell which objects are there: then this gives the refusal.
    */
   readonly preview?: () => Promise<Result<Plan>>
   /** What a person who approves sees of the change, beside the statement: unified diff lines, masked, at most 64 KB. */

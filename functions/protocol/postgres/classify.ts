@@ -154,7 +154,7 @@ function understood(rows: Parameters<typeof readCatalog>[0]): Catalog {
 }
 
 function parameterRefusal(facts: Facts, { params }: Statement): Refusal | null {
-  if (params.length === facts.parameters || facts.statement.missing) return null
+  if (params.length === facts.parameters) return null
   return { slug: 'invalid-request', reason: 'parameter_count', detail: `the statement has ${facts.parameters} parameters, the call gives ${params.length}`, next: 'fix' }
 }
 
@@ -171,19 +171,20 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
       name: col.name, origin: col.origin, type: col.type,
       shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
     })) ?? null
-    return ok(factsFrom(state, found, shown, { ...base, kind, wrappable, returnable, outputs }))
+    return ok(factsFrom(state, found, shown, { ...base, kind, wrappable, returnable, outputs }, parsed))
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    if (!error.missing) return refuse(error.refusal)
-    return ok(factsFrom(state, found, [], { ...base, kind: 'select', wrappable: false, outputs: [], missing: error.refusal }))
+    // Nothing of the target's was named before: it is told at once. Else told only to whom that is permitted, or a part the gate does not know would tell an object that is there from one that is not.
+    if (!error.missing && found.accesses.length === 0) return refuse(error.refusal)
+    return ok(factsFrom(state, found, [], { ...base, kind: 'DropStmt' in parsed.node ? 'ddl' : 'select', wrappable: false, outputs: [], missing: error.refusal, ...(error.missing ? {} : { unknown: true }) }, parsed))
   }
 }
-function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement']): Facts {
+function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement'], { parameters }: Parsed): Facts {
   const held = heldOf(state, reachOf(found))
   const { accesses, used, readOnly, written, lengths } = found
   const heapOrder = found.heapOrder || (found.sorted && found.shownRead)
   return {
-    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters: found.parameters, statement, written, lengths,
+    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters, statement, written, lengths,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
 }
@@ -221,8 +222,10 @@ function assemble(state: Known, connection: ConnectionDocument, query: Query, al
   })
   const absent = all.findIndex((facts) => facts.statement.missing)
   const fails = all[absent]?.statement.missing
+  const unknown = all.findIndex((facts) => facts.statement.unknown)
+  const held = all[unknown]?.statement.missing
   return {
-    effects, ...(fails ? { fails: query.batch ? { ...fails, statement: absent } : fails } : {}),
+    effects, ...(held ? { preview: async () => refuse(query.batch ? { ...held, statement: unknown } : held) } : {}), ...(fails ? { fails: query.batch ? { ...fails, statement: absent } : fails } : {}),
     plan: {
       connection: connection.name, statements, isolation: query.isolation, catalog: state.catalog,
       relations: [...reached.values()].sort((a, b) => a.oid - b.oid),   // one order for all, so that two callers' locks cannot wait for each other

@@ -81,8 +81,6 @@ export class Findings {
   /** A table has an index that gives a classified column in its order, under a mask that tells values apart: once such a column is read, rows must come as they lie. */
   sorted = false
   shownRead = false
-  /** Highest parameter number. */
-  parameters = 0
   #columns = 0
 
   constructor(catalog: Catalog, classes: Classes) {

@@ -39,8 +39,8 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
     const { connection, plan: inner, originals } = understood(plan)
     const absent = missingName(inner)
-    if (absent && !inner.fresh) forget(connection)                   // it may have come meanwhile: decided once more on what is there now
-    if (absent) return inner.fresh ? absent : stale.executed                  // only who may name it is told that it is not there
+    if (absent && !inner.fresh && !inner.statements.some(({ unknown }) => unknown)) forget(connection)                   // it may have come meanwhile: decided once more on what is there now
+    if (absent) return inner.fresh || inner.statements.some(({ unknown }) => unknown) ? absent : stale.executed                  // only who may name it is told that it is not there
     const { limits, masks } = permit.obligations
     const credentials = await secretsFor(connection, inner, masks.includes('hash'))
     if (!credentials.ok) return credentials.executed

@@ -39,7 +39,6 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
     return scalar
   }
   if ('ParamRef' in node) {
-    found.parameters = Math.max(found.parameters, node.ParamRef.number ?? 0)
     found.texts?.set(node.ParamRef.number ?? 0, frame.span(node.ParamRef.location))
     return scalar
   }

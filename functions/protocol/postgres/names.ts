@@ -72,7 +72,10 @@ function castByName(found: Findings, frame: Frame, schema: string | undefined, n
   const types = schemasOf(found, frame, schema).flatMap((place) => found.catalog.schemas.get(place)?.types.get(name) ?? []).filter((type) => type.schema !== 'pg_catalog')
   // A cast to a table's row in a function's clothes is as a function that is not there: whether there is such a table is not told.
   const told = types.filter((type) => frame.view || functions || tableOf(found, type) === null)
-  for (const type of told) makeType(found, frame, type.oid, span)
+  for (const type of told) {
+    if (!functions) nameType(found, frame, type, 'call', span)   // as a function that is not there
+    makeType(found, frame, type.oid, span)
+  }
   return told.length > 0
 }
 export const isFunctionName = (found: Findings, frame: Frame, name: string): boolean =>
@@ -118,7 +121,7 @@ export function findType(found: Findings, frame: Frame, type: TypeName | undefin
   found.names.types.add(name)
   for (const place of schemasOf(found, frame, schema)) {
     const known = found.catalog.schemas.get(place)?.types.get(name)
-    if (known && known.schema !== 'pg_catalog' && known.kind !== 'p') { rowOf(found, frame, known, span); makeType(found, frame, known.oid, span); return known.oid }
+    if (known && known.schema !== 'pg_catalog' && known.kind !== 'p') { rowOf(found, frame, known, span); nameType(found, frame, known, 'select', span); makeType(found, frame, known.oid, span); return known.oid }
     if (known) throw refused
   }
   throw absent(found, frame, schema, name, span)
@@ -129,6 +132,17 @@ function rowOf(found: Findings, frame: Frame, type: CatalogType, span: Span | nu
   if (!relation || frame.view) return
   if (type.name !== relation.name) throw absent(found, frame, type.schema, type.name, span)   // `_t`, an array by its inner name
   found.access('select', relation.schema, relation.name, frame, span, true)
+}
+/**
+ * A type of the target's own that a statement names is an access, as a missing one is: whether it is there, and what its values are, is not anybody's to know. One that a table
+ * in the statement has a column of is known with that table.
+ */
+function nameType(found: Findings, frame: Frame, type: CatalogType, action: 'select' | 'call', span: Span | null): void {
+  if (frame.view || tableOf(found, type) !== null) return
+  const { types } = found.catalog
+  const core = (oid: number): number => { const element = types.get(oid)?.element ?? 0; return element === 0 ? oid : core(element) }
+  const told = [...found.relations.values()].some(({ relation }) => relation.columns.some((column) => core(column.type) === core(type.oid)))
+  if (!told) found.access(action, type.schema, type.name, frame, span, action === 'select')
 }
 /** The table whose rows, or arrays of them, the type is of. */
 function tableOf({ catalog }: Findings, type: CatalogType): Relation | null {

@@ -13,6 +13,8 @@ export interface Parsed {
   readonly node: Node
   /** The statement's exact bytes, without the semicolon and the comments after it. */
   readonly text: string
+  /** The highest number of a parameter in it. */
+  readonly parameters: number
   /** A byte offset of the tree → half-open UTF-16 span of the token that stands there; null for an offset the grammar did not set. */
   readonly span: (byte: number | undefined) => Span | null
 }
@@ -114,7 +116,18 @@ export async function parse(sql: string): Promise<Result<Parsed>> {
   if (refusal) return refuse(refusal)
   const start = at(only.stmt_location ?? 0)
   const text = sql.slice(start, only.stmt_len ? at((only.stmt_location ?? 0) + only.stmt_len) : sql.length)
-  return ok({ node: only.stmt, text: await withoutTail(text), span })
+  return ok({ node: only.stmt, text: await withoutTail(text), parameters: parametersIn(only.stmt), span })
+}
+
+function parametersIn(node: Node): number {
+  let most = 0
+  const rest: unknown[] = [node]
+  for (let value = rest.pop(); value !== undefined; value = rest.pop()) {
+    if (typeof value !== 'object' || value === null) continue
+    if ('ParamRef' in value) most = Math.max(most, (value as { ParamRef: { number?: number } }).ParamRef.number ?? 0)
+    rest.push(...Object.values(value))
+  }
+  return most
 }
 
 /** What the server's lexer takes for white space and nothing else: `trimEnd` takes U+00A0 too, which there is part of a name, so another name would run. */

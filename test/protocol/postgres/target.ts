@@ -16,7 +16,12 @@ export function analysisOf(database: Pick<TestDatabase, 'query'>, document: Part
   const connection: ConnectionDocument = { version: 1, kind: 'connection', name: 'tested', engine: 'postgres', secret: 'tested', ...document }
   let reads = 0
   const classifier = createClassifier({ read: async (_, sql, params) => { reads++; return (await database.query(sql, params)).rows as Record<string, unknown>[] }, now })
-  const ask = (...statements: Statements) => classifier.classify(connection, batchOf(...statements))
+  /** As one to whom all of it is permitted. */
+  const ask = async (...statements: Statements) => {
+    const result = await classifier.classify(connection, batchOf(...statements))
+    const held = result.ok ? await result.value.preview?.() : undefined
+    return held && !held.ok ? held : result
+  }
   async function plan(...statements: Statements): Promise<{ effects: Effects; plan: PostgresPlan }> {
     const result = await ask(...statements)
     if (!result.ok) throw new Error(`refused: ${result.refusal.reason}: ${result.refusal.detail}`)
