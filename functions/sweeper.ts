@@ -18,7 +18,8 @@ import { sweep } from './sweep.ts'
  */
 const parts = createLambdaParts()
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres } })
+const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
+const ports = createPorts({ ...parts, engines: { postgres, kubernetes } })
 const { approvals } = ports
 const gate = createGate(ports)
 const requests = createRequests(ports, gate, createOwn(ports, gate))
