@@ -1,0 +1,136 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { itemOf } from '../../functions/aws/event.ts'
+import { createStores } from '../../functions/aws/ports.ts'
+import { startDynamo } from '../../functions/local/dynamodb.ts'
+import { startStepFunctions, type StepFunctions } from '../../functions/local/stepfunctions.ts'
+import type { Event } from '../../schema/event.ts'
+import { approvalDefinition } from '../../infra/approval.ts'
+import { bundle } from '../../infra/bundle.ts'
+import { startBucket, type Stub } from '../aws/bucket.ts'
+import { credentials, functionArn } from '../local/machine.ts'
+import { urlEvent } from './runtime.ts'
+
+/** Each bundle that would be deployed, on its own, with the events that it would be sent, against local DynamoDB and stubs of S3, KMS and Secrets Manager. HTTP's and the approval's have files of their own. */
+const directory = mkdtempSync(join(tmpdir(), 'sluice-boot-'))
+const key = generateKeyPairSync('ed25519')
+let dynamo: Awaited<ReturnType<typeof startDynamo>>
+let bucket: Stub
+let services: Server
+let machines: StepFunctions
+let stores: ReturnType<typeof createStores>
+let env: Record<string, string>
+const children: ChildProcess[] = []
+const asked: string[] = []
+
+beforeAll(async () => {
+  dynamo = await startDynamo({ directory: null, credentials })
+  machines = await startStepFunctions({ directory: join(directory, 'machines'), credentials, alarm: () => {} })
+  const arn = await machines.define('approval', approvalDefinition(functionArn))
+  bucket = await startBucket()
+  services = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const target = String(request.headers['x-amz-target'])
+    const body = JSON.parse(Buffer.concat(chunks).toString()) as { Message?: string; SecretId?: string }
+    asked.push(`${target} ${body.SecretId ?? ''}`.trim())
+    response.end(JSON.stringify(target.endsWith('GetPublicKey') ? { PublicKey: key.publicKey.export({ format: 'der', type: 'spki' }).toString('base64') }
+      : target.endsWith('Sign') ? { Signature: sign(null, Buffer.from(String(body.Message), 'base64'), key.privateKey).toString('base64') } : { SecretString: Buffer.alloc(32, 7).toString('base64') }))
+  })
+  await new Promise<void>((resolve) => { services.listen(0, '127.0.0.1', resolve) })
+  const service = `http://127.0.0.1:${(services.address() as AddressInfo).port}`
+  env = {
+    PATH: process.env['PATH'] ?? '', AWS_REGION: 'local', AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey, AWS_ENDPOINT_URL_DYNAMODB: dynamo.url, AWS_ENDPOINT_URL_SFN: machines.url,
+    AWS_ENDPOINT_URL_KMS: service, AWS_ENDPOINT_URL_SECRETS_MANAGER: service, SLUICE_TABLES: 'sluice-test', SLUICE_SECRETS: 'sluice-test', SLUICE_PUBLIC_URL: 'https://gate.sluice.test', SLUICE_CONSOLE_URL: 'https://console.gate.sluice.test',
+    SLUICE_STATE_MACHINE: arn, SLUICE_SOCKET_ENDPOINT: service, SLUICE_LOG_NAME: 'gate.sluice.test/audit', SLUICE_LOG_KEY: 'arn:aws:kms:eu-west-1:123456789012:key/ab', SLUICE_LOG_BUCKET: bucket.url,
+  }
+  stores = createStores({ region: 'local', endpoint: dynamo.url, credentials, tables: 'sluice-test' })
+  await stores.createTables()
+  await stores.policies.apply({ documents: [] }, { from: null, by: 'test', at: new Date().toISOString(), commit: null })
+}, 60_000)
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL')
+  stores?.close()
+  await Promise.all([machines?.close(), bucket?.close(), dynamo?.close()])
+  services?.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** A process as Lambda keeps one warm: loaded once, one event after the other. */
+async function boot(name: Parameters<typeof bundle>[0], more: Readonly<Record<string, string>> = {}) {
+  const { file } = await bundle(name, directory)
+  const child = fork(join(import.meta.dirname, 'invoke.ts'), [file], { execPath: process.execPath, env: { ...env, ...more }, silent: true })
+  children.push(child)
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  await Promise.race([once(child, 'message'), once(child, 'exit').then(() => { throw new Error(`${name} ended:\n${said}`) })])
+  let count = 0
+  return async (event: unknown): Promise<unknown> => {
+    const id = ++count
+    child.send({ id, event: event as object })
+    for (;;) {
+      const [answer] = await once(child, 'message') as [{ id: number; value?: unknown; error?: { name: string; message: string } }]
+      if (answer.id !== id) continue
+      if (answer.error) throw new Error(`${answer.error.message}\n${said}`)
+      return answer.value
+    }
+  }
+}
+
+describe('the sequencer', () => {
+  test('puts into the log what its stream tells of, once however often it is told, and what no stream told of at its schedule', async () => {
+    const invoke = await boot('sequencer')
+    const event = (): Event => ({ id: stores.id('evt'), at: new Date().toISOString(), evaluation: stores.id('eval'), session: null, who: null, connection: null, policy: null, kind: 'start', change: { weakness: 'none' } })
+    const [told, silent] = [event(), event()]
+    await stores.ledger.append(told)
+    const batch = { Records: [{ eventSource: 'aws:dynamodb', eventName: 'INSERT', dynamodb: { NewImage: itemOf(told, JSON.stringify(told)) } }] }
+    await invoke(batch)                                               // a process that comes up looks through the record itself
+    await stores.ledger.append(silent)
+    await invoke(batch)
+    expect([...(await stores.logStore.where([told.id, silent.id])).keys()]).toEqual([told.id])
+    await invoke({ source: 'schedule' })
+    expect([...(await stores.logStore.where([told.id, silent.id])).keys()].sort()).toEqual([told.id, silent.id].sort())
+    const published = await stores.logStore.published()
+    expect(published?.checkpoint).toMatch(/^gate\.sluice\.test\/audit\n\d+\n/)
+    expect(published?.size).toBe((await stores.logStore.head())?.size)
+    const locked = bucket.requests.filter(({ method, path }) => method === 'PUT' && path.startsWith('/tile/') && !path.includes('.p/'))
+    for (const { headers } of locked) expect(headers['x-amz-object-lock-mode']).toBe('COMPLIANCE')
+    expect(bucket.requests.every(({ method }) => method === 'PUT' || method === 'GET')).toBe(true)
+  })
+})
+
+describe('the sweeper', () => {
+  test('does its round where there is nothing to do, and twice', async () => {
+    const invoke = await boot('sweeper')
+    expect(await invoke({ source: 'schedule' })).toBeUndefined()
+    expect(await invoke({ source: 'schedule' })).toBeUndefined()
+  })
+})
+
+describe('the approvers\' pages', () => {
+  test('ask who somebody is, behind the edge alone, and never for a target\'s credential', async () => {
+    asked.length = 0
+    const invoke = await boot('people', { SLUICE_EDGE_KEY: 'k'.repeat(44) })
+    const get = (path: string, headers: Readonly<Record<string, string>>) => invoke({ ...(urlEvent('GET', path, { headers: { host: 'console.gate.sluice.test', ...headers } }) as object), cookies: [] }) as Promise<{ statusCode: number; headers: Record<string, string>; body: string }>
+    expect((await get('/requests', {})).statusCode).toBe(403)
+    const page = await get('/requests', { 'x-sluice-edge': 'k'.repeat(44) })
+    expect(page.statusCode).toBe(401)
+    expect(page.headers['content-type']).toContain('text/html')
+    expect(asked).toEqual(['secretsmanager.GetSecretValue sluice-test/sluice-console-key'])
+  })
+})
+
+describe('the WebSocket function', () => {
+  test('lets nobody in without a token', async () => {
+    const invoke = await boot('websocket')
+    const answer = await invoke({ requestContext: { routeKey: '$connect', eventType: 'CONNECT', connectionId: 'abc=', requestId: 'r', domainName: 'socket.gate.sluice.test', stage: '$default', connectedAt: Date.now() }, headers: {}, isBase64Encoded: false }) as { statusCode: number }
+    expect(answer.statusCode).toBe(401)
+  })
+})
