@@ -149,6 +149,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     .get('/v1/audit/events/:id/receipt', (c) => plain(c, () => log.receipt(door(c), c.req.param('id'))))
     .get('/v1/audit/log/checkpoint', (c) => plain(c, () => log.checkpoint(door(c))))
     .get('/v1/audit/log/vkey', (c) => plain(c, () => log.vkey(door(c))))
+    .get('/v1/audit/log/keys', (c) => plain(c, () => log.keys(door(c))))
     .get('/v1/audit/log/:content{content/.+}', (c) => plain(c, ({ from }) => log.content(door(c), c.req.param('content'), from), ['from']))
     .get('/v1/audit/log/:tile{tile/.+}', (c) => plain(c, () => log.tile(door(c), c.req.param('tile'))))
     .post('/v1/slack', async (c) => {
@@ -171,7 +172,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
 
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
-    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/audit/sessions/:id', '/v1/audit/events/:id/receipt', '/v1/audit/log/checkpoint', '/v1/audit/log/vkey', '/v1/audit/log/:tile{tile/.+}', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
+    '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/audit/sessions/:id', '/v1/audit/events/:id/receipt', '/v1/audit/log/checkpoint', '/v1/audit/log/vkey', '/v1/audit/log/keys', '/v1/audit/log/:tile{tile/.+}', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
   ['/v1/audit/sessions/:id/content', 'DELETE'], ['/v1/audit/content', 'DELETE'], ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/connections/:connection/exec', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
   ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]

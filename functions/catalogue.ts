@@ -7,7 +7,7 @@ import { openCheckpoint } from './record/log/checkpoint.ts'
 import { readEntry } from './record/log/entry.ts'
 import { FormatError } from './record/log/format.ts'
 import { growing } from './record/log/grow.ts'
-import { keyOf } from './record/log/note.ts'
+import { createRing } from './succession.ts'
 import { proveConsistency } from './record/log/prove.ts'
 import { decodeEntries, edgeOf, tilePath, tileWidth, widthIn, type Tile } from './record/log/tile.ts'
 import { hashBytes, provesConsistency } from './record/log/tree.ts'
@@ -42,7 +42,7 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
     const published = await log.store.published()
     if (published === null) return from.size === 0 ? 0 : stop('the log is gone that the index was made from', { indexed: from.size })
     const at = now()
-    const signed = openCheckpoint(Buffer.from(published.checkpoint), [keyOf(log.signer.name, await log.signer.publicKey())]).checkpoint
+    const signed = openCheckpoint(Buffer.from(published.checkpoint), await createRing(log).keys()).checkpoint
     if (signed.size < from.size) stop('the log went back behind its index', { indexed: from.size, size: signed.size })
     if (signed.size === from.size) return same(signed.root, from.root) ? 0 : stop('the log is not the one the index was made from', { size: signed.size })
     // What the head promises of earlier events holds for the published log where that reaches as far; the head was read before it.

@@ -88,7 +88,7 @@ export function createLogReader(ports: Pick<Ports, 'log' | 'ledger' | 'keys' | '
     }
     return ok(text(formatProof({ extra: null, index, hashes, checkpoint: note }).toString()))
   })
-  return { checkpoint, vkey, tile, content, receipt }
+  return { checkpoint, vkey, keys, tile, content, receipt }
 }
 
 function tileOf(path: string): Tile | null {

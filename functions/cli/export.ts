@@ -3,11 +3,12 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path'
 import { openCheckpoint, parseCheckpoint } from '../record/log/checkpoint.ts'
 import { FormatError } from '../record/log/format.ts'
-import { parseNote, parseVkey } from '../record/log/note.ts'
+import { formatVkey, parseNote, parseVkey, type Key } from '../record/log/note.ts'
+import { follow, readSuccessions } from '../record/log/succession.ts'
 import { tilePath, tileWidth, widthIn, type Tile } from '../record/log/tile.ts'
 import { contentPath } from '../record/verify/contents.ts'
 import type { Client, Reply } from './client.ts'
-import { refused } from './output.ts'
+import { object, refused } from './output.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 
 const abreast = 4
@@ -17,15 +18,17 @@ const abreast = 4
  * checkpoint is written last, so what lies in the directory is at every moment a whole log, the old one or the new. Whether it is true is for `sluice audit verify` to say.
  */
 export async function exportLog(terminal: Terminal, gate: Client, directory: string, withContent: boolean): Promise<Exit> {
-  const [vkey, note] = [await gate.bytes('/v1/audit/log/vkey'), await gate.bytes('/v1/audit/log/checkpoint')]
+  const [vkey, keys, note] = [await gate.bytes('/v1/audit/log/vkey'), await gate.bytes('/v1/audit/log/keys'), await gate.bytes('/v1/audit/log/checkpoint')]
   if (!vkey.ok) return refused(terminal, vkey.reply, false)
+  if (!keys.ok) return refused(terminal, keys.reply, false)
   if (!note.ok) return refused(terminal, note.reply, false)
   const size = sizeOf(vkey.bytes, note.bytes)
   const kept = await there(join(directory, 'vkey'))
-  if (kept !== null && Buffer.compare(kept, vkey.bytes) !== 0) throw new Stop(exit.invalid, `\`${directory}\` holds the log of another key; export into a directory of its own`)
+  if (kept !== null && !follows(kept, vkey.bytes, keys.bytes)) throw new Stop(exit.invalid, `\`${directory}\` holds the log of another key; export into a directory of its own`)
   const had = await there(join(directory, 'checkpoint'))
   if (had !== null && sizeAlone(had) > size) throw new Stop(exit.failed, `\`${directory}\` holds a longer log than the gate has: what was there is missing now; keep this directory, it is the proof`)
   await write(join(directory, 'vkey'), vkey.bytes)
+  await write(join(directory, 'keys'), keys.bytes)
   const tiles = tilesOf(size)
   let fetched = 0
   const next = tiles.values()
@@ -34,6 +37,7 @@ export async function exportLog(terminal: Terminal, gate: Client, directory: str
       const path = tilePath(tile)
       if (existsSync(join(directory, path))) continue
       const answer = await gate.bytes(`/v1/audit/log/${path}`)
+      if (!answer.ok && isPruned(answer.reply)) continue              // the log says so itself; verify asks it
       if (!answer.ok) return answer.reply
       await write(join(directory, path), answer.bytes)
       fetched++
@@ -62,6 +66,7 @@ async function exportContent(gate: Client, directory: string, bundles: readonly 
     let text = ''
     for (let from: number | null = 0; from !== null;) {
       const answer = await gate.bytes(`/v1/audit/log/${contentPath(bundle)}${from === 0 ? '' : `?from=${from}`}`)
+      if (!answer.ok && isPruned(answer.reply)) break
       if (!answer.ok) return answer.reply
       const part = Buffer.from(answer.bytes).toString('utf8')
       const last = /(?:^|\n)\{"next":(\d+)\}\n$/.exec(part)
@@ -72,6 +77,8 @@ async function exportContent(gate: Client, directory: string, bundles: readonly 
   }
   return null
 }
+
+const isPruned = ({ status, body }: Reply): boolean => status === 404 && object(body)['reason'] === 'pruned'
 
 function tilesOf(size: number): readonly Tile[] {
   const tiles: Tile[] = []
@@ -84,9 +91,20 @@ function tilesOf(size: number): readonly Tile[] {
   return tiles
 }
 
+const keysOf = (vkey: Uint8Array): readonly Key[] => Buffer.from(vkey).toString('utf8').trim().split('\n').map(parseVkey)
+/** The same key, or one that followed it. */
+function follows(kept: Uint8Array, vkey: Uint8Array, successions: Uint8Array): boolean {
+  try {
+    const known = follow(keysOf(kept), readSuccessions(successions)).map(formatVkey)
+    return keysOf(vkey).some((key) => known.includes(formatVkey(key)))
+  } catch (error) {
+    if (error instanceof FormatError) return false
+    throw error
+  }
+}
 function sizeOf(vkey: Uint8Array, note: Uint8Array): number {
   try {
-    return openCheckpoint(note, [parseVkey(Buffer.from(vkey).toString('utf8').trim())]).checkpoint.size
+    return openCheckpoint(note, keysOf(vkey)).checkpoint.size
   } catch (error) {
     if (error instanceof FormatError) throw new Stop(exit.failed, `the gate's checkpoint is not one: ${error.message}`)
     throw error

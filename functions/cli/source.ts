@@ -8,7 +8,7 @@ import { refused } from './output.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 
 /** Where a log is read from, as c2sp.org/tlog-tiles lays it out. Throws Away for what is not there now. */
-export interface Source { checkpoint(): Promise<Uint8Array>; readonly tile: ReadTile }
+export interface Source { checkpoint(): Promise<Uint8Array>; /** How one key of the log followed another (record/log/succession.ts); null: it does not say. */ keys(): Promise<Uint8Array | null>; readonly tile: ReadTile }
 
 /** The log cannot be read, which shows nothing about it. */
 export class Away extends Error {
@@ -27,7 +27,7 @@ export function fromGate(gate: Client, terminal: Terminal): Source {
     const code = refused(terminal, answer.reply, false)
     throw new Away(`the gate does not give \`${path}\``, code === exit.invalid ? exit.failed : code)
   }
-  return { checkpoint: () => get('checkpoint'), tile: (tile) => get(tilePath(tile)) }
+  return { checkpoint: () => get('checkpoint'), keys: () => get('keys'), tile: (tile) => get(tilePath(tile)) }
 }
 
 const maxCheckpointBytes = 256 * 1024
@@ -48,6 +48,7 @@ export function fromDirectory(directory: string): Source {
   const there = (path: string, bytes: Uint8Array | null): Uint8Array => { if (bytes === null) throw new Away(`\`${path}\` is missing`); return bytes }
   return {
     checkpoint: async () => there('checkpoint', await read('checkpoint', maxCheckpointBytes)),
+    keys: () => read('keys', maxCheckpointBytes),
     /** A partial tile may be gone because the full one came, of which it is the beginning. */
     tile: async (tile) => there(tilePath(tile), await read(tilePath(tile), tileWidth * hashBytes) ?? (tile.width === tileWidth ? null : await read(tilePath({ ...tile, width: tileWidth }), tileWidth * hashBytes))),
   }

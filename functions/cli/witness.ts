@@ -2,9 +2,10 @@ import { hash } from 'node:crypto'
 import { readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Checkpoint } from '../record/log/checkpoint.ts'
+import { parseCheckpoint, type Checkpoint } from '../record/log/checkpoint.ts'
 import { FormatError } from '../record/log/format.ts'
-import { formatNote, parseVkey, type Key, type Note } from '../record/log/note.ts'
+import { formatNote, formatVkey, parseNote, parseVkey, signedBy, type Key, type Note } from '../record/log/note.ts'
+import { follow, readSuccessions } from '../record/log/succession.ts'
 import { cosigned, openOwn, sightOf } from '../record/witness.ts'
 import { parse, type World } from './command.ts'
 import { checkName, makeCosigner, readCosigner } from './cosigner.ts'
@@ -56,13 +57,22 @@ export async function witness(args: readonly string[], world: World): Promise<Ex
 
 /** One look. null: accepted and signed. A code: the log could not be seen, or did not show enough, and nothing has changed. Throws Stop for all that must not be passed over. */
 async function look(post: Post, source: () => Promise<Source>, terminal: Terminal): Promise<Exit | null> {
-  const [kept, had] = [await remembered(post), await readCosigner(post.key, post.name)]
+  const known = await keysKnown(post)
+  const [kept, had] = [await remembered({ ...post, keys: known.keys }), await readCosigner(post.key, post.name)]
+  // Who signed what was accepted last: a key that was given up before that is not heard any more.
+  let keys = kept === null ? known.keys : signedBy(kept.note, known.keys)
+  let followed: readonly string[] | null = null
   if (kept === null && had !== null && !post.anew) throw new Stop(exit.failed, `\`${post.state}\` is missing, and \`${post.key}\` is there: this witness may have signed before, and what it remembered is gone. Put it back; --trust-anew begins from what the log shows now`)
   let [sight, now, bytes]: [Awaited<ReturnType<typeof sightOf>>, Kept | null, Uint8Array] = ['unproven', null, Buffer.alloc(0)]
   try {
     const log = await source()
     bytes = await log.checkpoint()
-    now = openOwn(bytes, post.keys)
+    const { text } = parseNote(bytes)
+    if (signedBy(parseNote(bytes), keys).length === 0 && parseCheckpoint(text).origin === keys[0]?.name) {
+      followed = [...known.notes, ...notesIn(await log.keys())]
+      keys = follow(keys, readSuccessions(documentOf(followed)))
+    }
+    now = openOwn(bytes, keys)
     sight = await sightOf(kept?.checkpoint ?? null, now.checkpoint, log.tile)
   } catch (error) {
     if (!(error instanceof FormatError || error instanceof Away)) throw error
@@ -75,20 +85,37 @@ async function look(post: Post, source: () => Promise<Source>, terminal: Termina
     return exit.failed
   }
   // Remembered before anything is signed: after a crash here nobody has a signature over a tree that is forgotten. A new key comes after it too, so a key without a memory is never a crash's doing.
-  if (sight !== 'same') await writeWhole(post.state, formatNote(now.note), 'over')
+  if (followed !== null) await writeWhole(`${post.state}.keys`, documentOf(followed), 'over')   // before what is signed by a key that only these vouch for
+  if (sight !== 'same' || followed !== null) await writeWhole(post.state, formatNote(now.note), 'over')
   const cosigner = had ?? await makeCosigner(post.key, post.name ?? 'sluice-witness')
   const note = await cosigned(now.note, cosigner, Math.floor(Date.now() / 1000))
-  openOwn(note, [...post.keys, cosigner.key])                     // as whoever reads it will
+  openOwn(note, [...keys, cosigner.key])                     // as whoever reads it will
   // A crash before this leaves the signature of an older tree, which is still true; the next look signs the remembered one.
   if (post.out !== null) await writeWhole(post.out, note, 'over')
   const { origin, size } = now.checkpoint
   const root = Buffer.from(now.checkpoint.root).toString('base64')
+  if (followed !== null) terminal.err(`the log has another key now, which the one before it named: ${keys.map((key) => visible(formatVkey(key))).join(' ')}\n`)
   if (post.json) printJson(terminal, { sight, origin, size, root, vkey: cosigner.vkey, note: note.toString() })
   else if (post.out === null) terminal.out(visibleLines(note.toString()))
   terminal.err(`${visible(`${origin}: ${size} ${size === 1 ? 'entry' : 'entries'}, ${words[sight]}`)}\n${had === null ? 'a new witness; its key is ' : 'cosigned by '}${visible(cosigner.vkey)}\n`)
   return null
 }
 const words = { first: 'seen for the first time: nothing before it was checked', same: 'nothing new', grown: 'which begin with those that were kept' } as const
+
+/** The log's keys as they were told, and those that followed them by statements that were seen before. A file that is damaged vouches for nobody. */
+async function keysKnown({ state, keys }: Post): Promise<{ readonly keys: readonly Key[]; readonly notes: readonly string[] }> {
+  const notes = notesIn(await readFile(`${state}.keys`).catch(() => null))
+  return { keys: follow(keys, readSuccessions(documentOf(notes))), notes }
+}
+function notesIn(document: Uint8Array | null): readonly string[] {
+  try {
+    const { keys } = JSON.parse(Buffer.from(document ?? '{}').toString('utf8')) as { readonly keys?: unknown }
+    return Array.isArray(keys) ? keys.filter((note) => typeof note === 'string').slice(0, 500) : []
+  } catch {
+    return []
+  }
+}
+const documentOf = (notes: readonly string[]): Buffer => Buffer.from(JSON.stringify({ keys: [...new Set(notes)].slice(0, 500) }))
 
 /** The checkpoint that was accepted last; null: none yet. A damaged one is no reason to begin anew, or whoever damages it decides what is forgotten. */
 async function remembered({ state, keys, anew }: Post): Promise<Kept | null> {

@@ -18,7 +18,7 @@ function createPromising() {
   const counted = numbered({ ledger: world.ports.ledger, requests }, world.ports)
   const ports = { ...world.ports, ledger: counted.ledger, promise: counted.promise, approvals: { requests: counted.requests, workflow: { start: async () => {}, wake: async () => {} }, post: { slack: null, mail: null } } }
   const gate = createGate(ports)
-  return { world, ...createGateway({ ...world, ports }, createApp(ports, gate)) }
+  return createGateway({ ...world, ports }, createApp(ports, gate))
 }
 const path = '/v1/connections/shop/query'
 function promisedIn(headers: Headers, events: readonly Event[]) {

@@ -7,7 +7,8 @@ import { hold } from '../../functions/cli/hold.ts'
 import { run } from '../../functions/cli/run.ts'
 import type { Terminal } from '../../functions/cli/terminal.ts'
 import { openCheckpoint } from '../../functions/record/log/checkpoint.ts'
-import { formatVkey, keyOf, parseNote, parseVkey } from '../../functions/record/log/note.ts'
+import { formatNote, formatVkey, keyOf, parseNote, parseVkey, sign } from '../../functions/record/log/note.ts'
+import { formatSuccession } from '../../functions/record/log/succession.ts'
 import { createSequencer } from '../../functions/sequence.ts'
 import { refusalEvent } from '../contract/ledger.ts'
 import { entriesOf, eventsOf, headNote, origin, put, signerOf, writeLog } from '../record/log/sample.ts'
@@ -288,4 +289,43 @@ test('over a gate: with the caller\'s token, growing; whom no rule lets is denie
   expect(openCheckpoint(Buffer.from(grown.note), [parseVkey(vkey), parseVkey(grown.vkey)]).by).toHaveLength(2)
   expect(await console.sluice(args, { as: analyst })).toMatchObject({ code: 2 })
   expect(await console.sluice(args)).toMatchObject({ code: 2, err: expect.stringContaining('no token for http://127.0.0.1:8787') })
+})
+
+const [next, thief] = [signerOf(origin, 'the next key'), signerOf(origin, 'a thief')]
+const tell = async (...notes: readonly string[]) => put(log, 'keys', Buffer.from(JSON.stringify({ keys: notes })))
+test('a key that follows by the word of the one before it is accepted, remembered, and the old one is not heard any more', async () => {
+  await grow(100)
+  expect(await witness()).toMatchObject({ code: 0 })
+  await writeLog(log, entries, next, [300])
+  await refuses('nothing was accepted: the checkpoint is not signed by the log\'s key')
+  await tell(await formatSuccession(signer, next, Date.parse('2026-11-23T09:00:00.000Z')))
+  expect(await witness()).toMatchObject({ code: 0, err: expect.stringContaining(`the log has another key now, which the one before it named: ${signer.vkey} ${next.vkey}`) })
+  expect(openCheckpoint(readFileSync(state), [parseVkey(next.vkey)]).checkpoint.size).toBe(300)
+  rmSync(join(log, 'keys'))
+  await writeLog(log, entries, next, [400])
+  expect(await witness()).toMatchObject({ code: 0, err: expect.stringContaining('400 entries, which begin with those that were kept') })
+  await grow(500)                                                // whoever found the key that was given up
+  await refuses('nothing was accepted: the checkpoint is not signed by the log\'s key')
+  expect(await createConsole().sluice(['audit', 'witness', '--log', log, '--vkey', next.vkey, '--state', state, '--key', key])).toMatchObject({ code: 1 })
+})
+test('no key follows by anybody else\'s word, or backwards', async () => {
+  await grow(100)
+  await witness()
+  await writeLog(log, entries, thief, [300])
+  for (const notes of [[await formatSuccession(thief, next, 0)], [(await formatSuccession(thief, next, 0)).replaceAll(next.vkey, signer.vkey)], [(await formatSuccession(thief, next, 0)).replaceAll(thief.vkey, signer.vkey)], ['', 'x']]) {
+    await tell(...notes)
+    await refuses('nothing was accepted: the checkpoint is not signed by the log\'s key')
+  }
+  await tell(await formatSuccession(thief, signer, 0))           // the log's own key says that it follows: that vouches for nobody before it
+  await refuses('nothing was accepted: the checkpoint is not signed by the log\'s key')
+  expect(existsSync(`${state}.keys`)).toBe(false)
+})
+test('while both sign, whoever knows the old one needs nothing more', async () => {
+  await grow(100)
+  await witness()
+  await grow(300)
+  const note = parseNote(readFileSync(join(log, 'checkpoint')))
+  put(log, 'checkpoint', formatNote({ text: note.text, signatures: [...note.signatures, await sign(note.text, next)] }))
+  expect(await witness()).toMatchObject({ code: 0 })
+  expect(parseNote(readFileSync(state)).signatures).toHaveLength(1)
 })

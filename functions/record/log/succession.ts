@@ -1,4 +1,4 @@
-import { FormatError } from './format.ts'
+import { FormatError, fromUtf8 } from './format.ts'
 import { formatNote, formatVkey, keyOf, parseNote, parseVkey, sign, signedBy, type Key, type NoteSigner } from './note.ts'
 
 /** That a log's key is followed by another: from now on both sign, from `until` (epoch ms) the new one alone. */
@@ -29,15 +29,37 @@ export function openSuccession(note: string): Succession {
   return { from, to, until: Date.parse(until) }
 }
 
-/** What is trusted when `trusted` are, and the log says `successions`: whoever a trusted key names its follower, and whoever a trusted key says it follows. */
-export function follow(trusted: readonly Key[], successions: readonly Succession[]): readonly Key[] {
+/** The document `keys` of a log: `{"keys": [note, …]}`. What does not hold is left out: it makes no key follow. Throws FormatError for another document. */
+export function readSuccessions(bytes: Uint8Array): readonly Succession[] {
+  let notes: unknown
+  try {
+    notes = (JSON.parse(fromUtf8(bytes, 'the file of successions')) as { readonly keys?: unknown } | null)?.keys
+  } catch {
+    throw new FormatError('the file of successions is not JSON')
+  }
+  if (!Array.isArray(notes) || notes.length > 1000) throw new FormatError('the file of successions is another document')
+  return notes.flatMap((note) => {
+    try {
+      return typeof note === 'string' ? [openSuccession(note)] : []
+    } catch (error) {
+      if (error instanceof FormatError) return []
+      throw error
+    }
+  })
+}
+
+/**
+ * What is trusted when `trusted` are, and the log says `successions`: whoever a trusted key names its follower. `both`: also whoever a trusted key says it follows, for whoever holds what is
+ * signed against all that the log says of its keys; a witness, which sees no entries, would let a key that was given up sign again.
+ */
+export function follow(trusted: readonly Key[], successions: readonly Succession[], ways: 'forward' | 'both' = 'forward'): readonly Key[] {
   const known = new Map(trusted.map((key) => [formatVkey(key), key]))
   for (let grown = true; grown;) {
     grown = false
     for (const { from, to } of successions) {
-      const vkeys = [formatVkey(from), formatVkey(to)] as const
-      if (known.has(vkeys[0]) === known.has(vkeys[1])) continue
-      known.set(vkeys[0], from).set(vkeys[1], to)
+      const [before, after] = [formatVkey(from), formatVkey(to)]
+      if (known.has(before) === known.has(after) || (ways === 'forward' && known.has(after))) continue
+      known.set(before, from).set(after, to)
       grown = true
     }
   }

@@ -41,7 +41,7 @@ export async function readHeads(files: Files, given: readonly Key[] | null, kept
   }
 
   function settle(successions: readonly (Succession & { readonly index: number })[]): readonly Finding[] {
-    const keys = follow(trusted, successions)
+    const keys = follow(trusted, successions, 'both')
     const known = new Set(keys.map(formatVkey))
     const findings: Finding[] = successions.filter(({ to }) => !known.has(formatVkey(to))).map(({ index }) => ({ index, reason: 'it makes a key follow that is not the log\'s' }))
     for (const { path, bytes } of waiting) attempt(bytes, path, (finding) => findings.push(finding), (note) => openCheckpoint(note, keys))
