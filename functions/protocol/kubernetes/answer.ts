@@ -1,5 +1,5 @@
 import type { Permit } from '../../permit.ts'
-import type { Masked, Plan, Raw, StreamEnd } from '../protocol.ts'
+import type { Masked, Plan, Raw } from '../protocol.ts'
 import type { Understood } from './execute.ts'
 import type { How, Masker } from './plan.ts'
 import { clearOf, type Clear } from './raw.ts'

@@ -59,7 +59,7 @@ describe('tokens', () => {
     stub.refused.add('token-1')
     const { executed } = await rig.run(planOf({ method: 'PUT', body: '{}', contentType: 'application/json' }))
     expect(executed.status).toBe('succeeded')
-    expect(stub.seen.filter(({ method, headers }) => method === 'PUT').map(({ headers }) => headers.authorization)).toEqual(['Bearer token-1', 'Bearer token-2'])
+    expect(stub.seen.filter(({ method }) => method === 'PUT').map(({ headers }) => headers.authorization)).toEqual(['Bearer token-1', 'Bearer token-2'])
   })
   test('a second 401 is `target-unavailable`, not another try', async () => {
     stub.handler = (_, response) => { json(response, 401, status(401, 'Unauthorized')) }

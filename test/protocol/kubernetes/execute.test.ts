@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bodyOf, createRig, passing, planOf, type Rig } from './rig.ts'
+import { bodyOf, createRig, passing, planOf, type Rig, streamOf } from './rig.ts'
 import { json, startStub, status, type Stub } from './stub.ts'
 
 let stub: Stub
@@ -97,7 +97,7 @@ describe('a stream', () => {
     let finish: () => void = () => undefined
     stub.handler = (_, response) => { response.writeHead(200, { 'content-type': 'application/json' }); response.write('{"a":1}\n'); finish = () => response.end('{"b":2}\n') }
     const { executed, masked } = await rig.run(watch())
-    const reader = (masked?.answer?.body as ReadableStream<Uint8Array>).getReader()
+    const reader = streamOf(masked).getReader()
     expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('{"a":1}\n')
     finish()
     expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('{"b":2}\n')
@@ -108,7 +108,7 @@ describe('a stream', () => {
     stub.handler = (_, response) => { response.writeHead(200); response.write('{"a":1}\n') }
     const cut = new AbortController()
     const { executed, masked } = await rig.run(watch(), { run: { cut: cut.signal } })
-    const reader = (masked?.answer?.body as ReadableStream<Uint8Array>).getReader()
+    const reader = streamOf(masked).getReader()
     await reader.read()
     const next = reader.read()
     cut.abort('locked')
@@ -125,7 +125,7 @@ describe('a stream', () => {
     stub.handler = (_, response) => { response.writeHead(200); response.write('{"items":[') }
     const cut = new AbortController()
     const { masked } = await rig.run(list(), { run: { cut: cut.signal } })
-    const reader = (masked?.answer?.body as ReadableStream<Uint8Array>).getReader()
+    const reader = streamOf(masked).getReader()
     await reader.read()
     const next = reader.read()
     cut.abort()
@@ -134,7 +134,7 @@ describe('a stream', () => {
   test('whose caller goes lets the cluster go', async () => {
     stub.handler = (_, response) => { response.writeHead(200); response.write('x\n') }
     const { executed, masked } = await rig.run(watch())
-    await (masked?.answer?.body as ReadableStream<Uint8Array>).cancel()
+    await streamOf(masked).cancel()
     expect(executed.status === 'succeeded' ? (await executed.rows.ended)?.how : null).toBe('caller gone')
     await expect.poll(() => stub.connections()).toBe(1)
   })
@@ -146,7 +146,7 @@ describe('a stream', () => {
       more()
     }
     const { masked } = await rig.run(watch())
-    const reader = (masked?.answer?.body as ReadableStream<Uint8Array>).getReader()
+    const reader = streamOf(masked).getReader()
     await reader.read()
     await new Promise((resolve) => { setTimeout(resolve, 200) })
     expect(written).toBeLessThan(32 * 1024 * 1024)

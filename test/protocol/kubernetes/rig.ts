@@ -75,3 +75,9 @@ export async function bodyOf(masked: Masked | null): Promise<string> {
   for await (const part of body ?? []) parts.push(part)
   return Buffer.concat(parts).toString('utf8')
 }
+
+export function streamOf(masked: Masked | null): ReadableStream<Uint8Array> {
+  const body = masked?.answer?.body
+  if (body === undefined || body instanceof Uint8Array) throw new Error('no stream')
+  return body
+}
