@@ -21,7 +21,7 @@ const startAndWake = [{ actions: ['states:StartExecution'], resources: [machineA
 const readLog = [{ actions: ['s3:GetObject'], resources: [$interpolate`${logBucket.arn}/*`] }, { actions: ['kms:GetPublicKey'], resources: [logKey.arn] }]
 const push = [{ actions: ['execute-api:ManageConnections'], resources: [$interpolate`${socketApi.nodes.api.executionArn}/$default/POST/@connections/*`, $interpolate`${socketApi.nodes.api.executionArn}/$default/DELETE/@connections/*`] }]
 const mail = mailFrom === '' ? [] : [{ actions: ['ses:SendEmail'], resources: [arnOf('ses', `identity/${mailFrom.split('@')[1]}`), arnOf('ses', `identity/${mailFrom}`)] }]
-const telling: Record<string, string> = mailFrom === '' ? {} : { SLUICE_MAIL_FROM: mailFrom }
+const telling: Record<string, string> = { ...(mailFrom === '' ? {} : { SLUICE_MAIL_FROM: mailFrom }), ...(process.env['SLUICE_SLACK'] ? { SLUICE_SLACK: 'yes' } : {}) }
 const edge = { SLUICE_EDGE_KEY: edgeValue.base64 }
 
 // One code, three functions: what holds callers while people decide, and what streams for minutes, has places of its own, so that neither can keep a query from being decided.
@@ -58,5 +58,5 @@ export const sequencer = lambda('Sequencer', {
 })
 letSign(sequencer.nodes.role.arn)
 
-/** Settles what a process did not live to settle, frees requests that are stuck, and ends sockets that a lock or the clock ended. */
-export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 120, reserved: 2, environment: { ...common, ...asking, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [...startAndWake, ...push, secretsOf(ownSecrets.session, ownSecrets.socket)] })
+/** Settles what a process did not live to settle, brings on requests that were left lying (what is approved may have to be executed), and ends sockets that a lock or the clock ended. */
+export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, reserved: 2, environment: { ...common, ...asking, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, ...startAndWake, ...push, secretsOf(ownSecrets.socket)] })

@@ -1,8 +1,8 @@
 import type { tables } from '../schema/item.ts'
 
 /**
- * What each adapter of functions/aws asks of AWS, and which adapters each deployed function has: the roles are made from this and from nothing else. test/infra/grants.test.ts runs the
- * adapters' own contract suites, takes down every operation they send, and compares: one that is missing here fails there, and so does one that nobody sends.
+ * What each adapter of functions/aws asks of AWS, and which adapters each deployed function has: the roles are made from this and from nothing else. test/infra/grants.test.ts reads
+ * the adapters for every operation they send, and compares: one that is missing here fails there, and so does one that nobody sends.
  *
  * Nobody has UpdateItem or DeleteItem on the record, and nobody has Scan.
  */
@@ -18,7 +18,7 @@ export const adapters = {
   unsettled: { audit: ['GetItem', 'Query'], state: ['GetItem', 'PutItem'] },
   idempotency: { state: ['DeleteItem', 'PutItem', 'UpdateItem'] },
   meter: { state: ['UpdateItem'] },
-  requests: { requests: ['BatchGetItem', 'ConditionCheckItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'] },
+  requests: { requests: ['BatchGetItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'] },
   workflow: { state: ['DeleteItem', 'GetItem', 'UpdateItem'] },
   sockets: { sockets: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'] },
   /** Seals what is recorded, and opens it for readers. */
@@ -39,8 +39,8 @@ export const functions = {
   Socket: ['standing', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'sockets', 'content'],
   Approval: ['policies', 'ledger', 'meter', 'requests', 'workflow', 'sockets', 'content'],
   People: ['standing', 'ledger', 'requests', 'workflow', 'content'],
-  Sequencer: ['ledger', 'logWriter', 'content', 'erasure'],
-  Sweeper: ['standing', 'ledger', 'unsettled', 'requests', 'workflow', 'sockets', 'content'],
+  Sequencer: ['ledger', 'logWriter'],
+  Sweeper: ['standing', 'ledger', 'unsettled', 'meter', 'requests', 'workflow', 'sockets', 'content'],
 } as const satisfies Readonly<Record<string, readonly Adapter[]>>
 export type Name = keyof typeof functions
 

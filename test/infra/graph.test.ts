@@ -82,7 +82,7 @@ describe.skipIf(!installed)('what is deployed', () => {
     })
     test('a target\'s credential is read by what executes and by nothing else; the approvers\' origin has none', () => {
       const readers = Object.keys(functions).filter((name) => allowed(roleOf(stage, name)).some(({ actions, resources }) => actions.includes('secretsmanager:GetSecretValue') && resources.some((arn) => arn.includes('/shop-write-'))))
-      expect(readers.sort()).toEqual(['Approval', 'Hold', 'Http', 'Socket', 'Stream'])
+      expect(readers.sort()).toEqual(['Approval', 'Hold', 'Http', 'Socket', 'Stream', 'Sweeper'])
     })
     test('tables: encrypted, on demand, with their TTL; recoverable but for the keys of content', () => {
       const tables = of(stage, 'aws:dynamodb/table:Table')
