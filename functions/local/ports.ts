@@ -21,7 +21,7 @@ export interface LocalParts {
   readonly gateway: string
   readonly post: Post
   /** The log's key and its objects, or null: no log here. */
-  readonly log: Pick<Log, 'signer' | 'objects'> | null
+  readonly log: Omit<Log, 'store'> | null
   /** null: no index here. */
   readonly search: Search | null
   /** Told of every event that is stored. */

@@ -1,15 +1,27 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
 import { link, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Signer } from '../ports.ts'
+import type { Log, Signer } from '../ports.ts'
 
 /**
- * The log's key, in `log-key.pem` (0600) of the state directory; made where there is none. Throws one line when the file is not what it should be: another key
- * would make every old checkpoint somebody else's.
+ * The log's keys: `log-key.pem` (0600) in the directory of the record, made where there is none, and those made after it, `log-key-2.pem` and on. `another`: one more is made, to follow the last. Which of them signs, the log says (functions/succession.ts), so none is ever renamed or taken away here. Throws one line when a file is not
+ * what it should be: another key would make every old checkpoint somebody else's.
  */
+export async function keepSigners(directory: string, name: string, another = false): Promise<Pick<Log, 'signer' | 'further'>> {
+  const signer = await keepSigner(directory, name)
+  const further: Signer[] = []
+  const pathOf = (n: number): string => join(directory, `log-key-${n}.pem`)
+  for (let key = await readKey(pathOf(2)); key !== null; key = await readKey(pathOf(further.length + 2))) further.push(signerOf(name, key))
+  if (another) further.push(signerOf(name, await makeKey(pathOf(further.length + 2))))
+  return { signer, further }
+}
+
 export async function keepSigner(directory: string, name: string): Promise<Signer> {
   const path = join(directory, 'log-key.pem')
-  const key = await readKey(path) ?? await makeKey(path)
+  return signerOf(name, await readKey(path) ?? await makeKey(path))
+}
+
+function signerOf(name: string, key: KeyObject): Signer {
   const jwk = createPublicKey(key).export({ format: 'jwk' })
   const publicKey = new Uint8Array(Buffer.from(String(jwk.x), 'base64url'))
   return { name, publicKey: async () => publicKey, sign: async (message) => new Uint8Array(sign(null, message, key)) }

@@ -33,7 +33,7 @@ import { newSlackSecrets, startPost, type LocalPost } from './post.ts'
 import type { Progress } from './progress.ts'
 import { createSecrets, type LocalSecrets } from './secrets.ts'
 import { startSequencing } from './sequencing.ts'
-import { keepSigner } from './signer.ts'
+import { keepSigners } from './signer.ts'
 import { startSockets } from './sockets.ts'
 import { openState } from './state.ts'
 import { startTarget } from './target.ts'
@@ -62,6 +62,8 @@ export interface StackOptions {
   readonly unsafeLocalIdentity: boolean
   /** The index of the log is made anew from the log. */
   readonly reindex?: boolean
+  /** The log gets another key: from now on two sign beside each other for a day (docs/audit.md). */
+  readonly newLogKey?: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   readonly progress: Progress
   readonly signal: AbortSignal
@@ -132,7 +134,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(approving.close)
   const sockets = await startSockets(credentials)
   onStop(sockets.close)
-  const log = { signer: await keepSigner(store, logName), objects: createObjects(join(store, 'log')) }
+  const log = { ...await keepSigners(store, logName, options.newLogKey), objects: createObjects(join(store, 'log')) }
   const hints = createHints()
   const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, search: index && createSearch({ url: index.read, endpoint }), hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)

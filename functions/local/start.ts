@@ -4,7 +4,7 @@ import { createProgress } from './progress.ts'
 import type { StackOptions } from './stack.ts'
 
 /** The entry of `npm start`. Options: CONTRACT.md section 1, and `--state DIR` for where the state lives. Exit code 0 after a clean stop, 1 otherwise. */
-const usage = 'npm start -- [--policy DIR] [--kubeconfig FILE] [--issuer FILE | --unsafe-local-identity] [--ephemeral | --state DIR] [--reindex]'
+const usage = 'npm start -- [--policy DIR] [--kubeconfig FILE] [--issuer FILE | --unsafe-local-identity] [--ephemeral | --state DIR] [--reindex] [--new-log-key]'
 const out = (line: string) => process.stdout.write(`${line}\n`)
 const err = (line: string) => process.stderr.write(`${line}\n`)
 const patienceMs = 10_000
@@ -12,7 +12,7 @@ const patienceMs = 10_000
 function readOptions(signal: AbortSignal): StackOptions {
   const { values } = parseArgs({ options: {
     policy: { type: 'string' }, issuer: { type: 'string' }, kubeconfig: { type: 'string' }, state: { type: 'string' },
-    ephemeral: { type: 'boolean' }, 'unsafe-local-identity': { type: 'boolean' }, reindex: { type: 'boolean' },
+    ephemeral: { type: 'boolean' }, 'unsafe-local-identity': { type: 'boolean' }, reindex: { type: 'boolean' }, 'new-log-key': { type: 'boolean' },
   } })
   if (values.ephemeral && values.state !== undefined) throw new Error('--ephemeral keeps nothing, so it takes no --state')
   const port = Number(process.env['PORT'] || 8787)
@@ -21,7 +21,7 @@ function readOptions(signal: AbortSignal): StackOptions {
   const path = (value: string | undefined) => value === undefined ? null : resolve(from, value)
   return {
     state: values.ephemeral ? null : path(values.state) ?? resolve(import.meta.dirname, '../../.sluice'), port,
-    policy: path(values.policy), kubeconfig: path(values.kubeconfig), issuer: path(values.issuer), unsafeLocalIdentity: values['unsafe-local-identity'] ?? false, reindex: values.reindex ?? false,
+    policy: path(values.policy), kubeconfig: path(values.kubeconfig), issuer: path(values.issuer), unsafeLocalIdentity: values['unsafe-local-identity'] ?? false, reindex: values.reindex ?? false, newLogKey: values['new-log-key'] ?? false,
     env: { ...process.env }, progress: createProgress(out, err), signal,
   }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { createSigner } from '../../functions/aws/signer.ts'
-import { keepSigner } from '../../functions/local/signer.ts'
+import { keepSigner, keepSigners } from '../../functions/local/signer.ts'
 import { credentials } from '../contract/rig.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('ed25519')
@@ -59,6 +59,15 @@ test('on one machine the key is made once, closed to others, and never replaced 
   const key = createPublicKey({ key: Buffer.concat([der.subarray(0, 12), await one.publicKey()]), format: 'der', type: 'spki' })
   expect(verify(null, Buffer.from('x'), key, await (await keepSigner(directory, 'n')).sign(Buffer.from('x')))).toBe(true)
   expect(statSync(join(directory, 'log-key.pem')).mode & 0o777).toBe(0o600)
+  const before = await keepSigners(directory, 'n')
+  expect(before.further).toEqual([])
+  const after = await keepSigners(directory, 'n', true)
+  const again = await keepSigners(directory, 'n')
+  expect(await again.signer.publicKey()).toEqual(await one.publicKey())
+  expect(await again.further?.[0]?.publicKey()).toEqual(await after.further?.[0]?.publicKey())
+  expect(await again.further?.[0]?.publicKey()).not.toEqual(await one.publicKey())
+  expect(statSync(join(directory, 'log-key-2.pem')).mode & 0o777).toBe(0o600)
+  expect((await keepSigners(directory, 'n', true)).further?.length).toBe(2)
   writeFileSync(join(directory, 'log-key.pem'), '')
   await expect(keepSigner(directory, 'n')).rejects.toThrow('corrupt state')
   rmSync(directory, { recursive: true })

@@ -3,6 +3,7 @@ import { importJWK, SignJWT } from 'jose'
 import { createStores } from '../../functions/aws/ports.ts'
 import { isPermit } from '../../functions/decide/permit.ts'
 import { startDynamo } from '../../functions/local/dynamodb.ts'
+import { numbered } from '../../functions/numbering.ts'
 import type { Ports } from '../../functions/ports.ts'
 import { sealing } from '../../functions/record/content.ts'
 import { createPostgres } from '../../functions/protocol/postgres/postgres.ts'
@@ -23,7 +24,7 @@ const gateUrl = 'http://127.0.0.1:8787'
 
 export function openPorts(place: Place, alarm: Ports['alarm'] = () => {}): Ports & { close(): void } {
   const raw = createStores({ region: 'local', endpoint: place.dynamo.url, credentials: place.dynamo.credentials })
-  const stores = sealing(raw, raw.keys, raw.now)
+  const stores = sealing(numbered(raw, { ...raw, alarm }), raw.keys, raw.now)
   const secrets: Ports['secrets'] = {
     get: async (name) => {
       const value = place.secrets[name]
