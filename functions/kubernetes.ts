@@ -24,7 +24,9 @@ const form = /^\/v1\/kubernetes\/([a-z0-9][a-z0-9._-]{0,62})(?:(\/[^]*)|(\?[^]*)
  * somebody else is refused, because it would be taken for one that was.
  */
 export function createKubernetes(ports: Ports, gate: Gate, targetOf: RawTarget) {
-  return async function kubernetes(c: Context): Promise<Response> {
+  return (c: Context): Promise<Response> => kubernetes(c).catch((error: unknown) => refused(c, faultRefusal(error, ports.alarm), null, {}))
+
+  async function kubernetes(c: Context): Promise<Response> {
     const [whole, connection, path = '/', query = ''] = form.exec(targetOf(c.env) ?? '') ?? []
     if (whole === undefined || connection === undefined) return refused(c, ambiguous, null, {})
     const key = keyOf(c)
@@ -80,14 +82,17 @@ export function createKubernetes(ports: Ports, gate: Gate, targetOf: RawTarget) 
 
 const sendStatus = (c: Context, status: Status, headers: Headers): Response => send(c, status.code, 'application/json', JSON.stringify(status), headers)
 
-/** The engine's headers are those it allows; ours win. A stream is pulled as its reader reads, and cancelled when nobody does. */
+/** What clients read of the target's headers, and no other: how an answer is cached, sniffed and framed is ours to say. A stream is pulled as its reader reads, and cancelled when nobody does. */
 function sent(c: Context, { status, headers, body, audit }: Answered, extra: Headers): Response {
-  const { 'content-type': type = 'application/json', ...rest } = headers
+  const type = headers['content-type'] ?? 'application/json'
+  const rest = Object.fromEntries(Object.entries(headers).filter(([name]) => passedBack.has(name)))
   const bare = c.req.method === 'HEAD' || status === 204 || status === 304
   const stream = body instanceof ReadableStream
   if (stream && (bare || c.req.raw.signal.aborted)) void body.cancel('caller gone').catch(() => {})
   return send(c, status, type, bare ? null : stream ? body : new Uint8Array(body), { ...rest, ...(audit === null ? {} : { 'audit-id': audit }), ...extra })
 }
+
+const passedBack: ReadonlySet<string> = new Set(['etag', 'last-modified', 'vary', 'warning', 'retry-after', 'allow', 'x-kubernetes-pf-flowschema-uid', 'x-kubernetes-pf-prioritylevel-uid'])
 
 /** See status.ts: never where something may have run. */
 function retryAfter({ slug, retryAfterSeconds }: Refusal): Headers {

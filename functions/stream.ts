@@ -12,6 +12,8 @@ import type { Story } from './record/story.ts'
 const mostPlaces = 64
 /** Between two looks, ms. With a copy of policy and locks at most 2 s old, what comes is seen within 3 s, and a stream ends within 5. */
 const lookMs = 1000
+/** For one judgement, ms. */
+const judgingMs = 1500
 /** After a cut, how long the engine has to say what it gave, ms. */
 const lastWordMs = 5000
 
@@ -74,13 +76,13 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** Judges every open stream as of now; the timer does it, and a test. Never throws. */
   async function look(): Promise<void> {
-    for (const one of [...open]) {
-      const reason = await over(one).catch(() => 'not_judged')
-      if (reason === null || one.cut !== null) continue
+    await Promise.all([...open].map(async (one) => {
+      const reason = await Promise.race([over(one), late()]).catch(() => 'not_judged')
+      if (reason === null || one.cut !== null) return
       one.cut = reason
       open.delete(one)
       one.control.abort(new Error(reason))
-    }
+    }))
   }
 
   /** Why it must end; null: it stands. The very call is made again as far as its decision, with the token it came with. */
@@ -104,6 +106,9 @@ function standsOf({ connection, plan, decision }: Considered, { policy, caller }
   return canonicalJson([connection, policy.rolesOf(caller.actors[0] ?? caller.subject), shown, masks, detect])
 }
 const silent: Pick<Story, 'refuse' | 'decided'> = { refuse: async (refusal) => ({ ok: false, refusal }), decided: () => {} }
+
+/** An issuer or a store that hangs holds no stream open: what is not judged in time is ended. */
+const late = (): Promise<string> => new Promise((resolve) => { setTimeout(() => resolve('not_judged'), judgingMs).unref() })
 
 /** null, a while after the signal. */
 const silence = (signal: AbortSignal): Promise<null> => new Promise((resolve) => {

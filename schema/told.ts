@@ -6,7 +6,7 @@ import * as z from 'zod'
  */
 const list = <T extends z.ZodType>(item: T) => z.array(item).readonly()
 const statement = z.looseObject({ sql: z.string(), params: list(z.unknown()).optional() })
-const access = z.looseObject({ action: z.string(), resource: z.string(), columns: list(z.string()).nullable().optional(), via: list(z.string()).optional(), part: z.boolean().optional(), system: z.boolean().optional() })
+const access = z.looseObject({ action: z.string(), resource: z.string(), columns: list(z.string()).nullable().optional(), via: list(z.string()).optional(), part: z.boolean().optional(), system: z.boolean().optional(), namespace: z.string().optional(), name: z.string().optional(), needs: list(z.string()).optional() })
 const who = z.looseObject({ issuer: z.string(), subject: z.string(), actors: list(z.string()), groups: list(z.string()), roles: list(z.string()) })
 const refusal = z.looseObject({ slug: z.string(), reason: z.string(), detail: z.string().optional(), rule: z.string().optional(), inner: z.string().optional(), sqlstate: z.string().optional() })
 const time = z.iso.datetime()

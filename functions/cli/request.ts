@@ -9,6 +9,7 @@ export function show(out: (text: string) => void, request: Read): void {
   const say: Say = (name, value) => { if (value !== '') out(`${name.padEnd(13)}${visible(value)}\n`) }
   asks(say, request)
   statements(out, say, request)
+  changes(out, request)
   terms(say, request)
   reaches(say, request)
   grounds(say, request)
@@ -38,6 +39,13 @@ function statements(out: (text: string) => void, say: Say, request: Read): void 
   }
 }
 
+/** What the cluster said it would change, when it was asked and now. */
+function changes(out: (text: string) => void, request: Read): void {
+  const lines = (diff: unknown) => visibleLines(text(diff)).replaceAll(/^/gm, '    ')
+  if (typeof request['diff'] === 'string') out(`would change\n${lines(request['diff'])}\n`)
+  if (typeof request['diffNow'] === 'string') out(`HAS CHANGED SINCE: it would not run as it was asked; now it would change\n${lines(request['diffNow'])}\n`)
+}
+
 function terms(say: Say, request: Read): void {
   const limits = object(request['limits'])
   const most = (name: string, unit: string) => limits[name] == null ? [] : [`${text(limits[name])} ${unit}`]
@@ -55,11 +63,18 @@ function reaches(say: Say, request: Read): void {
   for (const access of list(request['accesses']).map(object)) {
     const columns = access['columns']
     const read = Array.isArray(columns) ? columns.length === 0 ? ' (rows counted, no column)' : ` (${joined(columns)})` : ''
-    say('would', `${text(access['action'])} ${text(access['resource'])}${read}${list(access['via']).length === 0 ? '' : ` by way of ${list(access['via']).map(text).join(', then ')}`}${where(list(access['statements']))}`)
+    say('would', `${text(access['action'])} ${text(access['resource'])}${read}${place(access['target'])}${list(access['via']).length === 0 ? '' : ` by way of ${list(access['via']).map(text).join(', then ')}`}${where(list(access['statements']))}`)
   }
   for (const use of list(request['classified']).map(object)) {
     say('classified', `${text(use['column'])} (${text(use['class'])}): ${text(use['use'])}${use['output'] == null ? '' : `, column ${Number(use['output']) + 1} of the answer`}${use['statement'] === undefined ? '' : where([use['statement']])}`)
   }
+}
+
+/** Of a cluster: `web/front`, and what its containers may do; `*`: of no one namespace, or all there are. */
+function place(target: unknown): string {
+  if (target === undefined) return ''
+  const { namespace, name, needs } = object(target)
+  return ` ${namespace == null ? '*' : text(namespace)}/${name == null ? '*' : text(name)}${list(needs).length === 0 ? '' : `, its containers: ${joined(needs)}`}`
 }
 
 function grounds(say: Say, request: Read): void {

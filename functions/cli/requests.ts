@@ -3,7 +3,7 @@ import { list, object, printJson, refused, text } from './output.ts'
 import { show } from './request.ts'
 import { table } from './table.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
-import { visible } from './visible.ts'
+import { visible, visibleLines } from './visible.ts'
 
 const usage = 'sluice requests [ID] [options]'
 export const requests: Command = {
@@ -64,6 +64,10 @@ async function one(id: string, cancel: boolean, json: boolean, { terminal, gate 
 }
 
 function showResult(terminal: Terminal, result: Readonly<Record<string, unknown>>): void {
+  if (typeof result['body'] === 'string') {                          // of a cluster: its own answer
+    terminal.out(`${visibleLines(result['body'])}\n`)
+    return terminal.err(`answered ${Number(result['status'])}\n`)
+  }
   for (const one of 'results' in result ? list(result['results']).map(object) : [result]) {
     const names = list(one['columns']).map((column) => text(object(column)['name']))
     if (names.length > 0) terminal.out(`${table(names, list(one['rows']).map((row) => Array.isArray(row) ? row : names.map((name) => object(row)[name])), terminal.columns)}\n`)

@@ -1,6 +1,6 @@
 import type { Caller } from '../../schema/caller.ts'
 import type { ConnectionDocument } from '../../schema/policy.ts'
-import { ok, refuse, type Result } from '../../schema/refusal.ts'
+import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
 
 export interface Reach {
@@ -17,15 +17,22 @@ export function findConnection(policy: Reach, caller: Caller, name: string, form
   const document = policy.connections.get(name)
   const spoken = document !== undefined && (form === undefined || forms[document.engine] === form)
   if (document && spoken && policy.reaches(caller, name)) return ok(document)
-  const known = [...policy.connections.keys()].filter((other) => policy.reaches(caller, other)).sort().slice(0, 20)
+  if (document && policy.reaches(caller, name)) return refuse(spokenOtherwise(document))
+  const known = [...policy.connections.values()].filter((other) => (form === undefined || forms[other.engine] === form) && policy.reaches(caller, other.name)).map((other) => other.name).sort().slice(0, 20)
   const shown = `\`${name.slice(0, 63).replace(/[^\x21-\x5f\x61-\x7e]/g, '?')}\``
   const others = known.length > 0 ? `; your rules speak of ${known.map((other) => `\`${other}\``).join(', ')}` : ''
   return refuse({
     slug: 'not-found', reason: 'no_connection', next: known.length > 0 ? 'fix' : 'none', detail: `there is no connection ${shown} that you may use${others}`,
-    inner: document === undefined ? 'it does not exist' : spoken ? 'it exists; no rule of every principal names it' : `it is of engine ${document.engine}`,
+    inner: document ? 'it exists; no rule of every principal names it' : 'it does not exist',
   })
 }
 
 type Form = 'sql' | NonNullable<Query['form']>
+/** Whoever may know of it is told where it is asked. */
+function spokenOtherwise({ name, engine }: ConnectionDocument): Refusal {
+  const where = forms[engine] === 'kubernetes' ? `a cluster: it is asked at /v1/kubernetes/${name}/, and commands at /v1/connections/${name}/exec` : `a database: it is asked at /v1/connections/${name}/query`
+  return { slug: 'not-found', reason: 'no_connection', next: 'fix', detail: `here is no connection \`${name}\`; it is ${where}`, inner: `it is of engine ${engine}` }
+}
+
 /** What language an engine is asked in. */
 const forms: Readonly<Record<ConnectionDocument['engine'], Form>> = { postgres: 'sql', kubernetes: 'kubernetes' }

@@ -34,7 +34,7 @@ function stepOf(event: Told): Step {
   return {
     id, at, sinceMs: null, kind, title, tone, who, connection, request: event.request ?? null, purpose: event.purpose ?? text(asked?.['purpose']),
     statements: event.statements ? event.statements.map(({ sql, params }) => ({ sql, params: params ?? [] })) : asked && Array.isArray(asked['statements']) ? asked['statements'].map((sql) => ({ sql: text(sql) ?? '', params: [] })) : null,
-    decision: decisionOf(event), accesses: (event.accesses ?? accessesIn(asked)).map(({ action, resource, columns }) => `${action} ${resource}${columns && columns.length > 0 ? ` (${columns.join(', ')})` : ''}`),
+    decision: decisionOf(event), accesses: (event.accesses ?? accessesIn(asked)).map(({ action, resource, columns, namespace, name, needs }) => `${action} ${resource}${columns && columns.length > 0 ? ` (${columns.join(', ')})` : ''}${namespace === undefined && name === undefined ? '' : ` ${namespace ?? '*'}/${name ?? '*'}`}${needs && needs.length > 0 ? ` (${needs.join(', ')})` : ''}`),
     masks: Object.entries(event.masks ?? object(asked?.['masks'])).map(([column, mask]) => ({ column, mask: text(mask) ?? '' })), revealed: event.revealed ?? strings(asked?.['revealed']), demands: demandsIn(asked),
     word: person ? { decision: kind === 'approval' ? 'approve' : 'reject', reason: text(change?.['reason']), signedInAt: text(change?.['signedInAt']) } : null,
     outcome: kind === 'outcome' || kind === 'correction' ? outcomeOf(event) : null, change: asked || person ? null : change,
@@ -77,4 +77,6 @@ const strings = (value: unknown): readonly string[] => Array.isArray(value) ? va
 const object = (value: unknown): Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {}
 const objects = (value: unknown): readonly Readonly<Record<string, unknown>>[] => Array.isArray(value) ? value.map(object) : []
 const demandsIn = (change: Step['change']): Step['demands'] => objects(change?.['demands']).map(({ by, quorum, rule }) => ({ by: strings(by), quorum: typeof quorum === 'number' ? quorum : 1, rule: text(rule) ?? '' }))
-const accessesIn = (change: Step['change']): NonNullable<Told['accesses']> => objects(change?.['accesses']).map(({ action, resource, columns }) => ({ action: text(action) ?? '', resource: text(resource) ?? '', ...(Array.isArray(columns) ? { columns: strings(columns) } : {}) }))
+const accessesIn = (change: Step['change']): NonNullable<Told['accesses']> => objects(change?.['accesses']).map(({ action, resource, columns, namespace, name, needs }) => ({
+  action: text(action) ?? '', resource: text(resource) ?? '', ...(Array.isArray(columns) ? { columns: strings(columns) } : {}), ...(typeof namespace === 'string' ? { namespace } : {}), ...(typeof name === 'string' ? { name } : {}), ...(Array.isArray(needs) ? { needs: strings(needs) } : {}),
+}))
