@@ -22,14 +22,15 @@ export function createAnswer({ isPermit, understood, createMasker, alarm }: Answ
     const { connection, plan: inner } = understood(plan)
     const clear = clearOf(rows)
     const { status, headers, audit, contentType } = clear
+    const type = headers['content-type'] ?? contentType                    // with its parameters: discovery and tables are told by them
     const withheld = (error: unknown) => { alarm('answer withheld', { connection: connection.name, resource: inner.attributes.resource, verb: inner.attributes.verb, error: error instanceof Error ? error.name : 'unknown' }) }
     const how: How = { plan: inner, effects: plan.effects, obligations: permit.obligations, status, contentType, maskKey: clear.maskKey }
     const answer = (type: string, body: Uint8Array | ReadableStream<Uint8Array>) => ({ results: [], answer: { status, headers: { ...headers, 'content-type': type }, body, audit } }) as unknown as Masked
     const whole = (bytes: Uint8Array): Masked => {
-      if (inner.method === 'HEAD') return answer(contentType, new Uint8Array())
+      if (inner.method === 'HEAD') return answer(type, new Uint8Array())
       try {
         const masker = createMasker(how)
-        return answer(contentType, Buffer.concat([masker.write(bytes), masker.end()]))
+        return answer(type, Buffer.concat([masker.write(bytes), masker.end()]))
       } catch (error) {
         withheld(error)
         const instead = withheldStatus(status, inner.method !== 'GET')
@@ -40,7 +41,7 @@ export function createAnswer({ isPermit, understood, createMasker, alarm }: Answ
       case 'own': return answer('application/json', json(clear.body.value))
       case 'bytes': return whole(clear.body.bytes)
       case 'exec': return answer('application/json', execBody(() => createMasker(how), clear.body, withheld))
-      case 'stream': return answer(contentType, streamed(createMasker, how, clear.body, withheld))
+      case 'stream': return answer(type, streamed(createMasker, how, clear.body, withheld))
     }
   }
 }
@@ -116,4 +117,4 @@ function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunk
   }, { highWaterMark: 0 })
 }
 
-const howOf = (error: TransportError, cut: AbortSignal | null): string => (cut?.aborted ? `cut: ${typeof cut.reason === 'string' ? cut.reason : 'it may not go on'}` : error.kind === 'timeout' ? 'target fell silent' : 'target broke off')
+const howOf = (error: TransportError, cut: AbortSignal | null): string => (cut?.aborted ? `cut: ${cut.reason instanceof Error ? cut.reason.message : 'it may not go on'}` : error.kind === 'timeout' ? 'target fell silent' : 'target broke off')

@@ -53,7 +53,11 @@ export function createDiscovery({ reach, now }: { readonly reach: Reach; readonl
   async function fetch(key: string, cluster: Cluster, account: string, { target, accept }: KubernetesPlan, deadline: number): Promise<Document> {
     const old = kept.get(key)
     const etag = old?.document.headers['etag']
-    const reply = await reach.call(cluster, account, { method: 'GET', target, accept, deadline, headersMs: documentMs, signal: AbortSignal.timeout(documentMs), ...(etag === undefined ? {} : { etag }) })
+    const ask = (where: string) => reach.call(cluster, account, { method: 'GET', target: where, accept, deadline, headersMs: documentMs, signal: AbortSignal.timeout(documentMs), ...(etag === undefined ? {} : { etag }) })
+    const first = await ask(target)
+    const moved = first.status === 301 && target.includes('?')               // named by the hash of what it was: its own path has what it is
+    if (moved) first.body.destroy()
+    const reply = moved ? await ask(target.split('?', 1)[0] ?? target) : first
     const body = await wholeOf(reply.body, documentMs, largestBytes)
     if (old && reply.status === 304) {
       old.at = now()
@@ -61,7 +65,7 @@ export function createDiscovery({ reach, now }: { readonly reach: Reach; readonl
     }
     const { status, contentType, headers: { 'audit-id': _, ...headers } } = reply
     const document: Document = body === null ? tooLarge : { status, contentType, headers, audit: null, bytes: body }
-    if (document.status === 200) keep(key, { document, at: now(), forever: /[?&]hash=[0-9A-Za-z]{16,}(?:&|$)/.test(target) })
+    if (document.status === 200) keep(key, { document, at: now(), forever: !moved && /[?&]hash=[0-9A-Za-z]{16,}(?:&|$)/.test(target) })
     return document
   }
 

@@ -14,7 +14,7 @@ import { createExecute, type Understood } from './execute.ts'
 import { grants } from './grants.ts'
 import { inspect, ping } from './inspect.ts'
 import { createMasker } from './mask.ts'
-import { createPreview, stateOf } from './preview.ts'
+import { createPreview } from './preview.ts'
 import { createReach } from './reach.ts'
 import { readRequest } from './request.ts'
 import { createTransport } from './transport.ts'
@@ -43,10 +43,8 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
 
   /** The service account takes part in what is approved: another one is another deed. */
   function planOf({ effects, plan, fails }: Classified, about: Omit<Understood, 'plan'>): Plan {
-    const { dry } = about
-    const state = dry === undefined ? '' : stateOf(dry.oldObject)
     known.set(plan, { ...about, plan, ...(fails ? { fails } : {}) })
-    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account, state])) }, ...(fails ? { fails } : {}) }
+    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account])) }, ...(fails ? { fails } : {}) }
   }
 
   async function previewed(connection: ConnectionDocument, query: Query, account: string, first: Plan): Promise<Result<Plan>> {

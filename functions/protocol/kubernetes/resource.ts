@@ -1,4 +1,5 @@
 import type { Served } from './discovery.ts'
+import { isSystem } from './kind.ts'
 
 /** `resource`: `deployments`, or with its subresource `deployments/scale`. */
 export interface Named { readonly group: string; readonly resource: string }
@@ -35,8 +36,8 @@ export function glob(pattern: string, text: string): boolean {
   return at <= text.length - last.length
 }
 
-/** Whether an `allow` must name it in full: see Access.system. */
-const sensitive = /^(?:pods\/(?:exec|attach|portforward|proxy|ephemeralcontainers)|services\/proxy|nodes\/.+|serviceaccounts\/token|(?:rbac\.authorization|admissionregistration|apiregistration|apiextensions)\.k8s\.io\/.+|certificates\.k8s\.io\/.*approval)$/
-/** Names of what a pattern covers among what is served, as an `allow` does. */
-export const covered = (pattern: string, served: readonly Served[]): readonly string[] =>
-  [...new Set(served.map(nameOf))].filter((name) => covers(pattern, name) && (!sensitive.test(name) || pattern === name)).sort()
+/** Names of what a pattern covers among what is served, as an `allow` does: what is sensitive (Access.system) only by its own name. */
+export const covered = (pattern: string, served: readonly Served[]): readonly string[] => [...new Set(served.filter((one) => {
+  const [resource = '', ...sub] = one.resource.split('/')
+  return covers(pattern, nameOf(one)) && (pattern === nameOf(one) || !isSystem(one.group, resource, sub.length > 0 ? sub.join('/') : null))
+}).map(nameOf))].sort()

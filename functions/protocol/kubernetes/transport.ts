@@ -235,6 +235,8 @@ const oneLine = (value: string | string[] | undefined): string | null => (typeof
 function kept(headers: IncomingMessage['headers'], { rawHeaders }: IncomingMessage): Record<string, string> {
   const found: Record<string, string> = {}
   const audit = oneLine(headers['audit-id'])
+  const type = headers['content-type']
+  if (type && /^[\w.+/@-]+(?:; ?[\w.-]+=(?:[\w.+/@-]+|"[\w.+/@ -]*"))*$/.test(type) && type.length <= 300) found['content-type'] = type
   if (audit !== null) found['audit-id'] = audit
   if (headers.etag && /^(?:W\/)?"[\x21\x23-\x7e]{0,200}"$/.test(headers.etag)) found['etag'] = headers.etag
   if (headers['retry-after'] && /^\d{1,5}$/.test(headers['retry-after'])) found['retry-after'] = headers['retry-after']

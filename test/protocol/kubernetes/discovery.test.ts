@@ -41,6 +41,18 @@ describe('documents of discovery', () => {
     await read('/openapi/v3/apis/apps/v1?hash=0123456789abcdef0123')
     expect(calls()).toHaveLength(1)
   })
+  test('come with the parameters of their type, by which clients tell what they are', async () => {
+    const type = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+    stub.handler = (_, response) => { json(response, 200, {}, { 'content-type': type }) }
+    expect((await rig.run(document('/apis', type))).masked?.answer?.headers['content-type']).toBe(type)
+  })
+  test('named by the hash of what they were are asked for by their own path, and not kept for ever', async () => {
+    stub.handler = ({ url }, response) => { if (url.includes('hash')) { response.writeHead(301, { location: 'https://evil/' }); response.end() } else json(response, 200, { kind: 'OpenAPI' }) }
+    expect(await read('/openapi/v3/apis/apps/v1?hash=0123456789abcdef0123')).toContain('OpenAPI')
+    rig.now += 60_000
+    await read('/openapi/v3/apis/apps/v1?hash=0123456789abcdef0123')
+    expect(calls()).toHaveLength(4)
+  })
   test('that many ask for at once are fetched once', async () => {
     await Promise.all(Array.from({ length: 6 }, () => read('/apis')))
     expect(calls()).toHaveLength(1)

@@ -111,7 +111,7 @@ describe('a stream', () => {
     const reader = streamOf(masked).getReader()
     await reader.read()
     const next = reader.read()
-    cut.abort('locked')
+    cut.abort(new Error('locked'))
     expect((await next).done).toBe(true)
     expect(executed.status === 'succeeded' ? (await executed.rows.ended)?.how : null).toBe('cut: locked')
     await expect.poll(() => stub.connections()).toBe(1)                           // the one kept for the next call

@@ -114,7 +114,7 @@ describe('what comes down', () => {
     const reply = await send()
     reply.body.resume()
     expect(reply).toMatchObject({ contentType: 'application/json', audit: '0b1c', headers: { 'audit-id': '0b1c', etag: '"e"', 'retry-after': '1', warning: '299 - "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+"' } })
-    expect(Object.keys(reply.headers).sort()).toEqual(['audit-id', 'etag', 'retry-after', 'warning'])
+    expect(Object.keys(reply.headers).sort()).toEqual(['audit-id', 'content-type', 'etag', 'retry-after', 'warning'])
   })
   test('gzip is opened', async () => {
     stub.handler = (_, response) => { response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }); response.end(gzipSync('{"kind":"PodList"}')) }
