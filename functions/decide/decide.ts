@@ -42,6 +42,12 @@ export function foreclosed(policy: Policy, asked: Asked): Extract<Decision, { ki
   return verdict.kind === 'deny' ? verdict : null
 }
 
+/** Whether the answer hangs on an object that is not at hand: some rule's `when` reads it, and it matters. */
+export function restsOnObject(policy: Policy, asked: Asked): boolean {
+  const [lenient, strict] = [weigh(policy, asked, true), weigh(policy, asked, false)]
+  return lenient.kind !== strict.kind || lenient.rules.join() !== strict.rules.join()
+}
+
 type Weighed = Exclude<Decision, { kind: 'permit' }> | { readonly kind: 'permit'; readonly obligations: Obligations; readonly rules: readonly string[] }
 function weigh(policy: Policy, asked: Asked, early: boolean): Weighed {
   const { effects, connection } = asked

@@ -2,7 +2,7 @@ import type { Caller } from '../../schema/caller.ts'
 import type { Effects, Shown, Used } from '../../schema/effects.ts'
 import type { Told } from '../../schema/told.ts'
 import type { Decision } from '../permit.ts'
-import { decide } from './decide.ts'
+import { decide, restsOnObject } from './decide.ts'
 import { glob } from './pattern.ts'
 import type { Policy } from './policy.ts'
 import { recorded, type Recorded } from './recorded.ts'
@@ -46,6 +46,7 @@ export function foresee(policy: Policy, event: Told): Foreseen | null {
   if (claims.size > 0) return unknown(`a condition reads ${[...claims].filter((name) => name !== 'constructor').toSorted().map((name) => `claims.${name}`).join(', ') || 'claims'}, and the record keeps no claims`)
   if (first === undefined || answers.some(({ key }) => key !== first.key)) return unknown('the record does not say how a classified column was used')
   const { decision, masks } = first
+  if (answers.some(({ object }) => object)) return unknown('a condition reads the object that was written, and the record keeps none')
   if (decision.kind !== 'deny' && given.was === 'deny' && given.unseen) return unknown('it was refused for what a column or a function would show, which the record does not keep')
   const people = peopleOf(given, decision)
   const changed = decision.kind === 'deny' ? [] : masks
@@ -62,9 +63,10 @@ interface Variant { readonly shown: readonly Shown[]; readonly used: readonly Us
  * call may have named its class under `reveal` or not. Where all ways give one answer, that is the answer.
  */
 function variantsOf(policy: Policy, given: Recorded): readonly Variant[] {
-  const classify = policy.connections.get(given.connection)?.classify ?? {}
-  const classOf = (column: string): string | null => { const found = Object.hasOwn(classify, column) ? classify[column] : undefined; const name = typeof found === 'object' ? found.class : found; return name === undefined || name === 'none' ? null : name }
-  const item = (resource: string, column: string) => { const dataClass = classOf(`${resource}.${column}`); return dataClass === null ? [] : [{ dataClass, resource, column, statement: 0, span: null }] }
+  const { classify = {}, engine } = policy.connections.get(given.connection) ?? {}
+  const cluster = engine === 'kubernetes'
+  const classOf = (column: string): string | null => { const found = Object.hasOwn(classify, column) ? classify[column] : undefined; const name = typeof found === 'object' ? found.class : found; return name === undefined ? (cluster ? 'kubernetes.secret' : null) : name === 'none' ? null : name }
+  const item = (resource: string, column: string) => { const dataClass = classOf(`${resource}${cluster ? ':' : '.'}${column}`); return dataClass === null ? [] : [{ dataClass, resource, column, statement: 0, span: null }] }
   const known = given.masked.flatMap(({ resource, column }) => item(resource, column))
   const masked = new Set(given.masked.map(({ resource, column }) => `${resource}.${column}`))
   const read = given.accesses.filter(({ action }) => action === 'select').flatMap(({ resource, columns }) => [...new Set(columns ?? [])].filter((column) => !masked.has(`${resource}.${column}`)).flatMap((column) => item(resource, column)))
@@ -79,13 +81,16 @@ function variantsOf(policy: Policy, given: Recorded): readonly Variant[] {
 }
 
 function answer(policy: Policy, given: Recorded, { shown, used, reveal, columns }: Variant, event: Told, claims: Set<string>) {
-  const effects: Effects = { accesses: given.accesses, shown, used, readOnly: false, fingerprint: '' }
-  const decision = decide(policy, { caller: callerOf(policy, given, claims), connection: given.connection, effects, reveal, context: { purpose: given.purpose, session: event.session, time: Date.parse(event.at) } })
+  const cluster = policy.connections.get(given.connection)?.engine === 'kubernetes'
+  const accesses = cluster ? given.accesses : given.accesses.map(({ target: _none, ...access }) => access)
+  const effects: Effects = { accesses, shown, used, readOnly: false, fingerprint: '' }
+  const asked = { caller: callerOf(policy, given, claims), connection: given.connection, effects, reveal, context: { purpose: given.purpose, session: event.session, time: Date.parse(event.at) } }
+  const decision = decide(policy, asked)
   const obliged = decision.kind === 'deny' ? null : decision.kind === 'permit' ? decision.permit.obligations : decision.obligations
   const to = (column: string): string => { const at = columns.indexOf(column); return at < 0 ? 'clear' : obliged?.masks[at] ?? 'clear' }
   const masks = given.masked.map(({ resource, column, mask }) => ({ column: `${resource}.${column}`, from: mask, to: to(`${resource}.${column}`) })).filter(({ from, to }) => from !== to)
   // What is masked of the columns whose use is not known counts too: in one way it is, in another it cannot be.
-  return { decision, masks, key: JSON.stringify([decision.kind, masks, obliged?.masks.slice(columns.length).filter((mask) => mask !== null) ?? []]) }
+  return { decision, masks, object: cluster && restsOnObject(policy, asked), key: JSON.stringify([decision.kind, masks, obliged?.masks.slice(columns.length).filter((mask) => mask !== null) ?? []]) }
 }
 
 /** The caller as recorded. Any look at its claims is noted (CEL asks for their `constructor` first): there are none to look at. Groups that this policy would not accept of the issuer are gone. */

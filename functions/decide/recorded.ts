@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Access } from '../../schema/effects.ts'
-import { actionNames } from '../../schema/policy.ts'
+import { actionNames, capabilityNames } from '../../schema/policy.ts'
 import { told, toldRequest, type Told } from '../../schema/told.ts'
 
 /** A decision as far as an event tells of it. */
@@ -60,13 +60,13 @@ function split(name: string, accesses: readonly Access[]): { readonly resource: 
   return { resource, column: name.slice(resource.length + 1) }
 }
 
-/** Accesses as the record tells them; null where one is of an action this version does not know. */
+/** Accesses as the record tells them, with their place as if all were of a cluster; null where one is of an action, or needs something, this version does not know. */
 function accessesOf(list: NonNullable<Told['accesses']>): readonly Access[] | null {
   const found: Access[] = []
-  for (const { action: named, resource, columns = null, via = [], part, system = false } of list) {
+  for (const { action: named, resource, columns = null, via = [], part, system = false, namespace = null, name = null, needs = [] } of list) {
     const action = actionNames.find((name) => name === named)
-    if (action === undefined) return null
-    found.push({ action, resource, columns, system, via, ...(part ? { part: true as const } : {}), statement: 0, span: null })
+    if (action === undefined || needs.some((need) => !(capabilityNames as readonly string[]).includes(need))) return null
+    found.push({ action, resource, columns, system, via, ...(part ? { part: true as const } : {}), statement: 0, span: null, target: { namespace, name, needs: capabilityNames.filter((one) => needs.includes(one)) } })
   }
   return found
 }

@@ -100,3 +100,25 @@ test('what no policy decided is no decision: locks, quotas, grammar, the target,
   for (const slug of ['statement-unparsable', 'rate-limited', 'target-error', 'statement-unsupported']) expect(look({ ...refusal('no_rule'), refusal: { slug, reason: 'no_rule' } }, role('r', [allow]))).toBeNull()
   for (const kind of ['outcome', 'audit-read', 'explain', 'approval', 'start']) expect(look(intent({ kind }), role('r', [allow]))).toBeNull()
 })
+
+describe('of a cluster', () => {
+  const cluster = { version: 1, kind: 'connection', name: 'cluster', engine: 'kubernetes', secret: 'k', serviceAccounts: { '*': 'sluice/reader' } }
+  const on = (rules: readonly object[]) => role('r', rules.map((rule) => ({ connection: 'cluster', ...rule })))
+  const done = (action: string, more: object = {}): Told => intent({ connection: 'cluster', accesses: [{ action, resource: 'apps/deployments', namespace: 'web', name: 'front', ...more }] })
+  const again = (event: Told, ...rules: readonly object[]) => { const found = foresee(policyOf(cluster, on(rules)), event); return found && { would: found.would, changes: found.changes, cannot: found.cannot } }
+  test('namespace, name and what a pod may do count', () => {
+    expect(again(done('get'), { allow: ['get'], on: ['apps/*'], namespaces: ['web'] })).toEqual(same('permit'))
+    expect(again(done('get'), { allow: ['get'], on: ['apps/*'], namespaces: ['ops'] })).toEqual(other('deny'))
+    expect(again(done('create', { needs: ['privileged'] }), { allow: ['write'], on: ['apps/*'] })).toEqual(other('deny'))
+  })
+  test('what hangs on the object cannot be told; where it makes no difference, it can', () => {
+    const scaling = { ask: ['write'], when: 'object.spec.replicas > 2', approval }
+    expect(again(done('patch'), { allow: ['write'], on: ['apps/*'] }, scaling)).toMatchObject({ would: null, cannot: 'a condition reads the object that was written, and the record keeps none' })
+    expect(again(done('get'), { allow: ['get'], on: ['apps/*'] }, scaling)).toEqual(same('permit'))
+    expect(again(done('patch'), { allow: ['get'], on: ['apps/*'] }, scaling)).toEqual(other('deny'))
+  })
+  test('a Secret that came masked and would come in clear is told', () => {
+    const read = intent({ connection: 'cluster', accesses: [{ action: 'get', resource: 'secrets', namespace: 'web', name: 's' }], masks: { 'secrets.data': 'redact' } })
+    expect(foresee(policyOf(cluster, on([{ allow: ['get'], on: ['secrets'] }, { reveal: ['kubernetes.secret'], on: ['secrets'] }])), read)).toMatchObject({ would: 'permit', changes: true, masks: [{ column: 'secrets.data', from: 'redact', to: 'clear' }] })
+  })
+})
