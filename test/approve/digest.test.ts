@@ -13,7 +13,7 @@ const bound: Bound = asked({
     statements: [{ sql: 'select 1', params: [1, '1', true, 'true', null, 'null', 1.5, [1, [2]], { a: 1, b: null }, '', '\u0000ä😀'] }, { sql: 'select 2', params: [] }],
     batch: true, isolation: 'serializable', reveal: ['pii.email', 'pci.pan'], rowMode: 'object', maxRows: 10,
   },
-  accesses: [{ action: 'select', resource: 'public.a', columns: ['id', 'email'], via: ['public.v'], statement: 0 }, { action: 'call', resource: 'public.f', columns: null, via: [], statement: 1 }],
+  accesses: [{ action: 'select', resource: 'public.a', columns: ['id', 'email'], via: ['public.v'], statement: 0 }, { action: 'call', resource: 'public.f', columns: null, via: [], statement: 1 }, { action: 'patch', resource: 'apps/deployments', columns: null, via: [], statement: 1, target: { namespace: 'web', name: null, needs: ['host-path', 'privileged'] } }],
   shown: [{ statement: 0, output: 1, resource: 'public.a', column: 'email', dataClass: 'pii.email', mask: 'email' }, { statement: 0, output: 2, resource: 'public.a', column: 'ssn', dataClass: 'pii.ssn', mask: null }],
   used: [{ statement: 0, resource: 'public.a', column: 'ssn', dataClass: 'pii.ssn', how: 'in a where clause' }],
   obligations: { revealed: ['pii.ssn'], detect: ['iban'], limits: { rows: 1, bytes: 2, timeoutMs: 3, affected: 4, cost: 5, statementsPerHour: null, rowsPerHour: 6 } },
@@ -136,6 +136,15 @@ describe('what is bound', () => {
     expect(new Set([asked('a'), asked('b'), asked()].map(digestOf)).size).toBe(3)
     expect(digestOf(asked('a'))).toBe(digestOf(asked('a')))
     expect(asked()).not.toHaveProperty('salt')
+  })
+
+  test('of a cluster where, which and what pods may do, whatever the order, and never an object', () => {
+    const at = (target: object) => bind(standing([]), caller({}), 'shop', query, { ...decided, effects: { ...decided.effects, accesses: [{ ...decided.effects.accesses[0], target: target as never }] } }, '')
+    const seen = at({ namespace: 'web', name: 'front', needs: ['privileged', 'host-path'], object: { spec: 'CANARY' }, oldObject: { spec: 'CANARY' } })
+    expect(seen.accesses[0]?.target).toEqual({ namespace: 'web', name: 'front', needs: ['host-path', 'privileged'] })
+    expect(JSON.stringify(seen)).not.toContain('CANARY')
+    expect(digestOf(seen)).toBe(digestOf(at({ namespace: 'web', name: 'front', needs: ['host-path', 'privileged'] })))
+    for (const other of [{ namespace: 'web', name: 'front', needs: ['host-path'] }, { namespace: null, name: 'front', needs: ['host-path', 'privileged'] }, { namespace: 'web', name: null, needs: ['host-path', 'privileged'] }]) expect(callKeyOf(at(other))).not.toBe(callKeyOf(seen))
   })
 
   test('where in the text something stands changes nothing; a rule that is gone has no content', () => {
