@@ -23,7 +23,7 @@ beforeAll(async () => {
   token = await mint(at.place, 'agent:b', ['strangers'])
 })
 afterAll(async () => {
-  await ports.engines.postgres.close()
+  await ports.engines.postgres?.close()
   ports.close()
   await at.stop()
 })

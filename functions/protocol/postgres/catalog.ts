@@ -8,6 +8,8 @@ export interface Catalog {
   readonly fingerprint: string
   /** `server_version_num`, such as 180004. */
   readonly version: number
+  /** Which cast and which members of operator families are the newest. */
+  readonly made: string
   readonly relations: ReadonlyMap<number, Relation>
   readonly functions: ReadonlyMap<number, CatalogFunction>
   readonly types: ReadonlyMap<number, CatalogType>
@@ -198,7 +200,7 @@ export function readCatalog(rows: readonly Readonly<Record<string, unknown>>[]):
     })
   }
   return {
-    fingerprint: hash.digest('hex'), version: Number(server[0]), schemas, operators, builtinFunctions: strings(builtin?.[0]), builtinTypes: new Map(Object.entries(builtin?.[1] ?? {}).map(([name, oid]) => [name, num(oid)])), builtinSets: strings(builtin?.[2]),
+    fingerprint: hash.digest('hex'), version: Number(server[0]), made: str(server[3]), schemas, operators, builtinFunctions: strings(builtin?.[0]), builtinTypes: new Map(Object.entries(builtin?.[1] ?? {}).map(([name, oid]) => [name, num(oid)])), builtinSets: strings(builtin?.[2]),
     relations: new Map(relations.map((r) => [r.oid, r])), functions: new Map(functions.map((f) => [f.oid, f])), types: new Map(types.map((t) => [t.oid, t])),
     casts: of('cast').map(([source, target, fn]) => ({ source: num(source), target: num(target), function: num(fn) })), ambient: of('ambient').map(([fn]) => num(fn)),
   }

@@ -193,7 +193,7 @@ function heldOf({ catalog, reaches }: Known, reach: Reach): Held {
   const known = reaches.get(key)
   if (known) return known
   const lines = linesOf(catalog, reach)
-  const held = { reach, guard: makeGuard(reach, lines), lines, fingerprint: fingerprintOf([lines]) }
+  const held = { reach, guard: makeGuard(reach, lines, catalog.made), lines, fingerprint: fingerprintOf([lines]) }
   if (reaches.size >= maxFacts) reaches.clear()
   reaches.set(key, held)
   return held
@@ -204,7 +204,7 @@ const fingerprintOf = (lines: readonly (readonly string[])[]): string => createH
 /** Several statements' facts as one plan: indexes moved, what is reached joined. */
 function assemble(state: Known, connection: ConnectionDocument, query: Query, all: readonly Facts[], fresh: boolean): Plan & { readonly plan: PostgresPlan } {
   const [only] = all
-  const joined = () => { const reach = joinReach(all.map((facts) => facts.reach)); return makeGuard(reach, linesOf(state.catalog, reach)) }
+  const joined = () => { const reach = joinReach(all.map((facts) => facts.reach)); return makeGuard(reach, linesOf(state.catalog, reach), state.catalog.made) }
   const numbered = <T extends { readonly statement: number }>(items: readonly T[], statement: number): readonly T[] => (statement === 0 ? items : items.map((item) => ({ ...item, statement })))
   // An object of its own for each call, by which a permit belongs to one plan.
   const effects: Effects = only && all.length === 1 ? { accesses: only.accesses, shown: only.shown, used: only.used, readOnly: only.readOnly, fingerprint: only.fingerprint } : {

@@ -45,13 +45,12 @@ export function joinReach(all: readonly Reach[]): Reach {
 /** As collation "C" has it: bytes of UTF-8, which for other than ASCII is not the order of UTF-16 units. */
 const byBytes = (a: string, b: string): number => (a === b ? 0 : isAscii(a) && isAscii(b) ? (a < b ? -1 : 1) : Buffer.compare(Buffer.from(a), Buffer.from(b)))
 const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text)
-/** The lines `guardText` makes of the live catalog, made of ours. Also what an approval's fingerprint is taken over. */
+/** The lines `guardText` makes of the live catalog, made of ours, without the one on `made`. Also what an approval's fingerprint is taken over: a cast between other types does not change what was approved. */
 export function linesOf(catalog: Catalog, reach: Reach): string[] {
   const places = reach.schemas.flatMap((name) => catalog.schemas.get(name) ?? [])
   const functions = new Map([...places.flatMap((place) => reach.names.functions.flatMap((name) => place.functions.get(name) ?? [])), ...reach.functions.flatMap((oid) => catalog.functions.get(oid) ?? [])].map((fn) => [fn.oid, fn]))
   const types = new Map([...places.flatMap((place) => reach.names.types.flatMap((name) => place.types.get(name) ?? [])), ...reach.types.flatMap((oid) => catalog.types.get(oid) ?? [])].map((type) => [type.oid, type]))
   return [
-    'start',
     ...reach.relations.map((oid) => `g${oid}=${catalog.relations.get(oid)?.print ?? ''}`),
     ...reach.schemas.flatMap((name) => { const place = catalog.schemas.get(name); return place?.oid ? [`n${place.oid}=${name}${place.version}`] : [] }),
     ...places.flatMap((place) => reach.names.relations.flatMap((name) => { const r = place.relations.get(name); return r ? [`r${r.oid}=${r.name}@${r.schema}`] : [] })),
@@ -60,14 +59,14 @@ export function linesOf(catalog: Catalog, reach: Reach): string[] {
     ...[...types.values()].map((type) => `t${type.oid}=${type.version}`),
   ].sort(byBytes)
 }
-export function makeGuard(reach: Reach, lines: readonly string[]): Guard {
+export function makeGuard(reach: Reach, lines: readonly string[], made = ''): Guard {
   const { names } = reach
   const part = (items: readonly (string | number)[]) => ({ size: items.length, text: String(bindText(items.map(String))) })
   const { sql, values } = guardText({
     relations: part(reach.relations), schemas: part(reach.schemas), relationNames: part(names.relations), functionNames: part(names.functions), operatorNames: part(names.operators),
     typeNames: part(names.types), functions: part(reach.functions), types: part(reach.types),
   })
-  return { sql: qualified(sql), params: values, expected: createHash('md5').update(lines.join(';')).digest('hex') }
+  return { sql: qualified(sql), params: values, expected: createHash('md5').update([...lines, `x${made}`].sort(byBytes).join(';')).digest('hex') }
 }
 /**
  * The guard may run before the path is pinned, when an operator or a type of somebody's own could stand before the server's: `=` that is always true would

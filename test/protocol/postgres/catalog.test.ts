@@ -54,6 +54,10 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     ['a foreign key pointing here', 'CREATE TABLE more (c int REFERENCES customers ON DELETE CASCADE)', 'DELETE FROM customers'],
     ['a default changed', 'ALTER TABLE plain ALTER a SET DEFAULT 7', 'INSERT INTO plain (b) VALUES (null)'],
     ['a domain checked', 'ALTER DOMAIN word ADD CHECK (length(value) > 1)', "SELECT 'xx'::word"],
+    ['a cast made', 'CREATE FUNCTION shout(int) RETURNS text LANGUAGE sql AS $$SELECT current_user::text$$; CREATE CAST (int AS text) WITH FUNCTION shout(int) AS ASSIGNMENT', 'SELECT id::text FROM customers'],
+    ['a sort made a type\'s own', 'CREATE FUNCTION cmp(point, point) RETURNS int LANGUAGE sql IMMUTABLE AS $$SELECT 0$$; CREATE FUNCTION before(point, point) RETURNS bool LANGUAGE sql IMMUTABLE AS $$SELECT true$$; CREATE OPERATOR public.<< (leftarg = point, rightarg = point, function = before); CREATE OPERATOR CLASS by_point DEFAULT FOR TYPE point USING btree AS OPERATOR 1 public.<< , FUNCTION 1 cmp(point, point)', 'SELECT id FROM customers'],
+    ['a family extended', 'CREATE FUNCTION cmp(int, text) RETURNS int LANGUAGE sql IMMUTABLE AS $$SELECT 0$$; ALTER OPERATOR FAMILY integer_ops USING btree ADD FUNCTION 1 (int4, text) cmp(int, text)', 'SELECT id FROM customers ORDER BY id'],
+    ['statistics of an expression made', 'CREATE FUNCTION rough(int) RETURNS int LANGUAGE sql IMMUTABLE AS $$SELECT 1$$; CREATE STATISTICS s ON (rough(a + rough(7))), (a + 1) FROM plain', 'SELECT a FROM plain'],
     ['a schema renamed', 'ALTER SCHEMA hr RENAME TO hr2', 'SELECT id FROM hr.pay'],
   ])('it notices %s', async (_, change, sql) => {
     await database.query('BEGIN')

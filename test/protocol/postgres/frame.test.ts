@@ -137,14 +137,20 @@ for (const major of majors) describe(`what runs before a read, ${major}`, () => 
 test('a read that waits for a lock ends with its own time, and leaves nobody waiting in the target', async () => {
   const server = await withPostgres()
   try {
-    const database = await server.createDatabase("CREATE TABLE held (id int); CREATE ROLE app LOGIN PASSWORD 'app'; GRANT SELECT ON held TO app")
-    const target = openTarget({ url: database.as('app', 'app'), admin: database.url, endpoint: { http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` } })
+    const database = await server.createDatabase("CREATE TABLE held (id int); CREATE ROLE app LOGIN PASSWORD 'app'; GRANT SELECT ON held TO app; CREATE ROLE short LOGIN PASSWORD 'app'; ALTER ROLE short SET lock_timeout = '50ms'; GRANT SELECT ON held TO short")
+    const endpoint = { http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` }
+    const [target, short] = ['app', 'short'].map((role) => openTarget({ url: database.as(role, 'app'), admin: database.url, endpoint })) as [ReturnType<typeof openTarget>, ReturnType<typeof openTarget>]
     const plan = await target.draw([{ sql: 'SELECT id FROM held' }], { relations: ['public.held'] })
+    const bounded = await short.draw([{ sql: 'SELECT id FROM held' }], { relations: ['public.held'] })
     await target.run(plan)                                            // the role is looked at
+    await short.run(bounded)
     const other = new pg.Client(database.url)
     await other.connect()
     await other.query('BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE')
     expect(await target.run(plan, { obligations: { limits: { timeoutMs: 1 } } })).toMatchObject({ status: 'failed', refusal: { slug: 'timeout' } })
+    // A role that `sluice grants` made says what it was, and sooner.
+    expect(await short.run(bounded)).toMatchObject({ status: 'failed', refusal: { reason: 'lock_timeout', sqlstate: '55P03' } })
+    await short.close()
     for (let waiting = 1; waiting > 0;) waiting = (await database.query("SELECT FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'")).rowCount ?? 0
     await other.end()
     expect(await target.run(plan)).toMatchObject({ status: 'succeeded' })
