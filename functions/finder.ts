@@ -3,8 +3,11 @@ import type { Ports, SearchFilter } from './ports.ts'
 
 const abreast = 16
 
-/** How far what was found reaches. `behind`: entries that are in the log and not yet in the index, so that nobody takes silence for absence. */
-export interface Reach { readonly size: number; readonly at: string; readonly behind: number; readonly opaque: number }
+/**
+ * How far what was found reaches. `behind`: entries that are in the log and not yet in the index, so that nobody takes silence for absence. `completeBefore`: ISO 8601, what
+ * an id dates before it is in the index for certain, only an outcome or a correction may still come.
+ */
+export interface Reach { readonly size: number; readonly at: string; readonly completeBefore: string; readonly behind: number; readonly opaque: number }
 export interface Found { readonly events: readonly Event[]; readonly next: string | null; readonly indexedTo: Reach; /** In the log, and no longer in the record. */ readonly missing?: readonly Id<'evt'>[] }
 
 /**
@@ -21,7 +24,7 @@ export function createFinder({ search, ledger, log, now, alarm }: Pick<Ports, 's
     const missing = ids.filter((id) => !found.has(id))
     if (missing.length > 0) alarm('events of the log are not in the record', { count: missing.length, first: missing[0] })
     return {
-      events: ids.flatMap((id) => found.get(id) ?? []), next, mark, indexedTo: { size, at: new Date(behind === 0 ? at : read).toISOString(), behind, opaque },
+      events: ids.flatMap((id) => found.get(id) ?? []), next, mark, indexedTo: { size, at: new Date(behind === 0 ? at : read).toISOString(), completeBefore: new Date(mark).toISOString(), behind, opaque },
       ...(missing.length === 0 ? {} : { missing }),
     }
   }

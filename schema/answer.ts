@@ -59,7 +59,7 @@ const event = z.looseObject({ id: z.string(), at: time, kind: z.string(), evalua
 export const events = z.object({
   events: z.array(event), next: z.string().nullable(),
   indexedTo: z.object({
-    size: z.int().describe('entries of the log that are in the index'), at: time.describe('when those were all'), behind: z.int().describe('entries that are in the log and not yet in the index'),
+    size: z.int().describe('entries of the log that are in the index'), at: time.describe('when those were all'), completeBefore: time.describe('events of before are in it for certain; only an outcome or a correction may still come to them'), behind: z.int().describe('entries that are in the log and not yet in the index'),
     opaque: z.int().describe('events of which only id, kind and time could be indexed: no other filter finds them'),
   }).optional().describe('where the index of the log was asked: what is later was not looked through'),
   missing: z.array(z.string()).optional().describe('events that are in the log and no longer in the record'),
