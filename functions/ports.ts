@@ -175,6 +175,11 @@ export interface Objects {
    * tiles. Throws Fault internal for any other path: nothing else is ever removed through this port.
    */
   forget(path: string): Promise<void>
+  /**
+   * One full bundle of entries (`tile/entries/<N>`), all of it older than `before` (epoch ms), may go: the log says so itself by then. Durable when it returns; gone already is success. Throws
+   * Fault internal for any other path, and for an object that was made later than that. Left out where the store itself decides how long it keeps what it has.
+   */
+  readonly prune?: (path: string, before: number) => Promise<void>
 }
 /** Where the log stands: one small row, and the commit point of every sequencer. */
 export interface Head {

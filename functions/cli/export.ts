@@ -63,17 +63,17 @@ export async function exportLog(terminal: Terminal, gate: Client, directory: str
 async function exportContent(gate: Client, directory: string, bundles: readonly Tile[]): Promise<Reply | null> {
   await rm(join(directory, 'content'), { recursive: true, force: true })
   for (const bundle of bundles) {
-    let text = ''
+    let text: string | null = ''
     for (let from: number | null = 0; from !== null;) {
       const answer = await gate.bytes(`/v1/audit/log/${contentPath(bundle)}${from === 0 ? '' : `?from=${from}`}`)
-      if (!answer.ok && isPruned(answer.reply)) break
+      if (!answer.ok && isPruned(answer.reply)) { text = null; break }
       if (!answer.ok) return answer.reply
       const part = Buffer.from(answer.bytes).toString('utf8')
       const last = /(?:^|\n)\{"next":(\d+)\}\n$/.exec(part)
       text += last ? part.slice(0, last.index === 0 ? 0 : last.index + 1) : part
       from = last ? Number(last[1]) : null
     }
-    await write(join(directory, contentPath(bundle)), Buffer.from(text))
+    if (text !== null) await write(join(directory, contentPath(bundle)), Buffer.from(text))
   }
   return null
 }

@@ -87,7 +87,7 @@ function spanOf(text: string): number {
   return Number(count) * (unit === 's' ? 1000 : unit === 'm' ? 60_000 : unit === 'h' ? 3_600_000 : 86_400_000)
 }
 
-function say(terminal: Terminal, { ok, origin, size, root, counts, contents, promises, witnesses, findings, more }: Report, { vkey, promise, witness }: Given): void {
+function say(terminal: Terminal, { ok, origin, size, root, counts, contents, pruned, promises, witnesses, findings, more }: Report, { vkey, promise, witness }: Given): void {
   for (const finding of findings) terminal.err(`${visible(lineOf(finding))}\n`)
   if (more > 0) terminal.err(`and ${more} more\n`)
   if (origin !== null) terminal.err(`${visible(origin)}: ${size} ${size === 1 ? 'entry' : 'entries'}, root ${root}\n`)
@@ -95,7 +95,7 @@ function say(terminal: Terminal, { ok, origin, size, root, counts, contents, pro
     `${counts.intents} intents`, `${counts.outcomes} outcomes`, `${counts.refusals} refusals`, `${counts.requests} access requests`, `${counts.approvals} approvals`,
     ...(counts.unsettled > 0 ? [`${counts.unsettled} intents without an outcome yet`] : []), ...(counts.digests > 0 ? [`${counts.digests} entries by digest alone`] : []),
     ...(counts.writers > 0 ? [`${counts.writers} processes`] : []), ...(counts.lost > 0 ? [`${counts.lost} events that were in flight when their process died`] : []),
-    ...(contents.checked > 0 ? [`${contents.checked} contents that are what the log committed to`] : []), ...(contents.erased > 0 ? [`${contents.erased} erased`] : []),
+    ...(pruned > 0 ? [`${pruned} entries were removed when their time was over`] : []), ...(contents.checked > 0 ? [`${contents.checked} contents that are what the log committed to`] : []), ...(contents.erased > 0 ? [`${contents.erased} erased`] : []),
     ...(contents.unexplained > 0 ? [`${contents.unexplained} of them by no erasure in this log yet`] : []),
     ...(counts.unjudged > 0 ? [`${counts.unjudged} executions whose approval lies here by digest alone and was not judged`] : []),
   ]

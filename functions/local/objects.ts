@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rm, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Fault, type Objects } from '../ports.ts'
 
 const shape = /^(?:[a-z0-9][a-z0-9.-]*\/)*[a-z0-9][a-z0-9.-]*\/?$/
+const bundle = /^tile\/entries\/(?:x\d{3}\/){0,5}\d{3}$/
 const passing = /^staging\/[^/]+$|^tile\/\w+\/[x\d/]+\.p\/$/
 
 /**
@@ -63,7 +64,15 @@ export function createObjects(directory: string): Objects {
     await rm(placeOf(path), { recursive: true, force: true })
     made.delete(join(directory, path).replace(/\/$/, ''))
   }
-  return { create, get: (path) => read(placeOf(path)), forget }
+  async function prune(path: string, before: number): Promise<void> {
+    if (!bundle.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
+    const there = await stat(placeOf(path)).catch((error: unknown) => { if (codeOf(error) === 'ENOENT') return null; throw error })
+    if (there === null) return
+    if (!(there.mtimeMs < before)) throw new Fault('internal', `\`${path}\` is younger than what may go`)
+    await rm(placeOf(path))
+    await sync(dirname(placeOf(path)))
+  }
+  return { create, get: (path) => read(placeOf(path)), forget, prune }
 }
 
 function same(path: string, there: Uint8Array, bytes: Uint8Array): 'same' {

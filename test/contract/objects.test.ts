@@ -56,6 +56,22 @@ function objectsContract(name: string, forgets: boolean, create: () => Promise<R
       expect(await rig.objects.get('tile/0/000.p/5')).not.toBeNull()
     })
 
+    test('of what is for ever only a full bundle of entries can be removed, where the store removes at all', async () => {
+      const { prune } = rig.objects
+      if (prune === undefined) return
+      for (const path of ['tile/entries/000', 'tile/entries/x001/234', 'tile/entries/001.p/7', 'tile/0/000', 'tile/1/000', 'staging/1-a', 'begun']) await rig.objects.create(path, bytes(path))
+      const later = Date.now() + 60_000
+      for (const path of ['tile/entries/001.p/7', 'tile/entries/001.p/', 'tile/0/000', 'tile/1/000', 'staging/1-a', 'begun', 'tile/entries/', 'tile/entries', '', 'tile/entries/../0/000', 'tile/entries/00']) await expect(prune(path, later), path).rejects.toMatchObject({ code: 'internal' })
+      await prune('tile/entries/000', later)
+      await prune('tile/entries/000', later)
+      await prune('tile/entries/x001/234', later)
+      await prune('tile/entries/777', later)
+      for (const path of ['tile/entries/000', 'tile/entries/x001/234']) expect(await rig.other().get(path)).toBeNull()
+      for (const path of ['tile/entries/001.p/7', 'tile/0/000', 'tile/1/000', 'staging/1-a', 'begun']) expect(await rig.objects.get(path)).not.toBeNull()
+      await rig.objects.create('tile/entries/002', bytes('young'))
+      if (name === 'disk') await expect(prune('tile/entries/002', Date.now() - 60_000)).rejects.toMatchObject({ code: 'internal' })
+    })
+
     if (name !== 'memory') {
       test('a path that is none of the log is neither read nor written', async () => {
         for (const path of ['../x', 'tile/../../x', '/etc/passwd', 'a//b', 'a/./b', 'A', 'a b', 'a\0', '', 'a'.repeat(300), 'tile/0/..', '.hidden', 'a?b', 'a%2fb']) {

@@ -63,6 +63,10 @@ export function createMemoryLog(signer: Signer = createSigner()): MemoryLog {
       if (!/^staging\/[^/]+$|^tile\/\w+\/[x\d/]+\.p\/$/.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
       for (const key of objects.keys()) if (key === path || (path.endsWith('/') && key.startsWith(path))) objects.delete(key)
     }),
+    prune: around('prune', (path: string) => {
+      if (!/^tile\/entries\/(?:x\d{3}\/){0,5}\d{3}$/.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
+      objects.delete(path)
+    }),
   }
   return Object.assign(memory, { log: { signer, objects: made, store } })
 }

@@ -45,6 +45,12 @@ export function growing(edge: Edge, full: (tile: Tile, bytes: Buffer) => void) {
       leafInto(level.hashes, level.width * hashBytes, entry)
       added(level)
     },
+    /** An entry of which only the hash is known. */
+    addHash(hash: Uint8Array): void {
+      const level = levelAt(0)
+      level.hashes.set(hash, level.width * hashBytes)
+      added(level)
+    },
     /** The entry that stands in a bundle from `start` to `end`, after its length. */
     addWithin(bundle: Buffer, start: number, end: number): void {
       const level = levelAt(0)

@@ -34,9 +34,9 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
   const read = (index: number, width: number): Promise<Uint8Array | null> => files.read(tilePath({ level: 'entries', index, width }), most.entries)
 
   return {
-    /** The leaf hashes of a full bundle that is gone by right. null: it is here, or missing. */
+    /** The leaf hashes of a full bundle that is not here and is gone by right. null: it is missing. */
     async hashes(index: number): Promise<readonly Buffer[] | null> {
-      if ((index + 1) * tileWidth > size || await read(index, tileWidth) !== null) return null
+      if ((index + 1) * tileWidth > size) return null
       told ??= await lookFor()
       if (told === null || told === undefined || (index + 1) * tileWidth - 1 > told.last) return null
       const tile = await files.read(tilePath({ level: 0, index, width: tileWidth }), most.hashes)

@@ -12,6 +12,7 @@ import { type Counts, createOrder } from './order.ts'
 import { createPromises } from './promises.ts'
 import { checkFiles } from './files.ts'
 import { readHeads } from './heads.ts'
+import { createPruned } from './pruned.ts'
 import { skimEntry } from './skim.ts'
 import { countWitnesses, type Witnesses } from './witnessed.ts'
 
@@ -33,7 +34,7 @@ export interface Options {
   readonly witnesses?: Witnesses
   readonly progress?: (done: number, size: number) => void
 }
-export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Of the content that lies beside the log. */ readonly contents: ContentCounts; /** Promises that the log keeps, and those whose time is not over. */ readonly promises: { readonly kept: number; readonly due: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
+export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Of the content that lies beside the log. */ readonly contents: ContentCounts; /** Entries that were removed because their time was over, as the log itself says. */ readonly pruned: number; /** Promises that the log keeps, and those whose time is not over. */ readonly promises: { readonly kept: number; readonly due: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
 
 const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 + maxEntryBytes), hashes: tileWidth * hashBytes }
 
@@ -48,9 +49,10 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   const promises = createPromises(given?.given ?? [], given?.nowMs ?? 0)
   let told = { kept: 0, due: 0 }
   let cosigned = 0
+  let pruned = createPruned(files, 0, most)
   const report = (checkpoint: Checkpoint | null): Report => ({
     ok: findings.count() === 0, origin: checkpoint?.origin ?? null, size: checkpoint?.size ?? 0, root: checkpoint && Buffer.from(checkpoint.root).toString('base64'),
-    counts: order.counts(), contents: contents.counts(), promises: told, witnesses: cosigned, findings: findings.listed(), more: findings.count() - findings.listed().length,
+    counts: order.counts(), contents: contents.counts(), pruned: pruned.count(), promises: told, witnesses: cosigned, findings: findings.listed(), more: findings.count() - findings.listed().length,
   })
   const head = await readHeads(files, keys, kept, most, findings.add)
   if (head === null) return report(null)
@@ -60,6 +62,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     cosigned = count
     for (const finding of wrong) findings.add(finding)
   }, 'checkpoint', findings.add)
+  pruned = createPruned(files, size, most)
   const expected = new Map(head.kept.map((one) => [one.size, one]))
 
   const filled: { tile: Tile; bytes: Buffer }[] = []
@@ -72,6 +75,19 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   for (let index = 0; index * tileWidth < size; index++) {
     const ids: string[] = []
     const bundle = await bundleOf(files, { level: 'entries', index, width: widthIn(size, 'entries', index) }, findings.add)
+    if (bundle === 'missing') {
+      const hashes = await pruned.hashes(index)
+      if (hashes === null) {
+        findings.add({ path: tilePath({ level: 'entries', index, width: widthIn(size, 'entries', index) }), index: index * tileWidth, reason: 'the entries are missing' })
+        return unreadable()
+      }
+      for (const hash of hashes) {
+        tree.addHash(hash)
+        if (expected.has(tree.size())) beginsWith()
+      }
+      for (const { tile, bytes } of [...filled.splice(0), ...(tree.size() === size ? tree.partial() : [])]) await compare(tile, bytes, [])
+      continue
+    }
     if (bundle === null) return unreadable()                       // without these entries nothing that follows can be compared with anything
     for (const entry of bundle) {
       ids.push(judge(entry, tree.size()))
@@ -85,7 +101,9 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   if (Buffer.compare(tree.root(), root) !== 0) findings.add({ path: 'checkpoint', reason: 'the signed root is not the root of these entries' })
   const { kept: fulfilled, due, findings: broken } = promises.end(order.writers.keyOf, Date.parse(order.writers.reach()) || 0)
   told = { kept: fulfilled, due }
-  for (const finding of [...order.end(), ...broken, ...head.settle(order.successions())]) findings.add(finding)
+  const before = pruned.before()
+  if (before !== null) order.writers.removed(before)
+  for (const finding of [...order.end().filter((orphan) => !pruned.excusesOrphan(orphan)), ...broken, ...head.settle(order.successions())]) findings.add(finding)
   await checkFiles(files, size, most, findings.add)
   return report(head.checkpoint)
 
@@ -98,7 +116,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     try {
       const entry = skimEntry(bytes) ?? readEntry(bytes)
       promises.take(entry.id, index, bytes, order.writers.reach())
-      for (const reason of order.take(entry, index)) findings.add({ index, id: entry.id, reason })
+      for (const reason of order.take(entry, index)) if (!pruned.excuses(entry, reason)) findings.add({ index, id: entry.id, reason })
       return entry.id
     } catch (error) {
       findings.add({ index, reason: reasonOf(error) })
@@ -120,11 +138,11 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   }
 }
 
-async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<readonly Buffer[] | null> {
+async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<readonly Buffer[] | 'missing' | null> {
   const path = tilePath(tile)
   const bytes = await attempt(() => files.read(path, most.entries), path, add)
   if (bytes === undefined) return null
-  if (bytes === null) return add({ path, index: tile.index * tileWidth, reason: 'the entries are missing' }), null
+  if (bytes === null) return 'missing'
   const entries = await attempt(async () => decodeEntries(bytes), path, add)
   if (entries === undefined || entries.length === tile.width) return entries ?? null
   add({ path, index: tile.index * tileWidth + Math.min(entries.length, tile.width), reason: `the bundle holds ${entries.length} entries, not ${tile.width}` })

@@ -1,0 +1,57 @@
+import type { Bundle } from '../../schema/policy.ts'
+import { FormatError } from './log/format.ts'
+import { readEntry } from './log/entry.ts'
+import { sheetMs } from './keyring.ts'
+
+const dayMs = 86_400_000
+
+/** How long the record is kept, by the policy: the word of it, and milliseconds. null: for ever. */
+export interface Kept { readonly word: string; readonly ms: number }
+export interface Retention { readonly content: Kept | null; readonly entries: Kept | null }
+
+/** `90d`, `7y`; a year has 366 days, so that no entry goes before its time. null: not an age. */
+export function ageOf(word: string): Kept | null {
+  const [, count, unit] = /^([1-9]\d{0,3})([dy])$/.exec(word) ?? []
+  return count === undefined ? null : { word, ms: Number(count) * (unit === 'y' ? 366 : 1) * dayMs }
+}
+
+export function retentionOf({ documents }: Bundle): Retention {
+  const said = documents.map(({ document }) => document).find((document) => document.kind === 'audit')?.retention
+  return { content: said?.content === undefined ? null : ageOf(said.content), entries: said?.entries === undefined ? null : ageOf(said.entries) }
+}
+
+/** The days, oldest first, whose sheets have sealed nothing that is younger than `kept`: a sheet made in a day's last moment seals for an hour more. */
+export function daysOver(since: string, now: number, { ms }: Kept): readonly string[] {
+  const days: string[] = []
+  for (let at = Date.parse(since); at + dayMs + sheetMs + ms <= now; at += dayMs) days.push(new Date(at).toISOString().slice(0, 10))
+  return days
+}
+
+/** The newest time in a bundle, ISO 8601, where all of it is older than `kept`; null where it is not, or an entry cannot be read: then nobody can say how old it is. */
+export function overBy(entries: readonly Uint8Array[], now: number, { ms }: Kept): string | null {
+  let newest = ''
+  try {
+    for (const entry of entries) {
+      const { at } = readEntry(entry)
+      if (at > newest) newest = at
+    }
+  } catch (error) {
+    if (error instanceof FormatError) return null
+    throw error
+  }
+  return newest !== '' && Date.parse(newest) + ms <= now ? newest : null
+}
+
+/**
+ * What a `prune` event says: entries from the log's first to `last` are removed, or may be; none was younger than `before`, and that is `retention` ago. Always from the first, so that the newest
+ * one tells of all of them, also when earlier ones are themselves removed.
+ */
+export interface Prune { readonly first: 0; readonly last: number; readonly before: string; readonly retention: string }
+
+/** null: not a prune that anybody should believe: too young for what it says itself, or not whole bundles. */
+export function readPrune({ change, at }: { readonly change: unknown; readonly at: string }): Prune | null {
+  const { first, last, before, retention } = (typeof change === 'object' && change !== null ? change : {}) as Partial<Record<keyof Prune, unknown>>
+  if (first !== 0 || !Number.isSafeInteger(last) || Number(last) < 0 || (Number(last) + 1) % 256 !== 0 || typeof before !== 'string' || typeof retention !== 'string') return null
+  const kept = ageOf(retention)
+  return kept !== null && Date.parse(before) + kept.ms <= Date.parse(at) ? { first, last: Number(last), before, retention } : null
+}
