@@ -60,7 +60,7 @@ function worldOf({ terminal, fetch }: Outside): World {
 }
 
 /** Loaded one at a time: the policy's grammar and the sign-in are most of what there is to load, and a query needs neither. */
-const commandsOf = ({ bootstrap }: Outside): Readonly<Record<string, () => Promise<Command>>> => ({
+const commandsOf = ({ bootstrap, fetch }: Outside): Readonly<Record<string, () => Promise<Command>>> => ({
   login: async () => (await import('./login.ts')).login,
   token: async () => (await import('./token.ts')).token,
   me: async () => (await import('./look.ts')).me,
@@ -74,12 +74,13 @@ const commandsOf = ({ bootstrap }: Outside): Readonly<Record<string, () => Promi
   policy: async () => (await import('./policy.ts')).policyCommand(bootstrap),
   grants: async () => (await import('./grants.ts')).grants,
   audit: async () => (await import('./audit.ts')).audit,
+  'deploy-check': async () => (await import('./deploy.ts')).deployCheck(fetch),
   lock: async () => (await import('./lock.ts')).lock,
   unlock: async () => (await import('./lock.ts')).unlock,
 })
 
 async function overview(commands: ReturnType<typeof commandsOf>): Promise<string> {
-  const lines = await Promise.all(Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(13)}${(await load()).summary}`))
+  const lines = await Promise.all(Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(14)}${(await load()).summary}`))
   return `sluice: the command line of the gate
 
 usage: sluice COMMAND [arguments]
