@@ -32,6 +32,7 @@ import { createLocalPorts, newCredentials } from './ports.ts'
 import { newSlackSecrets, startPost, type LocalPost } from './post.ts'
 import type { Progress } from './progress.ts'
 import { createSecrets, type LocalSecrets } from './secrets.ts'
+import { startRetaining } from './retaining.ts'
 import { startSequencing } from './sequencing.ts'
 import { keepSigners } from './signer.ts'
 import { startSockets } from './sockets.ts'
@@ -152,6 +153,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const gate = createGate(ports)
   const { steps } = approving.run(ports, gate, ports.workflow, sockets.serve(ports, gate))
   onStop(sweeping(ports, steps))
+  onStop(startRetaining(ports))
   serve(front, pages, secure, ports, gate, identity, post)
   for (const one of [front, secure]) one.upgrades((request, socket, head) => (request.url?.startsWith('/v1/kubernetes/') ? refuseUpgrade(socket) : sockets.upgrade(request, socket, head)))
   onStop(pages.close)
