@@ -257,6 +257,8 @@ policy/v1: PodDisruptionBudget Eviction
 networking.k8s.io/v1: Ingress NetworkPolicy IngressClass
 scheduling.k8s.io/v1: PriorityClass
 authentication.k8s.io/v1: TokenRequest SelfSubjectReview TokenReview
+authentication.k8s.io/v1alpha1: SelfSubjectReview
+authentication.k8s.io/v1beta1: SelfSubjectReview
 authorization.k8s.io/v1: SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview LocalSubjectAccessReview
 autoscaling/v1: Scale HorizontalPodAutoscaler=HorizontalPodAutoscaler@autoscalingv1
 autoscaling/v2: HorizontalPodAutoscaler=HorizontalPodAutoscaler@autoscalingv2

@@ -49,8 +49,12 @@ function decode(bytes: Uint8Array, name: string, depth: number): Fields {
     if (field.name === '^') for (const [key, member] of Object.entries(decode(need(blob(value)), field.type, depth + 1))) out.set(key, member)
     else out.set(field.name, joined(out.get(field.name), field, value, depth + 1))
   }
+  if (name === 'ObjectMeta') for (const key of unset) if (blank(out.get(key))) out.delete(key)
   return Object.fromEntries(out)
 }
+/** Members of every object's metadata that protobuf sends also where they are not set, and JSON does not. */
+const unset = ['name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation', 'creationTimestamp']
+const blank = (value: Json | undefined): boolean => value === '' || value === 0 || value === null
 
 function joined(before: Json | undefined, field: Field, value: Value, depth: number): Json {
   switch (field.kind) {
