@@ -69,7 +69,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
       open.delete(one)
       leave()
       if (open.size === 0 && timer) { clearInterval(timer); timer = null }
-      await asking.story.notice('stream', { outcome, bytes: given.bytes, items: end?.items ?? null, how: end?.how ?? 'cut, and its end not seen', detected: end?.detected ?? {}, seconds: Math.round((ports.now() - began) / 1000), ...(one.cut === null ? {} : { cut: one.cut }) })
+      await asking.story.notice('stream', { outcome, bytes: given.bytes, items: end?.items ?? null, how: one.cut === null ? end?.how ?? 'not known' : `cut: ${one.cut}`, detected: end?.detected ?? {}, seconds: Math.round((ports.now() - began) / 1000) })
     }).catch((error: unknown) => ports.alarm('the end of a stream is not recorded', { error: error instanceof Error ? error.message : 'unknown' }))
     return answer && answer.body instanceof ReadableStream ? { ...masked, answer: { ...answer, body: guarded(answer.body, control.signal, given) } } : masked
   }
@@ -124,13 +124,14 @@ function guarded(body: ReadableStream<Uint8Array>, signal: AbortSignal, given: {
   return new ReadableStream<Uint8Array>({
     start(controller) {
       signal.addEventListener('abort', () => {
-        controller.error(signal.reason)
+        controller.error(torn())
         void reader.cancel(signal.reason).catch(() => {})
       }, { once: true })
     },
     async pull(controller) {
-      const part = await reader.read()
+      const part = await reader.read().catch(() => null)
       if (signal.aborted) return
+      if (part === null) return controller.error(torn())
       if (part.done) return controller.close()
       given.bytes += part.value.byteLength
       controller.enqueue(part.value)
@@ -138,6 +139,9 @@ function guarded(body: ReadableStream<Uint8Array>, signal: AbortSignal, given: {
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 })
 }
+
+/** Servers write an error's words behind the answer, and into their logs: so it has none of the target's, and no stack. */
+const torn = (): Error => Object.assign(new Error('the answer ends here, unfinished'), { stack: 'the answer ends here, unfinished' })
 
 const crowded: Refusal = {
   slug: 'rate-limited', reason: 'too_many_streams', next: 'retry', retryAfterSeconds: 5,

@@ -21,7 +21,7 @@ export interface FakeCluster extends Protocol {
   /** What execute answers next instead: a status and a body. */
   next: { readonly status: number; readonly body: unknown } | null
   /** Feeds the newest stream; `end` ends it. */
-  readonly streams: { readonly feed: (text: string) => void; readonly end: () => void; readonly cut: AbortSignal; cancelled: boolean; readonly pulls: () => number }[]
+  readonly streams: { readonly feed: (text: string) => void; readonly end: () => void; readonly fail: (error: Error) => void; readonly cut: AbortSignal; cancelled: boolean; readonly pulls: () => number }[]
   /** For each request that previews: how often. */
   previews: number
   read: NonNullable<Protocol['read']>
@@ -102,13 +102,15 @@ function streamed(cluster: FakeCluster, run: Run) {
   let [open, pulls] = [true, 0]
   let wake: () => void = () => {}
   const finish = (how: string) => { if (open) over({ ...given, how, detected: {} }); open = false; wake() }
-  const one = { feed: (text: string) => { queue.push(text); wake() }, end: () => finish('complete'), cut: run.cut ?? new AbortController().signal, cancelled: false, pulls: () => pulls }
+  let broken: Error | null = null
+  const one = { fail: (error: Error) => { broken = error; finish('target broke off') }, feed: (text: string) => { queue.push(text); wake() }, end: () => finish('complete'), cut: run.cut ?? new AbortController().signal, cancelled: false, pulls: () => pulls }
   run.cut?.addEventListener('abort', () => finish('cut'))
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       pulls++
       while (open && queue.length === 0) await new Promise<void>((resolve) => { wake = resolve })
       const text = queue.shift()
+      if (broken !== null) throw broken
       if (text === undefined) { try { controller.close() } catch { /* cancelled meanwhile */ } return }
       given.items++
       given.bytes += text.length
