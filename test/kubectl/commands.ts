@@ -1,6 +1,7 @@
 /**
  * The suite: kubectl as people and agents use it, in an order in which later commands see what earlier ones did. Each is run against the cluster itself and through
- * the gate, and the two answers compared. `NS` is a namespace that the suite makes first and deletes last.
+ * the gate, and the two answers compared. `NS` is a namespace that the suite makes first and deletes last; `RAW` is what stands before the API's own paths: `get --raw` leaves out
+ * the path that a kubeconfig's server has.
  */
 export interface Command {
   readonly run: string
@@ -45,9 +46,10 @@ data: { level: ${level}, "greeting": "good morning" }
 `
 const key = `apiVersion: v1
 kind: Secret
-metadata: { name: key, namespace: NS, annotations: { note: CANARY-annotation } }
+metadata: { name: key, namespace: NS, annotations: { note: hand-made } }
 stringData: { password: CANARY-secret, user: shop }
 `
+const shared = (level: string) => settings(level).replace('name: settings', 'name: shared')
 const quiet = /^$/
 
 export const commands: readonly Command[] = [
@@ -62,9 +64,9 @@ export const commands: readonly Command[] = [
   { run: 'explain deployment.spec.template.spec.containers' },
   { run: 'explain deployment --recursive' },
   { run: 'explain widgets.spec', demo: true },
-  { run: 'get --raw /version' },
-  { run: 'get --raw /api/v1/namespaces/NS/configmaps', code: 0 },
-  { run: 'get --raw /healthz' },
+  { run: 'get --raw RAW/version' },
+  { run: 'get --raw RAW/api/v1/namespaces/NS/configmaps' },
+  { run: 'get --raw RAW/healthz' },
   { run: 'auth can-i get pods -n NS', differs: /^(yes|no)/ },
   { run: 'auth whoami', since: 28, differs: /Username/ },
 
@@ -141,9 +143,10 @@ export const commands: readonly Command[] = [
   { run: 'diff -f -', stdin: settings('debug'), code: 1 },
   { run: 'diff -f -', stdin: settings('info') },
   { run: 'apply -f -', stdin: settings('debug') },
-  { run: 'apply --server-side -f -', stdin: service },
-  { run: 'apply --server-side --field-manager=other -f -', stdin: settings('warn'), code: 1 },
-  { run: 'apply --server-side --field-manager=other --force-conflicts -f -', stdin: settings('warn') },
+  { run: 'apply --server-side -f -', stdin: shared('info') },
+  { run: 'apply --server-side --field-manager=other -f -', stdin: shared('warn'), code: 1 },
+  { run: 'apply --server-side --field-manager=other --force-conflicts -f -', stdin: shared('warn') },
+  { run: 'get configmap shared -n NS -o yaml --show-managed-fields', since: 21 },
   { run: 'apply -f - --validate=true', stdin: settings('info').replace('\ndata:', '\ndta:'), code: 1 },
   { run: 'scale deployment shop -n NS --replicas=3' },
   { run: 'scale deployment shop -n NS --replicas=2 --current-replicas=3' },
@@ -177,8 +180,8 @@ export const commands: readonly Command[] = [
   { run: 'attach deployment/shop -n NS', refused: /attach/ },
   { run: 'cp NS/nobody:/etc/passwd /tmp/sluice-suite-copy', refused: /./ },
   { run: 'port-forward deployment/shop -n NS 0:8080', refused: /./, demo: true },
-  { run: 'get --raw /api/v1/namespaces/NS/services/shop:80/proxy/', refused: /proxy/ },
-  { run: 'get --raw /api/v1/nodes/node-1/proxy/configz', refused: /proxy/ },
+  { run: 'get --raw RAW/api/v1/namespaces/NS/services/shop:80/proxy/', refused: /proxy/ },
+  { run: 'get --raw RAW/api/v1/nodes/node-1/proxy/configz', refused: /proxy/ },
 
   // Taking them away
   { run: 'delete configmap made -n NS' },

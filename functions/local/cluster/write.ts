@@ -75,7 +75,8 @@ export function patch(world: World, call: Call, kind: Kind): Reply {
   if (!before) throw notFound(kind, name)
   const given = readBody(world, call)
   const next = patched(before, type, given, kind)
-  return { ...keep(world, call, kind, before, next), warnings: subresource === '' ? validate(call, kind, next) : [] }
+  const warnings = subresource === '' ? validate(call, kind, next) : []
+  return { ...keep(world, call, kind, before, next), warnings }
 }
 /** The document as the patch makes it, by its content type. */
 export function patched(before: Fields, type: string, given: unknown, kind: Kind): Fields {
