@@ -17,6 +17,7 @@ export const told = z.looseObject({
   masks: z.record(z.string(), z.string()).optional(), revealed: list(z.string()).optional(), deadline: time.optional(),
   intent: z.string().optional(), status: z.string().optional(), rowCounts: list(z.number()).optional(), truncated: z.boolean().optional(), refusal: refusal.nullable().optional(), durationMs: z.number().optional(), by: z.string().optional(),
   change: z.record(z.string(), z.unknown()).optional(),
+  result: z.looseObject({ bytes: z.number(), text: z.string().nullable() }).optional(), content: z.looseObject({ state: z.string().optional() }).optional(),
 })
 export type Told = Readonly<z.infer<typeof told>>
 
@@ -51,7 +52,9 @@ export interface Step {
   readonly demands: readonly { readonly by: readonly string[]; readonly quorum: number; readonly rule: string }[]
   /** A person's word, with their reason. */
   readonly word: { readonly decision: string; readonly reason: string | null; readonly signedInAt: string | null } | null
-  readonly outcome: { readonly status: string; readonly rows: readonly number[]; readonly truncated: boolean; readonly durationMs: number | null; readonly by: string | null; readonly reason: string | null; readonly detail: string | null } | null
+  readonly outcome: { readonly status: string; readonly rows: readonly number[]; readonly truncated: boolean; readonly durationMs: number | null; readonly by: string | null; readonly reason: string | null; readonly detail: string | null; /** The masked answer: its beginning, and the bytes of the whole. */ readonly result: { readonly bytes: number; readonly text: string | null } | null } | null
+  /** What became of what was written there, where that cannot be read any more: `erased`, or `damaged`. */
+  readonly gone: string | null
   /** Of what changes the gate itself, as it was recorded. */
   readonly change: Readonly<Record<string, unknown>> | null
 }

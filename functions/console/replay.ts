@@ -18,16 +18,22 @@ ${steps.length === 0 ? html`<p>Nothing is in this part.</p>` : ''}${earlier}`
 }
 
 function shown(step: Step): Html {
-  const { at, sinceMs, title, tone, who, connection, purpose, statements, demands, word } = step
+  const { at, sinceMs, title, tone, who, connection, purpose, statements, demands, word, outcome, gone } = step
   return html`<li class="card"><p><strong>${title.charAt(0).toUpperCase()}${title.slice(1)}.</strong></p>
 <p class="soft"><time datetime="${at}">${at.slice(0, 23).replace('T', ' ')}</time>${sinceMs === null ? '' : html`, ${passed(sinceMs)} later`}</p>
 <p>${who === null ? 'The gate itself' : name(who)}${connection === null ? '' : html` on ${name(connection)}`}</p>
 ${purpose === null ? '' : html`<p class="soft">What it is for, as the caller says:</p>${words(purpose)}`}
 ${(statements ?? []).map(({ sql, params }, i) => html`${statement(sql, statements?.length === 1 ? 'Statement' : `Statement ${i + 1}`)}${params.length === 0 ? '' : html`<ul class="flat">${params.map((value, n) => parameter(value, n + 1))}</ul>`}`)}
+${gone === null ? '' : html`<p class="warn">What was written here is ${gone === 'erased' ? 'erased: its key was destroyed' : 'damaged, and cannot be read'}.</p>`}
 ${facts(step, tone)}
+${outcome?.result ? answer(outcome.result) : ''}
 ${demands.length === 0 ? '' : html`<p>Asks ${demands.map(({ by, quorum }, i) => html`${i === 0 ? '' : ', and '}${quorum} of ${by.map((one, n) => html`${n === 0 ? '' : ' or '}${name(one)}`)}`)}.</p>`}
 ${word === null || word.reason === null ? '' : html`<p class="soft">Their reason:</p>${words(word.reason)}`}</li>`
 }
+
+/** The beginning of the answer, as its caller got it. */
+const answer = ({ text, bytes }: { readonly text: string | null; readonly bytes: number }): Html =>
+  text === null ? html`<p class="soft">Of its answer (${bytes} bytes) nothing is kept, because a class came in clear.</p>` : html`<p class="soft">${Buffer.byteLength(text) < bytes ? `The beginning of its answer, of ${bytes} bytes:` : 'Its answer, as it was masked:'}</p>${statement(text, 'Answer')}`
 
 /** The decision with the rules that made it, what it reached and masked, and how it ended. */
 function facts({ decision, accesses, masks, revealed, outcome, request, word, change, kind, id }: Step, tone: Step['tone']): Html {

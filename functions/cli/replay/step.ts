@@ -3,7 +3,7 @@ import { visible } from '../visible.ts'
 
 /** One step for a terminal, each line made visible: what a stranger wrote neither moves the cursor nor begins a line of its own making. */
 export function stepLines(step: Step, number: number): readonly string[] {
-  const { at, sinceMs, kind, title, who, connection, request, purpose, statements, decision, accesses, masks, revealed, demands, word, outcome, change } = step
+  const { at, sinceMs, kind, title, who, connection, request, purpose, statements, decision, accesses, masks, revealed, demands, word, outcome, change, gone } = step
   const by = decision && decision.rules.length > 0 ? ` by ${decision.rules.join(', ')}` : ''
   const fact = (name: string, value: string) => `      ${name.padEnd(9)} ${visible(value)}`
   return [
@@ -19,9 +19,15 @@ export function stepLines(step: Step, number: number): readonly string[] {
     ...(word === null || word.reason === null ? [] : [fact('reason', word.reason)]), ...(word === null || word.signedInAt === null ? [] : [fact('signed in', word.signedInAt)]),
     ...(outcome === null ? [] : [fact('outcome', [outcome.status, `${outcome.rows.join(' + ') || 0} ${outcome.rows.join() === '1' ? 'row' : 'rows'}${outcome.truncated ? ', cut by a limit' : ''}`, ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', '))]),
     ...(outcome?.reason ? [fact('because', `${outcome.reason}${outcome.detail === null ? '' : `: ${outcome.detail}`}`)] : []),
+    ...(outcome?.result ? [fact('answer', outcome.result.text === null ? `${outcome.result.bytes} bytes; none of them kept, because a class came in clear` : beginningOf(outcome.result.text, outcome.result.bytes))] : []),
+    ...(gone === null ? [] : [fact('content', gone)]),
     ...(change === null ? [] : [fact('what', JSON.stringify(change))]),
   ]
 }
+
+/** So much of an answer as a terminal shows; --json has what there is. */
+const mostShown = 2000
+const beginningOf = (text: string, bytes: number): string => text.length <= mostShown && Buffer.byteLength(text) >= bytes ? text : `${text.slice(0, mostShown).toWellFormed()}… (${bytes} bytes)`
 
 /** A stretch of time as a person says it. */
 function passed(ms: number): string {

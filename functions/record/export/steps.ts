@@ -37,7 +37,7 @@ function stepOf(event: Told): Step {
     decision: decisionOf(event), accesses: (event.accesses ?? accessesIn(asked)).map(({ action, resource, columns, namespace, name, needs }) => `${action} ${resource}${columns && columns.length > 0 ? ` (${columns.join(', ')})` : ''}${namespace === undefined && name === undefined ? '' : ` ${namespace ?? '*'}/${name ?? '*'}`}${needs && needs.length > 0 ? ` (${needs.join(', ')})` : ''}`),
     masks: Object.entries(event.masks ?? object(asked?.['masks'])).map(([column, mask]) => ({ column, mask: text(mask) ?? '' })), revealed: event.revealed ?? strings(asked?.['revealed']), demands: demandsIn(asked),
     word: person ? { decision: kind === 'approval' ? 'approve' : 'reject', reason: text(change?.['reason']), signedInAt: text(change?.['signedInAt']) } : null,
-    outcome: kind === 'outcome' || kind === 'correction' ? outcomeOf(event) : null, change: asked || person ? null : change,
+    outcome: kind === 'outcome' || kind === 'correction' ? outcomeOf(event) : null, change: asked || person ? null : change, gone: event.content?.state ?? null,
   }
 }
 
@@ -58,9 +58,9 @@ function decisionOf(event: Told): Step['decision'] {
   return { kind: said, rules: strings(event.change?.['rules']), reason: text(event.change?.['reason']), detail: null, policy }
 }
 
-const outcomeOf = ({ status, rowCounts, truncated, durationMs, by, refusal }: Told): Step['outcome'] => ({
+const outcomeOf = ({ status, rowCounts, truncated, durationMs, by, refusal, result }: Told): Step['outcome'] => ({
   status: status ?? 'unknown', rows: rowCounts ?? [], truncated: truncated ?? false, durationMs: durationMs ?? null, by: by ?? null,
-  reason: refusal ? `${refusal.slug} (${refusal.reason})` : null, detail: refusal?.detail ?? null,
+  reason: refusal ? `${refusal.slug} (${refusal.reason})` : null, detail: refusal?.detail ?? null, result: result ? { bytes: result.bytes, text: result.text } : null,
 })
 
 function wordOf(request: ToldRequest, { decision, subject, at, reason, signedInAt }: ToldRequest['verdicts'][number]): Step {
@@ -68,7 +68,7 @@ function wordOf(request: ToldRequest, { decision, subject, at, reason, signedInA
   const [title, tone] = titles[kind]
   return {
     id: request.id, at, sinceMs: null, kind, title, tone, who: subject, connection: null, request: request.id, purpose: null, statements: null, decision: null, accesses: [], masks: [], revealed: [], demands: [],
-    word: { decision, reason, signedInAt: signedInAt === '' ? null : signedInAt }, outcome: null, change: null,
+    word: { decision, reason, signedInAt: signedInAt === '' ? null : signedInAt }, outcome: null, change: null, gone: null,
   }
 }
 
