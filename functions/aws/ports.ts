@@ -50,7 +50,7 @@ type Env = Readonly<Record<string, string | undefined>>
 
 /**
  * The stores as Lambda has them, from the environment, every event numbered; `sealed` is the ledger as it lies there, for whoever puts it into the log. `SLUICE_TABLES`: what a stage's
- * tables begin with. `SLUICE_LOG_NAME`, `SLUICE_LOG_KEY` (the ARN of a key in KMS) and `SLUICE_LOG_BUCKET` (the bucket's own address) say where the log is; without them there is none here, and no
+ * tables begin with. `SLUICE_LOG_NAME`, `SLUICE_LOG_KEY` (the ARN of a key in KMS; of several, the oldest first, with commas between: functions/succession.ts) and `SLUICE_LOG_BUCKET` (the bucket's own address) say where the log is; without them there is none here, and no
  * receipts. Throws where they say it by halves.
  */
 export function createRecord(alarm: Ports['alarm'], env: Env = process.env) {
@@ -70,7 +70,9 @@ function logOf(place: Place, store: LogStore, env: Env): Log | null {
   const retainDays = Number(env['SLUICE_LOG_DAYS'] ?? '3653')
   if (!Number.isSafeInteger(retainDays) || retainDays < 1) throw new Fault('internal', 'SLUICE_LOG_DAYS must be a number of days')
   const kms = env['AWS_ENDPOINT_URL_KMS'] ?? `https://kms.${place.region}.amazonaws.com`
-  return { store, signer: createSigner({ ...place, endpoint: kms, now: Date.now, name, keyId }), objects: createObjects({ ...place, endpoint: bucket, now: Date.now, retainDays }) }
+  const [signer, ...further] = keyId.split(',').map((arn) => createSigner({ ...place, endpoint: kms, now: Date.now, name, keyId: arn.trim() }))
+  if (signer === undefined) throw new Fault('internal', 'SLUICE_LOG_KEY names no key')
+  return { store, signer, further, objects: createObjects({ ...place, endpoint: bucket, now: Date.now, retainDays }) }
 }
 
 /**

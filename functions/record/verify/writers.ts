@@ -3,7 +3,7 @@ import { isEventId } from '../../../schema/item.ts'
 import type { Entry } from '../log/entry.ts'
 import { promiseMs, writerKeyOf } from '../promise.ts'
 import type { Finding } from './finding.ts'
-import { list, object, text } from './json.ts'
+import { list, object } from './json.ts'
 
 /** One process: the number after its highest, and those below that were not seen yet, each with the earliest later event that says it is stored (null: all later ones say that it is open). */
 interface Seen { next: number; readonly missing: Map<number, Told | null>; key: KeyObject | null }
