@@ -165,6 +165,7 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
   const base = { text: parsed.text, params: [] }
   try {
     const { kind, cols, wrappable, returnable = false } = statement({ found, subquery, view: (oid) => state.views.get(oid) ?? null, policies: (oid) => state.policies.get(oid) ?? [], planned: (oid) => state.planned.get(oid) ?? [], guarding: new Set() }, parsed.node, scope)
+    if (!found.readOnly) found.use(found.computing, 'where a statement that writes or locks takes whole rows of a view, with all that it computes', null)
     if (kind !== 'show' && kind !== 'truncate' && kind !== 'ddl') for (const fn of state.catalog.ambient) support(found, frame, fn, null)   // whatever has a value in it may convert, sort or compare it
     const shown: Shown[] = []
     const outputs = cols?.map((col, output): Output => ({

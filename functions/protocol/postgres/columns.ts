@@ -13,7 +13,7 @@ export function columnsOf({ found }: Analysis, relation: Relation, handle: Handl
     const tags = distinct([...classes.plain, ...inside?.[i]?.tags ?? []])
     const derived = classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? [], ...opaque])
     const read = () => { found.shownRead ||= tags.length > 0; found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name); found.looked(relation, column, frame) }
-    return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived }
+    return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived, ...(inside?.[i]?.fails ? { fails: true } : {}) }
   })
 }
 /** Where a row lies, and in which table: nothing of its data. The other system columns tell of transactions. */

@@ -69,6 +69,10 @@ export class Findings {
   readonly log: { readonly relation: Relation; readonly frame: Frame }[] = []
   /** While a view's select list is read: what an expression is computed from belongs to that output, not to the statement. */
   sink: Tag[] | null = null
+  /** Something that may fail went into it. */
+  sinkFails = false
+  /** What views compute that may fail: a statement that writes or locks takes whole rows of them, asked for or not. */
+  readonly computing: Tag[] = []
   /** Whether a column that holds or shows classified data was named at all, also where no value of it can tell anything: the server asks for the right to read it. */
   classifiedRead = false
   /** While an expression that gives a column its value is read: the constants and parameters in it. null: nobody asks. */

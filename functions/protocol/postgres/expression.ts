@@ -115,6 +115,7 @@ function column(a: Analysis, ref: ColumnRef, scope: Scope, how: string): number 
 export function useColumn(a: Analysis, col: Col, how: string, span: Span | null, scope: Scope): number {
   touch([col])
   a.found.use(tagsOf([col]), how, span)
+  if (a.found.sink && col.fails) a.found.sinkFails = true
   carry(a, [col])
   if (col.type > 0) makeType(a.found, scope.frame, col.type, span, false)
   return col.type

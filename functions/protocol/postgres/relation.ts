@@ -92,6 +92,7 @@ function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | nu
   const analysis = scratch ? { ...a, found: scratch } : a
   const cols = a.subquery(analysis, parsed.node, { frame: inner, parent: null, items: [], ctes: new Map() })
   if (scratch) a.found.use(scratch.used, `in the query of \`${name}\``, span)
+  for (const col of cols) if (col.fails && !scratch) a.found.computing.push(...col.derived)
   if (cols.length !== relation.columns.length) throw unsupported('unknown_view', `the query of view \`${name}\` is not one the gate understands; read what it reads by itself, where your rules let you`, span)
   return cols
 }

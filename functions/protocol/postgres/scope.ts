@@ -14,6 +14,8 @@ export interface Col {
   readonly tags: readonly Tag[]
   /** Classified base columns a view computed it from: any mention of it is a use. */
   readonly derived: readonly Tag[]
+  /** Computing it may fail on some of their values. */
+  readonly fails?: boolean
   /** pg_type oid, or `scalar` or `unknown` of names.ts. */
   readonly type: number
   readonly origin: Output['origin']

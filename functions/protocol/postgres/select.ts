@@ -7,6 +7,7 @@ import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown 
 import { nameOf } from './naming.ts'
 import { rowSecurity } from './security.ts'
 import { distinct, hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
+import { isVolatile, mayFail, unasked } from './total.ts'
 import { withClause } from './with.ts'
 import type { Texts } from './writeback.ts'
 
@@ -57,14 +58,17 @@ function plain(a: Analysis, col: Col, name: string, span: Span | null, scope: Sc
 }
 function computed(a: Analysis, val: Node | undefined, name: string, scope: Scope): Col {
   const { found } = a
-  const outer = found.sink
-  if (scope.frame.view) found.sink = []
+  const [outer, outerFails] = [found.sink, found.sinkFails]
+  if (scope.frame.view) [found.sink, found.sinkFails] = [[], false]
   const [type, texts] = found.textsOf(() => expression(a, val, scope, null))
   const derived = scope.frame.view ? found.sink ?? [] : []
+  const fails = derived.length > 0 && (found.sinkFails || mayFail(val))
   found.sink = outer
+  found.sinkFails = outerFails || (outer !== null && fails)
+  if (fails && isVolatile(a, val)) found.use(derived, unasked, null)
   // how many rows come depends on it, whether the output is asked for or not
   if (derived.length > 0 && givesRows(a, val)) found.use(derived, 'where it decides how many rows a view has', null)
-  return { name, tags: [], derived, type, origin: originOf(a, val, scope), touch: null, texts }
+  return { name, tags: [], derived, fails, type, origin: originOf(a, val, scope), touch: null, texts }
 }
 /** A function that may give several rows stands in it; one inside a subquery gives rows there. */
 function givesRows(a: Analysis, value: unknown): boolean {
@@ -214,6 +218,8 @@ function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
     const tags = distinct([...col.tags, ...other?.tags ?? []])
     if (compares) a.found.use(tagsOf(other ? [col, other] : [col]), 'in a set operation that compares rows', null)
     const given = other?.type ?? unknown
+    // A set operation computes all of both sides.
+    if (level.frame.view) for (const one of [col, other]) if (one?.fails) a.found.use(one.derived, unasked, null)
     const type = isScalar(a.found, col.type) && isScalar(a.found, given) ? (col.type === given ? given : commonType(col.type, given) ?? scalar) : unknown
     return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]) }
   })

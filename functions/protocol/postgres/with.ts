@@ -4,6 +4,7 @@ import type { Analysis } from './expression.ts'
 import { scalar, strings } from './names.ts'
 import { renamed, type Col, type Cte, type Scope } from './scope.ts'
 import { setReadCte } from './from.ts'
+import { unasked } from './total.ts'
 
 /**
  * WITH: each name visible to those after it, with RECURSIVE to all of the list, which may then stand in any order; so they are read when first
@@ -48,6 +49,8 @@ function read(a: Analysis, cte: Cte): void {
     if (round >= maxRounds) throw unsupported('recursive_cte', `\`${cte.name}\` could not be followed`, null)
   }
   cte.state = 'read'
+  // Read by two, or where it says so, the server computes all of it.
+  if (cte.scope.frame.view) for (const col of cte.cols ?? []) if (col.fails) a.found.use(col.derived, unasked, null)
 }
 const bare = (col: Col) => [col.name, [...col.texts?.keys() ?? []], [...new Set(col.tags.map((t) => JSON.stringify(t)))].sort(), [...new Set(col.derived.map((t) => JSON.stringify(t)))].sort()]
 
