@@ -1,9 +1,11 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { entryOf } from '../../functions/record/log/entry.ts'
 import { sweep } from '../../functions/sweep.ts'
 import type { Event, IntentEvent, OutcomeEvent } from '../../schema/event.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
+import { check, logOf } from '../record/verify/memory.ts'
 import { mint, openPorts, startPlace, type Place } from '../support/local.ts'
 import type { TestDatabase } from '../support/postgres.ts'
 
@@ -94,6 +96,11 @@ describe('a gate killed at any moment', () => {
     }
     const count = (await database.query('SELECT count(*) AS n, count(DISTINCT reason) AS d FROM public.refunds')).rows[0] as { n: string; d: string }
     expect(count.n).toBe(count.d)
+    // Each process numbered its events: what is missing of them was in flight when it was killed, and whatever else is taken away shows.
+    const inOrder = events.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    const last = { ...inOrder[0]!, id: `evt_7${'0'.repeat(25)}`, at: new Date(Date.now() + 3_600_000).toISOString(), kind: 'heartbeat', change: {} } as unknown as Event
+    const { writer: _none, ...end } = last
+    expect((await check((await logOf([...inOrder, end as Event].map(entryOf))).log)).findings).toEqual([])
     // The suite is worth nothing if it never met the two hard cases.
     const unknown = outcomes.filter(({ status }) => status === 'unknown')
     expect(unknown.some(({ intent }) => inserted.has(String(intents.find(({ id }) => id === intent)?.statements[0]?.params[1])))).toBe(true)
