@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest'
+import { classify } from '../../../functions/protocol/kubernetes/classify.ts'
+import type { Dry } from '../../../functions/protocol/kubernetes/plan.ts'
+import { readRequest } from '../../../functions/protocol/kubernetes/request.ts'
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+
+const json = 'application/json', merge = 'application/merge-patch+json', patch = 'application/json-patch+json', apply = 'application/apply-patch+yaml', strategic = 'application/strategic-merge-patch+json'
+function judged(method: string, target: string, body: unknown = null, type = json, { classes = {}, dry }: { classes?: ConnectionDocument['classify']; dry?: Dry } = {}) {
+  const read = readRequest(method, target, body === null ? {} : { 'content-type': type }, body === null ? null : Buffer.from(JSON.stringify(body)))
+  if (!read.ok) throw new Error(read.refusal.detail)
+  const result = classify({ name: 'cluster', classify: classes }, JSON.parse(JSON.stringify(read.value)) as typeof read.value, dry)       // as a store gives it back
+  if (!result.ok) throw new Error(result.refusal.detail)
+  return result.value
+}
+const accesses = (...args: Parameters<typeof judged>) => judged(...args).effects.accesses.map(({ action, resource, system, target }) => `${action} ${resource}${system ? '!' : ''} ${target?.namespace ?? '-'}/${target?.name ?? '-'}`)
+const web = '/api/v1/namespaces/web'
+const rbac = '/apis/rbac.authorization.k8s.io/v1'
+
+describe('accesses', () => {
+  test.each([
+    ['GET', `${web}/pods`, ['list pods web/-']], ['GET', '/api/v1/pods', ['list pods -/-']], ['GET', `${web}/pods?watch=1&fieldSelector=metadata.name=x`, ['watch pods web/x']], ['GET', `${web}/pods/x/log`, ['get pods/log web/x']], ['GET', '/api/v1/namespaces/web', ['get namespaces web/web']], ['GET', '/api/v1/nodes/n1', ['get nodes -/n1']],
+    ['DELETE', `${web}/secrets`, ['deletecollection secrets web/-']], ['GET', '/version', []], ['GET', '/openapi/v3/apis/apps/v1', []], ['POST', `${web}/pods/x/exec?command=ls`, ['create pods/exec! web/x']], ['GET', `${web}/pods/x/exec?command=ls`, ['get pods/exec! web/x']],
+    ['GET', `${web}/services/x/proxy/admin`, ['get services/proxy! web/x']], ['GET', '/api/v1/nodes/n/proxy/run', ['get nodes/proxy! -/n']], ['GET', '/api/v1/nodes/n/metrics', ['get nodes/metrics! -/n']], ['POST', `${web}/pods/x/portforward`, ['create pods/portforward! web/x']], ['GET', `${rbac}/clusterroles`, ['list rbac.authorization.k8s.io/clusterroles! -/-']],
+    ['GET', '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', ['list admissionregistration.k8s.io/mutatingwebhookconfigurations! -/-']], ['GET', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', ['list apiextensions.k8s.io/customresourcedefinitions! -/-']], ['GET', '/apis/acme.io/v1/namespaces/web/widgets/w', ['get acme.io/widgets web/w']],
+  ])('%s %s', (method, target, expected) => { expect(accesses(method, target)).toEqual(expected) })
+  test('of a create names the object in the body', () => {
+    expect(accesses('POST', `${web}/configmaps`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } })).toEqual(['create configmaps web/a'])
+    expect(accesses('POST', `${web}/configmaps`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'a-' } })).toEqual(['create configmaps web/-'])
+    expect(accesses('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-x' } })).toEqual(['create namespaces kube-x/kube-x'])
+    expect(accesses('POST', `${web}/serviceaccounts/default/token`, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} })).toEqual(['create serviceaccounts/token! web/default'])
+  })
+  test('of an apply that would create is a create too, once it is known or as long as nobody can tell', () => {
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }
+    expect(accesses('PATCH', `${web}/configmaps/a?force=true`, body, apply)).toEqual(['patch configmaps web/a'])
+    expect(accesses('PATCH', `${web}/configmaps/a?force=true`, body, apply, { dry: { object: body, oldObject: null } })).toEqual(['patch configmaps web/a', 'create configmaps web/a'])
+    expect(accesses('PATCH', `${web}/configmaps/a?force=true`, body, apply, { dry: {} })).toEqual(['patch configmaps web/a', 'create configmaps web/a'])
+    expect(accesses('PATCH', `${web}/configmaps/a?force=true`, body, apply, { dry: { object: body, oldObject: body } })).toEqual(['patch configmaps web/a'])
+  })
+  test('what is not carried fails only where it would be allowed', () => {
+    expect(judged('GET', `${web}/pods/x/proxy/admin?anything=1`).fails?.reason).toBe('not_carried')
+    expect(judged('GET', `${web}/pods/x/exec?command=sh`).fails?.reason).toBe('upgrade')
+    expect(judged('POST', `${web}/pods/x/exec?command=ls`).fails).toBeUndefined()
+  })
+})
+
+describe('what roles hand on', () => {
+  const role = (rules: unknown, metadata: object = {}) => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'r', ...metadata }, rules })
+  const escalates = (body: object) => accesses('POST', `${rbac}/clusterroles`, body).includes('create rbac.authorization.k8s.io/clusterroles/escalate! -/r')
+  test.each([
+    ['reads pods', [{ apiGroups: [''], resources: ['pods', 'pods/log'], verbs: ['get', 'list'] }], false], ['every verb', [{ apiGroups: [''], resources: ['pods'], verbs: ['*'] }], true], ['every group', [{ apiGroups: ['*'], resources: ['pods'], verbs: ['get'] }], true], ['every resource', [{ apiGroups: [''], resources: ['*'], verbs: ['get'] }], true],
+    ['any subresource', [{ apiGroups: [''], resources: ['*/scale'], verbs: ['get'] }], true], ['impersonate', [{ apiGroups: [''], resources: ['users'], verbs: ['impersonate'] }], true], ['secrets', [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }], true], ['exec', [{ apiGroups: [''], resources: ['pods/exec'], verbs: ['create'] }], true],
+    ['tokens', [{ apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] }], true], ['webhooks', [{ apiGroups: ['admissionregistration.k8s.io'], resources: ['mutatingwebhookconfigurations'], verbs: ['get'] }], true], ['all paths', [{ nonResourceURLs: ['*'], verbs: ['get'] }], true], ['a rule that is none', ['x'], true],
+  ])('%s', (_what, rules, expected) => { expect(escalates(role(rules))).toBe(expected) })
+  test('roles that add to others, and those others add to', () => {
+    expect(escalates(role([], { labels: { 'rbac.authorization.k8s.io/aggregate-to-admin': 'true' } }))).toBe(true)
+    expect(escalates({ ...role([]), aggregationRule: { clusterRoleSelectors: [] } })).toBe(true)
+  })
+  test('a binding binds the role it names', () => {
+    const binding = (kind: string) => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'b' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: 'cluster-admin' }, subjects: [] })
+    expect(accesses('POST', `${rbac}/namespaces/web/rolebindings`, binding('ClusterRole'))).toEqual(['create rbac.authorization.k8s.io/rolebindings! web/b', 'create rbac.authorization.k8s.io/clusterroles/bind! web/cluster-admin'])
+    expect(accesses('POST', `${rbac}/namespaces/web/rolebindings`, binding('Role'))).toContain('create rbac.authorization.k8s.io/roles/bind! web/cluster-admin')
+  })
+  test('a patch of subjects binds whatever role the object names, and any where nobody can tell', () => {
+    const subjects = [{ op: 'add', path: '/subjects/-', value: { kind: 'User', name: 'me' } }]
+    expect(accesses('PATCH', `${rbac}/clusterrolebindings/b`, subjects, patch, { dry: { object: { roleRef: { kind: 'ClusterRole', name: 'cluster-admin' } }, oldObject: {} } })).toContain('patch rbac.authorization.k8s.io/clusterroles/bind! -/cluster-admin')
+    expect(accesses('PATCH', `${rbac}/clusterrolebindings/b`, subjects, patch, { dry: {} })).toContain('patch rbac.authorization.k8s.io/clusterroles/bind! -/-')
+    expect(accesses('PATCH', `${rbac}/clusterroles/r`, [{ op: 'copy', from: '/rules/0', path: '/rules/-' }], patch, { dry: {} })).toContain('patch rbac.authorization.k8s.io/clusterroles/escalate! -/r')
+  })
+})
+
+describe('what pods may do', () => {
+  const pod = (spec: object, metadata: object = {}) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', ...metadata }, spec })
+  const needs = (spec: object, metadata: object = {}) => judged('POST', `${web}/pods`, pod(spec, metadata)).effects.accesses[0]?.target?.needs
+  const container = (more: object) => ({ containers: [{ name: 'c', image: 'i', ...more }] })
+  test.each<[string, object, readonly string[]]>([
+    ['nothing', container({ env: [{ name: 'A', value: 'b' }], ports: [{ containerPort: 80 }], securityContext: { privileged: false, capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] } } }), []],
+    ['privileged', container({ securityContext: { privileged: true } }), ['privileged']], ['privileged in an init container', { initContainers: [{ securityContext: { privileged: true } }] }, ['privileged']], ['privileged in an ephemeral container', { ephemeralContainers: [{ securityContext: { privileged: true } }] }, ['privileged']],
+    ['a capability', container({ securityContext: { capabilities: { add: ['SYS_ADMIN'] } } }), ['privileged']], ['all capabilities', container({ securityContext: { capabilities: { add: ['ALL'] } } }), ['privileged']], ['no mask over /proc', container({ securityContext: { procMount: 'Unmasked' } }), ['privileged']], ['no seccomp', { securityContext: { seccompProfile: { type: 'Unconfined' } } }, ['privileged']],
+    ['a process of the host', { securityContext: { windowsOptions: { hostProcess: true } } }, ['privileged']], ['selinux', { securityContext: { seLinuxOptions: { type: 'spc_t' } } }, ['privileged']], ['sysctls', { securityContext: { sysctls: [{ name: 'kernel.core_pattern', value: '|/x' }] } }, ['privileged']],
+    ['a path of the host', { volumes: [{ name: 'v', hostPath: { path: '/' } }] }, ['host-path']], ['a volume nobody knows', { volumes: [{ name: 'v', flexVolume: { driver: 'x' } }] }, ['host-path']], ['the network of the host', { hostNetwork: true }, ['host-namespace']], ['processes of the host', { hostPID: true }, ['host-namespace']], ['a port of the host', container({ ports: [{ hostPort: 22 }] }), ['host-namespace']],
+    ['a secret volume', { volumes: [{ name: 'v', secret: { secretName: 's' } }] }, ['secret-mount']], ['a projected secret', { volumes: [{ name: 'v', projected: { sources: [{ secret: { name: 's' } }] } }] }, ['secret-mount']], ['a secret in env', container({ env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] }), ['secret-mount']],
+    ['all of a secret in env', container({ envFrom: [{ secretRef: { name: 's' } }] }), ['secret-mount']], ['a secret of a network volume', { volumes: [{ name: 'v', cephfs: { secretRef: { name: 's' } } }] }, ['secret-mount']], ['a secrets store', { volumes: [{ name: 'v', csi: { driver: 'secrets-store.csi.k8s.io' } }] }, ['secret-mount']],
+    ['an account', { serviceAccountName: 'admin' }, ['service-account']], ['an account by its old name', { serviceAccount: 'admin' }, ['service-account']], ['the default account', { serviceAccountName: 'default' }, []], ['a token for another audience', { volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken: { audience: 'vault', path: 't' } }] } }] }, ['service-account']],
+    ['the token every pod has', { volumes: [{ name: 'kube-api-access-x', projected: { sources: [{ serviceAccountToken: { path: 'token' } }, { configMap: { name: 'kube-root-ca.crt' } }] } }] }, []],
+  ])('%s', (_what, spec, expected) => { expect(needs(spec)).toEqual(expected) })
+  test('by an annotation', () => { expect(needs({}, { annotations: { 'container.apparmor.security.beta.kubernetes.io/c': 'unconfined' } })).toEqual(['privileged']) })
+  test('wherever the template sits, in kinds nobody heard of too', () => {
+    const spec = { hostPID: true, containers: [] }
+    const target = (path: string, body: object) => judged('POST', path, body).effects.accesses[0]?.target?.needs
+    expect(target('/apis/batch/v1/namespaces/web/cronjobs', { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'c' }, spec: { jobTemplate: { spec: { template: { spec } } } } })).toEqual(['host-namespace'])
+    expect(target('/apis/acme.io/v1/namespaces/web/widgets', { apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'c' }, spec: { deep: [{ template: { spec } }] } })).toEqual(['host-namespace'])
+    expect(target(`${web}/configmaps`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { hostPath: '/x' } })).toEqual([])
+    expect(target('/api/v1/persistentvolumes', { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'c' }, spec: { hostPath: { path: '/' } } })).toEqual(['host-path'])
+  })
+  const front = '/apis/apps/v1/namespaces/web/deployments/front'
+  const ofPatch = (body: unknown, type: string, dry?: Dry) => judged('PATCH', front, body, type, dry ? { dry } : {}).effects.accesses[0]?.target?.needs
+  test('by a patch, also one that only points to the place', () => {
+    expect(ofPatch([{ op: 'add', path: '/spec/template/spec/hostNetwork', value: true }], patch)).toEqual(['host-namespace'])
+    expect(ofPatch([{ op: 'add', path: '/spec/template/spec/containers/0/securityContext/capabilities/add/-', value: 'SYS_ADMIN' }], patch)).toEqual(['privileged'])
+    expect(ofPatch([{ op: 'add', path: '/spec/template/spec/volumes/-', value: { name: 'v', secret: { secretName: 's' } } }], patch)).toEqual(['secret-mount'])
+    expect(ofPatch([{ op: 'replace', path: '/spec/template/spec/volumes/0/secret', value: { secretName: 's' } }], patch)).toEqual(['secret-mount'])
+    expect(ofPatch({ spec: { template: { spec: { serviceAccountName: 'admin' } } } }, strategic)).toEqual(['service-account'])
+  })
+  test('after a patch, by what the server says the object is then; labels and a number of replicas change nothing of it', () => {
+    const privileged = { spec: { template: { spec: { containers: [{ securityContext: { privileged: true }, image: 'a' }] } } } }
+    const other = { spec: { template: { spec: { containers: [{ securityContext: { privileged: true }, image: 'b' }] } } } }
+    expect(ofPatch({ spec: { template: { spec: { containers: [{ name: 'c', image: 'b' }] } } } }, strategic, { object: other, oldObject: privileged })).toEqual(['privileged'])
+    expect(ofPatch({ metadata: { labels: { a: 'b' } } }, merge, { object: { ...privileged, metadata: { labels: { a: 'b' } } }, oldObject: privileged })).toEqual([])
+    expect(judged('PATCH', `${front}/scale`, { spec: { replicas: 9 } }, merge).effects.accesses[0]?.target?.needs).toEqual([])
+  })
+  test('where the server will not say, anything but labels, annotations and replicas may do everything', () => {
+    expect(ofPatch({ metadata: { labels: { a: 'b' } }, spec: { replicas: 3 } }, merge, {})).toEqual([])
+    expect(ofPatch({ spec: { template: { spec: { containers: [{ name: 'c', image: 'b' }] } } } }, strategic, {})).toHaveLength(5)
+    expect(ofPatch([{ op: 'copy', from: '/spec/a', path: '/metadata/labels/b' }], patch, {})).toHaveLength(5)
+  })
+})
+
+describe('classes', () => {
+  const classes = { 'acme.io/widgets:spec.keys[*].value': 'pii.key', 'configmaps:data.password': 'app.password', 'secrets:data.public': 'none' } as const
+  const shown = (method: string, target: string) => judged(method, target, null, json, { classes }).effects.shown.map(({ resource, column, dataClass, output }) => `${output} ${resource}:${column} ${dataClass}`)
+  test('are shown by every read and every write of their resource', () => {
+    expect(shown('GET', `${web}/secrets`)).toEqual(['0 secrets:data.* kubernetes.secret', '1 secrets:stringData.* kubernetes.secret'])
+    expect(shown('DELETE', `${web}/secrets`)).toHaveLength(2)
+    expect(shown('GET', `${web}/configmaps/a`)).toEqual(['0 configmaps:data.password app.password'])
+    expect(shown('GET', '/apis/acme.io/v1/widgets')).toEqual(['0 acme.io/widgets:spec.keys[*].value pii.key'])
+    expect(shown('GET', `${web}/pods`)).toEqual([])
+  })
+  const used = (method: string, target: string, body: unknown = null, type = json, dry?: Dry) => judged(method, target, body, type, { classes, ...(dry ? { dry } : {}) }).effects.used.map(({ dataClass, how, back }) => `${back ?? 'use'} ${dataClass} ${how}`)
+  const secret = `${web}/secrets/s`
+  const values = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data: { p: 'Z3Vlc3M=' } }
+  test.each<[string, string, string, unknown, string, RegExp | null]>([
+    ['a selector over a classified field', 'GET', '/apis/acme.io/v1/widgets?fieldSelector=spec.keys=x', null, json, /field selector/], ['a selector over another', 'GET', `${web}/secrets?fieldSelector=type=Opaque`, null, json, null],
+    ['a test of a value', 'PATCH', secret, [{ op: 'test', path: '/data/p', value: 'Z3Vlc3M=' }], patch, /test of a json patch/], ['a test of all values', 'PATCH', secret, [{ op: 'test', path: '/data', value: {} }], patch, /test of a json patch/],
+    ['a test of the copy that kubectl keeps', 'PATCH', secret, [{ op: 'test', path: '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration', value: '' }], patch, /test of a json patch/], ['a copy out of it', 'PATCH', secret, [{ op: 'copy', from: '/data/p', path: '/metadata/labels/x' }], patch, /copy of a json patch/],
+    ['a move of all of it', 'PATCH', secret, [{ op: 'move', from: '/data', path: '/metadata/labels' }], patch, /move of a json patch/], ['a test of something else', 'PATCH', secret, [{ op: 'test', path: '/metadata/labels/x', value: 'y' }], patch, null], ['a copy of something else', 'PATCH', secret, [{ op: 'copy', from: '/type', path: '/metadata/labels/x' }], patch, null],
+    ['a guess in a dry run', 'PUT', `${secret}?dryRun=All`, values, json, /dry run/], ['a guess in a patch that is a dry run', 'PATCH', `${secret}?dryRun=All`, { data: { p: 'Z3Vlc3M=' } }, merge, /dry run/], ['a guess in an apply', 'PATCH', secret, values, apply, /apply without force/], ['a forced apply', 'PATCH', `${secret}?force=true`, values, apply, null],
+    ['a write', 'PUT', secret, values, json, null], ['a dry run that sets labels', 'PATCH', `${secret}?dryRun=All`, { metadata: { labels: { a: 'b' } } }, merge, null], ['a new object in a dry run', 'POST', `${web}/secrets?dryRun=All`, values, json, null],
+    ['a mask written back', 'PUT', secret, { ...values, data: { p: Buffer.from('[redacted]').toString('base64') } }, json, /^mask .*as a new value of data/], ['a mask in text', 'PATCH', `${web}/configmaps/a`, { data: { password: '****1234' } }, merge, /^mask app.password/], ['stars elsewhere', 'PATCH', `${web}/configmaps/a`, { data: { note: '****1234' } }, merge, null],
+    ['a detector\'s mark', 'PATCH', `${web}/configmaps/a`, { data: { note: 'call [redacted: email]' } }, merge, /^detector email/],
+  ])('%s', (_what, method, target, body, type, expected) => {
+    const found = used(method, target, body, type)
+    if (expected === null) expect(found).toEqual([])
+    else expect(found.join('\n')).toMatch(expected)
+  })
+  test('a guess at an immutable Secret, which takes the same value and refuses another', () => {
+    expect(used('PUT', secret, values, json, { object: {}, oldObject: { immutable: true } }).join()).toMatch(/immutable/)
+    expect(used('PUT', secret, values, json, { object: {}, oldObject: {} })).toEqual([])
+  })
+})
+
+describe('the plan', () => {
+  test('says how the answer comes, and sends what was decided', () => {
+    expect(judged('GET', `${web}/pods`).plan).toMatchObject({ form: 'list', preview: false, method: 'GET', target: `${web}/pods`, body: null })
+    expect(judged('GET', `${web}/pods?watch=true`).plan.form).toBe('watch')
+    expect(judged('GET', `${web}/pods/x/log?follow=1`).plan).toMatchObject({ form: 'log', target: `${web}/pods/x/log?follow=true`, accept: '*/*' })
+    expect(judged('POST', `${web}/pods/x/exec?command=ls`).plan).toMatchObject({ form: 'exec', preview: false })
+    expect(judged('PATCH', `${web}/configmaps/a`, { data: { b: '1', a: '2' } }, merge).plan).toMatchObject({ form: 'whole', preview: true, contentType: merge, body: '{"data":{"b":"1","a":"2"}}' })
+    expect(judged('DELETE', `${web}/configmaps`).plan).toMatchObject({ form: 'whole', preview: false })
+  })
+  test('the fingerprint is of the object as it is, without what changes by itself', () => {
+    const print = (oldObject: object | null) => judged('PATCH', `${web}/configmaps/a`, { data: {} }, merge, { dry: { object: {}, oldObject: oldObject as Dry['oldObject'] & object } }).effects.fingerprint
+    const object = { metadata: { uid: 'u', resourceVersion: '1', generation: 1, managedFields: [] }, data: { a: '1' }, status: { x: 1 } }
+    expect(print({ ...object, metadata: { uid: 'u', resourceVersion: '2', generation: 2 }, status: { x: 2 } })).toBe(print(object))
+    expect(print({ ...object, data: { a: '2' } })).not.toBe(print(object))
+    expect(print({ ...object, metadata: { uid: 'v' } })).not.toBe(print(object))
+    expect(print(null)).not.toBe(print(object))
+  })
+  test('a statement that is not canonical, as a store might give it, is refused', () => {
+    const read = readRequest('GET', `${web}/pods?limit=5`, {}, null)
+    if (!read.ok) throw new Error('unread')
+    const changed = (sql: string) => classify({ name: 'c' }, { ...read.value, statements: [{ ...read.value.statements[0]!, sql }] })
+    for (const sql of ['GET /api/v1/namespaces/web/../pods', `GET ${web}/pods?limit=5&watch=1`, `GET ${web}/pods/?limit=5`, `get ${web}/pods`, '']) expect(changed(sql).ok).toBe(false)
+  })
+})
