@@ -89,6 +89,7 @@ function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunk
     masker ??= createMasker(how)
     for (;;) {
       const next = await chunks.next()
+      if (over) return                                              // the caller left while this waited
       if (next.done) {
         give(controller, masker.end())
         finish('complete')

@@ -121,7 +121,12 @@ const statusOf = (body: Uint8Array | null): Readonly<Record<string, unknown>> =>
     return {}
   }
 }
-const isConflict = (body: Uint8Array | null): boolean => statusOf(body)['reason'] === 'Conflict'
+/** Over the object's version or identity. Over a field that another manager owns is an answer to this very request: the caller forces it, or does not. */
+const isConflict = (body: Uint8Array | null): boolean => {
+  const { reason, details } = statusOf(body)
+  const causes = isObject(details) && Array.isArray(details['causes']) ? details['causes'] as readonly unknown[] : []
+  return reason === 'Conflict' && !causes.some((cause) => isObject(cause) && cause['reason'] === 'FieldManagerConflict')
+}
 
 /**
  * A 5xx to a write. The API server says 503 and 429 before it begins, and 500 with the name of the step where admission failed, which comes before storage. A proxy's, a
