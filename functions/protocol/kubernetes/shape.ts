@@ -63,7 +63,10 @@ export function createShape({ plan, effects, obligations, maskKey }: Shaping) {
     if (listed && (name === 'Table' || name?.endsWith('List'))) return withMembers(text, slices, (key, value) => (key === listed.key ? withElements(value, (one) => element(key, one)) : member(key, value)))
     // What asked for something else and got a Secret: no rule was decided for it, so nothing of it is shown.
     if (name === 'Secret' && textMember(text, 'apiVersion') === 'v1' && plan.attributes.resource !== 'secrets') return rewrite(text, unasked, look)
-    return object(text)
+    const shown = object(text)
+    if (!listed || root === null) return shown
+    // It does not say that it is a list, and holds what could be the items of one: they are masked as both.
+    return withMembers(shown, slicesOf(shown), (key, value) => (key === listed.key ? withElements(value, (one) => (one.startsWith('{') ? element(key, one) : object(one))) : value))
   }
   return { document, element, member, plain, detected: counts as Readonly<Record<string, number>>, bare: root === null && detect === null }
 }

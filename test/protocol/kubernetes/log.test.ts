@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest'
+import { maskLog } from '../../../functions/protocol/kubernetes/log.ts'
+import { detectorNames, type DetectorName } from '../../../schema/policy.ts'
+
+function through(text: string | Uint8Array, size = Infinity, names: readonly DetectorName[] = detectorNames) {
+  const masker = maskLog(names)
+  const bytes = Buffer.from(text)
+  const out: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; at += size) out.push(Uint8Array.from(masker.write(Uint8Array.from(bytes.subarray(at, at + size)))))
+  out.push(masker.end())
+  return { bytes: Buffer.concat(out), text: Buffer.concat(out).toString('utf8'), masker }
+}
+describe('lines of a log', () => {
+  const log = 'starting\nlogin of ada@example.com with password=hunter2-XY99z\n\ncard 4111 1111 1111 1111 ok\nlast line'
+  test('lose what has the form of a secret, wherever the pieces meet', () => {
+    const whole = through(log)
+    expect(whole.text).toBe('starting\nlogin of [redacted: email] with password=[redacted: secret]\n\ncard [redacted: credit-card] ok\nlast line')
+    for (let size = 1; size < 40; size++) expect(through(log, size).text).toBe(whole.text)
+    expect([whole.masker.items, whole.masker.detected]).toEqual([5, { email: 1, secret: 1, 'credit-card': 1 }])
+  })
+  test('are the same bytes where nothing is found, utf-8 or not', () => {
+    const bytes = Buffer.from([0x61, 0xff, 0xfe, 0x0a, 0x00, 0xc3, 0xa9, 0x0a, 0x0d, 0x0a, 0xe2, 0x82])
+    for (const size of [1, 3, 100]) expect(through(bytes, size).bytes).toEqual(bytes)
+    expect(through(bytes, 5, []).bytes).toEqual(bytes)
+  })
+  test('that are no utf-8 are looked through as well', () => {
+    expect(through(Buffer.concat([Buffer.from([0xff]), Buffer.from(' ada@example.com\n')])).bytes.toString('latin1')).toBe('\u00ff [redacted: email]\n')
+  })
+  test('of a private key are hidden, all of them', () => {
+    const key = `before\n-----BEGIN RSA PRIVATE KEY-----\nMIIEcanary\nMIIEcanary2\n-----END RSA PRIVATE KEY-----\nafter\n`
+    for (const size of [1, 9, 1000]) {
+      const { text } = through(key, size)
+      expect(text).not.toMatch(/canary|MIIE/)
+      expect(text).toMatch(/^before\n[^]*\nafter\n$/)
+    }
+  })
+  test('too long to be looked through are withheld, and the next is not', () => {
+    const { text, masker } = through(`a\n${'password '.repeat(40_000)}\nb\n`, 10_000)
+    expect(text).toBe('a\n[withheld: line too long to inspect]\nb\n')
+    expect(masker.items).toBe(3)
+    expect(through('x'.repeat(300_000), 5000).text).toBe('[withheld: line too long to inspect]\n')
+  })
+})
