@@ -168,7 +168,7 @@ export const commands: readonly Command[] = [
   { run: 'annotate deployment shop -n NS owner=storefront' },
   { run: 'replace -f -', stdin: settings('error') },
   { run: 'wait --for=condition=Available deployment/shop -n NS --timeout=20s' },
-  { run: 'get pods -n NS -w -o name', ends: /pod\// },
+  { run: 'get pods -n NS -w -o name', ends: /(?:pod\/.*\n){5}/ },
   { run: 'get configmaps -n NS --watch-only --request-timeout=1s -o name', ends: quiet },
   { run: 'expose deployment tiny -n NS --port=80' },
   { run: 'autoscale deployment tiny -n NS --max=3', code: 1, demo: true },

@@ -97,6 +97,9 @@ describe.skipIf(binary === null)('kubectl through the gate', { timeout: 60_000 }
       expect(sent.length).toBeGreaterThan(100_000)
       expect(failures).toEqual([])
     }, 240_000)
+    it('and nobody was alarmed: a client that leaves a watch or a log is no incident', () => {
+      expect([...gated.world.alarms, ...comparing.world.alarms]).toEqual([])
+    })
     it('and to whoever may, it is there: the canary lives', () => {
       for (const canary of ['Q0FOQVJZLXNlY3JldA==', 'Q0FOQVJZLWNyZWF0ZWQ=']) expect([canary, comparing.sent().includes(canary)]).toEqual([canary, true])
     })
