@@ -102,12 +102,14 @@ export function cappedText({ withheld, maxRows }: Pick<Job, 'withheld' | 'maxRow
   const { select = '*', alias = 's', rewritten = false } = withheld[index] ?? {}
   if (!statement.wrappable) {
     if (!rewritten) return { text: statement.text, prefix: '' }
-    const prefix = `WITH ${alias} AS (`
-    return { text: `${prefix}${statement.text}\n) SELECT ${select} FROM s LIMIT ${maxRows + 1}`, prefix }
+    return { text: entered(statement.text, maxRows + 1, select, alias), prefix: entryOf(alias) }
   }
   return { text: wrapped(statement.text, maxRows + 1, select, alias), prefix: prefixOf(select) }
 }
 export const wrapped = (text: string, limit: number, select = '*', alias = 's'): string => `${prefixOf(select)}${text}\n) AS ${alias} LIMIT ${limit}`
+
+const entryOf = (alias: string): string => `WITH ${alias} AS (`
+export const entered = (text: string, limit: number, select: string, alias: string): string => `${entryOf(alias)}${text}\n) SELECT ${select} FROM s LIMIT ${limit}`
 
 export const late: Refusal = { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' }
 export const changed: Refusal = { slug: 'approval-stale', reason: 'objects_changed', detail: 'an object the statement reaches changed meanwhile, and nothing ran', next: 'retry' }
