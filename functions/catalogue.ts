@@ -9,12 +9,15 @@ import { FormatError } from './record/log/format.ts'
 import { growing } from './record/log/grow.ts'
 import { createRing } from './succession.ts'
 import { proveConsistency } from './record/log/prove.ts'
-import { decodeEntries, edgeOf, tilePath, tileWidth, widthIn, type Tile } from './record/log/tile.ts'
+import { decodeEntries, edgeOf, maxEntryBytes, parseTilePath, tilePath, tileWidth, widthIn, type Tile } from './record/log/tile.ts'
 import { hashBytes, provesConsistency } from './record/log/tree.ts'
+import { readPrune } from './record/retain.ts'
 import { rowOf } from './record/row.ts'
+import { createPruned } from './record/verify/pruned.ts'
 
-/** What one call adds: so many entries, and some more than so many bytes of rows. */
-const most = { entries: 1024, bytes: 2 * 1024 * 1024 }
+/** What one call adds: so many entries, and some more than so many bytes of rows; of those that were removed it passes so many. */
+const most = { entries: 1024, bytes: 2 * 1024 * 1024, passed: 65_536 }
+const sizes = { entries: tileWidth * (2 + maxEntryBytes), hashes: tileWidth * hashBytes }
 interface Tree { readonly size: number; readonly root: Uint8Array }
 
 /**
@@ -47,9 +50,10 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
     if (signed.size === from.size) return same(signed.root, from.root) ? 0 : stop('the log is not the one the index was made from', { size: signed.size })
     // What the head promises of earlier events holds for the published log where that reaches as far; the head was read before it.
     const mark = head !== null && head.size <= signed.size ? Math.max(head.mark, from.mark) : from.mark
+    const pruned = createPruned({ read: (path) => readTile(log.objects, parseTilePath(path)) }, signed.size, sizes)
     let place = from
     while (place.size < signed.size) {
-      const next = await add(place, signed, { at, mark })
+      const next = await add(place, signed, { at, mark, pruned })
       if (next === null) break
       place = next
     }
@@ -57,15 +61,25 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
   }
 
   /** null: another follower is ahead. */
-  async function add(over: Shelved, signed: Tree, then: { readonly at: number; readonly mark: number }): Promise<Shelved | null> {
+  async function add(over: Shelved, signed: Tree, then: { readonly at: number; readonly mark: number; readonly pruned: ReturnType<typeof createPruned> }): Promise<Shelved | null> {
     const tree = await treeAt(over, signed)
     standing = null                                                  // it grows from here on, and counts again once its rows are stored
     const rows: Row[] = []
-    for (let bytes = 0; tree.size() < signed.size && rows.length < most.entries && bytes < most.bytes;) {
+    let until = 0
+    for (let bytes = 0; tree.size() < signed.size && rows.length < most.entries && bytes < most.bytes && tree.size() - over.size < most.passed;) {
       const index = Math.floor(tree.size() / tileWidth)
-      const bundle = decodeEntries(await read({ level: 'entries', index, width: widthIn(signed.size, 'entries', index) }))
+      const tile: Tile = { level: 'entries', index, width: widthIn(signed.size, 'entries', index) }
+      const there = await readTile(log.objects, tile)
+      if (there === null) {
+        const hashes = await then.pruned.hashes(index)
+        if (hashes === null) throw new Fault('store-unavailable', `${tilePath(tile)} is missing`)
+        for (const hash of hashes.slice(tree.size() - index * tileWidth)) tree.addHash(hash)
+        continue
+      }
+      const bundle = decodeEntries(there)
       for (const entry of bundle.slice(tree.size() - index * tileWidth)) {
         const row = await rowFrom(entry, tree.size())
+        if (row.kind === 'prune') until = Math.max(until, removedBy(entry))
         tree.add(entry)
         rows.push(row)
         bytes += JSON.stringify(row).length
@@ -77,7 +91,7 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
     const to: Shelved = {
       size: reached.size, root: base64(reached.root), at: then.at, mark: reached.size === signed.size ? then.mark : over.mark, opaque: over.opaque + rows.filter(({ opaque }) => opaque).length,
     }
-    if (!await shelf.add(rows, over, to)) return null
+    if (!await shelf.add(rows.filter(({ index }) => index >= until), over, to, until)) return null
     standing = { root: to.root, tree }
     return to
   }
@@ -117,3 +131,9 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 const same = (root: Uint8Array, kept: string): boolean => base64(root) === kept
+/** Entries before this index are removed, or will be, as this one says: what they said is to be found no longer than it is kept. */
+function removedBy(entry: Buffer): number {
+  const { event, at } = readEntry(entry)
+  const prune = readPrune({ change: event['change'], at })
+  return prune === null ? 0 : prune.last + 1
+}

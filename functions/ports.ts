@@ -252,8 +252,8 @@ export interface Indexed {
 export interface Shelf {
   /** Where it stands; made, empty, where there is none or one of another shape. Safe whoever else does the same. */
   open(): Promise<Shelved>
-  /** Adds rows and moves from `over` to `to`, all of it or nothing. false: it no longer stands at `over`. Throws Fault store-unavailable: it may or may not have. */
-  add(rows: readonly Row[], over: Shelved, to: Shelved): Promise<boolean>
+  /** Adds rows, drops those of entries before index `until`, and moves from `over` to `to`, all of it or nothing. false: it no longer stands at `over`. Throws Fault store-unavailable: it may or may not have. */
+  add(rows: readonly Row[], over: Shelved, to: Shelved, until: number): Promise<boolean>
   /** Everything goes; the next `open` makes it anew. */
   clear(): Promise<void>
 }

@@ -58,10 +58,14 @@ export function createShelf(way: Way): Shelf {
    * Everything in one statement whose first part moves the position, and only from where it is thought to be: of two writers that meet, one waits for the row, finds it moved, and
    * adds nothing. The rows come as one parameter, so that no number of them meets a bound of the protocol.
    */
-  async function add(rows: readonly Row[], over: Shelved, to: Shelved): Promise<boolean> {
+  async function add(rows: readonly Row[], over: Shelved, to: Shelved, until: number): Promise<boolean> {
     const given = JSON.stringify(rows.map(({ actors, accesses, rules, ...event }) => ({ ...event, actors, accesses, rules })))
     const { rows: [moved] } = await run(sql`
       with moved as (update ${position} set ${set({ size: to.size, root: to.root, at: to.at, mark: to.mark, opaque: to.opaque })} where ${position.size} = ${over.size} and ${position.root} = ${over.root} and ${position.shape} = ${shape()} returning 1),
+      gone as (delete from ${events} using moved where ${events.index} < ${until} returning id),
+      gone_actors as (delete from ${eventActors} using gone where event = gone.id),
+      gone_accesses as (delete from ${eventAccesses} using gone where event = gone.id),
+      gone_rules as (delete from ${eventRules} using gone where event = gone.id),
       given as (select line, r.* from moved, jsonb_array_elements(${given}::jsonb) as line, jsonb_to_record(line) as r(${defined(getTableColumns(events))})),
       told as (insert into ${events} (${named(events)}) select ${named(events)} from given),
       actors as (insert into ${eventActors} (event, actor) select given.id, actor from given, jsonb_array_elements_text(line -> 'actors') as actor),

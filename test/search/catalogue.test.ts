@@ -1,6 +1,7 @@
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../schema/event.ts'
+import { firstIdAt } from '../../schema/item.ts'
 import { createShelf } from '../../functions/aws/shelf.ts'
 import { Fault, type Shelf } from '../../functions/ports.ts'
 import { entriesOf, eventsOf } from '../record/log/sample.ts'
@@ -164,4 +165,45 @@ test('tables of another shape are made anew, by one of those that find them so',
   await world.catalogue().follow()
   expect((await dump(world))['events']).toHaveLength(10)
   await client.end()
+})
+
+describe('entries that were removed when their time was over', () => {
+  const old = eventsOf(700, Date.parse('2019-01-01T00:00:00.000Z'))
+  const prune = (last: number): Event => ({
+    id: firstIdAt(Date.parse('2026-11-22T10:00:00.000Z') + last), at: '2026-11-22T10:00:00.000Z', evaluation: eventsOf(1)[0]!.evaluation, session: null, who: null, connection: null, policy: null,
+    kind: 'prune', change: { first: 0, last, before: '2019-01-01T00:01:00.000Z', retention: '5y' },
+  })
+  const indexes = async (world: Indexed) => ((await dump(world))['events'] as { index: string }[]).map(({ index }) => Number(index)).toSorted((a, b) => a - b)
+  const from = (first: number, to: number) => Array.from({ length: to - first }, (_, i) => first + i)
+
+  test('are found no longer, in the followed index and in one made anew', async () => {
+    const world = await createIndexed(server)
+    const follower = world.catalogue()
+    await world.grow(old)
+    await follower.follow()
+    await world.grow([prune(511), ...eventsOf(20)])
+    await follower.follow()
+    expect(await indexes(world)).toEqual(from(512, 721))
+    const actual = await dump(world)
+    for (const index of [0, 1]) world.memory.objects.delete(`tile/entries/00${index}`)
+    await world.shelf.clear()
+    expect(await world.catalogue().follow()).toBe(721)
+    expect(await indexes(world)).toEqual(from(512, 721))
+    expect((await dump(world))['position']).toEqual(actual['position'])
+    for (const table of ['event_accesses', 'event_rules'] as const) {
+      const ids = new Set(((await dump(world))['events'] as { id: string }[]).map(({ id }) => id))
+      expect((actual[table] as { event: string }[]).filter(({ event }) => !ids.has(event))).toEqual([])
+    }
+  })
+
+  test('and that nothing in the log says were removed are missing, which stops it', async () => {
+    const world = await createIndexed(server)
+    await world.grow([...old, { ...prune(255), change: { ...prune(255), before: '2026-01-01T00:00:00.000Z' } } as Event])
+    world.memory.objects.delete('tile/entries/000')
+    await expect(world.catalogue().follow()).rejects.toThrow('tile/entries/000 is missing')
+    const more = await createIndexed(server)
+    await more.grow([...old, prune(255)])
+    more.memory.objects.delete('tile/entries/001')
+    await expect(more.catalogue().follow()).rejects.toThrow('tile/entries/001 is missing')
+  })
 })

@@ -3,7 +3,7 @@ import { isEventId } from '../../../schema/item.ts'
 import { entryOf, readEntry } from '../log/entry.ts'
 import { FormatError } from '../log/format.ts'
 import { decodeEntries, maxEntryBytes, tilePath, tileWidth, widthIn } from '../log/tile.ts'
-import { leafHash } from '../log/tree.ts'
+import { hashBytes, leafHash } from '../log/tree.ts'
 import { object, text } from '../verify/json.ts'
 import type { Files } from '../verify/verify.ts'
 import { ndjsonLine } from './ndjson.ts'
@@ -12,8 +12,7 @@ import { ndjsonLine } from './ndjson.ts'
 export interface Held { readonly events: number; readonly altered: readonly string[]; readonly absent: readonly string[]; readonly damaged: readonly string[] }
 
 /**
- * Whether each event of an export is one of the log, to the letter as far as the log says it: everything but the content, of which it holds a commitment that only the content's key opens. The log must have been
- * verified before. Holds a hash a line in memory; the log is read once, and once more where something is wrong. Throws FormatError for a log that is not whole.
+ * Whether each event of an export is one of the log, to the letter as far as the log says it: everything but the content, of which it holds a commitment that only the content's key opens. The log must have Holds a hash a line in memory, and reads the log's hashes; its entries only where something is wrong: of those that were removed when their time was over the hashes are there still. Throws FormatError for a log that is not whole.
  */
 export async function heldIn(files: Pick<Files, 'read'>, size: number, lines: AsyncIterable<string>): Promise<Held> {
   const sought = new Map<string, string>()
@@ -31,7 +30,12 @@ export async function heldIn(files: Pick<Files, 'read'>, size: number, lines: As
     ids.add(event.id)
     sought.set(hashOf(event), event.id)
   }
-  for await (const entry of entriesOf(files, size)) sought.delete(leafHash(entry).toString('latin1'))
+  for (let index = 0; index * tileWidth < size; index++) {
+    const tile = { level: 0, index, width: widthIn(size, 0, index) }
+    const bytes = await files.read(tilePath(tile), tileWidth * hashBytes)
+    if (bytes?.length !== tile.width * hashBytes) throw new FormatError(`${tilePath(tile)} is missing`)
+    for (let i = 0; i < bytes.length; i += hashBytes) sought.delete(Buffer.from(bytes.subarray(i, i + hashBytes)).toString('latin1'))
+  }
   const absent = new Set(sought.values())
   const altered: string[] = []
   if (absent.size > 0) for await (const entry of entriesOf(files, size)) {
@@ -65,7 +69,6 @@ async function* entriesOf(files: Pick<Files, 'read'>, size: number): AsyncGenera
   for (let index = 0; index * tileWidth < size; index++) {
     const tile = { level: 'entries', index, width: widthIn(size, 'entries', index) } as const
     const bytes = await files.read(tilePath(tile), tileWidth * (2 + maxEntryBytes))
-    if (bytes === null) throw new FormatError(`${tilePath(tile)} is missing`)
-    yield* decodeEntries(bytes)
+    if (bytes !== null) yield* decodeEntries(bytes)                 // removed by right, or the log would not have verified
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createHints } from '../../../functions/hint.ts'
+import { heldIn } from '../../../functions/record/export/held.ts'
 import { ndjsonLine } from '../../../functions/record/export/ndjson.ts'
 import { readPlaces } from '../../../functions/record/export/places.ts'
 import { createSequencer } from '../../../functions/sequence.ts'
@@ -133,6 +134,13 @@ describe('verify --events', () => {
       writeFileSync(forged, [...lines.slice(0, 7), line.slice(0, -1), ...lines.slice(8)].map((one) => `${one}\n`).join(''))
       expect([words, await run('verify', log, '--events', forged)]).toMatchObject([words, { code: 1, err: expect.stringContaining(words) }])
     }
+  })
+  test('knows an event whose entry was removed by its hash', async () => {
+    const { run, file, log } = await exported(300)
+    await run('export', '--log', log)
+    const files = { read: async (path: string) => path === 'tile/entries/000' ? null : existsSync(join(log, path)) ? readFileSync(join(log, path)) : null }
+    async function* lines() { yield* readFileSync(file, 'utf8').split('\n').slice(0, -1); yield ndjsonLine({ id: 'evt_7ZZZZZZZZZZZZZZZZZZZZZZZZ0' }).slice(0, -1) }
+    expect(await heldIn(files, 300, lines())).toEqual({ events: 301, altered: [], absent: ['evt_7ZZZZZZZZZZZZZZZZZZZZZZZZ0'], damaged: [] })
   })
   test('looks at no events where the log itself is not whole', async () => {
     const { run, file, log } = await exported(10)
