@@ -49,7 +49,7 @@ export const pinsOf = (job: Job): Sql => pinStatement(pinned(job))
  * 3. A CASE evaluates its arms in order, and sub-selects only when they are reached: late before stale before the settings. What is computed ahead is
  *    constants, and each error of ours holds the clock. The nonce tells the two apart.
  * 4. The settings count from the next statement, which is the caller's. This one runs under those the role has, so each of its names is qualified, and
- *    a wait for a lock in it ends with our own patience (the endpoint cancels what nobody waits for), not by `lock_timeout`; the deadline is looked at after it.
+ *    a wait for a lock in it ends by the `lock_timeout` that `sluice grants` gives the role, else with our own patience (the endpoint cancels what nobody waits for); the deadline is looked at after it.
  */
 export const readyOf = (job: Job, { held = true } = {}): Sql => pinStatement(pinned(job), checkOf(job, held))
 
