@@ -27,8 +27,8 @@ test('a star in a rule is no way into a container; a rule must name it', async (
 })
 
 test.each([
-  ['no program', { ...command, command: [] }], ['a member too many', { ...command, stdin: 'x' }], ['a namespace with a slash', { ...command, namespace: 'web/pods/x' }], ['a pod with a question mark', { ...command, pod: 'a?command=rm' }],
-  ['a pod of dots', { ...command, pod: '..' }], ['a container with an ampersand', { ...command, container: 'a&command=rm' }], ['an argument with NUL', { ...command, command: ['a\0b'] }], ['half a character', { ...command, command: ['\ud800'] }], ['no object', 'id'],
+  ['no program', { ...plain, command: [] }], ['a member too many', { ...plain, stdin: 'x' }], ['a namespace with a slash', { ...plain, namespace: 'web/pods/x' }], ['a pod with a question mark', { ...plain, pod: 'a?command=rm' }],
+  ['a pod of dots', { ...plain, pod: '..' }], ['a container with an ampersand', { ...plain, container: 'a&command=rm' }], ['an argument with NUL', { ...plain, command: ['a\0b'] }], ['half a character', { ...plain, command: ['\ud800'] }], ['no object', 'id'],
 ])('refused, on record, and nothing runs: %s', async (_, body) => {
   const at = createClustered()
   expect((await post(at, body)).status).toBe(400)

@@ -190,3 +190,28 @@ test('a rule reads the object as it is and as it would be: scaling out is refuse
   expect((await call('PATCH', path, { replicas: 1 })).status).toBe(200)
   expect(at.cluster.objects.get(path)).toMatchObject({ replicas: 1 })
 })
+
+test.each([
+  ['timeout', 3, null], ['outcome-unknown', 3, null], ['target-unavailable', 3, '3'], ['target-unavailable', 31, null], ['rate-limited', 0.2, '1'],
+] as const)('`Retry-After` makes clients repeat by themselves: of %s after %s s it is %s, and the Status says it all the same', async (slug, seconds, header) => {
+  const at = createClustered()
+  at.cluster.execute = async () => ({ status: slug === 'outcome-unknown' || slug === 'timeout' ? 'unknown' : 'failed', refusal: { slug, reason: 'x', detail: 'no', next: 'retry', retryAfterSeconds: seconds } })
+  const answer = await (await at.as(operator))('GET', '/api/v1/namespaces/web/pods/front')
+  expect([answer.headers.get('retry-after'), (await statusOf(answer)).details.retryAfterSeconds]).toEqual([header, Math.max(1, Math.ceil(seconds))])
+})
+
+test('headers of the cluster\'s that would change how the answer is kept, framed or read do not pass', async () => {
+  const at = createClustered()
+  const { mask } = at.cluster
+  at.cluster.mask = (...of) => { const masked = mask(...of); return { ...masked, answer: { ...masked.answer!, headers: { 'content-type': 'application/json', etag: '"a"', warning: '299 - "old"', 'cache-control': 'public', 'set-cookie': 'a=b', 'content-length': '1', 'x-content-type-options': 'none', 'www-authenticate': 'x' } } } }
+  const { headers } = await (await at.as(operator))('GET', '/api/v1/namespaces/web/pods/front')
+  expect(Object.fromEntries(['etag', 'warning', 'cache-control', 'set-cookie', 'content-length', 'x-content-type-options', 'www-authenticate'].map((name) => [name, headers.get(name)])))
+    .toEqual({ etag: '"a"', warning: '299 - "old"', 'cache-control': 'no-store', 'set-cookie': null, 'content-length': null, 'x-content-type-options': 'nosniff', 'www-authenticate': null })
+})
+
+test('a fault in the route itself is a Status too', async () => {
+  const at = createClustered()
+  at.cluster.read = () => { throw new TypeError('a bug') }
+  const answer = await (await at.as(operator))('GET', '/api')
+  expect([answer.status, (await statusOf(answer)).reason]).toEqual([500, 'InternalError'])
+})
