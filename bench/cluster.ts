@@ -42,9 +42,8 @@ async function upstream(): Promise<void> {
     const url = request.url ?? ''
     request.resume()
     response.writeHead(request.method === 'POST' ? 201 : 200, { 'content-type': 'application/json', 'audit-id': '0b1c' })
-    if (request.method === 'POST') return response.end(JSON.stringify({ spec: { expirationSeconds: 600 }, status: { token: 'upstream-token' } }))
-    if (url.includes('watch=true')) return response.end(event)
-    if (url !== '/api/v1/namespaces/big/pods') return response.end(whole[url] ?? '{}')
+    const answer = request.method === 'POST' ? JSON.stringify({ spec: { expirationSeconds: 600 }, status: { token: 'upstream-token' } }) : url.includes('watch=true') ? event : whole[url]
+    if (answer !== undefined) return void response.end(answer)
     let left = Math.ceil(megabytes * 1024 * 1024 / long.length)
     response.write('{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[')
     const more = (): void => {

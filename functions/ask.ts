@@ -23,7 +23,7 @@ const usualPending = 20
 /** How often in an hour each of those places may be filled anew. */
 const asksPerPlace = 6
 const hourMs = 3_600_000
-export interface Asking { readonly connection: Pick<ConnectionDocument, 'name' | 'limits'>; readonly effects: Effects; readonly ask: Ask; readonly query: Query; /** `Plan.diff`. */ readonly diff?: string | undefined }
+export interface Asking { readonly connection: Pick<ConnectionDocument, 'name' | 'limits'>; readonly effects: Effects; readonly ask: Ask; readonly query: Query; /** `Plan.diff`. */ readonly diff?: string | undefined; /** `Plan.fails`. */ readonly fails?: Refusal | undefined }
 /** Of the call, what matters here. */
 export interface Calling { readonly connection: string; readonly idempotencyKey: string | null; readonly waitMs: number }
 /** `waiting`: nobody has decided yet. `stored`: the serialised answer of its execution. */
@@ -58,7 +58,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
   }
 
   /** The request this call becomes, or the one it became before. */
-  async function make(admitted: Admitted, { connection, effects, ask, query, diff }: Asking, story: Story, approvals: Approvals): Promise<Result<AccessRequest>> {
+  async function make(admitted: Admitted, { connection, effects, ask, query, diff, fails }: Asking, story: Story, approvals: Approvals): Promise<Result<AccessRequest>> {
     const now = ports.now()
     const expiresAt = new Date(now + Math.min(...ask.demands.map(({ withinMs }) => withinMs))).toISOString()
     const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt, randomBytes(16).toString('base64url'))
@@ -69,6 +69,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     if (Buffer.byteLength(JSON.stringify(request)) > maxEventBytes) return story.refuse(tooLarge)
     const before = await approvals.requests.answering(request.callKey, now)   // before any limit: whoever comes back for an answer asks nobody
     if (before) return ok(before)
+    if (fails) return story.refuse(fails)                                    // nobody is asked about what the target would refuse as it is now
     const limit = connection.limits?.pending ?? usualPending
     if ((await openOf(admitted, connection.name)).length >= limit) return story.refuse(tooMany(limit))
     const { digest, callKey } = request

@@ -8,7 +8,7 @@ import { createGate } from '../../functions/gate.ts'
 import type { Approvals } from '../../functions/ports.ts'
 import type { Masked, Plan, Protocol, Run, StreamEnd } from '../../functions/protocol/protocol.ts'
 import { demo } from './policy.ts'
-import { createWorld, type TokenOptions } from './ports.ts'
+import { createWorld, type TokenOptions, type World } from './ports.ts'
 import { createMemoryRequests } from './requests.ts'
 
 /**
@@ -136,13 +136,13 @@ export const withRules = (its: Rules): Readonly<Record<string, PolicyDocument>> 
   ...demo, 'cluster.yaml': clusterDocument, 'roles/operator.yaml': { version: 1, kind: 'role', name: 'operator', members: [{ group: 'operators' }], rules: its },
 })
 
-/** A gate with the cluster behind it; requests in memory, and the test says when one proceeds. */
-export function createClustered(documents = withRules(rules)) {
+/** A gate with the cluster behind it; requests in memory, and the test says when one proceeds. `engine`: in place of the cluster of a few sentences. */
+export function createClustered(documents = withRules(rules), engine: ((world: World) => Protocol) | null = null) {
   const world = createWorld(documents)
   const cluster = createCluster()
   const memory = createMemoryRequests({ now: world.ports.now, events: world.events })
   const workflow: Approvals['workflow'] = { start: async () => {}, wake: async () => {} }
-  const ports = { ...world.ports, engines: { ...world.ports.engines, kubernetes: cluster }, approvals: { requests: memory.requests, workflow, post: { slack: null, mail: null } } }
+  const ports = { ...world.ports, engines: { ...world.ports.engines, kubernetes: engine?.(world) ?? cluster }, approvals: { requests: memory.requests, workflow, post: { slack: null, mail: null } } }
   const gate = createGate(ports)
   const approver = createApprover(ports, gate)
   const app = createApp(ports, gate, (env) => (env as { target?: string }).target ?? null)

@@ -65,6 +65,8 @@ export function createPreview({ reach, discovery, now }: { readonly reach: Reach
     })
     const bytes = await wholeOf(reply.body, previewMs, objectBytes)
     if (reply.status >= 500 || reply.status === 429) throw new TransportError('lost', `the cluster answers a dry run with status ${reply.status}`, false)
+    // A webhook that would have effects of its own has no dry runs: that says nothing of the write.
+    if (reply.status === 400 && /dry.?run/i.test(bytes?.toString('utf8') ?? '')) return { dry: old, silent: 'something on the way to the object does not know dry runs, so what it would become is not known' }
     if (reply.status < 200 || reply.status >= 300) return { dry: old, fails: refused(reply.status), silent: `the cluster refuses it now (status ${reply.status})` }
     const object = bytes === null ? null : jsonOf(bytes)
     return isObject(object) ? { dry: { ...old, object } } : { dry: old, silent: 'the cluster\'s answer to the dry run cannot be read' }

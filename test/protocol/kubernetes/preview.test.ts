@@ -46,11 +46,16 @@ describe('a look before a write', () => {
     expect((await look()).dry).toEqual({ object: object(5) })
   })
   test('a dry run that is refused leaves what it would become unknown, and says so', async () => {
-    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2)); else json(response, 400, status(400, 'BadRequest', 'admission webhook "CANARY" does not support dry run')) }
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2)); else json(response, 422, status(422, 'Invalid', 'spec.replicas: Invalid value: "CANARY"')) }
     const seen = await look()
-    expect(seen).toMatchObject({ dry: { oldObject: object(2) }, fails: { slug: 'target-error' }, silent: 'the cluster refuses it now (status 400)' })
+    expect(seen).toMatchObject({ dry: { oldObject: object(2) }, fails: { slug: 'target-error' }, silent: 'the cluster refuses it now (status 422)' })
     expect('object' in seen.dry).toBe(false)
     expect(JSON.stringify(seen)).not.toContain('CANARY')
+  })
+  test('a webhook without dry runs says nothing of the write itself', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2)); else json(response, 400, status(400, 'BadRequest', 'admission webhook "x" does not support dry run')) }
+    const seen = await look()
+    expect([seen.dry, 'fails' in seen, seen.silent]).toEqual([{ oldObject: object(2) }, false, expect.stringContaining('does not know dry runs')])
   })
   test('is not tried where a group\'s own server does not say that it knows dry runs: it would do the write', async () => {
     const custom = { attributes: { group: 'acme.io', resource: 'widgets', name: 'w' } }
