@@ -100,7 +100,7 @@ function say(terminal: Terminal, { ok, origin, size, root, counts, contents, pru
     ...(counts.unjudged > 0 ? [`${counts.unjudged} executions whose approval lies here by digest alone and was not judged`] : []),
   ]
   if (counts.entries > 0) terminal.err(`${parts.join(', ')}\n`)
-  if (promise !== undefined && origin !== null) terminal.err(`${promises.kept} promises kept${promises.due > 0 ? `, ${promises.due} whose time is not over` : ''}\n`)
+  if (promise !== undefined && origin !== null) terminal.err(`${promises.kept} promises kept${promises.due > 0 ? `, ${promises.due} whose time is not over` : ''}${promises.removed > 0 ? `, ${promises.removed} of entries that were removed` : ''}\n`)
   if (witness !== undefined && origin !== null) terminal.err(`${witnesses} of ${witness.length} witnesses cosigned this checkpoint\n`)
   if (vkey === undefined && origin !== null) terminal.err('the key is the one that lies beside the log, so this does not show whose log it is: give the one you were told as --vkey\n')
   terminal.err(ok ? 'the log is whole\n' : 'the log does not verify\n')

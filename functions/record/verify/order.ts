@@ -91,7 +91,8 @@ export function createOrder() {
     take(entry: Entry, index: number): readonly string[] {
       counts.entries++
       if (!entry.whole) counts.digests++
-      const wrong = [...judge(entry, index), ...writers.take(entry, index)]   // before the id is remembered: an outcome that names itself finds nothing
+      const [told, counted] = [judge(entry, index), writers.take(entry, index)]
+      const wrong = counted.length === 0 ? told : [...told, ...counted]   // before the id is remembered: an outcome that names itself finds nothing
       return seen.add(entry.id, entry.kind === 'intent') ? wrong : [...wrong, 'its event id is in the log already']
     },
     /** When all of the log was taken: what never got what it belongs to, and what is missing. */

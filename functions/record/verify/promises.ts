@@ -1,8 +1,11 @@
 import type { KeyObject } from 'node:crypto'
+import { timeOf } from '../../../schema/item.ts'
 import { leafHash } from '../log/tree.ts'
 import { signedByWriter, type Promised } from '../promise.ts'
 import type { Finding } from './finding.ts'
 
+/** Of the log, when all of it was taken. `reachMs`: epoch ms of its newest time; `removed`: entries before this time (ISO 8601) were removed by its own word, null: none. */
+interface Log { readonly keyOf: (writer: string) => KeyObject | null; readonly reachMs: number; readonly removed: string | null }
 /** Where a promised event was found, and the newest time in the log before it. */
 interface Place { readonly index: number; readonly leaf: string; readonly before: string }
 
@@ -16,13 +19,16 @@ export function createPromises(promises: readonly Promised[], nowMs: number) {
 
   /** `before`: the newest time in the log so far, ISO 8601. */
   function take(id: string, index: number, entry: Uint8Array, before: string): void {
-    if (wanted.has(id) && !places.has(id)) places.set(id, { index, leaf: leafHash(entry).toString('base64url'), before })
+    if (wanted.size > 0 && wanted.has(id) && !places.has(id)) places.set(id, { index, leaf: leafHash(entry).toString('base64url'), before })
   }
 
-  function judge(promised: Promised, keyOf: (writer: string) => KeyObject | null, reachMs: number): string | 'kept' | 'due' {
+  function judge(promised: Promised, { keyOf, reachMs, removed }: Log): string | 'kept' | 'due' | 'removed' {
+    const isRemoved = (id: string): boolean => removed !== null && new Date(timeOf(id)).toISOString() < removed
+    if (isRemoved(promised.event) && !places.has(promised.event)) return 'removed'
     const by = new Date(promised.by * 1000).toISOString()
     const over = Math.max(reachMs, nowMs) > promised.by * 1000
     const key = keyOf(promised.writer)
+    if (key === null && isRemoved(promised.writer)) return 'removed'
     if (key === null) return over ? `the process that promised it, ${promised.writer}, is not certified in the log` : 'due'
     if (!signedByWriter(promised, key)) return `the promise is not signed by the process it names, ${promised.writer}`
     const place = places.get(promised.event)
@@ -33,12 +39,13 @@ export function createPromises(promises: readonly Promised[], nowMs: number) {
 
   return {
     take,
-    /** When all of the log was taken. `reachMs`: epoch ms of its newest time. `due`: promises whose time is not over. */
-    end(keyOf: (writer: string) => KeyObject | null, reachMs: number): { readonly kept: number; readonly due: number; readonly findings: readonly Finding[] } {
-      const judged = promises.map((promised) => ({ promised, word: judge(promised, keyOf, reachMs) }))
+    /** When all of the log was taken. `due`: promises whose time is not over; `removed`: those of events so old that the log no longer has them, by its own word. */
+    end(log: Log): { readonly kept: number; readonly due: number; readonly removed: number; readonly findings: readonly Finding[] } {
+      const judged = promises.map((promised) => ({ promised, word: judge(promised, log) }))
+      const count = (word: string): number => judged.filter((one) => one.word === word).length
       return {
-        kept: judged.filter(({ word }) => word === 'kept').length, due: judged.filter(({ word }) => word === 'due').length,
-        findings: judged.flatMap(({ promised, word }) => word === 'kept' || word === 'due' ? [] : [{ ...(places.has(promised.event) ? { index: places.get(promised.event)?.index ?? 0 } : {}), id: promised.event, path: 'promise', reason: word }]),
+        kept: count('kept'), due: count('due'), removed: count('removed'),
+        findings: judged.flatMap(({ promised, word }) => word === 'kept' || word === 'due' || word === 'removed' ? [] : [{ ...(places.has(promised.event) ? { index: places.get(promised.event)?.index ?? 0 } : {}), id: promised.event, path: 'promise', reason: word }]),
       }
     },
   }

@@ -61,6 +61,7 @@ const plain: ReadonlySet<string> = new Set(['intent', 'outcome', 'correction', '
 const statuses: ReadonlySet<string> = new Set(['succeeded', 'failed', 'unknown'])
 const names = ['at', 'id', 'intent', 'kind', 'request', 'status', 'writer', 'policy', 'rules', 'who']
 const keys = names.map((name) => Buffer.from(name))
+const byInitial: (readonly number[] | undefined)[] = Array.from({ length: 256 }, (_, code) => { const found = names.flatMap((name, at) => name.charCodeAt(0) === code ? [at] : []); return found.length === 0 ? undefined : found })
 /** Where the value of each name begins and ends, of a string without its quotes; 0 for one that is not there. What is no string begins and ends with its first byte. */
 const found = new Uint32Array(2 * names.length)
 const textOf = (bytes: Buffer, name: number): string => bytes.toString('latin1', found[2 * name], found[2 * name + 1])
@@ -147,7 +148,9 @@ function before(bytes: Buffer, a: number, aEnd: number, b: number, bEnd: number)
   }
 }
 function note(bytes: Buffer, start: number, end: number, valueEnd: number): void {
-  for (let name = 0; name < keys.length; name++) {
+  const candidates = byInitial[bytes[start] ?? 0]
+  if (candidates === undefined) return
+  for (const name of candidates) {
     const key = keys[name]
     if (key === undefined || key.length !== end - start) continue
     let i = 0

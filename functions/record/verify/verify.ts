@@ -34,7 +34,7 @@ export interface Options {
   readonly witnesses?: Witnesses
   readonly progress?: (done: number, size: number) => void
 }
-export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Of the content that lies beside the log. */ readonly contents: ContentCounts; /** Entries that were removed because their time was over, as the log itself says. */ readonly pruned: number; /** Promises that the log keeps, and those whose time is not over. */ readonly promises: { readonly kept: number; readonly due: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
+export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Of the content that lies beside the log. */ readonly contents: ContentCounts; /** Entries that were removed because their time was over, as the log itself says. */ readonly pruned: number; /** Promises that the log keeps, those whose time is not over, and those of entries that were removed. */ readonly promises: { readonly kept: number; readonly due: number; readonly removed: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
 
 const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 + maxEntryBytes), hashes: tileWidth * hashBytes }
 
@@ -47,7 +47,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   const order = createOrder()
   const contents = createContents(files, findings.add)
   const promises = createPromises(given?.given ?? [], given?.nowMs ?? 0)
-  let told = { kept: 0, due: 0 }
+  let told = { kept: 0, due: 0, removed: 0 }
   let cosigned = 0
   let pruned = createPruned(files, 0, most)
   const report = (checkpoint: Checkpoint | null): Report => ({
@@ -99,8 +99,8 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     progress?.(tree.size(), size)
   }
   if (Buffer.compare(tree.root(), root) !== 0) findings.add({ path: 'checkpoint', reason: 'the signed root is not the root of these entries' })
-  const { kept: fulfilled, due, findings: broken } = promises.end(order.writers.keyOf, Date.parse(order.writers.reach()) || 0)
-  told = { kept: fulfilled, due }
+  const { findings: broken, ...judged } = promises.end({ keyOf: order.writers.keyOf, reachMs: Date.parse(order.writers.reach()) || 0, removed: pruned.before() })
+  told = judged
   const before = pruned.before()
   if (before !== null) order.writers.removed(before)
   for (const finding of [...order.end().filter((orphan) => !pruned.excusesOrphan(orphan)), ...broken, ...head.settle(order.successions())]) findings.add(finding)

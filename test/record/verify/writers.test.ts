@@ -4,6 +4,7 @@ import { entryOf } from '../../../functions/record/log/entry.ts'
 import { parsePromise, promiseMs, promiseOf } from '../../../functions/record/promise.ts'
 import { createWriting } from '../../../functions/record/writer.ts'
 import type { Event, Id, RefusalEvent, Writer } from '../../../schema/event.ts'
+import { createPromises } from '../../../functions/record/verify/promises.ts'
 import { check, logOf } from './memory.ts'
 
 /** Whole logs, signed by the right key: what is wrong is which events are in them. */
@@ -101,7 +102,8 @@ describe('promises', () => {
     const promises = events.slice(1).map((event) => parsePromise(promiseOf(event as Event & { writer: Writer }, writing, now)))
     const judge = async (log: readonly Event[], nowMs = now, list = promises) => {
       const report = await check((await logOf(log.map(entryOf))).log, { promises: { given: list, nowMs } })
-      return { ...report.promises, broken: report.findings.filter(({ path }) => path === 'promise').map(({ id, reason }) => `${events.findIndex((event) => event.id === id)}: ${reason.replaceAll(/evt_\w+/g, 'W').replaceAll(/\d{4}-\S+Z/g, 'T')}`) }
+      const { kept, due } = report.promises
+      return { kept, due, broken: report.findings.filter(({ path }) => path === 'promise').map(({ id, reason }) => `${events.findIndex((event) => event.id === id)}: ${reason.replaceAll(/evt_\w+/g, 'W').replaceAll(/\d{4}-\S+Z/g, 'T')}`) }
     }
     return { writing, events, all, now, promises, judge }
   }
@@ -134,6 +136,17 @@ describe('promises', () => {
     const later = parsePromise(promiseOf(events[2] as Event & { writer: Writer }, writing, now + 3_600_000))
     expect((await judge(all(), now, [{ ...later, signature: parsePromise(promiseOf(events[2] as Event & { writer: Writer }, writing, now)).signature }])).broken).toEqual(['2: the promise is not signed by the process it names, W'])
     expect((await judge(all(events.slice(1)))).broken).toEqual([1, 2, 3, 4].map((n) => `${n}: the process that promised it, W, is not certified in the log`))
+  })
+  test('of an entry that was removed by the log\'s own word nothing is said, of a younger one all is', async () => {
+    const { events, promises, now } = given()
+    const judged = (removed: string | null) => {
+      const keeping = createPromises(promises, now + 3_600_000)
+      return keeping.end({ keyOf: () => null, reachMs: 0, removed })
+    }
+    expect(judged(new Date(start + 3_600_000).toISOString())).toMatchObject({ removed: 4, findings: [] })
+    expect(judged(new Date(start - 1).toISOString())).toMatchObject({ removed: 0, findings: { length: 4 } })
+    expect(judged(null)).toMatchObject({ removed: 0, findings: { length: 4 } })
+    expect(events.length).toBe(5)
   })
   test('a promise has one spelling', () => {
     const { writing, events, now } = given()
