@@ -22,7 +22,7 @@ export interface Shaping {
 export function createShape({ plan, effects, obligations, maskKey }: Shaping) {
   const counts: Counts = {}
   const detect = obligations.detect.length === 0 ? null : createDetect(obligations.detect, counts)
-  const look: Look = { text: detect?.text ?? null, maskKey }
+  const look: Look = { text: detect?.text ?? null, maskKey, names: new Set() }
   const rules = effects.shown.map(ruleOf)
   const hidden = rules.filter((_, index) => obligations.masks[index] !== null)
   const root = treeOf(rules, obligations.masks, plan.harmless ?? [])
@@ -68,7 +68,7 @@ export function createShape({ plan, effects, obligations, maskKey }: Shaping) {
     // It does not say that it is a list, and holds what could be the items of one: they are masked as both.
     return withMembers(shown, slicesOf(shown), (key, value) => (key === listed.key ? withElements(value, (one) => (one.startsWith('{') ? element(key, one) : object(one))) : value))
   }
-  return { document, element, member, plain, detected: counts as Readonly<Record<string, number>>, bare: root === null && detect === null }
+  return { document, element, member, plain, detected: counts as Readonly<Record<string, number>> }
 }
 export type Shape = ReturnType<typeof createShape>
 const unasked: Node | null = treeOf(['data.*', 'stringData.*'].map((column) => ruleOf({ resource: 'secrets', column, dataClass: secretClass })), [], [])

@@ -3,7 +3,7 @@ import { scalarEnd, skipSpace, stringAt, stringEnd, Unmaskable } from './scan.ts
 import { below, inList, masked, ruleAt, type Node, type Rule } from './tree.ts'
 
 /** `text`: a text of no class as it may be shown; the same where nothing is found in it. null: nobody looks. */
-export interface Look { readonly text: ((value: string) => string) | null; readonly maskKey: string | null }
+export interface Look { readonly text: ((value: string) => string) | null; readonly maskKey: string | null; /** Names of members in which nothing was found: most are a kind's own, and come with each item. */ readonly names: Set<string> }
 const maxDepth = 200
 interface State { readonly text: string; readonly root: readonly Node[]; readonly look: Look; readonly out: string[]; done: number; renamed: number }
 /** `quiet`: nobody looks for what has a form. */
@@ -91,7 +91,10 @@ function object(state: State, at: number, place: Place, member: (at: number, key
 }
 /** Names of members are text too: a map's may be anything. Two that look alike then stay two. */
 function name(state: State, start: number, end: number, key: string): void {
+  const { names } = state.look
+  if (names.has(key)) return
   const shown = look(state, key)
+  if (shown === null && names.size < 4096) names.add(key)
   if (shown !== null) put(state, start, end, JSON.stringify(state.renamed++ === 0 ? shown : `${shown} (${state.renamed})`))
 }
 function list(state: State, at: number, element: (at: number) => number): number {
