@@ -63,7 +63,6 @@ export function createKeyring({ keys, now }: { readonly keys: Pick<ContentKeys, 
     },
   }
 }
-export type Keyring = ReturnType<typeof createKeyring>
 
 /**
  * Finds keys again, for a reader: each sheet is read once for all that is opened together, and never remembered longer, so that what is destroyed is unreadable at the next look in every process.

@@ -164,7 +164,9 @@ describe('erasure', () => {
     for (const shard of '0123456789abcdef') {
       const pk = { S: `2026-11-22#${shard}` }
       const { Item: item } = await world.rig.dynamo('GetItem', { TableName: 'sluice-audit', Key: { pk, sk: { S: first!.id } } })
-      if (item) Object.assign(key, { pk }), await world.rig.dynamo('PutItem', { TableName: 'sluice-audit', Item: { ...item, event: { S: JSON.stringify({ ...first, content: { ...second?.content ?? first!.content, text: second?.content?.text ?? 'AAAA' } }) } } })
+      if (!item) continue
+      Object.assign(key, { pk })
+      await world.rig.dynamo('PutItem', { TableName: 'sluice-audit', Item: { ...item, event: { S: JSON.stringify({ ...first, content: { ...second?.content ?? first!.content, text: second?.content?.text ?? 'AAAA' } }) } } })
     }
     expect(key.pk.S).not.toBe('')
     const shown = (await world.sluice(['audit', 'replay', session, '--json'], { as: auditor })).out
