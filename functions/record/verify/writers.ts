@@ -5,11 +5,15 @@ import { promiseMs, writerKeyOf } from '../promise.ts'
 import type { Finding } from './finding.ts'
 import { list, object } from './json.ts'
 
-/** One process: the number after its highest, and those below that were not seen yet, each with the earliest later event that says it is stored (null: all later ones say that it is open). */
-interface Seen { next: number; readonly missing: Map<number, Told | null>; key: KeyObject | null }
+/** One process: the number after its highest, and those below that were not seen yet; until when (ISO 8601) a gap may still be of its first events, which were removed. */
+interface Seen { next: number; readonly missing: Map<number, Gap>; leads: string; key: KeyObject | null }
+/** `told`: the earliest later event that says it is stored; null: all later ones say that it is open. `leading`: nothing of its process that is clearly older is here. */
+interface Gap { told: Told | null; readonly leading: boolean }
 interface Told { readonly index: number; readonly id: string; readonly at: string }
 /** What one log may leave open at any moment before it is taken for an attack on whoever reads it. */
 const mostMissing = 1_000_000
+/** Two events of a process may come into the log in another order than they were numbered, so far apart (functions/gather.ts). */
+const reorderMs = 30 * 60_000
 
 /**
  * The counters of the processes that wrote a log (schema/event.ts, Writer). A number may be missing only where every later event of its process lists it as open: it was in flight when the process
@@ -32,7 +36,7 @@ export function createWriters() {
     if (typeof writer !== 'string' || !isEventId(writer) || !isCount(n) || (open !== undefined && !Array.isArray(open)) || !ascending(listed, n)) return ['its number among the events of its process is none']
     const wrong: string[] = []
     if ((kind === 'writer') !== (n === 1) || (n === 1 && writer !== id)) wrong.push('the first event of a process, and no other, holds its key')
-    const seen = writers.get(writer) ?? { next: 1, missing: new Map(), key: null }
+    const seen = writers.get(writer) ?? { next: 1, missing: new Map(), leads: new Date(Date.parse(at) + reorderMs).toISOString(), key: null }
     writers.set(writer, seen)
     if (kind === 'writer' && writer === id) {
       seen.key = writerKeyOf(object(event['change'])['key'])
@@ -60,18 +64,16 @@ export function createWriters() {
       return ['so many numbers of processes are missing before it that they are not counted one by one']
     }
     for (; seen.next < n; seen.next++) {
-      seen.missing.set(seen.next, null)
+      seen.missing.set(seen.next, { told: null, leading: told.at <= seen.leads })
       missing++
     }
     if (seen.next === n) seen.next++
     if (seen.missing.delete(n)) missing--
-    for (const [number, known] of seen.missing) {
-      if (number < n && !open.has(number) && (known === null || told.at < known.at)) seen.missing.set(number, told)
-    }
+    for (const [number, gap] of seen.missing) if (number < n && !open.has(number) && (gap.told === null || told.at < gap.told.at)) gap.told = told
     return []
   }
 
-  /** Entries before this time (ISO 8601) were removed as the log itself says: a process that is older may lack its first numbers. */
+  /** Entries before this time (ISO 8601) were removed as the log itself says: a process that is older may lack its first numbers, and no others. */
   const removed = (before: string): void => { pruned = before }
 
   /** When all of the log was taken. `lost`: numbers of what was in flight when its process died. */
@@ -79,9 +81,9 @@ export function createWriters() {
     const until = reach === '' ? '' : new Date(Date.parse(reach) - promiseMs).toISOString()
     const findings: Finding[] = []
     let lost = 0
-    for (const [writer, { missing: numbers }] of writers) for (const [n, told] of numbers) {
+    for (const [writer, { missing: numbers }] of writers) for (const [n, { told, leading }] of numbers) {
       if (told === null) lost++
-      else if (told.at <= until && !(pruned !== '' && timeOf(writer) < pruned)) findings.push({ index: told.index, id: told.id, reason: `event number ${n} of its process (${writer}) is missing, and this one says that it is stored` })
+      else if (told.at <= until && !(leading && pruned !== '' && timeOf(writer) < pruned)) findings.push({ index: told.index, id: told.id, reason: `event number ${n} of its process (${writer}) is missing, and this one says that it is stored` })
     }
     if (earliest !== '' && unnumbered !== null && timeIn(unnumbered.id) >= earliest) findings.push({ index: unnumbered.index, id: unnumbered.id, reason: numberless })
     return { findings, lost }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { createIds } from '../../../functions/aws/ulid.ts'
-import { entryOf } from '../../../functions/record/log/entry.ts'
+import { entryOf, readEntry } from '../../../functions/record/log/entry.ts'
 import { parsePromise, promiseMs, promiseOf } from '../../../functions/record/promise.ts'
 import { createWriting } from '../../../functions/record/writer.ts'
 import type { Event, Id, RefusalEvent, Writer } from '../../../schema/event.ts'
+import { createWriters } from '../../../functions/record/verify/writers.ts'
 import { createPromises } from '../../../functions/record/verify/promises.ts'
 import { check, logOf } from './memory.ts'
 
@@ -11,11 +12,12 @@ import { check, logOf } from './memory.ts'
 const start = Date.parse('2026-11-22T09:00:00.000Z')
 const minuteMs = 60_000
 const clock = { ms: start }
-const ids = createIds(() => clock.ms)
+let ids = createIds(() => clock.ms)
 const refusal = (writer?: Writer, id: Id<'evt'> = ids('evt')): RefusalEvent => ({ id, at: new Date(clock.ms += 5).toISOString(), evaluation: ids('eval'), session: null, who: null, connection: 'shop', policy: null, kind: 'refusal', statements: [], purpose: null, accesses: [], refusal: { slug: 'denied', reason: 'no_rule', detail: '', next: 'none' }, ...(writer === undefined ? {} : { writer }) })
 /** One process and its events: as many as `opens` says, each with what was open when it was numbered. The clock goes on half an hour afterwards, and somebody says so. */
 function story(opens: readonly (readonly number[])[] = [[], [], [], []]) {
   clock.ms = start
+  ids = createIds(() => clock.ms)
   const writing = createWriting(ids('evt'), new Date(clock.ms).toISOString())
   const events: Event[] = [writing.first, ...opens.map((open, i) => refusal({ id: writing.id, n: i + 2, ...(open.length === 0 ? {} : { open }) }))]
   return { writing, events, all: (given: readonly Event[] = events) => [...given, beat(clock.ms + 31 * minuteMs)] }
@@ -87,6 +89,24 @@ describe('numbers of processes', () => {
   test('a number out of all bounds costs no memory', async () => {
     const { events, all } = story()
     expect(await reasons(all([...events, refusal({ id: events[0]!.id, n: 2 ** 50 })]))).toEqual(['5: so many numbers of processes are missing before it that they are not counted one by one'])
+  })
+  test('where the first entries were removed, a process that is older may lack its first numbers, and no later one', () => {
+    const judged = (events: readonly Event[], removed: number | null) => {
+      const writers = createWriters()
+      for (const [index, event] of events.entries()) writers.take(readEntry(entryOf(event)), index)
+      if (removed !== null) writers.removed(new Date(removed).toISOString())
+      return writers.end().findings.map(({ reason }) => Number(/number (\d+)/.exec(reason)?.[1]))
+    }
+    const { writing, events } = story([[], [], []])
+    const cut = clock.ms + 1
+    clock.ms += 3_600_000
+    const later = [5, 6, 7, 8, 9].map((n) => { clock.ms += 40 * 60_000; return refusal({ id: writing.id, n }) })
+    const end = beat(clock.ms + 31 * minuteMs)
+    expect(judged([...later, end], cut)).toEqual([])                           // the rest lay in what was removed
+    expect(judged([...later, end], null)).toEqual([1, 2, 3, 4])
+    expect(judged([...later.toSpliced(2, 1), end], cut)).toEqual([7])
+    expect(judged([...later, end], start - minuteMs)).toEqual([1, 2, 3, 4])     // it began after that
+    expect(events.length).toBe(4)
   })
   test('an event that lies here by digest alone still has its number', async () => {
     const { events, all } = story()
