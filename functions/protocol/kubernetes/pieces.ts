@@ -68,7 +68,6 @@ export function createPieces() {
   }
   return { add, peek, skip, take, empty: () => peek() === -1 }
 }
-export type Pieces = ReturnType<typeof createPieces>
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09

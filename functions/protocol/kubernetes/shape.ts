@@ -22,7 +22,7 @@ export interface Shaping {
 export function createShape({ plan, effects, obligations, maskKey }: Shaping) {
   const counts: Counts = {}
   const detect = obligations.detect.length === 0 ? null : createDetect(obligations.detect, counts)
-  const look: Look = { text: detect?.text ?? null, maskKey, names: new Set() }
+  const look: Look = { text: detect?.text ?? null, maskKey, seen: new Set() }
   const rules = effects.shown.map(ruleOf)
   const hidden = rules.filter((_, index) => obligations.masks[index] !== null)
   const root = treeOf(rules, obligations.masks, plan.harmless ?? [])

@@ -3,8 +3,9 @@ import { scalarEnd, skipSpace, stringAt, stringEnd, Unmaskable } from './scan.ts
 import { below, inList, masked, ruleAt, type Node, type Rule } from './tree.ts'
 
 /** `text`: a text of no class as it may be shown; the same where nothing is found in it. null: nobody looks. */
-export interface Look { readonly text: ((value: string) => string) | null; readonly maskKey: string | null; /** Names of members in which nothing was found: most are a kind's own, and come with each item. */ readonly names: Set<string> }
+export interface Look { readonly text: ((value: string) => string) | null; readonly maskKey: string | null; /** Short texts in which nothing was found: names of members, images, paths come again with each item. */ readonly seen: Set<string> }
 const maxDepth = 200
+const maxSeen = 8192
 interface State { readonly text: string; readonly root: readonly Node[]; readonly look: Look; readonly out: string[]; done: number; renamed: number }
 /** `quiet`: nobody looks for what has a form. */
 interface Place { readonly nodes: readonly Node[]; readonly quiet: boolean; readonly metadata: boolean; readonly depth: number }
@@ -55,8 +56,11 @@ function plain(state: State, at: number, place: Place): number {
 /** null: as it is. What is shorter holds nothing that has a form. */
 function look({ look }: State, text: string): string | null {
   if (look.text === null || text.length < 6 || (text.length < 11 && !text.includes('@'))) return null
+  if (text.length <= 128 && look.seen.has(text)) return null
   const shown = look.text(text)
-  return shown === text ? null : shown
+  if (shown !== text) return shown
+  if (text.length <= 128 && look.seen.size < maxSeen) look.seen.add(text)
+  return null
 }
 function closing(text: string, at: number): number {
   const end = stringEnd(text, at)
@@ -91,10 +95,7 @@ function object(state: State, at: number, place: Place, member: (at: number, key
 }
 /** Names of members are text too: a map's may be anything. Two that look alike then stay two. */
 function name(state: State, start: number, end: number, key: string): void {
-  const { names } = state.look
-  if (names.has(key)) return
   const shown = look(state, key)
-  if (shown === null && names.size < 4096) names.add(key)
   if (shown !== null) put(state, start, end, JSON.stringify(state.renamed++ === 0 ? shown : `${shown} (${state.renamed})`))
 }
 function list(state: State, at: number, element: (at: number) => number): number {
