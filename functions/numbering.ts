@@ -5,11 +5,13 @@ import { promiseOf } from './record/promise.ts'
 import { createWriting, voidOf, type Writing } from './record/writer.ts'
 
 type Numbered = Event & { readonly writer: Writer }
-/** An event of which it is not known, or known not to be, that it is stored. `taken`: its id is somebody else's. `alone`: it was to be stored by itself. `sent`: epoch ms. */
-interface Doubt { event: Numbered; taken: boolean; readonly alone: boolean; sent: number }
+/** An event of which it is not known, or known not to be, that it is stored. `taken`: its id is somebody else's. `alone`: it was to be stored by itself. `sent`: when, epoch ms. */
+interface Doubt { event: Numbered; taken: boolean; readonly alone: boolean; sent: number; /** Not looked at again before, epoch ms. */ again: number }
 
-/** More writes of unknown fate than this, and nothing is written until some are known: each later event lists them. */
+/** More writes of unknown fate than this, of those that a void can still stand for, and nothing is written until some are known: each later event lists them. */
 const mostDoubts = 200
+/** How often one is looked for that may still be on its way. */
+const lookMs = 10_000
 /** Evaluations whose newest event is at hand to be promised. */
 const mostRecent = 1000
 /** An event is not sent any more when it is so old (aws/entry.ts refuses it); a void in its place must be in time too. */
@@ -46,12 +48,15 @@ export function numbered<S extends { readonly ledger: Ledger; readonly requests:
     return certified
   }
 
+  /** Older ones wait for their time, and must not keep a store that is back from being written. */
+  const isFull = (): boolean => doubts.size >= mostDoubts && [...doubts.values()].filter(({ sent }) => now() - sent < placeableMs).length >= mostDoubts
+
   /** The event with its number. The same event again, of whose first write nothing is known, has the same. */
   async function take(event: Event): Promise<Numbered> {
     const writing = await certify()
     for (const { event: known } of doubts.values()) if (known.id === event.id && JSON.stringify(known) === JSON.stringify({ ...event, writer: known.writer })) return known
-    if (doubts.size >= mostDoubts) await mend()
-    if (doubts.size >= mostDoubts) throw new Fault('store-unavailable', 'too many writes of which it is not known whether they are stored')
+    if (isFull()) await mend()
+    if (isFull()) throw new Fault('store-unavailable', 'too many writes of which it is not known whether they are stored')
     return { ...event, writer: writing.take() }
   }
 
@@ -82,20 +87,23 @@ export function numbered<S extends { readonly ledger: Ledger; readonly requests:
     doubts.delete(n)
   }
   function doubt(event: Numbered, alone: boolean, taken: boolean): void {
-    doubts.set(event.writer.n, { event, alone, taken, sent: now() })
+    doubts.set(event.writer.n, { event, alone, taken, sent: now(), again: 0 })
   }
 
   /** What is in doubt, oldest first, until the store does not answer. Never throws; what is left is tried after the next write. */
   function mend(): Promise<void> {
     mending ??= (async () => {
-      for (const one of [...doubts.values()]) await resolve(one)
+      for (const one of [...doubts.values()]) if (one.again <= now()) await resolve(one)
     })().catch(() => undefined).finally(() => { mending = null })
     return mending
   }
 
   async function resolve(one: Doubt): Promise<void> {
     if (!one.taken && await isKnown(one)) return settle(one.event.writer.n)
-    if (!one.taken) return                                          // it may still come
+    if (!one.taken) {
+      one.again = now() + lookMs                                    // it may still come
+      return
+    }
     one.event = voidOf(one.event, id('evt'))                        // drawn once: whether it is stored is then in doubt itself
     ;[one.taken, one.sent] = [false, now()]
     if (await isKnown(one)) settle(one.event.writer.n)
