@@ -59,6 +59,8 @@ export function attributesIn(method: string, parts: Parts): Result<Attributes> {
   const verb = verbOf(info, method)
   if (verb === null) return unsupported('method', `method \`${method}\` means nothing for \`${clip(path)}\``)
   if (!info.isResource) return ok({ verb, isResource: false, path, group: '', version: '', resource: '', subresource: null, namespace: null, name: null })
+  // The server has no such route; before it would say so, the look before a write would read the whole collection.
+  if ((verb === 'update' || verb === 'patch') && info.name === '') return unsupported('method', `method \`${method}\` means nothing for the whole of \`${clip(path)}\`: it names no object`)
   const wrong = badPart(info) ?? badSelectors(parts)
   if (wrong) return wrong
   return ok({
