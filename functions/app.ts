@@ -1,7 +1,7 @@
 import { Hono, type Context } from 'hono'
 import document from '../schema/openapi.json' with { type: 'json' }
 import type { AccessRequest } from '../schema/approval.ts'
-import { refuse, type Refusal, type Result } from '../schema/refusal.ts'
+import type { Refusal } from '../schema/refusal.ts'
 import { createAdministration } from './administer.ts'
 import { type Frame, rowsBody, send, sendJson, sendProblem } from './answer.ts'
 import { waitingOf } from './approve/view.ts'

@@ -1,4 +1,4 @@
-import { createServer, request, type Server } from 'node:http'
+import { createServer, request, type IncomingMessage, type Server } from 'node:http'
 import { connect } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { afterEach, expect, test } from 'vitest'
@@ -138,7 +138,7 @@ test('a stream whose outcome cannot be kept gives no byte and lets its target go
 test('a cut that the engine does not hear still ends what the caller gets, and the place is given back', async () => {
   const at = createClustered()
   const { execute } = at.cluster
-  at.cluster.execute = async (permit, plan, { cut: _, ...run }) => execute(permit, plan, run)
+  at.cluster.execute = async (permit, plan, { deadline, rowMode, maxRows }) => execute(permit, plan, { deadline, rowMode, maxRows })
   const { reader, stream } = await watch(at)
   await lock(at, 'everything')
   at.world.clock.ms += 2100
@@ -171,7 +171,7 @@ test('over a real connection: a reader that does not read is not read for; one t
   const at = createClustered()
   const { port, authorization } = await listen(at)
   const call = request({ host: '127.0.0.1', port, path: `/v1/kubernetes/cluster${pods}`, headers: { authorization } })
-  const response = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => { call.on('response', resolve).on('error', reject).end() })
+  const response = await new Promise<IncomingMessage>((resolve, reject) => { call.on('response', resolve).on('error', reject).end() })
   const stream = at.cluster.streams[0]!
   response.pause()
   for (let i = 0; i < 400; i++) stream.feed('x'.repeat(65_536))

@@ -99,16 +99,16 @@ function streamed(cluster: FakeCluster, run: Run) {
   const ended = new Promise<StreamEnd>((resolve) => { over = resolve })
   const given = { bytes: 0, items: 0 }
   const queue: string[] = []
-  let [open, pulls] = [true, 0]
+  const state = { open: true, pulls: 0 }
   let wake: () => void = () => {}
-  const finish = (how: string) => { if (open) over({ ...given, how, detected: {} }); open = false; wake() }
+  const finish = (how: string) => { if (state.open) over({ ...given, how, detected: {} }); state.open = false; wake() }
   let broken: Error | null = null
-  const one = { fail: (error: Error) => { broken = error; finish('target broke off') }, feed: (text: string) => { queue.push(text); wake() }, end: () => finish('complete'), cut: run.cut ?? new AbortController().signal, cancelled: false, pulls: () => pulls }
+  const one = { fail: (error: Error) => { broken = error; finish('target broke off') }, feed: (text: string) => { queue.push(text); wake() }, end: () => finish('complete'), cut: run.cut ?? new AbortController().signal, cancelled: false, pulls: () => state.pulls }
   run.cut?.addEventListener('abort', () => finish('cut'))
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      pulls++
-      while (open && queue.length === 0) await new Promise<void>((resolve) => { wake = resolve })
+      state.pulls++
+      while (state.open && queue.length === 0) await new Promise<void>((resolve) => { wake = resolve })
       const text = queue.shift()
       if (broken !== null) throw broken
       if (text === undefined) { try { controller.close() } catch { /* cancelled meanwhile */ } return }
