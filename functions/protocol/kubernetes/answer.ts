@@ -3,7 +3,7 @@ import type { Masked, Plan, Raw } from '../protocol.ts'
 import type { Understood } from './execute.ts'
 import type { How, Masker } from './plan.ts'
 import { clearOf, type Clear } from './raw.ts'
-import { TransportError } from './transport.ts'
+import { TransportError } from './trouble.ts'
 
 export interface AnswerOptions {
   readonly isPermit: (value: unknown) => boolean

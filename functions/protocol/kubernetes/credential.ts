@@ -1,6 +1,8 @@
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import { type Cluster, isToken } from './kubeconfig.ts'
-import { type Send, TransportError, wholeOf } from './transport.ts'
+import { wholeOf } from './bytes.ts'
+import type { Send } from './transport.ts'
+import { TransportError } from './trouble.ts'
 
 /** What the cluster sees of a caller: never the caller's token, never the gate's own credential. */
 export interface Credentials {

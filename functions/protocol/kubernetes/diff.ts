@@ -1,4 +1,3 @@
-import { stringify } from 'yaml'
 import { isObject } from './precondition.ts'
 
 type Value = Readonly<Record<string, unknown>>
@@ -10,7 +9,7 @@ export interface Compared {
 const maxBytes = 64 * 1024
 const context = 3
 /** Edits past which the shortest script is not looked for: all of the old, then all of the new, says the same. */
-const mostEdits = 1500
+const mostEdits = 400
 const mostLines = 20_000
 const applied = 'kubectl.kubernetes.io/last-applied-configuration'
 
@@ -34,10 +33,25 @@ function cut(lines: readonly string[]): string {
   return lines.join('\n')
 }
 
-const linesOf = (value: Value | null): readonly string[] =>
-  (value === null ? [] : stringify(normal(value), { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false, singleQuote: false }).replace(/\n$/, '').split('\n').map(printable))
+const linesOf = (value: Value | null): readonly string[] => (value === null ? [] : yaml(normal(value), '').map(printable))
+const plain = /^[A-Za-z/][\w./@-]*(?::[\w./@-]+)*$/
+const word = /^(?:true|false|null|yes|no|on|off|y|n)$/i
+const spelt = (text: string): string => (plain.test(text) && !word.test(text) ? text : JSON.stringify(text))
+
+/** YAML for reading, keys sorted, texts of several lines as such; made by hand, for it is made of every write and objects are large. */
+function yaml(value: unknown, pad: string): string[] {
+  if (Array.isArray(value)) return value.flatMap((one) => { const [first = '', ...rest] = entry('', one, `${pad}  `); return [`${pad}- ${first.slice(pad.length + 2)}`, ...rest] })
+  return isObject(value) ? Object.keys(value).sort().flatMap((key) => entry(`${spelt(key)}:`, value[key], pad)) : [pad + JSON.stringify(value)]
+}
+function entry(name: string, value: unknown, pad: string): string[] {
+  const nested = (Array.isArray(value) && value.length > 0) || (isObject(value) && Object.keys(value).length > 0)
+  if (nested) return name === '' ? yaml(value, pad) : [pad + name, ...yaml(value, `${pad}  `)]
+  const head = name === '' ? pad : `${pad}${name} `
+  if (typeof value !== 'string') return [head + JSON.stringify(value)]
+  return value.includes('\n') ? [`${head}|`, ...value.split('\n').map((line) => `${pad}  ${line}`)] : [head + spelt(value)]
+}
 /** A control or a bidirectional mark would draw another change than is made. */
-const printable = (line: string): string => line.replace(/[^\P{C}\t]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
+const printable = (line: string): string => /^[\t\x20-\x7e]*$/.test(line) ? line : line.replace(/[^\P{C}\t]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
 
 /** The object without what its controllers write and without its own copy of what was applied. */
 function normal(value: Value): Value {
@@ -85,33 +99,36 @@ function diffLines(before: readonly string[], after: readonly string[]): string[
   return hunks(edits)
 }
 
-/** Myers' greedy walk; null where it takes more edits than may be looked for. */
+/** Myers' greedy walk; null where it takes more edits than may be looked for. `reach[k + most + 1]`: how far in `a` one gets on diagonal k. */
 function shortest(a: readonly string[], b: readonly string[]): Edit[] | null {
   const most = Math.min(mostEdits, a.length + b.length)
-  const reach = new Map<number, number>([[1, 0]])
-  const trace: Map<number, number>[] = []
+  if (Math.abs(a.length - b.length) > most) return null
+  const reach = new Int32Array(2 * most + 3).fill(-1)
+  reach[most + 2] = 0
+  const trace: Int32Array[] = []
   for (let edits = 0; edits <= most; edits++) {
-    trace.push(new Map(reach))
+    trace.push(reach.slice())
     for (let k = -edits; k <= edits; k += 2) {
-      const down = k === -edits || (k !== edits && (reach.get(k - 1) ?? -1) < (reach.get(k + 1) ?? -1))
-      let x = down ? (reach.get(k + 1) ?? 0) : (reach.get(k - 1) ?? 0) + 1
+      const at = k + most + 1
+      let x = downward(reach, at, k, edits) ? (reach[at + 1] ?? 0) : (reach[at - 1] ?? 0) + 1
       while (x < a.length && x - k < b.length && a[x] === b[x - k]) x++
-      reach.set(k, x)
-      if (x >= a.length && x - k >= b.length) return walked(a, b, trace)
+      reach[at] = x
+      if (x >= a.length && x - k >= b.length) return walked(a, b, trace, most)
     }
   }
   return null
 }
-function walked(a: readonly string[], b: readonly string[], trace: readonly ReadonlyMap<number, number>[]): Edit[] {
+const downward = (reach: Int32Array, at: number, k: number, edits: number): boolean => k === -edits || (k !== edits && (reach[at - 1] ?? -1) < (reach[at + 1] ?? -1))
+function walked(a: readonly string[], b: readonly string[], trace: readonly Int32Array[], most: number): Edit[] {
   const found: Edit[] = []
   let [x, y] = [a.length, b.length]
   for (let edits = trace.length - 1; edits >= 0; edits--) {
-    const reach = trace[edits] ?? new Map<number, number>()
+    const reach = trace[edits] ?? new Int32Array()
     const k = x - y
-    const down = k === -edits || (k !== edits && (reach.get(k - 1) ?? -1) < (reach.get(k + 1) ?? -1))
+    const down = downward(reach, k + most + 1, k, edits)
     const before = down ? k + 1 : k - 1
-    const fromX = reach.get(before) ?? 0
-    const fromY = fromX - before
+    const fromX = edits === 0 ? 0 : (reach[before + most + 1] ?? 0)
+    const fromY = edits === 0 ? 0 : fromX - before
     while (x > fromX && y > fromY) { found.push([' ', a[--x] ?? '']); y-- }
     if (edits > 0) found.push(down ? ['+', b[--y] ?? ''] : ['-', a[--x] ?? ''])
   }

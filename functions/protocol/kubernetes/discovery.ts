@@ -2,7 +2,7 @@ import type { Attributes, KubernetesPlan } from './plan.ts'
 import { isObject } from './precondition.ts'
 import type { Cluster } from './kubeconfig.ts'
 import { type Reach, StatusError } from './reach.ts'
-import { wholeOf } from './transport.ts'
+import { wholeOf } from './bytes.ts'
 
 /** A resource the cluster serves, subresources as `pods/log`. */
 export interface Served { readonly group: string; readonly version: string; readonly resource: string; readonly namespaced: boolean; readonly verbs: readonly string[] }

@@ -8,7 +8,8 @@ import { unknown } from './outcome.ts'
 import type { KubernetesPlan } from './plan.ts'
 import { isObject } from './precondition.ts'
 import { rawOf } from './raw.ts'
-import { failureOf, tlsOf, TransportError } from './transport.ts'
+import { tlsOf } from './transport.ts'
+import { failureOf, TransportError } from './trouble.ts'
 
 export interface ExecJob {
   readonly plan: KubernetesPlan; readonly cluster: Cluster; readonly account: string; readonly run: Run; readonly maskKey: string | null

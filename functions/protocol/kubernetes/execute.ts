@@ -13,7 +13,9 @@ import { guarded, isObject } from './precondition.ts'
 import { type Preview, stateOf } from './preview.ts'
 import { rawOf } from './raw.ts'
 import type { Reach } from './reach.ts'
-import { chunksOf, type Reply, TransportError, wholeOf } from './transport.ts'
+import { chunksOf, wholeOf } from './bytes.ts'
+import type { Reply } from './transport.ts'
+import { TransportError } from './trouble.ts'
 
 /** `account`: the service account the call goes by. `dry`: what the target said, where it was asked. `fails`: what classify knew would; what a dry run met, the cluster itself says again. */
 export interface Understood { readonly connection: ConnectionDocument; readonly query: Query; readonly plan: KubernetesPlan; readonly account: string; readonly dry?: Dry; readonly fails?: Refusal }

@@ -8,7 +8,9 @@ import { isObject } from './precondition.ts'
 import { manifest, needsOf, type Need } from './rbac.ts'
 import type { Reach } from './reach.ts'
 import { partsOf } from './resource.ts'
-import { type Send, TransportError, wholeOf } from './transport.ts'
+import { wholeOf } from './bytes.ts'
+import type { Send } from './transport.ts'
+import { TransportError } from './trouble.ts'
 
 interface Parts { readonly reach: Reach; readonly discovery: Discovery; readonly send: Send; readonly now: () => number }
 const askMs = 10_000

@@ -3,7 +3,7 @@ import { Fault } from '../../ports.ts'
 import type { Executed } from '../protocol.ts'
 import { CredentialError } from './credential.ts'
 import { StatusError } from './reach.ts'
-import { TransportError } from './transport.ts'
+import { TransportError } from './trouble.ts'
 
 const unavailable = (reason: string, detail: string, inner: string): Refusal => ({ slug: 'target-unavailable', reason, detail, next: 'retry', retryAfterSeconds: 2, inner })
 export const changed: Refusal = { slug: 'approval-stale', reason: 'objects_changed', detail: 'the object changed meanwhile, and nothing ran', next: 'retry' }

@@ -7,7 +7,8 @@ import { faultOf } from './outcome.ts'
 import type { Dry } from './plan.ts'
 import { isObject } from './precondition.ts'
 import { type Reach, StatusError } from './reach.ts'
-import { TransportError, wholeOf } from './transport.ts'
+import { wholeOf } from './bytes.ts'
+import { TransportError } from './trouble.ts'
 
 type Value = Readonly<Record<string, unknown>>
 export interface Previewed {

@@ -2,7 +2,9 @@ import type { ConnectionDocument } from '../../../schema/policy.ts'
 import { Fault, type Secrets } from '../../ports.ts'
 import { CredentialError, type Credentials } from './credential.ts'
 import { type Cluster, readKubeconfig } from './kubeconfig.ts'
-import { type Call, type Reply, type Send, TransportError, wholeOf } from './transport.ts'
+import { wholeOf } from './bytes.ts'
+import type { Call, Reply, Send } from './transport.ts'
+import { TransportError } from './trouble.ts'
 
 /** The way to a connection's cluster: where it is, and a call there as a service account. */
 export interface Reach {

@@ -1,8 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import https from 'node:https'
-import { createGunzip } from 'node:zlib'
-import { pipeline, type Readable, Transform } from 'node:stream'
+import type { Readable } from 'node:stream'
+import { expanded } from './bytes.ts'
 import type { Cluster } from './kubeconfig.ts'
+import { failureOf, TransportError } from './trouble.ts'
 
 /**
  * One request to an API server over TLS that believes the cluster's own authority alone. HTTP/1.1, kept alive. Never follows a redirect and repeats nothing; what to
@@ -37,17 +38,6 @@ export interface Reply {
   /** Decoded. Read it or destroy it: until then it holds a connection. */
   readonly body: Readable
 }
-/** `sent`: bytes of the request left, so that a write may have happened. The message is ours and quotes nothing. */
-export class TransportError extends Error {
-  readonly kind: 'unreachable' | 'untrusted' | 'late' | 'lost' | 'timeout' | 'broken' | 'busy' | 'cut'
-  readonly sent: boolean
-  constructor(kind: TransportError['kind'], message: string, sent: boolean) {
-    super(message)
-    this.name = 'TransportError'
-    this.kind = kind
-    this.sent = sent
-  }
-}
 export type Send = (cluster: Cluster, call: Call) => Promise<Reply>
 
 const connectMs = 5_000
@@ -55,9 +45,6 @@ const freeMs = 20_000
 const mostCalls = 128
 const mostStreams = 128
 const maxHeaderBytes = 32 * 1024
-/** A list of one kind packs to a thirtieth; a bomb to a thousandth. Below the floor nobody counts. */
-const mostExpansion = 300
-const expansionFloorBytes = 4 * 1024 * 1024
 /** A warning is shown where the API server writes it of itself (deprecation); a webhook's may quote the object. */
 const deprecation = /^299 (?:-|[\w.]+) "[\w./ -]+ is deprecated in v[\w. ,+;/-]+"$/
 
@@ -156,14 +143,6 @@ function exchange(cluster: Cluster, call: Call, agent: https.Agent, now: () => n
   })
 }
 
-/** Node's codes, sorted. Its messages name hosts and ports, so they stay behind. */
-export function failureOf(error: NodeJS.ErrnoException, sent: boolean): TransportError {
-  const code = error.code ?? ''
-  if (code.startsWith('HPE_')) return new TransportError('broken', `the cluster's answer is not http (${code})`, sent)
-  if (/^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|ERR_SSL_|ERR_TLS_|EPROTO)/.test(code)) return new TransportError('untrusted', `the cluster is not who its authority says (${code})`, sent)
-  return new TransportError(sent ? 'lost' : 'unreachable', `${sent ? 'the connection to the cluster broke off' : 'the cluster cannot be reached'} (${code || 'no code'})`, sent)
-}
-
 function replyOf({ request, response }: { request: ClientRequest; response: IncomingMessage }, call: Call, done: () => void): Reply {
   const { headers, statusCode: status = 0 } = response
   const encoding = headers['content-encoding'] ?? 'identity'
@@ -175,59 +154,11 @@ function replyOf({ request, response }: { request: ClientRequest; response: Inco
   const cut = () => { response.destroy(new TransportError('cut', 'cut', true)) }
   call.signal?.addEventListener('abort', cut, { once: true })
   response.once('close', () => call.signal?.removeEventListener('abort', cut))
-  const body = encoding === 'gzip' ? expanded(response) : response
+  const body = encoding === 'gzip' && call.method !== 'HEAD' ? expanded(response) : response          // of a HEAD there is nothing to expand, whatever its headers say
   return {
     status, body, contentType: (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '', audit: oneLine(headers['audit-id']),
     headers: kept(headers, response),
   }
-}
-
-/** Ends with an error past what honest JSON packs to. `pipeline` destroys both ends, whichever fails or is left. */
-function expanded(response: IncomingMessage): Readable {
-  const gunzip = createGunzip()
-  let bytes = 0
-  const meter = new Transform({
-    transform(chunk: Buffer, _, give) {
-      bytes += chunk.byteLength
-      if (bytes > expansionFloorBytes && bytes > gunzip.bytesWritten * mostExpansion) give(new TransportError('broken', 'the cluster\'s answer expands beyond reason', true))
-      else give(null, chunk)
-    },
-  })
-  return pipeline(response, gunzip, meter, () => undefined)
-}
-
-/**
- * A body as it comes, at the pace of whoever asks for more; the time between is theirs and counts for nothing. Throws TransportError; however it is left, the
- * connection is let go.
- */
-export async function* chunksOf(body: Readable, idleMs: number): AsyncGenerator<Uint8Array, void, undefined> {
-  const arm = () => setTimeout(() => { body.destroy(new TransportError('timeout', `the cluster fell silent for ${idleMs} ms in mid-answer`, true)) }, idleMs)
-  let timer = arm()
-  try {
-    for await (const chunk of body) {
-      clearTimeout(timer)
-      yield chunk as Uint8Array
-      timer = arm()
-    }
-  } catch (error) {
-    if (error instanceof TransportError) throw error
-    const { code = 'no code' } = error as NodeJS.ErrnoException
-    throw new TransportError(code.startsWith('Z_') ? 'broken' : 'lost', `the cluster broke off in mid-answer (${code})`, true)
-  } finally {
-    clearTimeout(timer)
-    body.destroy()
-  }
-}
-
-/** All of a body; null: it is over `maxBytes`, and what came of it is gone. */
-export async function wholeOf(body: Readable, idleMs: number, maxBytes: number): Promise<Buffer | null> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of chunksOf(body, idleMs)) {
-    if ((bytes += chunk.byteLength) > maxBytes) return null
-    parts.push(chunk)
-  }
-  return Buffer.concat(parts)
 }
 
 const oneLine = (value: string | string[] | undefined): string | null => (typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : null)

@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Cluster, readKubeconfig } from '../../../functions/protocol/kubernetes/kubeconfig.ts'
-import { type Call, chunksOf, createTransport, type TransportError, wholeOf } from '../../../functions/protocol/kubernetes/transport.ts'
+import { chunksOf, wholeOf } from '../../../functions/protocol/kubernetes/bytes.ts'
+import { type Call, createTransport } from '../../../functions/protocol/kubernetes/transport.ts'
+import type { TransportError } from '../../../functions/protocol/kubernetes/trouble.ts'
 import { createAuthority, gateToken, json, startStub, type Stub } from './stub.ts'
 
 let stub: Stub

@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { unifiedDiff } from '../../../functions/protocol/kubernetes/diff.ts'
+
+type Value = Readonly<Record<string, unknown>>
+const diff = (before: Value | null, after: Value | null, shown: (value: Value) => Value = (value) => value) =>
+  unifiedDiff({ before: { clear: before, shown: before && shown(before) }, after: { clear: after, shown: after && shown(after) } })
+
+describe('a change as people see it', () => {
+  const deployment = (replicas: number, more = {}) => ({ kind: 'Deployment', metadata: { name: 'front', uid: 'u', resourceVersion: String(replicas), generation: replicas, managedFields: [{ manager: `m${replicas}` }], annotations: { 'kubectl.kubernetes.io/last-applied-configuration': `{"replicas":${replicas}}` } }, spec: { replicas, template: { a: 1, b: 2, c: 3, d: 4, e: 5 } }, status: { observed: replicas }, ...more })
+  test('is what is decided by, with three lines around it', () => {
+    expect(diff(deployment(2), deployment(5))).toBe('@@ -2 +2 @@\n metadata:\n   name: front\n spec:\n-  replicas: 2\n+  replicas: 5\n   template:\n     a: 1\n     b: 2')
+  })
+  test('is nothing where only controllers wrote', () => {
+    expect(diff(deployment(2), { ...deployment(2), metadata: { ...deployment(2).metadata, resourceVersion: '9', managedFields: [] }, status: { observed: 9 } })).toBe('')
+  })
+  test('of a create is all of it, of a delete likewise', () => {
+    expect(diff(null, { a: 1 })).toBe('@@ -1 +1 @@\n+a: 1')
+    expect(diff({ a: 1 }, null)).toBe('@@ -1 +1 @@\n-a: 1')
+    expect(diff(null, null)).toBe('')
+  })
+  test('the order of keys is no change', () => {
+    expect(diff({ a: 1, b: { c: 1, d: 2 } }, { b: { d: 2, c: 1 }, a: 1 })).toBe('')
+  })
+  test('a masked value that changes is named, and neither value is there', () => {
+    const text = diff({ data: { key: 'CANARY-a', same: 'CANARY-s' } }, { data: { key: 'CANARY-b', same: 'CANARY-s' } }, () => ({ data: { key: '***', same: '***' } }))
+    expect(text).toBe('# data.key: changes, and is masked')
+  })
+  test('nothing draws another change than is made: line ends, controls and marks that turn writing round are spelt out', () => {
+    const text = diff({ note: 'x' }, { note: 'a\u202egnp.exe', 'k\u0007': 'b\r\n-spec: gone\n+spec: kept' })
+    expect(text).not.toMatch(/[\u202e\u0007\r]/)
+    expect(text.split('\n').every((line) => /^(@@|[ +-])/.test(line))).toBe(true)
+    expect(text.split('\n').filter((line) => /^[+-]spec:/.test(line))).toEqual([])
+  })
+  test('is cut at 64 KB, and says so', () => {
+    const text = diff({}, { data: Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`key-${n}`, 'value '.repeat(10)])) })
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(65_536)
+    expect(text.split('\n').at(-1)).toMatch(/^# cut here: \d+ of \d+ lines of this change are not shown$/)
+    const wide = diff({}, { a: 'x'.repeat(200_000), b: 1 })
+    expect(Buffer.byteLength(wide)).toBeLessThanOrEqual(65_536)
+    expect(wide).toContain('# cut here')
+  })
+  test('two objects that have nothing in common take no time without end', () => {
+    const list = (seed: number) => ({ items: Array.from({ length: 6000 }, (_, n) => `${seed}-${(n * 7919) % 6000}`) })
+    expect(diff(list(1), list(2))).toContain('# cut here')
+  })
+})
+
+test('a diff, undone and done, gives each side', () => {
+  const value = fc.dictionary(fc.stringMatching(/^[a-e]$/), fc.oneof(fc.integer({ min: 0, max: 3 }), fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 6 }), fc.dictionary(fc.stringMatching(/^[a-e]$/), fc.integer({ min: 0, max: 3 }))), { minKeys: 1 })
+  fc.assert(fc.property(value, value, (before, after) => {
+    const whole = (one: Value) => diff(null, one).split('\n').slice(1).map((line) => line.slice(1))
+    const [old, fresh] = [whole(before), whole(after)]
+    const lines = diff(before, after).split('\n').filter((line) => line !== '' )
+    let [from, to] = [0, 0]
+    for (const line of lines) {
+      const [, a, b] = /^@@ -(\d+) \+(\d+) @@$/.exec(line) ?? []
+      if (a !== undefined && b !== undefined) {
+        expect(old.slice(from, Number(a) - 1)).toEqual(fresh.slice(to, Number(b) - 1))     // what is not shown is the same
+        ;[from, to] = [Number(a) - 1, Number(b) - 1]
+        continue
+      }
+      if (line[0] !== '+') expect(old[from++]).toBe(line.slice(1))
+      if (line[0] !== '-') expect(fresh[to++]).toBe(line.slice(1))
+    }
+    expect(old.slice(from)).toEqual(fresh.slice(to))
+  }), { numRuns: 300 })
+})
