@@ -123,3 +123,6 @@ function badOptions({ group, version }: Attributes, options: Members, query: Rea
   const twice = ['dryRun', 'gracePeriodSeconds', 'propagationPolicy', 'orphanDependents'].find((key) => query.has(key))
   return twice === undefined ? null : unreadable('delete_options', `\`${twice}\` is in the query, and there is a body, beside which servers do not read it; put it into the body`)
 }
+
+/** JSON as a body is sent, also where it travels as YAML: there these characters would end a line, or be none at all. */
+export const inYaml = (json: string): string => json.replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)

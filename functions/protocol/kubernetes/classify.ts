@@ -5,7 +5,7 @@ import type { ConnectionDocument } from '../../../schema/policy.ts'
 import { ok, type Refusal, type Result } from '../../../schema/refusal.ts'
 import type { Query } from '../../../schema/request.ts'
 import type { Json } from '../json.ts'
-import { membersOf } from './body.ts'
+import { inYaml, membersOf } from './body.ts'
 import { everyNeed, harmlessKinds, needsOf } from './capability.ts'
 import { isSystem, kindOf, named, resourceOf } from './kind.ts'
 import type { Attributes, Dry, KubernetesPlan } from './plan.ts'
@@ -39,13 +39,10 @@ export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify
 function planOf(connection: string, { attributes, method, target, accept, contentType, body, query }: Statement, harmless: readonly string[]): KubernetesPlan {
   const dryRun = query.has('dryRun') || (Array.isArray(membersOf(body as Json)?.dryRun) && attributes.verb.startsWith('delete'))
   return {
-    connection, attributes, method: method as KubernetesPlan['method'], target, accept, contentType, body: body === null ? null : textOf(body as Json), harmless,
+    connection, attributes, method: method as KubernetesPlan['method'], target, accept, contentType, body: body === null ? null : inYaml(JSON.stringify(body)), harmless,
     form: formOf(attributes), dryRun, preview: previews(attributes),
   }
 }
-/** JSON, also where it travels as YAML: there these would end a line, or be no character at all. */
-const textOf = (body: Json): string => JSON.stringify(body).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-
 function formOf({ verb, isResource, group, resource, subresource }: Attributes): KubernetesPlan['form'] {
   if (isResource && group === '' && resource === 'pods' && subresource === 'log') return 'log'
   if (isResource && group === '' && resource === 'pods' && subresource === 'exec') return 'exec'

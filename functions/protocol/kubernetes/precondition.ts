@@ -1,3 +1,4 @@
+import { inYaml } from './body.ts'
 import type { KubernetesPlan } from './plan.ts'
 
 type Value = Readonly<Record<string, unknown>>
@@ -18,7 +19,7 @@ export function guarded({ method, target, contentType, body, dryRun, attributes 
   if (!isObject(value)) return plain
   const metadata = value['metadata'] ?? {}
   if (!isObject(metadata) || 'resourceVersion' in metadata) return plain
-  return { ...plain, body: JSON.stringify({ ...value, metadata: { ...metadata, resourceVersion: meta.resourceVersion } }), bound: true }
+  return { ...plain, body: inYaml(JSON.stringify({ ...value, metadata: { ...metadata, resourceVersion: meta.resourceVersion } })), bound: true }
 }
 
 /** `replace`, not `test`: a failed test is 422 and looks like the caller's own, a version that is not the stored one is a conflict. */

@@ -139,17 +139,20 @@ function hide(state: State, at: number, rule: Extract<Rule, { kind: 'class' }>, 
 }
 
 /**
- * An annotation of an object that holds a class. kubectl and others keep the whole object in one, as JSON: that is masked as the object is, so that they can go on reading it. Packed or in
- * lines of its own it cannot be, and is withheld.
+ * An annotation of an object that holds a class. kubectl and others keep the whole object in one, as JSON: that is masked as the object is, so that they can go on reading it. What else could hold values,
+ * packed or in a form of its own, is withheld; a few plain words are shown.
  */
 function annotation(state: State, at: number): number {
   const end = closing(state.text, at)
   const text = stringAt(state.text, at, end)
-  const shown = /^\s*[[{]/.test(text) ? copied(state, text) : /\n|[A-Za-z0-9+/=_-]{64,}/.test(text) ? redacted : look(state, text) ?? text
+  const shown = plainWords.test(text) && !packed.test(text) ? look(state, text) ?? text : copied(state, text)
   if (shown !== text) put(state, at, end, JSON.stringify(shown))
   return end
 }
+const plainWords = /^[^{}[\]"'\\\n]{0,512}$/
+const packed = /[A-Za-z0-9+/=_-]{64,}/
 function copied({ root, look }: State, text: string): string {
+  if (!/^\s*[[{]/.test(text)) return redacted
   try {
     return rewrite(text, root[0] ?? null, look)
   } catch {

@@ -47,9 +47,9 @@ describe('a Secret', () => {
     expect(object(masked(`${web}/secrets/s`, { ...secret, data: { p: b64(value) } }, { mask })).data.p).toBe(expected === null ? null : b64(expected))
   })
   test('copied into other annotations is masked there, or they are withheld', () => {
-    const annotations = { 'kapp.k14s.io/original': JSON.stringify(secret), broken: `{"data":{"p":"${canary}"`, gzipped: b64(canary.repeat(20)), yaml: `data:\n  p: ${canary}`, list: JSON.stringify([secret]) }
+    const annotations = { 'kapp.k14s.io/original': JSON.stringify(secret), broken: `{"data":{"p":"${canary}"`, gzipped: b64(canary.repeat(20)), yaml: `data:\n  p: ${canary}`, list: JSON.stringify([secret]), quoted: `p: "${canary}"` }
     const shown = object(noCanary(masked(`${web}/secrets/s`, { ...secret, metadata: { ...secret.metadata, annotations } }))).metadata.annotations as unknown as typeof annotations
-    expect([shown.broken, shown.gzipped, shown.yaml]).toEqual(['[redacted]', '[redacted]', '[redacted]'])
+    expect([shown.broken, shown.gzipped, shown.yaml, shown.quoted]).toEqual(['[redacted]', '[redacted]', '[redacted]', '[redacted]'])
     expect(JSON.parse(shown['kapp.k14s.io/original'])).toMatchObject({ kind: 'Secret', data: { p: b64('[redacted]') } })
   })
   const list = { kind: 'SecretList', apiVersion: 'v1', metadata: { resourceVersion: '9' }, items: [{ metadata: secret.metadata, data: secret.data }, { metadata: { name: 'u' }, data: { p: b64(canary) } }] }
