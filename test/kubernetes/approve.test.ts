@@ -142,3 +142,11 @@ test('a Secret that is written shows its data to nobody who decides', async () =
   expect(await at.approver.proceed(of('Request') as `arq_${string}`)).toBe('succeeded')
   expect(at.cluster.ran).toMatchObject([{ params: [{}, { kind: 'Secret', data: { key: 'Q0FOQVJZ' } }] }])
 })
+
+test('what the cluster would refuse is told at once, and no person is asked to agree to it', async () => {
+  const at = world()
+  at.cluster.fails = { slug: 'not-found', reason: 'no_object', detail: 'there is no `front` there', next: 'fix' }
+  const { answer, status, id } = await asked(at)
+  expect([answer.status, status.reason, id, at.cluster.ran]).toEqual([404, 'NotFound', '', []])
+  expect(at.world.events.map(({ kind }) => kind)).toEqual(['refusal'])
+})

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Access, Effects, Shown } from '../../schema/effects.ts'
 import type { ActionName, PolicyDocument } from '../../schema/policy.ts'
-import { ok, refuse } from '../../schema/refusal.ts'
+import { ok, refuse, type Refusal } from '../../schema/refusal.ts'
 import { createApp } from '../../functions/app.ts'
 import { createApprover } from '../../functions/approver.ts'
 import { createGate } from '../../functions/gate.ts'
@@ -22,6 +22,8 @@ export interface FakeCluster extends Protocol {
   next: { readonly status: number; readonly body: unknown } | null
   /** Feeds the newest stream; `end` ends it. */
   readonly streams: { readonly feed: (text: string) => void; readonly end: () => void; readonly fail: (error: Error) => void; readonly cut: AbortSignal; cancelled: boolean; readonly pulls: () => number }[]
+  /** What a preview says the cluster would refuse. */
+  fails: Refusal | null
   /** For each request that previews: how often. */
   previews: number
   read: NonNullable<Protocol['read']>
@@ -38,7 +40,7 @@ const attributes = (method: string, path: string, query: string) => {
 
 export function createCluster(): FakeCluster {
   const cluster: FakeCluster = {
-    ran: [], objects: new Map(), next: null, streams: [], previews: 0,
+    ran: [], objects: new Map(), next: null, streams: [], previews: 0, fails: null,
     read(method, target, headers, body) {
       if (/\.\.|%|\/\//.test(target)) return refuse({ slug: 'invalid-request', reason: 'dot_segment', next: 'fix', detail: 'the path holds an empty, `.` or `..` segment; write it plainly' })
       const text = body === null ? null : Buffer.from(body).toString('utf8')
@@ -91,7 +93,7 @@ function planOf(prepared: Prepared, search: string, cluster: FakeCluster): Plan 
   }
   const writes = found !== null && ['update', 'patch', 'delete'].includes(found.verb)
   const diff = () => `-${JSON.stringify(cluster.objects.get(prepared.path) ?? null)}\n+${JSON.stringify(submitted)}`.slice(0, 1000)
-  return { effects: effects(false), plan: prepared, ...(writes ? { preview: async () => { cluster.previews++; return ok({ effects: effects(true), plan: prepared, diff: diff() }) } } : {}) }
+  return { effects: effects(false), plan: prepared, ...(writes ? { preview: async () => { cluster.previews++; return ok({ effects: effects(true), plan: prepared, diff: diff(), ...(cluster.fails ? { fails: cluster.fails } : {}) }) } } : {}) }
 }
 
 function streamed(cluster: FakeCluster, run: Run) {
