@@ -1,24 +1,24 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { canonicalJson } from '../../schema/bundle.ts'
 import { join, split, type Content } from '../../schema/content.ts'
 import type { Event, Id } from '../../schema/event.ts'
-import { commit } from './commitment.ts'
+import { commit, mac, macKey, type MacKey } from './commitment.ts'
 
 /** What one content key is used for. It is 32 random bytes, so that HKDF (RFC 5869) needs no extract step: each use is one block of HMAC-SHA-256 under it. */
-export interface ContentKey { readonly id: string; readonly secret: KeyObject; readonly encryption: KeyObject }
+export interface ContentKey { readonly id: string; readonly secret: MacKey; readonly encryption: KeyObject }
 const tagBytes = 16
 const nonceBytes = 12
 
 export function contentKey(id: string, bytes: Uint8Array): ContentKey {
-  const secret = createSecretKey(bytes)                            // key objects: OpenSSL takes five times as long to make one of bytes at each use
-  return { id, secret, encryption: createSecretKey(expand(secret, 'sluice content encryption v1')) }
+  const secret = macKey(bytes)
+  return { id, secret, encryption: createSecretKey(expand(secret, 'sluice content encryption v1')) }      // a key object: of bytes OpenSSL makes one at each use, which takes four times as long
 }
 /**
  * What an event's commitment is keyed by: of this event alone, so that handing it to whoever may read the content of one event says nothing of another. With it anybody can check that content
  * is what the log committed to; without it, and after the content key is destroyed, nobody can even try a guess.
  */
 const openingOf = ({ secret }: ContentKey, id: Id<'evt'>): Buffer => expand(secret, `sluice content commitment v1 ${id}`)
-const expand = (key: KeyObject, info: string): Buffer => createHmac('sha256', key).update(`${info}\u0001`).digest()
+const expand = (key: MacKey, info: string): Buffer => mac(key, `${info}\u0001`)
 
 /** RFC 8785, so that whoever has the content alone can write it again as it was; what that cannot say (a lone surrogate) as JSON escapes it. */
 function textOf(content: Content): string {

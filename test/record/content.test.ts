@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { createIds } from '../../functions/aws/ulid.ts'
 import type { Ledger, Requests } from '../../functions/ports.ts'
@@ -62,6 +62,12 @@ describe('what is content', () => {
 })
 
 describe('sealing', () => {
+  test('commitments are HMAC-SHA-256 as everybody else computes it', () => {
+    fc.assert(fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.string({ unit: 'binary', maxLength: 300 }), (opening, text) => {
+      expect(commit(opening, text).equals(createHmac('sha256', opening).update(text).digest())).toBe(true)
+    }))
+  })
+
   test('any content opens as it was, under its own key, event and bytes alone', () => {
     fc.assert(fc.property(fc.jsonValue({ maxDepth: 3 }), fc.string({ unit: 'grapheme' }), (param, sql) => {
       const event = { ...intent, statements: [{ sql, params: [JSON.parse(JSON.stringify(param)) as never] }] }
