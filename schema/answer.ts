@@ -66,6 +66,7 @@ export const events = z.object({
   log: z.object({ checkpoint: z.string(), places: z.record(z.string(), z.int()).describe('event id → index in the log') }).nullable().optional().describe('of an export: the checkpoint it belongs to'),
 })
 export const oneEvent = z.object({ event })
+export const erased = z.object({ erased: z.int().describe('keys destroyed by this call'), next: z.string().nullable().describe('more is to be looked through'), event: z.string().describe('the erasure on record') })
 export const session = z.object({
   session: z.string(), events: z.array(event), next: z.string().nullable(), missing: z.array(z.string()).optional().describe('events that are in the log and no longer in the record'),
   requests: z.array(z.object({

@@ -8,7 +8,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) => O
 test.each(operations.filter(({ open }) => !open))('$method $path answers what it documents', async ({ method, path, statuses, body }) => {
   const { as, app, world } = createGateway()
   const caller = await as(platform)
-  const at = path.replace('{connection}', 'shop').replace('{target}', 'subject:agent:x').replace('{tile}', 'tile/0/000').replace('{id}', 'evt_00000000000000000000000000')
+  const at = path.replace('{connection}', 'shop').replace('{target}', 'subject:agent:x').replace('{tile}', 'tile/0/000').replace('{content}', 'content/000').replace('{id}', 'evt_00000000000000000000000000')
   const got = [
     await app.request(at, { method }), await caller.call(method, `${at}?nonsense=1`), await caller.call(method, at, undefined, { 'sluice-session': 'ses_bad' }),
     ...(body ? [await caller.call(method, at, 'x'.repeat(1_100_000))] : []),
