@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bodyOf, createRig, passing, planOf, type Rig, streamOf } from './rig.ts'
 import { json, startStub, status, type Stub } from './stub.ts'
@@ -115,6 +116,17 @@ describe('a stream', () => {
     expect((await next).done).toBe(true)
     expect(executed.status === 'succeeded' ? (await executed.rows.ended)?.how : null).toBe('cut: locked')
     await expect.poll(() => stub.connections()).toBe(1)                           // the one kept for the next call
+  })
+  test.each([['plain', false], ['packed', true]])('that is cut, or drops, before anybody read of it harms nobody else (%s)', async (_, packed) => {
+    stub.handler = (_one, response, socket) => { response.writeHead(200, packed ? { 'content-encoding': 'gzip' } : {}); response.write(packed ? gzipSync('one\n') : 'one\n', () => { if (stub.seen.at(-1)?.url.includes('drops')) setTimeout(() => { socket.destroy() }, 10) }) }
+    const cut = new AbortController()
+    const { executed, masked } = await rig.run(watch(), { run: { cut: cut.signal } })
+    cut.abort(new Error('locked'))
+    const dropped = await rig.run({ ...watch(), target: '/api/v1/pods?drops' })
+    await new Promise((resolve) => { setTimeout(resolve, 60) })                    // an error nobody listens to would end the process here
+    await bodyOf(masked)
+    expect(executed.status === 'succeeded' ? (await executed.rows.ended)?.how : null).toBe('cut: locked')
+    await expect(bodyOf(dropped.masked)).rejects.toThrow('broke off')
   })
   test('a list that is cut or drops is an error in the middle, never a shorter list', async () => {
     const list = () => planOf({ form: 'list', target: '/api/v1/pods', attributes: { verb: 'list', name: null } })
