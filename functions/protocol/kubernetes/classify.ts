@@ -37,7 +37,8 @@ export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify
 }
 
 function planOf(connection: string, { attributes, method, target, accept, contentType, body, query }: Statement, harmless: readonly string[]): KubernetesPlan {
-  const dryRun = query.has('dryRun') || (Array.isArray(membersOf(body as Json)?.dryRun) && attributes.verb.startsWith('delete'))
+  const asked = attributes.verb.startsWith('delete') ? membersOf(body as Json)?.dryRun : null
+  const dryRun = query.has('dryRun') || (Array.isArray(asked) && asked.length > 0)       // `[]` is none: it deletes
   return {
     connection, attributes, method: method as KubernetesPlan['method'], target, accept, contentType, body: body === null ? null : inYaml(JSON.stringify(body)), harmless,
     form: formOf(attributes), dryRun, preview: previews(attributes),

@@ -109,6 +109,13 @@ describe('the demo cluster, through the engine', () => {
       expect((await stand.admin('GET', '/api/v1/namespaces/web/configmaps/tried')).status).toBe(200)
     }
   })
+  test('a delete with an empty list of dry runs is a delete, and known as one', async () => {
+    await stand.admin('POST', '/api/v1/namespaces/web/configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'untried' } })
+    const plan = await planOf(read('DELETE', '/api/v1/namespaces/web/configmaps/untried', { kind: 'DeleteOptions', apiVersion: 'v1', dryRun: [] }))
+    expect(plan.plan).toMatchObject({ dryRun: false })
+    await perform(plan)
+    expect((await stand.admin('GET', '/api/v1/namespaces/web/configmaps/untried')).status).toBe(404)
+  })
   test('a diff shows no secret, and says where a masked value changes', async () => {
     await stand.admin('POST', '/api/v1/namespaces/web/secrets', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'turn' }, stringData: { key: 'CANARY-old' } })
     const plan = await planOf(read('PATCH', '/api/v1/namespaces/web/secrets/turn', { stringData: { key: 'CANARY-new' } }, 'application/merge-patch+json'))
