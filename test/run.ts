@@ -15,6 +15,7 @@ const servers: readonly { readonly name: string; readonly paths: readonly string
   { name: 'Chromium', paths: ['/usr/bin/chromium'], install: 'apt-get install -y chromium' },
   { name: 'SST\'s components', paths: [join(root, '.sst/platform/src/auto/run.ts')], install: 'npx sst install' },
   { name: 'Go with golang.org/x/mod', paths: ['/usr/share/gocode/src/golang.org/x/mod/sumdb/note/note.go'], install: 'apt-get install -y golang-go golang-golang-x-mod-dev' },
+  { name: 'kubectl', paths: (process.env['PATH'] ?? '').split(':').map((directory) => join(directory, 'kubectl')), install: 'apt-get install -y kubernetes-client' },
 ]
 for (const { name, paths, install } of servers) {
   const found = paths.some((path) => existsSync(path))

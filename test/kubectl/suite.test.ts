@@ -113,5 +113,5 @@ async function run(config: string, words: string, { stdin = '', ends, namespace 
   await mkdir(cache, { recursive: true })
   return kubectl(binary, config, cache, words.replaceAll(/\bNS\b/g, namespace).replaceAll('RAW', config === seer || config === plain ? '/v1/kubernetes/cluster' : '').split(' '), { stdin: stdin.replaceAll(/\bNS\b/g, namespace), ends })
 }
-/** What was said, as far as two runs may be compared: of a run that was killed no code, of `describe` the lines in any order, because it prints maps as they come. */
-const told = ({ code, out, err }: Ran, { ends, run }: Command) => ({ code: ends ? null : code, out: run.startsWith('describe') ? normal(out).split('\n').sort() : normal(out), err: normal(err) })
+/** What was said, as far as two runs may be compared: of a run that was killed no code, of `describe` and of several logs the lines in any order, because they come as maps and pods do. */
+const told = ({ code, out, err }: Ran, { ends, run }: Command) => ({ code: ends ? null : code, out: /^describe|--prefix/.test(run) ? normal(out).split('\n').sort() : normal(out), err: normal(err) })

@@ -46,8 +46,7 @@ function attributes(method: string, path: string, query: Reading['query']): Omit
   const group = prefix === 'apis' ? take() : ''
   const version = take()
   let verb = verbOf[method] ?? ''
-  const isSpecial = special.has(parts[0] ?? '')
-  if (isSpecial) {
+  if (special.has(parts[0] ?? '')) {
     if (parts.length < 2) return { ...none, prefix, group, version }
     verb = take()
   }
@@ -57,7 +56,7 @@ function attributes(method: string, path: string, query: Reading['query']): Omit
     if (parts[2] !== undefined && !ofNamespaces.has(parts[2])) parts = parts.slice(2)
   }
   let name = parts[1] ?? ''
-  const subresource = isSpecial ? '' : parts[2] ?? ''
+  const subresource = verb === 'proxy' ? '' : parts[2] ?? ''
   if (name === '' && verb === 'get') {
     verb = isTrue(query.get('watch')) ? 'watch' : 'list'
     name = exactName(query.get('fieldSelector')?.[0] ?? '')

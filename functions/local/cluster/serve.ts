@@ -17,16 +17,16 @@ import { subresource } from './sub.ts'
 import { create, patch, remove, removeAll, update } from './write.ts'
 
 /** What this server made of a request, for tests that hold it against what somebody else made of it. */
-export interface Seen { readonly method: string; readonly target: string; readonly reading: Reading | null; readonly headers: IncomingMessage['headers']; readonly user: string | null; readonly body: Buffer }
+export interface Seen { readonly method: string; readonly target: string; readonly reading: Reading | null; readonly headers: IncomingMessage['headers']; readonly user: string | null; readonly audit: string; readonly body: Buffer }
 const mostBytes = 3 * 1024 * 1024
 const gzipFromBytes = 1024
 
 export function createHandler(world: World, see: (seen: Seen) => void) {
-  const answer = (request: IncomingMessage, body: Buffer): Reply => {
+  const answer = (request: IncomingMessage, body: Buffer, audit: string): Reply => {
     const { method = '', url = '' } = request
     const reading = readTarget(method, url)
     const user = identify(world, request)
-    see({ method, target: url, reading, headers: request.headers, user: user?.name ?? null, body })
+    see({ method, target: url, reading, headers: request.headers, user: user?.name ?? null, audit, body })
     if (reading === null) return { status: 400, body: '400 Bad Request', contentType: 'text/plain; charset=utf-8' }
     if (user === null) throw new Failure(401, 'Unauthorized', 'Unauthorized')
     return route(world, { method, reading, headers: request.headers, user, body, kind: reading.isResource ? findKind(reading.group, reading.version, reading.resource) : null })
@@ -36,7 +36,7 @@ export function createHandler(world: World, see: (seen: Seen) => void) {
     try {
       const body = await readBody(request, mostBytes)
       if (body === null) throw new Failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${mostBytes}`)
-      send(request, response, answer(request, body), audit)
+      send(request, response, answer(request, body, audit), audit)
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure(500, 'InternalError', error instanceof Error ? error.stack ?? error.message : String(error))
       if (!response.headersSent) send(request, response, { status: failure.code, body: failure.status }, audit)

@@ -80,11 +80,12 @@ function verbOf(info: Info, method: string): Attributes['verb'] | null {
 /** Which name of a group is no name of a core resource too: with a dot in it, or one of these. Else `pods/log` could be read two ways. */
 const plainGroups: ReadonlySet<string> = new Set(['', 'apps', 'batch', 'autoscaling', 'policy', 'extensions'])
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
-function badPart({ group, version, namespace, resource, subresource, parts }: Info) {
+function badPart({ group, version, namespace, resource, subresource, name, parts }: Info) {
   if (!plainGroups.has(group) && !(group.includes('.') && group.length <= 253 && group.split('.').every((part) => label.test(part)))) return unreadable('group', `\`${clip(group)}\` is no api group the gate knows how to name; one without a dot must be apps, batch, autoscaling, policy or extensions`)
   if (!/^[a-z][a-z0-9]{0,62}$/.test(version)) return unreadable('version', `\`${clip(version)}\` is no version of an api group`)
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(resource)) return unreadable('resource', `\`${clip(resource)}\` is no resource: its plural in lower case, such as \`pods\``)
   if (subresource !== '' && !/^[a-z][a-z0-9]{0,62}$/.test(subresource)) return unreadable('resource', `\`${clip(subresource)}\` is no subresource`)
+  if (group === '' && resource === 'namespaces' && namespace !== '' && namespace !== name) return unreadable('namespace', 'namespaces lie in no namespace')   // read there as of that namespace, and here as of none
   if (namespace !== '' && !label.test(namespace)) return unreadable('namespace', `\`${clip(namespace)}\` is no name of a namespace`)
   if (parts.length > 3 && subresource !== 'proxy') return unreadable('path', `the path goes on behind \`${clip(subresource)}\`, where nothing is`)
   return null
