@@ -6,8 +6,8 @@ import type { Finding } from './finding.ts'
 import { list, object } from './json.ts'
 
 /** One process: the number after its highest, and those below that were not seen yet; until when (ISO 8601) a gap may still be of its first events, which were removed. */
-interface Seen { next: number; readonly missing: Map<number, Gap>; leads: string; key: KeyObject | null }
-/** `told`: the earliest later event that says it is stored; null: all later ones say that it is open. `leading`: nothing of its process that is clearly older is here. */
+interface Seen { next: number; readonly missing: Map<number, Gap>; /** Of those, the ones that every later event so far lists as open: so few that each event may look at all of them. */ readonly untold: Set<number>; leads: string; key: KeyObject | null }
+/** `told`: the first later event that says it is stored; null: all later ones say that it is open. `leading`: nothing of its process that is clearly older is here. */
 interface Gap { told: Told | null; readonly leading: boolean }
 interface Told { readonly index: number; readonly id: string; readonly at: string }
 /** What one log may leave open at any moment before it is taken for an attack on whoever reads it. */
@@ -36,7 +36,7 @@ export function createWriters() {
     if (typeof writer !== 'string' || !isEventId(writer) || !isCount(n) || (open !== undefined && !Array.isArray(open)) || !ascending(listed, n)) return ['its number among the events of its process is none']
     const wrong: string[] = []
     if ((kind === 'writer') !== (n === 1) || (n === 1 && writer !== id)) wrong.push('the first event of a process, and no other, holds its key')
-    const seen = writers.get(writer) ?? { next: 1, missing: new Map(), leads: new Date(Date.parse(at) + reorderMs).toISOString(), key: null }
+    const seen = writers.get(writer) ?? { next: 1, missing: new Map(), untold: new Set(), leads: new Date(Date.parse(at) + reorderMs).toISOString(), key: null }
     writers.set(writer, seen)
     if (kind === 'writer' && writer === id) {
       seen.key = writerKeyOf(object(event['change'])['key'])
@@ -65,11 +65,18 @@ export function createWriters() {
     }
     for (; seen.next < n; seen.next++) {
       seen.missing.set(seen.next, { told: null, leading: told.at <= seen.leads })
+      seen.untold.add(seen.next)
       missing++
     }
     if (seen.next === n) seen.next++
     if (seen.missing.delete(n)) missing--
-    for (const [number, gap] of seen.missing) if (number < n && !open.has(number) && (gap.told === null || told.at < gap.told.at)) gap.told = told
+    seen.untold.delete(n)
+    for (const number of seen.untold) {
+      const gap = seen.missing.get(number)
+      if (gap === undefined || number > n || open.has(number)) continue
+      gap.told = told
+      seen.untold.delete(number)
+    }
     return []
   }
 
