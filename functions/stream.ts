@@ -31,6 +31,7 @@ interface Open extends Asking { readonly stands: string; readonly control: Abort
  */
 export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, consider }: Pick<Door, 'admit'> & { readonly consider: Consider }) {
   const open = new Set<Open>()
+  const endings = new Set<Promise<unknown>>()
   const places = new Map<string, number>()
   let timer: NodeJS.Timeout | null = null
 
@@ -65,12 +66,13 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     timer ??= setInterval(() => void look(), lookMs).unref()
     const { answer } = masked
     const given = { bytes: 0 }
-    void Promise.race([ended, silence(control.signal)]).then(async (end) => {
+    const ending = Promise.race([ended, silence(control.signal)]).then(async (end) => {
       open.delete(one)
       leave()
       if (open.size === 0 && timer) { clearInterval(timer); timer = null }
       await asking.story.notice('stream', { outcome, bytes: given.bytes, items: end?.items ?? null, how: one.cut === null ? end?.how ?? 'not known' : `cut: ${one.cut}`, detected: end?.detected ?? {}, seconds: Math.round((ports.now() - began) / 1000) })
-    }).catch((error: unknown) => ports.alarm('the end of a stream is not recorded', { error: error instanceof Error ? error.message : 'unknown' }))
+    }).catch((error: unknown) => ports.alarm('the end of a stream is not recorded', { error: error instanceof Error ? error.message : 'unknown' })).finally(() => endings.delete(ending))
+    endings.add(ending)
     return answer && answer.body instanceof ReadableStream ? { ...masked, answer: { ...answer, body: guarded(answer.body, control.signal, given) } } : masked
   }
 
@@ -78,11 +80,21 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
   async function look(): Promise<void> {
     await Promise.all([...open].map(async (one) => {
       const reason = await Promise.race([over(one), late()]).catch(() => 'not_judged')
-      if (reason === null || one.cut !== null) return
-      one.cut = reason
-      open.delete(one)
-      one.control.abort(new Error(reason))
+      if (reason !== null) cut(one, reason)
     }))
+  }
+
+  function cut(one: Open, reason: string): void {
+    if (one.cut !== null) return
+    one.cut = reason
+    open.delete(one)
+    one.control.abort(new Error(reason))
+  }
+
+  /** For a process that stops in order: ends what is open, and resolves when their ends are on record. */
+  async function close(): Promise<void> {
+    for (const one of [...open]) cut(one, 'gate_stopped')
+    await Promise.all(endings)
   }
 
   /** Why it must end; null: it stands. The very call is made again as far as its decision, with the token it came with. */
@@ -96,7 +108,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     if (decision.kind !== 'permit') return decision.refusal.reason
     return standsOf(considered.value, again.value) === stands ? null : 'permitted_otherwise'
   }
-  return { hold, look, /** How many there are, for readiness and tests. */ count: () => open.size }
+  return { hold, look, close, /** How many there are, for readiness and tests. */ count: () => open.size }
 }
 
 /** What of a decision shows in the answer, and as whom the target is asked. A span or a limit changes nothing that is already on its way. */

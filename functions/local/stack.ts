@@ -151,6 +151,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   await bootstrap(ports, bundle, options.policy ?? 'policy', progress)
   if (options.unsafeLocalIdentity) await noteWeakness(ports)
   const gate = createGate(ports)
+  onStop(() => gate.streams.close())                          // its doors are closed by then, and what it writes to is open
   const { steps } = approving.run(ports, gate, ports.workflow, sockets.serve(ports, gate))
   onStop(sweeping(ports, steps))
   onStop(startRetaining(ports))

@@ -158,6 +158,14 @@ test('a stream is not kept for a repeat: the same key is told that it ran', asyn
   expect([again.status, at.cluster.streams.length]).toEqual([413, 1])
 })
 
+test('a process that stops in order ends its streams, and their ends are on record before it is gone', async () => {
+  const at = createClustered()
+  const { reader } = await watch(at)
+  await at.gate.streams.close()
+  expect(notices(at)).toMatchObject([{ how: 'cut: gate_stopped', bytes: 4 }])
+  await expect(reader.read()).rejects.toThrow()
+})
+
 let server: Server | null = null
 afterEach(() => { server?.closeAllConnections(); server?.close(); server = null })
 async function listen(at: At) {
