@@ -27,7 +27,8 @@ export function escalationsOf(attributes: Attributes, objects: readonly Json[] |
 }
 
 const textOf = (values: readonly (Json | undefined)[]): string | null => values.find((value) => typeof value === 'string' && value !== '') as string | undefined ?? null
-const listed = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value as readonly Json[] : [])
+/** Elements of a list; where a JSON patch only points into it, what it puts there. */
+const listed = (value: Json | undefined): readonly Json[] => (typeof value === 'object' && value !== null ? Object.values(value) as readonly Json[] : [])
 
 /** A role that reaches Secrets, tokens, processes or roles, or everything; or that others add to, or that adds to others. */
 function givesMuch(role: Members): boolean {
@@ -38,7 +39,8 @@ function givesMuch(role: Members): boolean {
     if (!rule) return true
     if (listed(rule.verbs).some((verb) => ['*', 'bind', 'escalate', 'impersonate'].includes(String(verb)))) return true
     if (listed(rule.nonResourceURLs).some((url) => String(url).includes('*'))) return true
-    return listed(rule.resources).some((resource) => listed(rule.apiGroups).some((of) => reaches(String(of), String(resource))))
+    const groups = rule.apiGroups === undefined ? [''] : listed(rule.apiGroups)
+    return groups.includes('*') || listed(rule.resources).some((resource) => groups.some((of) => reaches(String(of), String(resource))))
   })
 }
 function reaches(of: string, resource: string): boolean {

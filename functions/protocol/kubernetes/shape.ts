@@ -25,7 +25,8 @@ export function createShape({ plan, effects, obligations, maskKey }: Shaping) {
   const look: Look = { text: detect?.text ?? null, maskKey, seen: new Set() }
   const rules = effects.shown.map(ruleOf)
   const hidden = rules.filter((_, index) => obligations.masks[index] !== null)
-  const root = treeOf(rules, obligations.masks, plan.harmless ?? [])
+  const packed = detect !== null && plan.attributes.group === '' && plan.attributes.resource === 'configmaps' ? ['binaryData.*'] : []
+  const root = treeOf(rules, obligations.masks, plan.harmless ?? [], packed)
   const own = plan.attributes.group === '' && (plan.attributes.resource === 'secrets' || plan.attributes.resource === 'configmaps')
   // Their tables are printed by the server itself, and show how many values there are. Of any other kind whoever defined it chose what a column shows.
   const opaque = hidden.some(({ steps }) => !own || !['data', 'stringData', 'binaryData'].includes(steps[0] ?? ''))

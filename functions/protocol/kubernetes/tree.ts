@@ -3,15 +3,16 @@ import { email, hashHex, last4, redacted, year } from '../shown.ts'
 import type { ClassRule } from './rules.ts'
 import { stepsIn } from './rules.ts'
 
-/** What is done at a place: `mask` null shows it as it is; `annotation` and `managed`: places that may repeat what is masked elsewhere in the object. */
-export type Rule = { readonly kind: 'class'; readonly mask: MaskName | null; readonly dataClass: string; readonly base64: boolean } | { readonly kind: 'annotation' | 'managed' | 'harmless' }
+/** What is done at a place: `mask` null shows it as it is; `annotation` and `managed`: places that may repeat what is masked elsewhere in the object; `packed`: base64 of text that detectors look through. */
+export type Rule = { readonly kind: 'class'; readonly mask: MaskName | null; readonly dataClass: string; readonly base64: boolean } | { readonly kind: 'annotation' | 'managed' | 'harmless' | 'packed' }
 export interface Node { readonly children: Map<string, Node>; star: Node | null; rule: Rule | null }
 const node = (): Node => ({ children: new Map(), star: null, rule: null })
 
 /** Rules of an object as a tree over its members. `masks[i]`: what `rules[i]` gets; one that nobody decided is redacted. */
-export function treeOf(rules: readonly ClassRule[], masks: readonly (MaskName | null | undefined)[], harmless: readonly string[]): Node | null {
-  if (rules.length === 0 && harmless.length === 0) return null
+export function treeOf(rules: readonly ClassRule[], masks: readonly (MaskName | null | undefined)[], harmless: readonly string[], packed: readonly string[] = []): Node | null {
+  if (rules.length === 0 && harmless.length === 0 && packed.length === 0) return null
   const root = node()
+  for (const path of packed) place(root, stepsIn(path)).rule = { kind: 'packed' }
   for (const path of harmless) place(root, stepsIn(path)).rule = { kind: 'harmless' }
   let hidden = false
   let values = false

@@ -117,6 +117,7 @@ function ruled(state: State, at: number, place: Place, rule: Rule): number {
     case 'class': return rule.mask === null ? plain(state, at, { ...place, quiet: true }) : hide(state, at, rule, place.depth)
     case 'annotation': return state.text.charCodeAt(at) === 0x22 ? annotation(state, at) : hide(state, at, everything, place.depth)
     case 'managed': return managed(state, at, place)
+    case 'packed': return packedText(state, at, place)
   }
 }
 const everything = { kind: 'class', mask: 'redact', dataClass: '', base64: false } as const
@@ -158,6 +159,15 @@ function copied({ root, look }: State, text: string): string {
   } catch {
     return redacted
   }
+}
+
+/** Base64 of a text, looked through as the text it is. */
+function packedText(state: State, at: number, place: Place): number {
+  if (place.quiet || state.text.charCodeAt(at) !== 0x22) return plain(state, at, place)
+  const end = closing(state.text, at)
+  const shown = look(state, Buffer.from(stringAt(state.text, at, end), 'base64').toString('utf8'))
+  if (shown !== null) put(state, at, end, JSON.stringify(Buffer.from(shown).toString('base64')))
+  return end
 }
 
 /** Fields' names stay, and with them what applying needs; values that stand as names do not. */

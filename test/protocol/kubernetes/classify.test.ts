@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { classify } from '../../../functions/protocol/kubernetes/classify.ts'
 import type { Dry } from '../../../functions/protocol/kubernetes/plan.ts'
@@ -59,6 +60,15 @@ describe('what roles hand on', () => {
     const binding = (kind: string) => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'b' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: 'cluster-admin' }, subjects: [] })
     expect(accesses('POST', `${rbac}/namespaces/web/rolebindings`, binding('ClusterRole'))).toEqual(['create rbac.authorization.k8s.io/rolebindings! web/b', 'create rbac.authorization.k8s.io/clusterroles/bind! web/cluster-admin'])
     expect(accesses('POST', `${rbac}/namespaces/web/rolebindings`, binding('Role'))).toContain('create rbac.authorization.k8s.io/roles/bind! web/cluster-admin')
+  })
+  test('a patch that only points into a role', () => {
+    const found = (path: string, value: unknown) => accesses('PATCH', `${rbac}/clusterroles/r`, [{ op: 'add', path, value }], patch).length > 1
+    expect(found('/rules/-', { apiGroups: [''], resources: ['secrets'], verbs: ['get'] })).toBe(true)
+    expect(found('/rules/0/verbs/-', 'impersonate')).toBe(true)
+    expect(found('/rules/0/resources/0', 'secrets')).toBe(true)
+    expect(found('/rules/0/apiGroups/-', '*')).toBe(true)
+    expect(found('/metadata/labels/rbac.authorization.k8s.io~1aggregate-to-view', 'true')).toBe(true)
+    expect(found('/rules/0/resources/0', 'pods')).toBe(false)
   })
   test('a patch of subjects binds whatever role the object names, and any where nobody can tell', () => {
     const subjects = [{ op: 'add', path: '/subjects/-', value: { kind: 'User', name: 'me' } }]
@@ -145,6 +155,25 @@ describe('classes', () => {
   test('a guess at an immutable Secret, which takes the same value and refuses another', () => {
     expect(used('PUT', secret, values, json, { object: {}, oldObject: { immutable: true } }).join()).toMatch(/immutable/)
     expect(used('PUT', secret, values, json, { object: {}, oldObject: {} })).toEqual([])
+  })
+})
+
+describe('any body', () => {
+  const leaf = fc.oneof(fc.constantFrom('Z3Vlc3M=', 'x', true, false, null, 0, 1.5, '[redacted]', 'All', ''), fc.string())
+  const name = fc.oneof(fc.constantFrom('data', 'stringData', 'spec', 'template', 'containers', 'volumes', 'hostPath', 'secret', 'metadata', 'labels', 'annotations', 'rules', 'roleRef', 'capabilities', 'add', 'envFrom', 'projected', 'sources', '0', '-'), fc.string())
+  const value = fc.letrec((tie) => ({ any: fc.oneof({ maxDepth: 5 }, leaf, fc.array(tie('any'), { maxLength: 3 }), fc.dictionary(name, tie('any'), { maxKeys: 4 })) })).any
+  const targets = fc.constantFrom(`${web}/secrets/s`, '/apis/apps/v1/namespaces/web/deployments/d', `${rbac}/clusterroles/r`, `${rbac}/namespaces/web/rolebindings/b`, '/apis/acme.io/v1/widgets/w', `${web}/pods/p/status`)
+  test('is refused, or decided on and sent as the same value', () => {
+    let passed = 0
+    fc.assert(fc.property(targets, fc.constantFrom(merge, strategic, patch), fc.array(fc.tuple(fc.constantFrom('add', 'replace', 'test', 'remove'), fc.array(name, { minLength: 1, maxLength: 4 }), value)), fc.dictionary(name, value), fc.option(fc.dictionary(name, value), { nil: undefined }), (target, type, operations, object, seen) => {
+      const body = type === patch ? operations.map(([op, path, value]) => ({ op, path: `/${path.map((step) => step.replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`, ...(op === 'remove' ? {} : { value }) })) : object
+      const read = readRequest('PATCH', target, { 'content-type': type }, Buffer.from(JSON.stringify(body)))
+      if (!read.ok) return
+      passed++
+      const result = classify({ name: 'c' }, read.value, seen === undefined ? undefined : { object: seen as Record<string, unknown>, oldObject: null })
+      expect(result.ok && JSON.parse(result.value.plan.body ?? '')).toEqual(JSON.parse(JSON.stringify(body)))
+    }), { numRuns: Number(process.env.SLUICE_RUNS ?? 300) })
+    expect(passed).toBeGreaterThan(50)
   })
 })
 

@@ -139,6 +139,10 @@ describe('what is not masked', () => {
     const shown = JSON.parse(masked(`${web}/configmaps/a`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ada@example.com', uid: '4111-1111-1111-1111', labels: { mail: 'ada@example.com' } }, data: { 'ada@example.com': '1', 'bob@example.com': '2', card: '4111 1111 1111 1111' }, n: 4111111111111111 }, { detect: detectorNames })) as Record<string, Record<string, unknown>>
     expect(shown).toEqual({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ada@example.com', uid: '4111-1111-1111-1111', labels: { mail: '[redacted: email]' } }, data: { '[redacted: email]': '1', '[redacted: email] (2)': '2', card: '[redacted: credit-card]' }, n: null })
   })
+  test('is looked through in its base64 too, where a ConfigMap says that it is', () => {
+    const shown = masked(`${web}/configmaps/a`, { kind: 'ConfigMap', binaryData: { a: b64('call ada@example.com'), b: '/9j/4AAQ' } }, { detect: ['email'] })
+    expect(JSON.parse(shown)).toEqual({ kind: 'ConfigMap', binaryData: { a: b64('call [redacted: email]'), b: '/9j/4AAQ' } })
+  })
   test('of no resource passes as it is', () => {
     const bytes = Buffer.from([0, 1, 2, 0xff])
     const masker = createMasker(howOf('GET', '/openapi/v2', { type: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' }))
