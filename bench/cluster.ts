@@ -36,7 +36,6 @@ async function upstream(): Promise<void> {
   const pods = Array.from({ length: 1000 }, (_, n) => { const { kind: _kind, apiVersion: _version, ...rest } = pod(n); return rest })
   const event = Array.from({ length: 1000 }, (_, n) => `${JSON.stringify({ type: 'MODIFIED', object: pod(n) })}\n`).join('')
   const long = pods.map((one) => JSON.stringify(one)).join(',')
-  const megabytes = 50
   const whole: Readonly<Record<string, string>> = { '/api/v1/namespaces/web/pods/front-1': JSON.stringify(pod(1)), '/api/v1/namespaces/web/pods': list('Pod', pods), '/api/v1/namespaces/web/secrets': list('Secret', Array.from({ length: 1000 }, (_, n) => secret(n))) }
   const server = https.createServer(authority.issue('bench'), (request, response) => {
     const url = request.url ?? ''
@@ -44,7 +43,7 @@ async function upstream(): Promise<void> {
     response.writeHead(request.method === 'POST' ? 201 : 200, { 'content-type': 'application/json', 'audit-id': '0b1c' })
     const answer = request.method === 'POST' ? JSON.stringify({ spec: { expirationSeconds: 600 }, status: { token: 'upstream-token' } }) : url.includes('watch=true') ? event : whole[url]
     if (answer !== undefined) return void response.end(answer)
-    let left = Math.ceil(megabytes * 1024 * 1024 / long.length)
+    let left = Math.ceil(Number(/limit=(\d+)/.exec(url)?.[1] ?? 1) * 1024 * 1024 / long.length)     // megabytes
     response.write('{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[')
     const more = (): void => {
       while (left-- > 0) if (!response.write(left > 0 ? `${long},` : long)) return void response.once('drain', more)
