@@ -1,5 +1,9 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { run } from '../cli/run.ts'
 import type { Terminal } from '../cli/terminal.ts'
+import { findKubectl, runKubectl } from './kubectl.ts'
 import { createProgress } from './progress.ts'
 import { startStack, type Stack } from './stack.ts'
 import { steps, type Gate } from './story.ts'
@@ -16,6 +20,7 @@ async function main(): Promise<void> {
   if (!running && process.env['SLUICE_URL'] !== undefined) throw new Error(`nothing answers at ${wanted}`)
   const abort = new AbortController()
   let stack: Stack | null = null
+  const cache = await mkdtemp(join(tmpdir(), 'sluice-kubectl-'))
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => abort.abort(new Error('stopped')))
   try {
     if (!running) {
@@ -23,10 +28,20 @@ async function main(): Promise<void> {
       const progress = createProgress((line) => process.stderr.write(`${line}\n`), (line) => process.stderr.write(`${line}\n`))
       stack = await startStack({ state: null, port: 0, policy: null, issuer: null, unsafeLocalIdentity: false, env: {}, progress, signal: abort.signal })
     }
-    await tell(gateAt(stack?.url ?? wanted), abort.signal)
+    const url = stack?.url ?? wanted
+    const kubectl = findKubectl(process.env['PATH'] ?? '')
+    const kubeconfig = await kubeconfigOf(stack?.kubeconfig ?? resolve(import.meta.dirname, '../../.sluice/kubeconfig'), url)
+    await tell({ ...gateAt(url), ...(kubectl !== null && kubeconfig !== null ? { kubectl: (args: readonly string[]) => runKubectl(kubectl, kubeconfig, cache, args) } : {}) }, abort.signal)
   } finally {
+    await rm(cache, { recursive: true, force: true })
     await stack?.stop()
   }
+}
+
+/** The file where it leads to the gate at `url`; null: none there, or another's. */
+async function kubeconfigOf(file: string, url: string): Promise<string | null> {
+  const content = await readFile(file, 'utf8').catch(() => '')
+  return content.includes(`value: ${url}\n`) ? file : null
 }
 
 async function tell(gate: Gate, signal: AbortSignal): Promise<void> {

@@ -53,7 +53,7 @@ export interface Callers {
   readonly local: boolean
 }
 /**
- * Writes `kubeconfig` (0600): every connection to a cluster as two callers who make their own tokens, or nobody where a real issuer makes them. Gives the line to paste, or
+ * Writes `kubeconfig` (0600): every connection to a cluster as two callers who make their own tokens, or nobody where a real issuer makes them. Gives its path, or
  * null where there is no such connection.
  */
 export async function writeKubeconfig({ directory, bundle, authority, secure, plain, local }: Callers): Promise<string | null> {
@@ -67,5 +67,5 @@ export async function writeKubeconfig({ directory, bundle, authority, secure, pl
   const file = join(directory, 'kubeconfig')
   await writeFile(`${file}.new`, kubeconfig(authority.certificate, contexts), { mode: 0o600 })
   await rename(`${file}.new`, file)
-  return `kubectl --kubeconfig ${file}${local ? '' : ' --token=$SLUICE_TOKEN'} get pods --all-namespaces`
+  return file
 }

@@ -73,6 +73,8 @@ export interface Stack {
   readonly url: string
   /** Where people decide. */
   readonly console: string
+  /** The file that leads kubectl here; null: no connection leads to a cluster. */
+  readonly kubeconfig: string | null
   readonly ports: Ports
   /** Resolves with a sentence when a part of it ends that should not. */
   readonly ended: Promise<string>
@@ -162,9 +164,9 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(front.close)                                         // again, now as the first to close: no request meets a gate half taken down
   onStop(sockets.close)                                       // and before it what it would wait for
   signal.throwIfAborted()
-  const paste = await writeKubeconfig({ directory: state.directory, bundle, authority, secure: secure.url, plain: front.url, local: identity !== null })
-  if (paste !== null) progress.say(`the cluster's API is behind the gate on ${secure.url}: ${paste}`)
-  return { url: front.url, console: pages.url, ports, ended: target.ended, stop }
+  const kubeconfig = await writeKubeconfig({ directory: state.directory, bundle, authority, secure: secure.url, plain: front.url, local: identity !== null })
+  if (kubeconfig !== null) progress.say(`kubernetes is behind the gate on ${secure.url}: kubectl --kubeconfig ${kubeconfig}${identity ? '' : ' --token=$SLUICE_TOKEN'} get pods -n web`)
+  return { url: front.url, console: pages.url, kubeconfig, ports, ended: target.ended, stop }
 }
 
 /** Both, or the failure of one after the other has come to its end: whatever started is then known to be stoppable. */

@@ -1,12 +1,15 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { errand } from './errand.ts'
 
 /** What the demo does, step by step, over the same HTTP API that agents use. Each step fails loudly when the gate did not do what the step says. */
 export interface Step { readonly title: string; readonly run: (gate: Gate) => Promise<readonly string[]> }
 export interface Gate {
   call(method: string, path: string, token: string | null, body?: unknown): Promise<{ readonly status: number; readonly body: Answer }>
   token(subject: string, groups: readonly string[]): Promise<string>
+  /** kubectl as the demo's agent; left out where there is none, or no kubeconfig of this gate. */
+  readonly kubectl?: (args: readonly string[]) => Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>
   /** The `sluice` command in this process, with that token: what it said on standard error, and its exit code. */
   sluice(token: string, args: readonly string[]): Promise<{ readonly code: number; readonly err: string }>
 }
@@ -133,6 +136,9 @@ const verified: Step = {
   },
 }
 
+/** Before the lock: what happens in the cluster belongs to the same record. */
+const clusterFrom = told.findIndex(({ title }) => title.startsWith('the platform engineer locks'))
+
 function refused(title: string, sql: string, reason: string, slug = 'denied'): Step {
   return {
     title,
@@ -148,4 +154,4 @@ function expect(holds: boolean, what: string): void {
   if (!holds) throw new Error(`expected ${what}`)
 }
 
-export const steps: readonly Step[] = [...told, verified]
+export const steps: readonly Step[] = [...told.slice(0, clusterFrom), ...errand, ...told.slice(clusterFrom), verified]

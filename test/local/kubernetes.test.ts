@@ -57,7 +57,7 @@ describe('the kubeconfig of the local stack', () => {
   const write = (given: Bundle, local: boolean) => writeKubeconfig({ directory, bundle: given, authority, secure: 'https://127.0.0.1:9', plain: 'http://127.0.0.1:7', local })
   const read = async () => parse(await readFile(join(directory, 'kubeconfig'), 'utf8')) as { clusters: { cluster: { server: string } }[]; users: { name: string; user: { exec?: { command: string; args: string[]; env: unknown } } }[]; 'current-context': string }
   it('is closed to others and leads each cluster\'s callers through the gate, with tokens they make themselves', async () => {
-    expect(await write(bundle('cluster', 'other'), true)).toMatch(/^kubectl --kubeconfig .*\/kubeconfig get pods/)
+    expect(await write(bundle('cluster', 'other'), true)).toBe(join(directory, 'kubeconfig'))
     expect((await stat(join(directory, 'kubeconfig'))).mode & 0o777).toBe(0o600)
     const made = await read()
     expect(made['current-context']).toBe('cluster')
@@ -65,7 +65,7 @@ describe('the kubeconfig of the local stack', () => {
     expect(made.users[0]?.user.exec).toMatchObject({ command: process.execPath, args: [expect.stringMatching(/bin\/sluice\.js$/), 'token', '--exec-credential', '--subject', 'agent:support-bot', '--group', 'support-agents'], env: [{ name: 'SLUICE_URL', value: 'http://127.0.0.1:7' }] })
   })
   it('names nobody where a real issuer makes tokens', async () => {
-    expect(await write(bundle('cluster'), false)).toContain('--token=$SLUICE_TOKEN')
+    await write(bundle('cluster'), false)
     expect((await read()).users).toEqual([{ name: 'cluster', user: {} }])
   })
   it('is not written where no connection leads to a cluster', async () => {
