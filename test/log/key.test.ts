@@ -108,6 +108,13 @@ describe('another key', () => {
       if (!died) return
     }
   }, 60_000)
+  test('of two statements the first counts, and none that is not of the key in force to one at hand', async () => {
+    const { followed } = createRing({ signer: old, further: [next] })
+    const [first, second, beyond, back] = [await formatSuccession(old, next, 1), await formatSuccession(old, next, 2), await formatSuccession(old, newer, 1), await formatSuccession(next, old, 1)]
+    expect(await followed([], [first, second])).toEqual([first])
+    expect(await followed([first], [second])).toEqual([first])
+    expect(await followed([], [beyond, back, 'x'])).toEqual([])
+  })
   test('two sequencers that tell it at once: one statement counts', async () => {
     const { world, memory, log, step, verify } = createKeyed()
     await step(log())
