@@ -108,6 +108,7 @@ export function createOrder() {
   }
 }
 /** What was permitted, to whom, by which rules of which policy. `skimEntry` has looked at the same. */
-const isDecided = ({ policy, rules, who }: Readonly<Record<string, unknown>>): boolean =>
-  typeof policy === 'string' && policy !== '' && list(rules).length > 0 && list(rules).every((rule) => typeof rule === 'string' && rule !== '') && text(object(who)['subject']) !== ''
+const isDecided = ({ policy, rules, who, accesses }: Readonly<Record<string, unknown>>): boolean =>
+  // What accesses nothing, such as reading what an API server can do, wants no rule but that the caller reaches the connection.
+  typeof policy === 'string' && policy !== '' && (list(rules).length > 0 || (Array.isArray(rules) && Array.isArray(accesses) && accesses.length === 0)) && list(rules).every((rule) => typeof rule === 'string' && rule !== '') && text(object(who)['subject']) !== ''
 const corrections = Array.from({ length: 30 }, (_, n) => n + 1)

@@ -61,6 +61,11 @@ describe('intents and outcomes', () => {
     const [intent] = plain as [Event]
     for (const change of [{ policy: null }, { policy: '' }, { rules: [] }, { rules: [''] }, { rules: 'x' }, { who: null }]) expect(await findings([changed(intent, change)]), JSON.stringify(change)).toEqual(['0: no decision covers it: it names no policy, no rule of one, or nobody whom it permits'])
   })
+  test('an execution that accesses nothing wants no rule, and everything else', async () => {
+    const [intent, outcome] = plain as [Event, OutcomeEvent]
+    expect(await findings([changed(intent, { rules: [], accesses: [] }), outcome])).toEqual([])
+    for (const change of [{ rules: 'x', accesses: [] }, { rules: [''], accesses: [] }, { policy: null, rules: [], accesses: [] }, { who: null, rules: [], accesses: [] }, { rules: [], accesses: 'x' }]) expect(await findings([changed(intent, change)]), JSON.stringify(change)).toHaveLength(1)
+  })
   test('what has no outcome yet is counted, not blamed', async () => {
     expect((await check((await logOf([entryOf(plain[0]!)])).log))).toMatchObject({ ok: true, counts: { unsettled: 1 } })
   })
