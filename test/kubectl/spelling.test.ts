@@ -84,7 +84,7 @@ const swaps: readonly (readonly [RegExp, readonly string[]])[] = [
     '?fieldSelector=metadata.name!=x', '?fieldSelector=metadata.name==front-db', '?fieldSelector=metadata.name=front-db,', '?fieldSelector=,metadata.name=x', '?fieldSelector=metadata.name%3Da%5C%3Db', '?FieldSelector=metadata.name=x', '?dryRun=All', '?dryRun=All&dryRun=', '?dryRun=None', '#/secrets', '%23', '%3fwatch=1', '%3Fwatch=1', '/log', '/exec?command=id', '/status', '/proxy/x', '/proxy/../../../secrets', '/eviction', '/token', '?as=admin', '?pretty=1', '?labelSelector=a%0Ab', '?limit=1&continue=x', '?=x', '?&&', '?%zz=1', '?a=%zz', '/%zz']],
 ]
 const mutation = fc.constantFrom(...swaps).chain(([pattern, replacements]) => fc.record({ pattern: fc.constant(pattern), to: fc.constantFrom(...replacements), nth: fc.nat(8) }))
-const spelling = fc.record({ start: fc.constantFrom(...base), changes: fc.array(mutation, { maxLength: 3 }) }).map(({ start, changes }) => changes.reduce((target, { pattern, to, nth }) => {
+const spelling = fc.record({ start: fc.constantFrom(...base), changes: fc.array(mutation, { maxLength: 3 }) }).map(({ start, changes }) => changes.reduce<string>((target, { pattern, to, nth }) => {
   const places = [...target.matchAll(pattern)].length
   let at = 0
   return target.replace(pattern, (found) => places > 0 && at++ === nth % places ? to : found)
