@@ -70,7 +70,6 @@ export function createGate(ports: Ports) {
     if (!considered.ok) return considered
     const { connection, plan, decision } = considered.value
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
-    if (decision.kind === 'ask' && plan.fails) return story.refuse(plan.fails)   // what the target would refuse is nobody's to read and agree to
     if (decision.kind === 'ask') return ask(admitted, call, { connection, effects: plan.effects, diff: plan.diff, fails: plan.fails, ask: decision, query }, story)
     const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines())
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time

@@ -9,7 +9,8 @@ import { createClustered, lead, operator, withRules } from '../support/cluster.t
 let stand: Stand
 let at: ReturnType<typeof createClustered>
 const close: (() => Promise<void>)[] = []
-beforeAll(async () => { stand = await standCluster() })
+const tokens = new Set<string>()
+beforeAll(async () => { stand = await standCluster({ see: ({ headers }) => { tokens.add((headers.authorization ?? '').replace('Bearer ', '')) } }) })
 afterAll(async () => { for (const one of close) await one(); await stand.cluster.close() })
 const front = '/apis/apps/v1/namespaces/web/deployments/front'
 const merge = { 'content-type': 'application/merge-patch+json' }
@@ -51,8 +52,14 @@ test('scaling in runs, scaling out waits for a person, and approval runs exactly
   expect(await approve(asked)).toBe(200)
   expect(await at.approver.proceed(asked.id)).toBe('succeeded')
   expect(await replicas()).toBe(5)
-  expect((await scale(5)).body).toMatchObject({ kind: 'Deployment', spec: { replicas: 5 } })
+  const again = await scale(5)
+  expect(again.body).toMatchObject({ kind: 'Deployment', spec: { replicas: 5 } })
   expect(at.world.alarms).toEqual([])
+  // The cluster saw tokens of the minter and of the service account; nobody else sees one, the record neither.
+  const seen = [...tokens].filter((token) => token !== '')
+  expect(seen.length).toBeGreaterThan(1)
+  const told = JSON.stringify([at.world.events, asked, again, await at.ports.approvals.requests.get(asked.id)])
+  for (const token of seen) expect(told.includes(token)).toBe(false)
 })
 test('what changed since people looked runs no more; what only its controller wrote does', async () => {
   const stale = await scale(6)
@@ -65,6 +72,13 @@ test('what changed since people looked runs no more; what only its controller wr
   await approve(fresh)
   expect(await at.approver.proceed(fresh.id)).toBe('succeeded')
   expect(await replicas()).toBe(7)
+})
+test('what people agreed to is done as the service account they agreed to, or not at all', async () => {
+  const asked = await scale(8)
+  await approve(asked)
+  await at.apply({ ...documents, 'cluster.yaml': { ...documents['cluster.yaml'], serviceAccounts: { operator: 'sluice/support' } } as PolicyDocument })
+  expect(await at.approver.proceed(asked.id)).toBe('stale')
+  expect(await replicas()).toBe(3)
 })
 test('nobody is asked about what is not there, and a repeat of what removed it is still answered', async () => {
   const call = await at.as(operator)
