@@ -11,13 +11,14 @@ import { isSystem, kindOf, named, resourceOf } from './kind.ts'
 import type { Attributes, Dry, KubernetesPlan } from './plan.ts'
 import { settingOf } from './pointer.ts'
 import { escalationsOf } from './escalate.ts'
-import { carried, statementOf, type Statement } from './request.ts'
+import { carried, statementOf, toldWith, type Statement } from './request.ts'
 import { rulesOf } from './rules.ts'
 import { unsupported } from './say.ts'
+import { toldOf } from './told.ts'
 import { usesOf } from './use.ts'
 
-/** `fails`: see Plan.fails. */
-export interface Classified { readonly effects: Effects; readonly plan: KubernetesPlan; readonly fails?: Refusal }
+/** `fails`, `told`: see Plan. */
+export interface Classified { readonly effects: Effects; readonly plan: KubernetesPlan; readonly fails?: Refusal; readonly told?: Query['statements'] }
 
 /** What a request would do, from its text alone; with `dry`, also from what the target said the object is and would be. Pure. */
 export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify'>, query: Query, dry?: Dry): Result<Classified> {
@@ -33,7 +34,9 @@ export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify
     used: usesOf(statement, classes, dry), readOnly: !writes, fingerprint: fingerprintOf(dry),
   }
   const failed = failing(attributes, statement.method)
-  return ok({ effects, plan: planOf(connection.name, statement, harmless), ...(failed ? { fails: failed } : {}) })
+  const [sent] = query.statements
+  const told = sent ? toldOf(classes, statement.contentType, statement.body as Json) : null
+  return ok({ effects, plan: planOf(connection.name, statement, harmless), ...(failed ? { fails: failed } : {}), ...(sent && told !== statement.body ? { told: toldWith(sent, told) } : {}) })
 }
 
 function planOf(connection: string, { attributes, method, target, accept, contentType, body, query }: Statement, harmless: readonly string[]): KubernetesPlan {

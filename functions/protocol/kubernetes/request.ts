@@ -1,11 +1,13 @@
 import { ok, type Result } from '../../../schema/refusal.ts'
 import type { Param, Query } from '../../../schema/request.ts'
+import type { Json } from '../json.ts'
 import { acceptOf } from './accept.ts'
 import { attributesIn } from './attributes.ts'
 import { bodyOf, type Members } from './body.ts'
 import { parametersOf } from './parameters.ts'
 import { partsOf, targetOf, type Parts } from './path.ts'
 import type { Attributes } from './plan.ts'
+import { rulesOf } from './rules.ts'
 import { clip, unreadable, unsupported } from './say.ts'
 import { toldOf } from './told.ts'
 
@@ -28,12 +30,15 @@ export function readRequest(method: string, target: string, headers: Readonly<Re
   const { value, contentType } = decoded.value
   const sql = `${method} ${targetOf({ segments: parts.value.segments, query })}`
   const sent = { sql, params: [{ accept, ...(contentType === null ? {} : { 'content-type': contentType }) }, value as Param] }
-  const told = toldOf(attributes, contentType, value)
+  const told = toldOf(rulesOf({}, attributes).classes, contentType, value)             // what a policy classifies is hidden once it is known: Plan.told
   return ok({
     statements: [sent], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null, form: 'kubernetes',
-    ...(told === value ? {} : { told: [{ sql, params: [sent.params[0] ?? null, told as Param] }] }),
+    ...(told === value ? {} : { told: toldWith(sent, told) }),
   })
 }
+
+/** The statement with another body. */
+export const toldWith = ({ sql, params }: Query['statements'][number], told: Json): Query['statements'] => [{ sql, params: [params[0] ?? null, told as Param] }]
 
 interface Canonical { readonly attributes: Attributes; readonly query: Parts['query'] }
 /** What the server will decide by, from the parameters as they are forwarded. */

@@ -135,6 +135,14 @@ describe('classes', () => {
     expect(shown('GET', '/apis/acme.io/v1/widgets')).toEqual(['0 acme.io/widgets:spec.keys[*].value pii.key'])
     expect(shown('GET', `${web}/pods`)).toEqual([])
   })
+  test('are kept from the record once the policy that names them is known', () => {
+    const told = (method: string, target: string, body: unknown, type = json) => JSON.stringify(judged(method, target, body, type, { classes }).told ?? null)
+    const widget = { apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'w', annotations: { a: 'canary' } }, spec: { keys: [{ name: 'plain', value: 'canary' }, { name: 'other', value: ['canary'] }] } }
+    expect(told('PUT', '/apis/acme.io/v1/namespaces/web/widgets/w', widget)).toMatch(/^(?!.*canary).*plain.*\[withheld\].*other/)
+    expect(told('PATCH', '/apis/acme.io/v1/namespaces/web/widgets/w', [{ op: 'add', path: '/spec/keys/0', value: { value: 'canary' } }, { op: 'add', path: '/spec', value: { x: 'canary' } }, { op: 'add', path: '/metadata/labels', value: { a: 'plain' } }], patch)).toMatch(/^(?!.*canary).*plain/)
+    expect(told('PUT', `${web}/configmaps/a`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { password: 'canary', note: 'plain' } })).toMatch(/^(?!.*canary).*plain/)
+    expect(told('PUT', `${web}/services/a`, { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' } })).toBe('null')
+  })
   const used = (method: string, target: string, body: unknown = null, type = json, dry?: Dry) => judged(method, target, body, type, { classes, ...(dry ? { dry } : {}) }).effects.used.map(({ dataClass, how, back }) => `${back ?? 'use'} ${dataClass} ${how}`)
   const secret = `${web}/secrets/s`
   const values = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data: { p: 'Z3Vlc3M=' } }
