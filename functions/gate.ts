@@ -65,10 +65,12 @@ export function createGate(ports: Ports) {
     })
   }
 
-  async function attempt(call: Call, query: Query, admitted: Admitted, story: Story): Promise<Result<Answer>> {
-    const considered = await consider(call.connection, query, admitted, story)
+  async function attempt(call: Call, asked: Query, admitted: Admitted, story: Story): Promise<Result<Answer>> {
+    const considered = await consider(call.connection, asked, admitted, story)
     if (!considered.ok) return considered
     const { connection, plan, decision } = considered.value
+    const query = plan.told ? { ...asked, told: plan.told } : asked      // what the connection classifies is known only now
+    if (plan.told) story.asked(query)
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
     if (decision.kind === 'ask') return ask(admitted, call, { connection, effects: plan.effects, diff: plan.diff, fails: plan.fails, ask: decision, query }, story)
     const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines())

@@ -56,6 +56,8 @@ export interface Plan {
   readonly plan: object
   /** What execute would answer without sending anything, such as a missing column of a table that a rule names. Told only to whom the effects are permitted. */
   readonly fails?: Refusal
+  /** `Query.told`, also without what the connection classifies. Left out: as the query has it. */
+  readonly told?: Query['statements']
   /**
    * What the target says the write would make of the object (Kubernetes: a server-side dry run), for rules whose `when` reads it and for people who approve. Asked only after a first
    * decision, for which what is not known yet stands in no rule's way; gives the plan to decide on. Changes nothing on the target. Throws Fault target-unavailable.

@@ -42,9 +42,9 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
   }
 
   /** The service account takes part in what is approved: another one is another deed. */
-  function planOf({ effects, plan, fails }: Classified, about: Omit<Understood, 'plan'>): Plan {
+  function planOf({ effects, plan, fails, told }: Classified, about: Omit<Understood, 'plan'>): Plan {
     known.set(plan, { ...about, plan, ...(fails ? { fails } : {}) })
-    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account])) }, ...(fails ? { fails } : {}) }
+    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account])) }, ...(fails ? { fails } : {}), ...(told ? { told } : {}) }
   }
 
   async function previewed(connection: ConnectionDocument, query: Query, account: string, first: Plan): Promise<Result<Plan>> {
