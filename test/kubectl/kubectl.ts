@@ -1,20 +1,8 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { findKubectl } from '../../functions/local/kubectl.ts'
 
 /** The binary of `SLUICE_TEST_KUBECTL`, else kubectl on PATH; null: none. */
-export function findKubectl(): string | null {
-  const given = process.env['SLUICE_TEST_KUBECTL']
-  if (given) return given
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(directory, 'kubectl')
-    try {
-      accessSync(path, constants.X_OK)
-      return path
-    } catch { /* the next one */ }
-  }
-  return null
-}
+export const kubectlToTest = (): string | null => process.env['SLUICE_TEST_KUBECTL'] ?? findKubectl(process.env['PATH'] ?? '')
 export interface Ran { readonly code: number | null; readonly out: string; readonly err: string }
 /** Words as a shell has them, with no quotes: every word of the suite's commands is free of spaces. */
 export function kubectl(binary: string, kubeconfig: string, cache: string, args: readonly string[], { stdin = '', ends, timeoutMs = 30_000 }: { stdin?: string; ends?: RegExp | undefined; timeoutMs?: number } = {}): Promise<Ran> {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster } from '../../functions/local/cluster.ts'
 import { commands, type Command } from './commands.ts'
-import { findKubectl, kubectl, minorOf, normal, type Ran } from './kubectl.ts'
+import { kubectlToTest, kubectl, minorOf, normal, type Ran } from './kubectl.ts'
 import { detectorNames } from '../../schema/policy.ts'
 import { documents, operator, standAlone, standGate, type Gated } from './stand.ts'
 
@@ -13,7 +13,7 @@ import { documents, operator, standAlone, standGate, type Gated } from './stand.
  * kubectl itself, against a cluster and against the same cluster behind the gate. `SLUICE_TEST_KUBECONFIG` names a real cluster to use instead of the demo's: the suite
  * makes and deletes namespaces `sluice-suite-*` there, and an account `operator` in a namespace `sluice` that may do everything; so a throw-away one.
  */
-const binary = findKubectl()
+const binary = kubectlToTest()
 const real = process.env['SLUICE_TEST_KUBECONFIG']
 if (binary === null) console.warn('skipped: no kubectl; to run this suite: apt-get install -y kubernetes-client')
 

@@ -86,7 +86,11 @@ describe('patches', () => {
     const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'merged' }, spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'one', image: 'i:1' }, { name: 'two', image: 'i:1' }] } } } }
     const path = '/apis/apps/v1/namespaces/web/deployments/merged'
     await stand.admin('POST', '/apis/apps/v1/namespaces/web/deployments', deployment)
-    const images = async (containers: unknown, order?: unknown) => ((await patch(path, 'strategic-merge-patch+json', { spec: { template: { spec: { ...(order ? { '$setElementOrder/containers': order } : {}), containers } } } })).body['spec']?.['template']?.['spec']?.['containers'] as unknown as { name: string; image: string }[]).map(({ name, image }) => `${name}=${image}`)
+    const images = async (containers: unknown, order?: unknown) => {
+      const { body } = await patch(path, 'strategic-merge-patch+json', { spec: { template: { spec: { ...(order ? { '$setElementOrder/containers': order } : {}), containers } } } })
+      const now: unknown = body['spec']?.['template']?.['spec']?.['containers']
+      return (now as { name: string; image: string }[]).map(({ name, image }) => `${name}=${image}`)
+    }
     expect(await images([{ name: 'two', image: 'i:2' }])).toEqual(['one=i:1', 'two=i:2'])
     expect(await images([{ name: 'three', image: 'i:3' }], [{ name: 'three' }, { name: 'one' }, { name: 'two' }])).toEqual(['three=i:3', 'one=i:1', 'two=i:2'])
     expect(await images([{ name: 'one', $patch: 'delete' }])).toEqual(['three=i:3', 'two=i:2'])
