@@ -19,28 +19,37 @@ const members: Readonly<Record<Event['kind'], Members>> = {
   policy: {}, lock: {}, 'audit-read': {}, repeat: {}, stream: {}, start: {}, unauthenticated: {}, heartbeat: {}, writer: {}, void: {}, 'log-key': {}, 'sign-in': {}, erasure: {}, prune: {},
 }
 
+/** By kind and member, for a look-up a member: this runs for every event there is. */
+const table: ReadonlyMap<string, ReadonlyMap<string, true | readonly string[]>> = new Map(Object.entries(members).map(([kind, inner]) => [kind, new Map(Object.entries(inner))]))
+const none: ReadonlyMap<string, true | readonly string[]> = new Map()
+
 /** An event in two: `open` is what lies in clear, `content` what is sealed; null where there is none. Whatever was said of sealing before stays with `open`. */
 export function split(event: Event): { readonly open: Event; readonly content: Content | null } {
-  const source: Readonly<Record<string, unknown>> = { ...event }
-  const open: Record<string, unknown> = { ...event }
+  const sealed = table.get(event.kind) ?? none
+  if (!hasContent(event)) return { open: event, content: null }
+  const open: Record<string, unknown> = {}
   const content: Record<string, unknown> = {}
-  for (const [name, inner] of Object.entries(Object.hasOwn(members, event.kind) ? members[event.kind] : {})) {
-    const value = source[name]
-    if (value === undefined) continue
-    if (inner === true) {
-      content[name] = value
-      delete open[name]
-      continue
-    }
-    if (typeof value !== 'object' || value === null) continue
-    const taken = inner.filter((member) => Object.hasOwn(value, member))
-    if (taken.length === 0) continue
-    const kept: Record<string, unknown> = { ...value }
-    content[name] = Object.fromEntries(taken.map((member) => [member, kept[member]]))
-    for (const member of taken) delete kept[member]
-    open[name] = kept
+  for (const [name, value] of Object.entries(event)) {              // put together, never deleted from: that would make every later reading of it slow
+    const inner = sealed.get(name)
+    if (inner === undefined || value === undefined) open[name] = value
+    else if (inner === true) content[name] = value
+    else if (typeof value === 'object' && value !== null) {
+      const [kept, taken]: [Record<string, unknown>, Record<string, unknown>] = [{}, {}]
+      for (const [member, one] of Object.entries(value)) (inner.includes(member) ? taken : kept)[member] = one
+      open[name] = kept
+      if (Object.keys(taken).length > 0) content[name] = taken
+    } else open[name] = value
   }
-  return { open: open as unknown as Event, content: Object.keys(content).length === 0 ? null : content }
+  return { open: open as unknown as Event, content }
+}
+
+/** Whether any of its content stands in it in clear. */
+export function hasContent(event: Event): boolean {
+  for (const [name, inner] of table.get(event.kind) ?? none) {
+    const value = (event as unknown as Readonly<Record<string, unknown>>)[name]
+    if (inner === true ? value !== undefined : typeof value === 'object' && value !== null && inner.some((member) => Object.hasOwn(value, member))) return true
+  }
+  return false
 }
 
 /** What the log's leaf and a stranger may have of it: no content, no ciphertext. */

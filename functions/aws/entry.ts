@@ -1,5 +1,5 @@
 import { dayOf, maxSealedBytes, outcomeId, tables, timeOf } from '../../schema/item.ts'
-import { split } from '../../schema/content.ts'
+import { hasContent } from '../../schema/content.ts'
 import type { Event } from '../../schema/event.ts'
 import { Fault } from '../ports.ts'
 import { conditionFailed, type Dynamo, type Item } from './dynamo.ts'
@@ -44,7 +44,7 @@ export function createEntries({ hot, now }: { readonly hot: Dynamo; readonly now
     if (event.kind !== 'outcome' && event.kind !== 'correction' && now() - timeOf(event.id) > lateMs) throw new Fault('store-unavailable', 'the event is too old to be written now')
     const json = JSON.stringify(event)
     if (json.length > maxSealedBytes / 3 && Buffer.byteLength(json) > maxSealedBytes) throw new Fault('internal', 'an event too large for one item')
-    if (split(event).content !== null) throw new Fault('internal', 'an event with its content in clear')        // an assembly that forgot to seal, and no store may learn of it
+    if (hasContent(event)) throw new Fault('internal', 'an event with its content in clear')        // an assembly that forgot to seal, and no store may learn of it
     await mark(dayOf(event.id))
     return {
       put: { TableName, Item: itemOf(event, json), ConditionExpression: 'attribute_not_exists(pk)', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' },

@@ -4,7 +4,10 @@ import { type Dynamo, DynamoError } from './dynamo.ts'
 const key = (name: string, type: 'HASH' | 'RANGE') => ({ AttributeName: name, KeyType: type })
 const patience = 100
 
-/** Creates what of the tables is missing, with its indexes and its TTL, and waits until they serve. For the local stack; on AWS infra/ makes them. */
+/**
+ * Creates what of the tables is missing, with its indexes and its TTL, and waits until they serve. For the local stack; on AWS infra/ makes them, sluice-keys as the
+ * only one without point-in-time recovery and backups: an erasure is complete when its keys are gone from it, because nowhere else have they been.
+ */
 export async function createTables(dynamo: Dynamo): Promise<void> {
   for (const table of Object.values(tables)) {
     if (!await has(dynamo, table.name)) await dynamo('CreateTable', definitionOf(table))

@@ -13,7 +13,7 @@ export function sealing<S extends { readonly ledger: Ledger; readonly requests: 
   const ring = createKeyring({ keys, now })
   async function sealed(event: Event): Promise<Event> {
     const { open, content } = split(event)
-    return content === null ? event : seal(await ring.take(event.session), open, content)
+    return content === null ? open : seal(await ring.take(event.session), open, content)
   }
   return {
     ...stores,
