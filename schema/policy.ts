@@ -127,7 +127,6 @@ export const auditDocument = z.strictObject({
   version: z.literal(1), kind: z.literal('audit'), name,
   retention: z.strictObject({ content: age.optional(), entries: age.optional() }),
 })
-export type AuditDocument = z.infer<typeof auditDocument>
 
 export const policyDocument = z.discriminatedUnion('kind', [issuerDocument, connectionDocument, roleDocument, notifyDocument, auditDocument])
 export type IssuerDocument = z.infer<typeof issuerDocument>
