@@ -76,9 +76,11 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
       }).catch(watch.explain)
       if (reply.status !== 409 || !bound || !old) return answered(job, reply, watch)
       const body = await wholeOf(reply.body, job.limits.timeoutMs, errorBytes).finally(watch.stop)
-      if (!isConflict(body)) return { status: 'succeeded', rows: rawOf({ ...headOf(reply), maskKey: job.maskKey, body: { kind: 'bytes', bytes: body ?? new Uint8Array() } }) }
+      const answer = { status: 'succeeded', rows: rawOf({ ...headOf(reply), maskKey: job.maskKey, body: { kind: 'bytes', bytes: body ?? new Uint8Array() } }) } as const
+      if (!isConflict(body)) return answer
       // Nothing was written. What was decided on may still be what is there: a controller writes the status of a busy object many times a second.
       const current = await preview.current(known, cluster)
+      if (versionOf(current) !== null && versionOf(current) === versionOf(old)) return answer         // not over our precondition: another manager's fields, a namespace that ends
       if (attempt >= tries || !isObject(current) || stateOf(current) !== stateOf(old)) return { status: 'stale', refusal: changed }
       old = current
     }
@@ -124,6 +126,7 @@ const statusOf = (body: Uint8Array | null): Readonly<Record<string, unknown>> =>
   }
 }
 /** Over the object's version or identity. Over a field that another manager owns is an answer to this very request: the caller forces it, or does not. */
+const versionOf = (object: unknown): unknown => (isObject(object) && isObject(object['metadata']) ? object['metadata']['resourceVersion'] ?? null : null)
 const isConflict = (body: Uint8Array | null): boolean => {
   const { reason, details } = statusOf(body)
   const causes = isObject(details) && Array.isArray(details['causes']) ? details['causes'] as readonly unknown[] : []

@@ -18,15 +18,20 @@ export function guarded({ method, target, contentType, body, dryRun, attributes 
   if (contentType === 'application/json-patch+json') return Array.isArray(value) ? patched(plain, value, meta) : plain
   if (!isObject(value)) return plain
   const metadata = value['metadata'] ?? {}
-  if (!isObject(metadata) || 'resourceVersion' in metadata) return plain
+  if (!isObject(metadata) || isVersion(metadata['resourceVersion'])) return plain
   return { ...plain, body: inYaml(JSON.stringify({ ...value, metadata: { ...metadata, resourceVersion: meta.resourceVersion } })), bound: true }
 }
 
-/** `replace`, not `test`: a failed test is 422 and looks like the caller's own, a version that is not the stored one is a conflict. */
+/** A version that is compared. To the API server none, an empty one and zero are no precondition at all, so whoever says those is given ours. */
+const isVersion = (value: unknown): boolean => typeof value === 'string' && /^[1-9][0-9]*$/.test(value)
+
+/** No `test`: a failed one is 422 and looks like the caller's own; a version that is not the stored one is a conflict. The last word on the version is the caller's only where it is one. */
 function patched(plain: Guarded, operations: readonly unknown[], { resourceVersion }: Meta): Guarded {
-  const own = operations.some((one) => !isObject(one) || ['path', 'from'].some((member) => typeof one[member] === 'string' && /^(?:\/metadata(?:\/resourceVersion)?)?$/.test(one[member])))
-  return own ? plain : { ...plain, body: JSON.stringify([...operations, { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion }]), bound: true }
+  const last = operations.filter((one) => isObject(one) && one['op'] !== 'test' && [one['path'], one['op'] === 'move' ? one['from'] : null].some((path) => path === '' || path === '/metadata' || path === versionPath)).at(-1)
+  const own = isObject(last) && (last['op'] === 'add' || last['op'] === 'replace') && last['path'] === versionPath && isVersion(last['value'])
+  return own ? plain : { ...plain, body: inYaml(JSON.stringify([...operations, { op: 'add', path: versionPath, value: resourceVersion }])), bound: true }
 }
+const versionPath = '/metadata/resourceVersion'
 
 /** Members of DeleteOptions that the query may carry instead. */
 const inQuery = new Set(['gracePeriodSeconds', 'propagationPolicy', 'orphanDependents', 'fieldManager', 'pretty'])
@@ -34,7 +39,9 @@ const inQuery = new Set(['gracePeriodSeconds', 'propagationPolicy', 'orphanDepen
 /** With a body the API server reads no option from the query: what stands there goes along into the body, and anything else there stays as it is, without a precondition. */
 function deletion(plain: Guarded, meta: Meta): Guarded {
   const body = plain.body === null ? {} : parsed(plain.body)
-  if (!isObject(body) || 'preconditions' in body) return plain
+  if (!isObject(body)) return plain
+  const given = isObject(body['preconditions']) ? body['preconditions'] : {}
+  const said = (member: 'uid' | 'resourceVersion') => (typeof given[member] === 'string' ? given[member] : meta[member])
   const options: Record<string, unknown> = {}
   if (plain.body === null) {
     for (const [key, value] of new URLSearchParams(plain.target.split('?')[1] ?? '')) {
@@ -44,8 +51,8 @@ function deletion(plain: Guarded, meta: Meta): Guarded {
       else if (key === 'propagationPolicy') options[key] = value
     }
   }
-  const whole = { kind: 'DeleteOptions', apiVersion: 'v1', ...options, ...body, preconditions: { uid: meta.uid, resourceVersion: meta.resourceVersion } }
-  return { ...plain, contentType: 'application/json', body: JSON.stringify(whole), bound: true }
+  const whole = { kind: 'DeleteOptions', apiVersion: 'v1', ...options, ...body, preconditions: { uid: said('uid'), resourceVersion: said('resourceVersion') } }
+  return { ...plain, contentType: 'application/json', body: JSON.stringify(whole), bound: said('uid') === meta.uid && said('resourceVersion') === meta.resourceVersion }
 }
 
 interface Meta { readonly uid: string; readonly resourceVersion: string }

@@ -100,15 +100,32 @@ describe('the precondition of a write', () => {
   })
   test('a json patch is given one more operation, unless it touches the version itself', () => {
     const json = (operations: object[]) => patch({ contentType: 'application/json-patch+json', body: JSON.stringify(operations) })
-    expect(bodyOf(json([{ op: 'add', path: '/spec/x', value: 1 }]))).toEqual([{ op: 'add', path: '/spec/x', value: 1 }, { op: 'replace', path: '/metadata/resourceVersion', value: '7' }])
-    for (const operation of [{ op: 'remove', path: '/metadata/resourceVersion' }, { op: 'replace', path: '/metadata', value: {} }, { op: 'move', from: '/metadata', path: '/x' }, { op: 'replace', path: '', value: {} }]) expect(guarded(json([operation]), old).bound).toBe(false)
+    expect(bodyOf(json([{ op: 'add', path: '/spec/x', value: 1 }]))).toEqual([{ op: 'add', path: '/spec/x', value: 1 }, { op: 'add', path: '/metadata/resourceVersion', value: '7' }])
+    expect(guarded(json([{ op: 'replace', path: '/metadata/resourceVersion', value: '3' }, { op: 'test', path: '/metadata/resourceVersion', value: '3' }]), old).bound).toBe(false)
+  })
+  // Each of these is to the API server no precondition at all, and would let a write pass over what was decided on.
+  test.each([null, '', '0', '00', 0, 7, ' ', {}])('a version that is none (%j) is not the caller\'s own', (resourceVersion) => {
+    expect(bodyOf(patch({ body: JSON.stringify({ metadata: { resourceVersion } }) }))).toEqual({ metadata: { resourceVersion: '7' } })
+    expect(bodyOf(planOf({ method: 'PUT', target, body: JSON.stringify({ metadata: { resourceVersion } }), contentType: 'application/json', ...deployment }))).toEqual({ metadata: { resourceVersion: '7' } })
+  })
+  test.each([
+    [{ op: 'remove', path: '/metadata/resourceVersion' }], [{ op: 'replace', path: '/metadata/resourceVersion', value: '0' }], [{ op: 'replace', path: '/metadata', value: {} }], [{ op: 'replace', path: '', value: {} }],
+    [{ op: 'move', from: '/metadata/resourceVersion', path: '/metadata/labels/x' }], [{ op: 'copy', from: '/metadata/name', path: '/metadata/resourceVersion' }],
+    [{ op: 'replace', path: '/metadata/resourceVersion', value: '3' }, { op: 'remove', path: '/metadata/resourceVersion' }],
+  ])('a json patch that does away with the version gets it back: %j', (...operations) => {
+    expect(bodyOf(patch({ contentType: 'application/json-patch+json', body: JSON.stringify(operations) }))).toEqual([...operations, { op: 'add', path: '/metadata/resourceVersion', value: '7' }])
+  })
+  test('a delete with preconditions that say nothing, or half, is given the rest', () => {
+    const preconditions = (value: unknown) => (bodyOf(planOf({ method: 'DELETE', target, body: JSON.stringify({ preconditions: value }), contentType: 'application/json', ...deployment })) as { preconditions: unknown }).preconditions
+    for (const none of [{}, null, { uid: null }, 'x']) expect(preconditions(none)).toEqual({ uid: 'u-1', resourceVersion: '7' })
+    expect(preconditions({ uid: 'mine' })).toEqual({ uid: 'mine', resourceVersion: '7' })
+    expect(preconditions({ resourceVersion: '3' })).toEqual({ uid: 'u-1', resourceVersion: '3' })
   })
   test('a delete names the object and its version, and takes along what the query asked: with a body the API server does not read it there', () => {
     const remove = (query: string, body: string | null = null) => planOf({ method: 'DELETE', target: target + query, body, contentType: body && 'application/json', ...deployment })
     expect(bodyOf(remove(''))).toEqual({ kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid: 'u-1', resourceVersion: '7' } })
     expect(bodyOf(remove('?gracePeriodSeconds=0&propagationPolicy=Orphan'))).toMatchObject({ gracePeriodSeconds: 0, propagationPolicy: 'Orphan', preconditions: { uid: 'u-1' } })
     expect(bodyOf(remove('', '{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background"}'))).toMatchObject({ propagationPolicy: 'Background', preconditions: { uid: 'u-1', resourceVersion: '7' } })
-    expect(bodyOf(remove('', '{"preconditions":{"uid":"mine"}}'))).toEqual({ preconditions: { uid: 'mine' } })
     expect(guarded(remove('?ignoreStoreReadErrorWithClusterBreakingPotential=true'), old)).toMatchObject({ body: null, bound: false })
   })
   test('a delete that is only tried stays only tried', () => {
@@ -153,9 +170,15 @@ describe('a conflict over the precondition', () => {
     expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('failed')
   })
   test('for ever: it ends', async () => {
-    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2, '8')); else json(response, 409, conflict) }
+    let version = 8
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2, String(version++))); else json(response, 409, conflict) }
     expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('stale')
     expect(calls().filter((one) => one.startsWith('PATCH'))).toHaveLength(4)
+  })
+  test('of another kind, such as over another manager\'s fields, is the cluster\'s answer, and is not tried again', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2, '7')); else json(response, 409, status(409, 'Conflict', 'Apply failed with 1 conflict: conflict with "helm": .spec.replicas')) }
+    expect((await rig.run(patch({ contentType: 'application/apply-patch+yaml' }), { dry: { oldObject: object(2), object: object(5) } })).executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 409 } } })
+    expect(calls().filter((one) => one.startsWith('PATCH'))).toHaveLength(1)
   })
   test('over the caller\'s own version, or a name that is taken, is the cluster\'s answer', async () => {
     stub.handler = (_, response) => { json(response, 409, conflict) }
