@@ -120,17 +120,18 @@ async function dryInOpenApi(reach: Reach, cluster: Cluster, account: string, { g
 async function resourcesOf(reach: Reach, cluster: Cluster): Promise<readonly Served[]> {
   const groups = await reach.json(cluster, null, '/apis')
   const versions = list(groups?.['groups']).flatMap((group) => list(group['versions']).map((one) => String(one['groupVersion']))).filter((one) => /^[a-z0-9.-]+\/v[a-z0-9]+$/.test(one)).slice(0, 500)
+  const paths = ['/api/v1', ...versions.map((one) => `/apis/${one}`)]
   const found: Served[] = []
-  for (const path of ['/api/v1', ...versions.map((one) => `/apis/${one}`)]) {
-    const [, , group = '', version = 'v1'] = path === '/api/v1' ? ['', '', '', 'v1'] : path.split('/')
-    const document = await reach.json(cluster, null, path).catch((error: unknown) => {
-      if (error instanceof StatusError && path !== '/api/v1') return null
-      throw error
-    })
-    for (const { name, namespaced, verbs } of list(document?.['resources'])) {
-      if (typeof name === 'string') found.push({ group, version, resource: name, namespaced: namespaced === true, verbs: Array.isArray(verbs) ? verbs.map(String) : [] })
-    }
-  }
+  for (let at = 0; at < paths.length; at += atOnce) found.push(...(await Promise.all(paths.slice(at, at + atOnce).map((path) => servedAt(reach, cluster, path)))).flat())
   return found
+}
+const atOnce = 8
+async function servedAt(reach: Reach, cluster: Cluster, path: string): Promise<Served[]> {
+  const [, , group = '', version = 'v1'] = path === '/api/v1' ? ['', '', '', 'v1'] : path.split('/')
+  const document = await reach.json(cluster, null, path).catch((error: unknown) => {
+    if (error instanceof StatusError && path !== '/api/v1') return null
+    throw error
+  })
+  return list(document?.['resources']).flatMap(({ name, namespaced, verbs }) => (typeof name === 'string' ? [{ group, version, resource: name, namespaced: namespaced === true, verbs: Array.isArray(verbs) ? verbs.map(String) : [] }] : []))
 }
 const list = (value: unknown): readonly Readonly<Record<string, unknown>>[] => (Array.isArray(value) ? value.filter(isObject) : [])
