@@ -10,7 +10,7 @@ import type { Masked } from './protocol/protocol.ts'
 import type { Story } from './record/story.ts'
 import { claim } from './resolve/idempotency.ts'
 import { reserve } from './resolve/meter.ts'
-import { createStreams } from './stream.ts'
+import { createStreams, type Place } from './stream.ts'
 import { createWaits } from './wait.ts'
 
 /** One call as the rim hands it over: nothing in it is trusted yet. */
@@ -59,13 +59,14 @@ export function createGate(ports: Ports) {
     return guarded(call, async (admitted, story) => {
       const query = await read(call, story)
       if (!query.ok) return query
-      const first = await attempt(call, query.value, admitted, story)
+      const asking = { call, admitted, query: query.value, story }
+      const first = await streams.hold(asking, (place) => attempt(call, query.value, admitted, story, place))
       // An object changed between classify and execute, and nothing ran: decide once more on what is there now. A second change is an answer.
-      return first.ok || first.refusal.reason !== 'objects_changed' ? first : attempt(call, query.value, admitted, story)
+      return first.ok || first.refusal.reason !== 'objects_changed' ? first : streams.hold(asking, (place) => attempt(call, query.value, admitted, story, place))
     })
   }
 
-  async function attempt(call: Call, asked: Query, admitted: Admitted, story: Story): Promise<Result<Answer>> {
+  async function attempt(call: Call, asked: Query, admitted: Admitted, story: Story, place: Place): Promise<Result<Answer>> {
     const considered = await consider(call.connection, asked, admitted, story)
     if (!considered.ok) return considered
     const { connection, plan, decision } = considered.value
@@ -81,9 +82,9 @@ export function createGate(ports: Ports) {
     }
     const late = await meanwhile(admitted, connection.name)              // a slow target may have taken longer than policy and locks at hand are good for
     if (late) return claimed.value.release(await story.refuse(late))
-    const done = await streams.hold({ call, admitted, query, considered: considered.value, story }, (manner) => perform(considered.value, decision, query, admitted, story, manner))
+    const done = await perform(considered.value, decision, query, admitted, story, place)
     if (!done.ok) return done.began === 'unknown' ? done : claimed.value.release(done)   // unknown: the key keeps its claim, it must never run a second time
-    return ok({ ...done.value, batch: query.batch, keep: claimed.value.keep })
+    return ok({ ...place.follow(done.value, considered.value), batch: query.batch, keep: claimed.value.keep })
   }
 
   /** reserve → intend → execute → mask → settle: for a call that is permitted, and for one that people approved. `began`: whether the target may have an effect of it. */

@@ -1,6 +1,6 @@
 import { canonicalJson } from '../schema/bundle.ts'
 import type { Id } from '../schema/event.ts'
-import type { Refusal } from '../schema/refusal.ts'
+import type { Refusal, Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import type { Consider, Considered } from './consider.ts'
 import type { Admitted, Door, Knock } from './door.ts'
@@ -17,11 +17,10 @@ const judgingMs = 1500
 /** After a cut, how long the engine has to say what it gave, ms. */
 const lastWordMs = 5000
 
-type Performed =
-  | { readonly ok: true; readonly value: { readonly masked: Masked; readonly outcome: Id<'evt'>; readonly ended?: Promise<StreamEnd> | undefined } }
-  | { readonly ok: false; readonly refusal: Refusal; readonly began: 'no' | 'unknown'; readonly outcome: Id<'evt'> | null }
-/** What a stream was permitted as. */
-interface Asking { readonly call: Knock; readonly admitted: Admitted; readonly query: Query; readonly considered: Considered; readonly story: Story }
+interface Done { readonly masked: Masked; readonly outcome: Id<'evt'>; readonly ended?: Promise<StreamEnd> | undefined }
+interface Asking { readonly call: Knock; readonly admitted: Admitted; readonly query: Query; readonly story: Story }
+/** `cut`: ends the answer; none where it ends by itself. `follow`: gives the answer as it leaves; one that streams keeps its place until it ends. `considered`: what it was permitted as. */
+export interface Place { readonly cut?: AbortSignal; follow<D extends Done>(done: D, considered: Considered): D }
 interface Open extends Asking { readonly stands: string; readonly control: AbortController; cut: string | null }
 
 /**
@@ -35,32 +34,36 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
   const places = new Map<string, number>()
   let timer: NodeJS.Timeout | null = null
 
-  /** Runs a call that may stream, in a place of its caller's; an answer that streams keeps the place until it ends. */
-  async function hold<P extends Performed>(asking: Asking, run: (manner: { readonly cut?: AbortSignal }) => Promise<P>): Promise<P | Extract<Performed, { ok: false }>> {
-    if (asking.query.form === undefined) return run({})                  // SQL: an answer of rows ends by itself
+  /** Runs a call in a place of its caller's, the look before a write included: that asks the target too. */
+  async function hold<T>(asking: Asking, run: (place: Place) => Promise<Result<T>>): Promise<Result<T>> {
+    if (asking.query.form === undefined) return run({ follow: (done) => done })   // SQL: an answer of rows ends by itself
     const { caller } = asking.admitted
     const key = canonicalJson([caller.issuer, caller.subject.id, asking.call.connection])
     const taken = places.get(key) ?? 0
-    if (taken >= mostPlaces) return { ...await asking.story.refuse(crowded), began: 'no', outcome: null }
+    if (taken >= mostPlaces) return asking.story.refuse(crowded)
     places.set(key, taken + 1)
     const leave = () => { const left = (places.get(key) ?? 1) - 1; if (left > 0) places.set(key, left); else places.delete(key) }
     const control = new AbortController()
-    let done: P
+    const state = { followed: false, answered: false }
     try {
-      done = await run({ cut: control.signal })
-    } catch (error) {
-      control.abort()
-      leave()
-      throw error
+      const done = await run({
+        cut: control.signal,
+        follow: (performed, considered) => {
+          if (!performed.ended) return performed
+          state.followed = true
+          return { ...performed, masked: follow(asking, considered, performed, performed.ended, control, leave) }
+        },
+      })
+      state.answered = done.ok
+      return done
+    } finally {
+      if (!state.answered) control.abort()                               // refused, or not on record: not a byte of it leaves
+      if (!state.followed) leave()
     }
-    if (done.ok && done.value.ended) return { ...done, value: { ...done.value, masked: follow(asking, done.value, done.value.ended, control, leave) } }
-    if (!done.ok) control.abort()                                        // not on record, so not a byte of it leaves
-    leave()
-    return done
   }
 
-  function follow(asking: Asking, { masked, outcome }: { readonly masked: Masked; readonly outcome: Id<'evt'> }, ended: Promise<StreamEnd>, control: AbortController, leave: () => void): Masked {
-    const one: Open = { ...asking, stands: standsOf(asking.considered, asking.admitted), control, cut: null }
+  function follow(asking: Asking, considered: Considered, { masked, outcome }: Done, ended: Promise<StreamEnd>, control: AbortController, leave: () => void): Masked {
+    const one: Open = { ...asking, stands: standsOf(considered, asking.admitted), control, cut: null }
     const began = ports.now()
     open.add(one)
     timer ??= setInterval(() => void look(), lookMs).unref()

@@ -114,6 +114,25 @@ test('a caller has 64 places on a connection: the next is 429, others are not in
   expect((await (await at.as(operator))('GET', '/api/v1/namespaces/web/pods/x')).status).toBe(404)
 })
 
+test('looks before a write take places too: nobody floods the cluster with dry runs that no rule would let do more than look', async () => {
+  const at = createClustered()
+  const path = '/apis/apps/v1/namespaces/web/deployments/front'
+  const call = await at.as(operator)
+  let go: () => void = () => {}
+  const gate = new Promise<void>((resolve) => { go = resolve })
+  const { classify } = at.cluster
+  at.cluster.classify = async (...of) => {
+    const plan = await classify(...of)
+    return plan.ok && plan.value.preview ? { ok: true, value: { ...plan.value, preview: async () => { at.cluster.previews++; await gate; return plan } } } : plan
+  }
+  const looking = Array.from({ length: 64 }, (_, i) => call('PATCH', path, { replicas: i }))
+  while (at.cluster.previews < 64) await turn()
+  expect((await call('PATCH', path, { replicas: 99 })).status).toBe(429)
+  go()
+  expect(new Set((await Promise.all(looking)).map(({ status }) => status))).toEqual(new Set([403]))
+  expect((await call('GET', '/api/v1/namespaces/web/pods/none')).status).toBe(404)
+})
+
 test('places are given back by whatever ends a call: an answer, a refusal of the cluster\'s, a fault, a record that is not kept', async () => {
   const at = createClustered()
   const call = await at.as(operator)
