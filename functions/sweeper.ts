@@ -7,6 +7,7 @@ import { createGate } from './gate.ts'
 import { createOwn } from './own.ts'
 import { later } from './protocol/later.ts'
 import { createRequests } from './requests.ts'
+import { createRetention } from './retain.ts'
 import { cutSockets } from './socket/cut.ts'
 import { notifyRequest } from './socket/follow.ts'
 import { unstick } from './stuck.ts'
@@ -24,8 +25,20 @@ const { approvals } = ports
 const gate = createGate(ports)
 const requests = createRequests(ports, gate, createOwn(ports, gate))
 
+const retention = createRetention(ports)
+const retainEveryMs = 3_600_000
+let retained = 0
+
+/** What a policy keeps no longer is destroyed, now and then: keys of content, whole sheets. The log's objects in S3 are kept for as long as they were locked for when they were written. */
+async function retain(): Promise<void> {
+  if (Date.now() - retained < retainEveryMs) return
+  await retention.run()
+  retained = Date.now()
+}
+
 export async function handler(): Promise<void> {
   const done = await Promise.allSettled([
+    retain(),
     sweep(ports), cutSockets(ports, gate),
     approvals === null ? 0 : unstick(ports, {
       ...createApprover(ports, gate), announce: createAnnouncer({ ...ports, approvals }, gate.standing.current).announce,

@@ -23,7 +23,7 @@ export const adapters = {
   sockets: { sockets: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'] },
   /** Seals what is recorded, and opens it for readers. */
   content: { keys: ['GetItem', 'PutItem'] },
-  /** Destroys keys: for the route that erases, and for retention. */
+  /** Destroys keys: for the route that erases, and for retention (the sweeper). */
   erasure: { keys: ['DeleteItem', 'Query', 'UpdateItem'] },
   logReader: { log: ['BatchGetItem', 'GetItem'] },
   logWriter: { log: ['BatchGetItem', 'GetItem', 'PutItem'] },
@@ -40,7 +40,7 @@ export const functions = {
   Approval: ['policies', 'ledger', 'meter', 'requests', 'workflow', 'sockets', 'content'],
   People: ['standing', 'ledger', 'requests', 'workflow', 'content'],
   Sequencer: ['ledger', 'logWriter'],
-  Sweeper: ['standing', 'ledger', 'unsettled', 'meter', 'requests', 'workflow', 'sockets', 'content'],
+  Sweeper: ['standing', 'ledger', 'unsettled', 'meter', 'requests', 'workflow', 'sockets', 'content', 'erasure'],
 } as const satisfies Readonly<Record<string, readonly Adapter[]>>
 export type Name = keyof typeof functions
 
