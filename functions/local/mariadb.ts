@@ -1,0 +1,199 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { access, chmod, constants, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { delimiter, dirname, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createConnection } from 'mysql2/promise'
+import { chooseAccount, give, type Account } from './account.ts'
+import { argumentsOf } from './process.ts'
+
+export interface MariaDbOptions {
+  /** Holds `data/` and `log`; made when missing. The caller is its only user. */
+  readonly directory: string
+  /** Path of `mariadbd` or `mysqld`; default: the first on PATH or where packages put it. */
+  readonly binary?: string
+  /** Settings beyond ours, as on its command line without the dashes. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Aborted: whatever was started is stopped, and startMariaDb throws. */
+  readonly signal?: AbortSignal
+}
+export interface MariaDb {
+  readonly port: number
+  /** `mysql://sluice:…@127.0.0.1:port/mysql`: may do everything; the password is of this start. */
+  readonly superuserUrl: string
+  readonly binary: string
+  readonly pid: number
+  /** Resolves when the server is gone. May be called twice. */
+  stop(): Promise<void>
+  /** Resolves with a sentence when the server ends without having been asked to. */
+  readonly ended: Promise<string>
+}
+export class NoMariaDb extends Error {}
+/** For whoever lacks one. */
+export const howToInstall = process.platform === 'darwin' ? 'brew install mariadb' : 'apt-get install mariadb-server'
+
+/**
+ * Starts a real MariaDB or MySQL that listens on 127.0.0.1 only. A data directory appears whole or not at all, and a server that a killed parent left behind is stopped first. Throws one clear line;
+ * NoMariaDb where there is no server on this machine.
+ */
+export async function startMariaDb(options: MariaDbOptions): Promise<MariaDb> {
+  const directory = resolve(options.directory)
+  const binary = options.binary ?? await findServer()
+  if (binary === null) throw new NoMariaDb(`no mariadb or mysql server is installed: ${howToInstall}`)
+  await mkdir(directory, { recursive: true, mode: 0o711 })
+  await chmod(directory, 0o711)                                   // the server's account must pass through; what is in it is closed
+  const account = await chooseAccount([directory])
+  const data = join(directory, 'data')
+  await stopOrphan(data)
+  await create(data, binary, account, options.signal)
+  const password = randomBytes(18).toString('hex')
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort()
+    const started = await launch({ data, binary, account, port, password, more: options.settings ?? {} }, options.signal)
+    if ('child' in started) return running(started.child, { port, password, binary })
+    if (attempt === 3 || !/bind|in use/i.test(started.failure)) throw new Error(`mariadb did not start: ${started.failure}`)   // the free port may be taken between our look and its bind
+  }
+}
+
+const folders = ['/usr/sbin', '/usr/libexec', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/local/mysql/bin']
+/** null: none on this machine. */
+export async function findServer(): Promise<string | null> {
+  const all = [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...folders]
+  for (const name of ['mariadbd', 'mysqld']) for (const folder of all) if (await runs(join(folder, name))) return join(folder, name)
+  return null
+}
+const runs = (path: string) => access(path, constants.X_OK).then(() => true, () => false)
+
+/** Into a folder of its own, then one rename: killed in between, the next start finds no `data` and begins anew. */
+async function create(data: string, binary: string, account: Account, signal?: AbortSignal): Promise<void> {
+  const parent = resolve(data, '..')
+  for (const entry of await readdir(parent)) if (entry.startsWith('install-')) await rm(join(parent, entry), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }).catch(() => {})
+  if (await stat(data).then(() => true, () => false)) {
+    if (!await stat(join(data, 'mysql')).then(() => true, () => false)) throw new Error(`corrupt state: \`${data}\` is no data directory of mariadb; delete it`)
+    return give(data, account.owner)
+  }
+  const work = join(parent, `install-${randomBytes(4).toString('hex')}`)
+  await mkdir(join(work, 'data'), { recursive: true, mode: 0o711 })
+  await chmod(work, 0o711)
+  await give(work, account.owner)
+  const installer = await findInstaller(binary)
+  const args = installer === null ? ['--no-defaults', '--initialize-insecure', `--datadir=${join(work, 'data')}`]
+    : ['--no-defaults', `--datadir=${join(work, 'data')}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve', '--innodb-log-file-size=16M']
+  const child = spawnAs(account, installer ?? binary, args, work)
+  const abort = () => child.kill('SIGKILL')
+  signal?.addEventListener('abort', abort)
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-8192) })
+  const code = await new Promise((done) => child.once('close', done).once('error', (error) => { said += error.message; done(-1) }))
+  signal?.removeEventListener('abort', abort)
+  signal?.throwIfAborted()
+  if (code !== 0) throw new Error(`making the data directory failed: ${lastLine(said)}`)
+  await rename(join(work, 'data'), data)
+  await rm(work, { recursive: true, force: true })
+}
+/** MariaDB has a script for it, beside its server or one folder over; MySQL's server does it itself. */
+async function findInstaller(binary: string): Promise<string | null> {
+  for (const name of ['mariadb-install-db', 'mysql_install_db']) {
+    for (const folder of [dirname(binary), join(dirname(binary), '../bin'), join(dirname(binary), '../scripts'), '/usr/bin']) if (await runs(join(folder, name))) return join(folder, name)
+  }
+  return null
+}
+
+interface Start { readonly data: string; readonly binary: string; readonly account: Account; readonly port: number; readonly password: string; readonly more: Readonly<Record<string, string>> }
+const settings = ({ data, port, more }: Start, init: string): readonly string[] => ['--no-defaults', `--datadir=${data}`, ...Object.entries({
+  port: String(port), 'bind-address': '127.0.0.1', socket: 's.sock', 'pid-file': 'server.pid', 'init-file': init, 'skip-name-resolve': '1', 'max-connections': '150',
+  'innodb-buffer-pool-size': '32M', 'innodb-log-file-size': '16M', 'skip-log-bin': '1', 'local-infile': '0', 'character-set-server': 'utf8mb4', 'collation-server': 'utf8mb4_unicode_ci', 'secure-file-priv': join(data, '../files'),
+  ...more,
+}).map(([name, value]) => `--${name}=${value}`)]
+
+/** The account that may do everything is made before the first connection is taken, and no other way in stays open: the file that names its password is gone when the server is up. */
+async function launch(start: Start, signal?: AbortSignal): Promise<{ child: ChildProcess } | { failure: string }> {
+  signal?.throwIfAborted()
+  const { data, binary, account, port, password } = start
+  const [init, files] = [join(data, '../init.sql'), join(data, '../files')]
+  await mkdir(files, { recursive: true, mode: 0o700 })
+  await give(files, account.owner)
+  await writeFile(init, [`CREATE USER IF NOT EXISTS 'sluice'@'127.0.0.1'`, `ALTER USER 'sluice'@'127.0.0.1' IDENTIFIED BY '${password}'`, `GRANT ALL ON *.* TO 'sluice'@'127.0.0.1' WITH GRANT OPTION`,
+    `ALTER USER 'root'@'localhost' ACCOUNT LOCK`, `DROP USER IF EXISTS ''@'localhost'`].map((line) => `${line};\n`).join(''), { mode: 0o600 })
+  await give(init, account.owner)
+  const child = spawnAs(account, binary, settings(start, init), data)
+  const end: { how: string | null } = { how: null }
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-8192) })
+  child.once('error', (error) => { end.how = error.message })
+  child.once('exit', (code, by) => { end.how ??= by ?? `exit code ${code}` })
+  try {
+    for (let waited = 0; end.how === null; waited += 20) {
+      if (await answers(port, password)) return { child }
+      if (signal?.aborted || waited > 60_000) child.kill('SIGKILL')
+      await sleep(20)
+    }
+  } finally {
+    await rm(init, { force: true })
+  }
+  signal?.throwIfAborted()
+  return { failure: lastLine(said) || end.how }
+}
+async function answers(port: number, password: string): Promise<boolean> {
+  try {
+    const connection = await createConnection({ host: '127.0.0.1', port, user: 'sluice', password, connectTimeout: 2000 })
+    await connection.end()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function running(child: ChildProcess, { port, password, binary }: { readonly port: number; readonly password: string; readonly binary: string }): MariaDb {
+  let stopping = false
+  const gone = new Promise<string>((done) => {
+    if (child.exitCode !== null || child.signalCode !== null) done('at once')
+    child.once('exit', (code, signal) => done(signal ?? `exit code ${code}`))
+  })
+  async function stop(): Promise<void> {
+    stopping = true
+    child.kill('SIGTERM')
+    const hard = setTimeout(() => child.kill('SIGKILL'), 10_000)  // the next start recovers from its log
+    await gone
+    clearTimeout(hard)
+  }
+  async function end(): Promise<string> {
+    const how = await gone
+    return stopping ? new Promise<never>(() => {}) : `mariadb ended by itself (${how})`
+  }
+  return { port, superuserUrl: `mysql://sluice:${password}@127.0.0.1:${port}/mysql`, binary, pid: child.pid ?? 0, stop, ended: end() }
+}
+
+/** A server whose parent was killed holds the data directory. Only one whose arguments name that directory is ours to stop. */
+async function stopOrphan(data: string): Promise<void> {
+  const pid = Number((await readFile(join(data, 'server.pid'), 'utf8').catch(() => '')).trim())
+  const ours = () => argumentsOf(pid)?.includes(` --datadir=${data} `) ?? false
+  if (!pid || !ours()) return
+  for (const [signal, patience] of [['SIGTERM', 500], ['SIGKILL', 100]] as const) {
+    try { process.kill(pid, signal) } catch { return }
+    for (let tick = 0; tick < patience; tick++) {
+      if (!ours()) return
+      await sleep(20)
+    }
+  }
+  throw new Error(`mariadb (pid ${pid}) from an earlier start holds \`${data}\` and does not stop`)
+}
+
+function spawnAs(account: Account, command: string, args: readonly string[], cwd: string): ChildProcess {
+  const it = account.wrap(command, args)
+  const child = spawn(it.command, [...it.args], { ...it.options, cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' } })
+  // However this process ends, short of SIGKILL: the child hears of it. After SIGKILL the next start finds the orphan.
+  const orphaned = () => { child.kill('SIGTERM') }
+  process.once('exit', orphaned)
+  child.once('exit', () => process.off('exit', orphaned))
+  return child
+}
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((done, fail) => server.once('error', fail).listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  await new Promise((done) => server.close(done))
+  return port
+}
+const lastLine = (text: string) => (text.trim().split('\n').findLast((line) => /\[ERROR\]|FATAL/.test(line)) ?? text.trim().split('\n').at(-1) ?? '').replace(/^.*?\[ERROR\]\s*/, '')
