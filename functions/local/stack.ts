@@ -113,6 +113,8 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const secretsFile = join(options.state ?? join(root, '.sluice'), 'secrets.json')
   const given = createSecrets({ file: secretsFile, env: options.env, made: {}, now: Date.now })
   const local = await mayUseLocalIdentity(options, given)
+  const cluster = await startTargetCluster({ bundle, file: options.kubeconfig ?? null, demo: options.policy === null, authority, now: Date.now })
+  onStop(cluster.close)
   const credentials = newCredentials()
   const store = join(state.directory, storeOf(options))
   await mkdir(store, { recursive: true, mode: 0o700 })           // the record holds statements and parameters; the folder above lets others pass
@@ -121,8 +123,6 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
     startTarget(state.directory, progress, signal).then((it) => { onStop(it.stop); return it }),
     startDynamo({ directory: store, credentials }).then((it) => { onStop(it.close); return it }),
   )
-  const cluster = await startTargetCluster({ bundle, file: options.kubeconfig ?? null, demo: options.policy === null, authority, now: Date.now })
-  onStop(cluster.close)
   const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...cluster.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
   const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
   onStop(neon.close)
