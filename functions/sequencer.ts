@@ -1,6 +1,8 @@
-import { speak } from './aws/lambda.ts'
+import { indexBy } from './aws/indexed.ts'
+import { createSecrets, speak } from './aws/lambda.ts'
 import { createRecord } from './aws/ports.ts'
 import { imagesOf } from './aws/stream.ts'
+import { createCatalogue } from './catalogue.ts'
 import { createHints } from './hint.ts'
 import { createSequencer } from './sequence.ts'
 
@@ -8,9 +10,11 @@ import { createSequencer } from './sequence.ts'
  * AWS Lambda that writes the log. The record's stream wakes it with what was just stored, a schedule each minute: then it looks through the record itself, so that nothing rests on a stream that
  * may lose, repeat or reorder. Two of it at once are safe (commit.ts). What it throws is tried again, and found by the next look.
  */
-const { log, sealed, now } = createRecord(speak)
+const { log, sealed, ledger, now } = createRecord(speak)
 if (log === null) throw new Error('SLUICE_LOG_NAME, SLUICE_LOG_KEY and SLUICE_LOG_BUCKET must say where the log is')
 const hints = createHints()
+const index = indexBy(createSecrets())
+const catalogue = index && createCatalogue({ now, alarm: speak, ledger, log, shelf: index.shelf })
 const sequencer = createSequencer({ now, alarm: speak, ledger: sealed, log }, hints)
 
 export async function handler(event: unknown): Promise<void> {
@@ -18,4 +22,6 @@ export async function handler(event: unknown): Promise<void> {
   for (const image of images ?? []) hints.hint(image)
   await sequencer.round()
   if (images === null || sequencer.isBehind()) await sequencer.reconcile()
+  // The index rests on the log and is made again from it, so its failure keeps nothing from being logged.
+  await catalogue?.follow().catch((error: unknown) => speak('the index does not follow the log', { error: error instanceof Error ? error.message : 'unknown' }))
 }

@@ -2,7 +2,7 @@ import { approvalDefinition } from './approval'
 import { arnOf, lambda, secretsOf } from './function'
 import { logKey, letSign } from './keys'
 import { logBucket, retainDays } from './log'
-import { edgeValue, ownSecrets, slackSecrets, targetSecrets } from './secrets'
+import { edgeValue, indexSecret, ownSecrets, slackSecrets, targetSecrets } from './secrets'
 import { domain, mailFrom, prefix, production, region } from './stage'
 import { tables } from './tables'
 
@@ -22,11 +22,12 @@ const readLog = [{ actions: ['s3:GetObject'], resources: [$interpolate`${logBuck
 const push = [{ actions: ['execute-api:ManageConnections'], resources: [$interpolate`${socketApi.nodes.api.executionArn}/$default/POST/@connections/*`, $interpolate`${socketApi.nodes.api.executionArn}/$default/DELETE/@connections/*`] }]
 const mail = mailFrom === '' ? [] : [{ actions: ['ses:SendEmail'], resources: [arnOf('ses', `identity/${mailFrom.split('@')[1]}`), arnOf('ses', `identity/${mailFrom}`)] }]
 const telling: Record<string, string> = { ...(mailFrom === '' ? {} : { SLUICE_MAIL_FROM: mailFrom }), ...(process.env['SLUICE_SLACK'] ? { SLUICE_SLACK: 'yes' } : {}) }
+const index: Record<string, string> = process.env['SLUICE_INDEX'] ? { SLUICE_INDEX: 'yes' } : {}
 const edge = { SLUICE_EDGE_KEY: edgeValue.base64 }
 
 // One code, three functions: what holds callers while people decide, and what streams for minutes, has places of its own, so that neither can keep a query from being decided.
 const served = { bundle: 'http', megabytes: 1024, streaming: true, url: true }
-export const http = lambda('Http', { ...served, seconds: 60, reserved: production ? 500 : 20, environment: { ...common, ...asking, ...log, ...edge }, may: [executing, secretsOf(...slackSecrets), ...startAndWake, ...readLog] })
+export const http = lambda('Http', { ...served, seconds: 60, reserved: production ? 500 : 20, environment: { ...common, ...asking, ...log, ...index, ...edge }, may: [executing, secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...readLog] })
 export const hold = lambda('Hold', { ...served, seconds: 75, reserved: production ? 200 : 10, environment: { ...common, ...asking, ...log, ...edge }, may: [executing, ...startAndWake, ...readLog] })
 export const stream = lambda('Stream', { ...served, seconds: 900, reserved: production ? 200 : 10, environment: { ...common, ...asking, ...edge }, may: [executing, ...startAndWake] })
 /** The approvers' origin: it has no target's secret, and no way to the policy but to read it. */
@@ -49,8 +50,9 @@ export const machine = new aws.sfn.StateMachine('Machine', { name: machineName, 
 
 /** Writes the log: the one role that signs, and the one that writes its tables and objects. Concurrency is two: an overlap is safe and a queue of them of no use. */
 export const sequencer = lambda('Sequencer', {
-  bundle: 'sequencer', megabytes: 1024, seconds: 300, reserved: 2, environment: { ...common, ...log },
+  bundle: 'sequencer', megabytes: 1024, seconds: 300, reserved: 2, environment: { ...common, ...log, ...index },
   may: [
+    secretsOf(indexSecret),
     { actions: ['s3:GetObject', 's3:PutObject', 's3:PutObjectRetention', 's3:PutObjectTagging'], resources: [$interpolate`${logBucket.arn}/*`] },
     { actions: ['kms:Sign', 'kms:GetPublicKey'], resources: [logKey.arn] },
     { actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'], resources: [tables.audit.nodes.table.streamArn] },

@@ -8,7 +8,7 @@ import { prefix, production } from './stage'
 const own = {
   session: 'sluice-session-key', mask: 'sluice-mask-key', result: 'sluice-result-key', socket: 'sluice-socket-key', console: 'sluice-console-key',
 } as const
-const empty = { slackToken: 'slack-bot-token', slackSigning: 'slack-signing-secret', edge: 'sluice-edge-key' } as const
+const empty = { slackToken: 'slack-bot-token', slackSigning: 'slack-signing-secret', index: 'sluice-index' } as const
 
 const kept = (logical: string, name: string) => new aws.secretsmanager.Secret(logical, {
   name: `${prefix}/${name}`, kmsKeyId: dataKey.arn, recoveryWindowInDays: production ? 30 : 7,
@@ -23,6 +23,8 @@ function made(logical: string, name: string): aws.secretsmanager.Secret {
 
 export const ownSecrets = Object.fromEntries(Object.entries(own).map(([key, name]) => [key, made(`Secret${key[0]?.toUpperCase()}${key.slice(1)}`, name)])) as Record<keyof typeof own, aws.secretsmanager.Secret>
 export const slackSecrets = [kept('SecretSlackToken', empty.slackToken), kept('SecretSlackSigning', empty.slackSigning)]
+/** The connection string of the record's index, where there is one: `SLUICE_INDEX`. */
+export const indexSecret = kept('SecretIndex', empty.index)
 /** What CloudFront says to the functions behind it, so that nobody comes past the firewall by a function's own address. */
 export const edgeValue = new random.RandomBytes('EdgeKey', { length: 32 })
 

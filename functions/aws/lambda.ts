@@ -14,14 +14,19 @@ export function createLambdaParts(env: Readonly<Record<string, string | undefine
     return url
   }
   const url = https('SLUICE_PUBLIC_URL')
-  const secrets: Secrets = env['SLUICE_SECRETS'] ? createVault({ ...placeOf(env), endpoint: vaultOf(env), prefix: env['SLUICE_SECRETS'], now: Date.now }) : {
+  const secrets = createSecrets(env)
+  return { fetchJson, alarm: speak, secrets, post: createPost(secrets, env), self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null } }
+}
+
+/** Secrets Manager where `SLUICE_SECRETS` says where in it they lie, else the environment. */
+export function createSecrets(env: Readonly<Record<string, string | undefined>> = process.env): Secrets {
+  return env['SLUICE_SECRETS'] ? createVault({ ...placeOf(env), endpoint: vaultOf(env), prefix: env['SLUICE_SECRETS'], now: Date.now }) : {
     async get(name) {
       const value = env[`SLUICE_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`]
       if (!value) throw new Fault('secret-missing', `no secret ${name}`)
       return value
     },
   }
-  return { fetchJson, alarm: speak, secrets, post: createPost(secrets, env), self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null } }
 }
 
 const vaultOf = (env: Readonly<Record<string, string | undefined>>): string => env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] ?? `https://secretsmanager.${placeOf(env).region}.amazonaws.com`

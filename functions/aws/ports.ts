@@ -3,6 +3,7 @@ import { Fault, type Log, type LogStore, type Ports, type Post, type Requests } 
 import { sealing } from '../record/content.ts'
 import { type Place, placeOf } from './dynamo.ts'
 import { createIdempotency } from './idempotency.ts'
+import { indexBy } from './indexed.ts'
 import { createKeys } from './keys.ts'
 import { createLedger } from './ledger.ts'
 import { createLogStore } from './logstore.ts'
@@ -81,5 +82,5 @@ function logOf(place: Place, store: LogStore, env: Env): Log | null {
  */
 export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search' | 'promise'> & { readonly post: Post }, env: Env = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
   const { workflow, requests, sealed: _alone, ...stores } = createRecord(rest.alarm, env)
-  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, search: null, workflow }
+  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, search: indexBy(rest.secrets, env)?.search ?? null, workflow }
 }
