@@ -1,5 +1,5 @@
 import type { Next, Refusal, Slug, Span } from '../../../schema/refusal.ts'
-import { TransportError } from './transport.ts'
+import { TransportError } from '../post.ts'
 
 /**
  * Words of the target → a refusal of ours. The server's MESSAGE, DETAIL, HINT and CONTEXT quote values and names the caller may not know, so none

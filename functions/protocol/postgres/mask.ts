@@ -1,14 +1,16 @@
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Permit } from '../../permit.ts'
 import { createDetect, type Counts } from '../detect.ts'
+import { heldMask } from '../held.ts'
 import type { Json } from '../json.ts'
 import type { Masked, MaskedResult, Plan, Raw } from '../protocol.ts'
+import { uniqueNames } from '../unique.ts'
 import type { Catalog } from './catalog.ts'
 import type { Understood } from './execute.ts'
-import { heldMask, maskerOf, type Masker } from './masks.ts'
+import { maskerOf, type Masker } from './masks.ts'
 import { clearOf, type Clear } from './outcome.ts'
 import type { Output, PlannedStatement } from './plan.ts'
-import { renderer, typeOf, uniqueNames, type Kind, type ValueType } from './render.ts'
+import { renderer, typeOf, type Kind, type ValueType } from './render.ts'
 
 export interface MaskOptions { readonly isPermit: (value: unknown) => boolean; readonly understood: (plan: Plan) => Understood }
 interface Column { readonly show: Masker; readonly description: MaskedResult['columns'][number] }

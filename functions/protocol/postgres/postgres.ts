@@ -12,7 +12,8 @@ import { createMask } from './mask.ts'
 import { pathOf } from './pins.ts'
 import { createRoleCheck } from './role.ts'
 import { createSessions } from './session.ts'
-import { postBatch, TransportError, type Endpoint, type RawResult, type Sql } from './transport.ts'
+import { TransportError } from '../post.ts'
+import { postBatch, type Endpoint, type RawResult, type Sql } from './transport.ts'
 
 export interface PostgresOptions {
   readonly secrets: Secrets

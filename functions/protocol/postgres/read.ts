@@ -3,7 +3,8 @@ import { cappedText, ownError, readyOf, type Job } from './frame.ts'
 import { costed, costIn, costing, tooCostly } from './cost.ts'
 import { serverError, transportRefusal } from './diagnose.ts'
 import { confirmed, failed, maybeStale, outcomeOf, stale, type Clear, type Ran } from './outcome.ts'
-import { postBatch, TransportError, type Endpoint, type RawResult, type Sql } from './transport.ts'
+import { TransportError } from '../post.ts'
+import { postBatch, type Endpoint, type RawResult, type Sql } from './transport.ts'
 
 export interface Way { readonly endpoint: Endpoint | null; readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void }
 /** How much longer than the target's own limit we wait for its answer. */

@@ -1,6 +1,7 @@
 import { Client } from '@neondatabase/serverless'
 import WebSocket from 'ws'
-import { TransportError, type Endpoint, type RawResult, type Sql } from './transport.ts'
+import { TransportError } from '../post.ts'
+import type { Endpoint, RawResult, Sql } from './transport.ts'
 
 /** One connection inside the driver's WebSocket, with the promise that a text is one statement and an answer has a bound. */
 export interface Session {

@@ -6,7 +6,8 @@ import { confirmed, failed, maybeStale, outcomeOf, stale, tooLarge, type Clear, 
 import type { PlannedStatement } from './plan.ts'
 import { changedSince, fit, graceMs, type Way } from './read.ts'
 import type { Session } from './session.ts'
-import { TransportError, type RawResult, type Sql } from './transport.ts'
+import { TransportError } from '../post.ts'
+import type { RawResult, Sql } from './transport.ts'
 
 export interface WriteWay extends Way { readonly take: (url: string, timeoutMs: number) => Promise<Session>; readonly now: () => number }
 /** Answers of ours that carry no rows of the caller. */

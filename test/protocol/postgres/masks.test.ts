@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { maskerOf, strictest } from '../../../functions/protocol/postgres/masks.ts'
+import { strictest } from '../../../functions/protocol/held.ts'
+import { maskerOf } from '../../../functions/protocol/postgres/masks.ts'
 import type { Json } from '../../../functions/protocol/json.ts'
 import { renderer, typeOf } from '../../../functions/protocol/postgres/render.ts'
 import { maskNames, type MaskName } from '../../../schema/policy.ts'
