@@ -1,5 +1,6 @@
 import type { ColumnRef, FuncCall, Node, SubLink, TypeName, WindowDef } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
+import { isMasklike } from '../marks.ts'
 import { functionNames, introspection, populating, valueFunctions } from './builtins.ts'
 import { apply } from './call.ts'
 import { missing, unknownFunction, unsupported, type Findings } from './effects.ts'
@@ -7,7 +8,6 @@ import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, t
 import type { Parsed } from './parse.ts'
 import { columnAt, itemNamed, resolve, tagsOf, touch, type Col, type Item, type Scope } from './scope.ts'
 import { wordsFor } from './syntax.ts'
-import { isMasklike } from './writeback.ts'
 
 /**
  * Walks an expression. Whatever classified column stands in it is a use, told by the clause it stands in, or else by what is done to it. Gives
