@@ -2,23 +2,22 @@ import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, timi
 import { canonicalJson } from '../../schema/bundle.ts'
 import { join, split, type Content } from '../../schema/content.ts'
 import type { Event, Id } from '../../schema/event.ts'
-import { commit, mac, macKey, type MacKey } from './commitment.ts'
+import { commit, mac } from './commitment.ts'
 
 /** What one content key is used for. It is 32 random bytes, so that HKDF (RFC 5869) needs no extract step: each use is one block of HMAC-SHA-256 under it. */
-export interface ContentKey { readonly id: string; readonly secret: MacKey; readonly encryption: KeyObject }
+export interface ContentKey { readonly id: string; readonly secret: Uint8Array; readonly encryption: KeyObject }
 const tagBytes = 16
 const nonceBytes = 12
 
 export function contentKey(id: string, bytes: Uint8Array): ContentKey {
-  const secret = macKey(bytes)
-  return { id, secret, encryption: createSecretKey(expand(secret, 'sluice content encryption v1')) }      // a key object: of bytes OpenSSL makes one at each use, which takes four times as long
+  return { id, secret: bytes, encryption: createSecretKey(expand(bytes, 'sluice content encryption v1')) }      // a key object: of bytes OpenSSL makes one at each use, which takes four times as long
 }
 /**
  * What an event's commitment is keyed by: of this event alone, so that handing it to whoever may read the content of one event says nothing of another. With it anybody can check that content
  * is what the log committed to; without it, and after the content key is destroyed, nobody can even try a guess.
  */
 const openingOf = ({ secret }: ContentKey, id: Id<'evt'>): Buffer => expand(secret, `sluice content commitment v1 ${id}`)
-const expand = (key: MacKey, info: string): Buffer => mac(key, `${info}\u0001`)
+const expand = (secret: Uint8Array, info: string): Buffer => mac(secret, Buffer.from(`${info}\u0001`))
 
 /** RFC 8785, so that whoever has the content alone can write it again as it was; what that cannot say (a lone surrogate) as JSON escapes it. */
 function textOf(content: Content): string {
@@ -36,10 +35,13 @@ function textOf(content: Content): string {
  * want, and no two different ones share a nonce, whatever a retry does.
  */
 export function seal(key: ContentKey, open: Event, content: Content): Event {
-  const text = textOf(content)
-  const commitment = commit(openingOf(key, open.id), text)
+  const text = Buffer.from(textOf(content))
+  const commitment = mac(openingOf(key, open.id), text)
   const cipher = createCipheriv('aes-256-gcm', key.encryption, commitment.subarray(0, nonceBytes)).setAAD(Buffer.from(open.id))
-  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
+  const sealed = Buffer.allocUnsafe(text.length + tagBytes)
+  sealed.set(cipher.update(text))                                   // all of it: GCM keeps nothing back, and `final` gives no bytes
+  cipher.final()
+  sealed.set(cipher.getAuthTag(), text.length)
   return { ...open, content: { key: key.id, commitment: commitment.toString('hex'), text: sealed.toString('base64') } }
 }
 
