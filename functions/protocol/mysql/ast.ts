@@ -114,7 +114,8 @@ export interface Default extends At { readonly kind: 'default'; readonly column:
 /** VALUES(column) in ON DUPLICATE KEY UPDATE: what the row would have had. */
 export interface Inserted extends At { readonly kind: 'inserted'; readonly column: Column }
 
-export type UnaryOperator = '-' | '+' | '~' | 'not'
+/** `+x` is x to both servers, also where a number is a position. */
+export type UnaryOperator = '-' | '~' | 'not'
 export interface Unary extends At { readonly kind: 'unary'; readonly operator: UnaryOperator; readonly operand: Expression }
 export type Comparison = '=' | '<=>' | '<>' | '<' | '<=' | '>' | '>='
 export type Arithmetic = '+' | '-' | '*' | '/' | 'div' | '%' | '<<' | '>>' | '&' | '|' | '^'

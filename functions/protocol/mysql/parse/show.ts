@@ -1,0 +1,56 @@
+import type { Explain, Show, Statement, Table } from '../ast.ts'
+import type { Cursor } from './cursor.ts'
+import { readTable } from './reference.ts'
+import { readText } from './text.ts'
+
+/** SHOW and DESCRIBE, of what Sluice answers from the catalog, and EXPLAIN of a statement. */
+export function readShow(cursor: Cursor): Show {
+  const { start } = cursor.expect('show')
+  const done = <T>(show: T): T & { readonly span: Show['span'] } => ({ ...show, span: cursor.spanFrom(start) })
+  if (cursor.accept('databases', 'schemas')) return done({ kind: 'show', what: 'databases', like: readLike(cursor) } as const)
+  if (cursor.accept('create')) {
+    cursor.expect('table')
+    return done({ kind: 'show', what: 'create table', table: readTable(cursor) } as const)
+  }
+  if (cursor.accept('index', 'indexes', 'keys')) return done({ kind: 'show', what: 'index', table: readTableFrom(cursor) } as const)
+  const full = cursor.accept('full')
+  if (cursor.accept('tables')) {
+    const schema = cursor.accept('from', 'in') ? cursor.name('a database') : null
+    return done({ kind: 'show', what: 'tables', full, schema, like: readLike(cursor) } as const)
+  }
+  if (!cursor.accept('columns', 'fields')) return cursor.fail('DATABASES, TABLES, COLUMNS, INDEX or CREATE TABLE')
+  const table = readTableFrom(cursor)
+  return done({ kind: 'show', what: 'columns', full, table, like: readLike(cursor) } as const)
+}
+
+/** FROM t, FROM s.t, FROM t FROM s. */
+function readTableFrom(cursor: Cursor): Table {
+  if (!cursor.accept('from', 'in')) cursor.fail('FROM')
+  const table = readTable(cursor)
+  if (!cursor.accept('from', 'in')) return table
+  return { ...table, schema: cursor.name('a database'), span: cursor.spanFrom(table.span.start) }
+}
+
+function readLike(cursor: Cursor): string | null {
+  return cursor.accept('like') ? readText(cursor) : null
+}
+
+/** EXPLAIN [FORMAT=JSON] statement; EXPLAIN t and DESCRIBE t are SHOW COLUMNS. */
+export function readExplain(cursor: Cursor, statement: () => Statement): Explain | Show {
+  const { start } = cursor.take()
+  if (cursor.isName() && !cursor.is('format', 'extended', 'partitions')) return { kind: 'show', what: 'columns', full: false, table: readTable(cursor), like: null, span: cursor.spanFrom(start) }
+  if (cursor.is('analyze')) cursor.deny('explain_analyze', 'EXPLAIN ANALYZE executes the statement; leave out ANALYZE', cursor.spanFrom(start))
+  const format = cursor.accept('format') ? readFormat(cursor) : 'traditional'
+  const explained = statement()
+  switch (explained.kind) {
+    case 'query': case 'insert': case 'update': case 'delete': return { kind: 'explain', format, statement: explained, span: cursor.spanFrom(start) }
+    case 'procedure': case 'show': case 'explain': return cursor.deny('unsupported_explain', 'only SELECT, INSERT, REPLACE, UPDATE and DELETE have a plan', explained.span)
+  }
+}
+
+function readFormat(cursor: Cursor): Explain['format'] {
+  cursor.expectMark('=')
+  if (cursor.accept('json')) return 'json'
+  cursor.expect('traditional')
+  return 'traditional'
+}

@@ -1,0 +1,22 @@
+import type { Cursor } from './cursor.ts'
+
+/** A text that is part of the syntax: a path, a separator, a pattern of SHOW. */
+export function readText(cursor: Cursor): string {
+  const token = cursor.peek()
+  if (token.kind !== 'string') return cursor.fail('a text in quotes')
+  cursor.take()
+  return token.text
+}
+
+/** (10,2), of as many numbers as the type takes. */
+export function readSizes(cursor: Cursor, most: 0 | 1 | 2): { readonly size: number | null; readonly scale: number | null } {
+  if (most === 0 || !cursor.isMark('(')) return { size: null, scale: null }
+  const sizes = cursor.inParentheses(() => cursor.list(() => {
+    const token = cursor.peek()
+    if (token.kind !== 'number' || !/^\d{1,5}$/.test(token.text)) return cursor.fail('a whole number')
+    cursor.take()
+    return Number(token.text)
+  }))
+  if (sizes.length > most) cursor.fail('one size less')
+  return { size: sizes[0] ?? null, scale: sizes[1] ?? null }
+}
