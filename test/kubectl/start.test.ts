@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kubectl, kubectlToTest } from './kubectl.ts'
 
@@ -43,6 +44,10 @@ describe.skipIf(binary === null)('kubectl with the kubeconfig that npm start wri
     expect(await call('exec', 'deploy/front', '-n', 'web', '--', 'id')).toMatchObject({ code: 1, err: expect.stringContaining('no terminals, tunnels or copies') as string })
     expect((await call('get', 'nodes')).code).toBe(1)
     expect((await call('--context', 'cluster-platform', 'get', 'nodes', '-o', 'name')).out).toBe('node/node-1\n')
+    const env = { PATH: process.env['PATH'], HOME: directory, SLUICE_URL: /Sluice is ready on (\S+)/.exec(started.said())?.[1] ?? '' }
+    const sluice = (args: readonly string[], more = {}) => promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../bin/sluice.js'), ...args], { env: { ...env, ...more } })
+    const { stdout: token } = await sluice(['token', '--subject', 'user:piotr@acme.dev', '--group', 'platform'])
+    expect((await sluice(['grants', 'cluster'], { SLUICE_TOKEN: token.trim() })).stderr).toContain('have what they need and no more')      // the second wall is as narrow as the policy
     expect(await started.stop()).toBe(0)
   }, 120_000)
 })
