@@ -163,6 +163,19 @@ describe('a key that somebody would like to follow', () => {
     const stolen = formatNote({ text, signatures: [await sign(text, old)] }).toString()
     for (const keys of [[old], [next], [old, next]]) expect(reasons(await judge(memory.objects, stolen, keys))).toEqual(['it is not signed by the key that follows in the log itself: a key that was given up signs no more'])
   })
+  test('whoever found a key that was given up makes nobody follow it, nor it follow anybody, for those who know the key after it', async () => {
+    const events = eventsOf(20)
+    const entry = (n: number, note: string): Event => ({ ...eventsOf(21 + n)[20 + n]!, kind: 'log-key', change: { note } }) as unknown as Event
+    const [real, on, back] = [await formatSuccession(old, next, 0), await formatSuccession(old, thief, 0), await formatSuccession(thief, old, 0)]
+    for (const [notes, by] of [[[real, on], thief], [[on, real], thief], [[real, back], old], [[real, back, on], thief], [[on], thief]] as const) {
+      const { log } = await logOf(entriesOf([...events, ...notes.map((note, n) => entry(n, note))]), [20 + notes.length], { ...by, vkey: by.vkey })
+      log.delete('vkey')
+      expect((await verifyLog(filesOf(log), { keys: [next.key], kept: [] })).ok).toBe(false)
+    }
+    const { log } = await logOf(entriesOf([...events, entry(0, real), entry(1, back)]), [22], { ...old, vkey: old.vkey })
+    log.delete('vkey')
+    for (const keys of [[old.key], [old.key, next.key]]) expect(reasons(await verifyLog(filesOf(log), { keys, kept: [] }))).toContain('it is not signed by the key that follows in the log itself: a key that was given up signs no more')
+  })
   test('the statement is of both keys, of one log, in one form', async () => {
     const note = await formatSuccession(old, next, Date.parse('2026-11-23T09:00:00.000Z'))
     expect(openSuccession(note)).toMatchObject({ until: Date.parse('2026-11-23T09:00:00.000Z') })

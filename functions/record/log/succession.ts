@@ -49,17 +49,17 @@ export function readSuccessions(bytes: Uint8Array): readonly Succession[] {
 }
 
 /**
- * What is trusted when `trusted` are, and the log says `successions`: whoever a trusted key names its follower. `both`: also whoever a trusted key says it follows, for whoever holds what is
- * signed against all that the log says of its keys; a witness, which sees no entries, would let a key that was given up sign again.
+ * `trusted`, and those who followed them by what the log says, one after the other; `back`: those whom they followed. Never both in one walk: whoever found a key that was given up could have it name
+ * another follower, and from the new key back to the old and on from there that one would be trusted by those who know only the new.
  */
-export function follow(trusted: readonly Key[], successions: readonly Succession[], ways: 'forward' | 'both' = 'forward'): readonly Key[] {
+export function follow(trusted: readonly Key[], successions: readonly Succession[], way: 'on' | 'back' = 'on'): readonly Key[] {
   const known = new Map(trusted.map((key) => [formatVkey(key), key]))
   for (let grown = true; grown;) {
     grown = false
-    for (const { from, to } of successions) {
-      const [before, after] = [formatVkey(from), formatVkey(to)]
-      if (known.has(before) === known.has(after) || (ways === 'forward' && known.has(after))) continue
-      known.set(before, from).set(after, to)
+    for (const succession of successions) {
+      const [at, then] = way === 'on' ? [succession.from, succession.to] : [succession.to, succession.from]
+      if (!known.has(formatVkey(at)) || known.has(formatVkey(then))) continue
+      known.set(formatVkey(then), then)
       grown = true
     }
   }

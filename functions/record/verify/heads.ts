@@ -41,12 +41,14 @@ export async function readHeads(files: Files, given: readonly Key[] | null, kept
   }
 
   function settle(successions: readonly (Succession & { readonly index: number })[]): readonly Finding[] {
-    const keys = follow(trusted, successions, 'both')
+    const led = new Set(follow(trusted, successions).map(formatVkey))
+    const keys = [...new Map([...follow(trusted, successions), ...follow(trusted, successions, 'back')].map((key) => [formatVkey(key), key])).values()]
     const known = new Set(keys.map(formatVkey))
     const findings: Finding[] = successions.filter(({ to }) => !known.has(formatVkey(to))).map(({ index }) => ({ index, reason: 'it makes a key follow that is not the log\'s' }))
     for (const { path, bytes } of waiting) attempt(bytes, path, (finding) => findings.push(finding), (note) => openCheckpoint(note, keys))
     if (given !== null && own?.length && !own.some((key) => known.has(formatVkey(key)))) findings.push({ path: 'vkey', reason: 'the directory names another key than the one given' })
-    const last = successions.filter(({ to }) => known.has(formatVkey(to))).at(-1)
+    // Once the log says who signs, only who signs says who is next: a key that was given up cannot be made the last one by a statement that it follows somebody.
+    const last = successions.reduce<Succession | undefined>((present, one) => led.has(formatVkey(one.to)) && (present === undefined || led.has(formatVkey(one.from))) ? one : present, undefined)
     if (last !== undefined && head !== undefined) {
       const signed = new Set(signedBy(head.note, keys).map(formatVkey))
       if (!signed.has(formatVkey(last.to))) findings.push({ path: 'checkpoint', reason: 'it is not signed by the key that follows in the log itself: a key that was given up signs no more' })
