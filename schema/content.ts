@@ -13,7 +13,7 @@ const members: Readonly<Record<Event['kind'], Members>> = {
   outcome: { result: true, said: true, refusal: ['detail', 'inner'] },
   correction: { result: true, said: true, refusal: ['detail', 'inner'] },
   refusal: { statements: true, purpose: true, refusal: ['detail', 'inner'] },
-  request: { change: ['statements', 'purpose', 'callKey', 'diff'] },
+  request: { change: ['statements', 'params', 'purpose', 'callKey', 'diff'] },
   approval: { change: ['reason'] }, rejection: { change: ['reason'] }, cancellation: { change: ['reason'] }, expiry: { change: ['reason'] }, stale: { change: ['detail'] },
   explain: { change: ['statements', 'purpose'] },
   policy: {}, lock: {}, 'audit-read': {}, repeat: {}, stream: {}, start: {}, unauthenticated: {}, heartbeat: {}, writer: {}, void: {}, 'log-key': {}, 'sign-in': {}, erasure: {}, prune: {},

@@ -87,7 +87,7 @@ function recordOf(refusal: Refusal): RefusalRecord {
 /** A target that is answered for in its own protocol said no: its words are in its answer, and are the caller's. */
 const refusedByTarget = (status: number): RefusalRecord => ({ slug: 'target-error', reason: `status_${status}`, detail: `the target answered ${status}`, next: status >= 500 ? 'retry' : 'fix' })
 
-const statementsOf = (query: Query): Statements =>
+export const statementsOf = (query: Query): Statements =>
   (query.told ?? query.statements).map(({ sql, params }) => ({ sql: redactText(sql), params: params.map((param) => whole(redactValue(param) as Param)) }))
 
 /** Bytes of JSON of one object that an event still holds; a larger one, such as a long manifest, by its SHA-256 as canonical JSON. */

@@ -33,7 +33,7 @@ function stepOf(event: Told): Step {
   const person = kind === 'approval' || kind === 'rejection'
   return {
     id, at, sinceMs: null, kind, title, tone, who, connection, request: event.request ?? null, purpose: event.purpose ?? text(asked?.['purpose']),
-    statements: event.statements ? event.statements.map(({ sql, params }) => ({ sql, params: params ?? [] })) : asked && Array.isArray(asked['statements']) ? asked['statements'].map((sql) => ({ sql: text(sql) ?? '', params: [] })) : null,
+    statements: event.statements ? event.statements.map(({ sql, params }) => ({ sql, params: params ?? [] })) : asked && Array.isArray(asked['statements']) ? asked['statements'].map((sql, at) => ({ sql: text(sql) ?? '', params: paramsIn(asked, at) })) : null,
     decision: decisionOf(event), accesses: (event.accesses ?? accessesIn(asked)).map(({ action, resource, columns, namespace, name, needs }) => `${action} ${resource}${columns && columns.length > 0 ? ` (${columns.join(', ')})` : ''}${namespace === undefined && name === undefined ? '' : ` ${namespace ?? '*'}/${name ?? '*'}`}${needs && needs.length > 0 ? ` (${needs.join(', ')})` : ''}`),
     masks: Object.entries(event.masks ?? object(asked?.['masks'])).map(([column, mask]) => ({ column, mask: text(mask) ?? '' })), revealed: event.revealed ?? strings(asked?.['revealed']), demands: demandsIn(asked),
     word: person ? { decision: kind === 'approval' ? 'approve' : 'reject', reason: text(change?.['reason']), signedInAt: text(change?.['signedInAt']) } : null,
@@ -76,6 +76,8 @@ const text = (value: unknown): string | null => typeof value === 'string' ? valu
 const strings = (value: unknown): readonly string[] => Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
 const object = (value: unknown): Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {}
 const objects = (value: unknown): readonly Readonly<Record<string, unknown>>[] => Array.isArray(value) ? value.map(object) : []
+/** What is on record beside each of an access request's statements, where it is. */
+const paramsIn = (change: Step['change'], at: number): readonly unknown[] => { const all = change?.['params']; return Array.isArray(all) && Array.isArray(all[at]) ? all[at] : [] }
 const demandsIn = (change: Step['change']): Step['demands'] => objects(change?.['demands']).map(({ by, quorum, rule }) => ({ by: strings(by), quorum: typeof quorum === 'number' ? quorum : 1, rule: text(rule) ?? '' }))
 const accessesIn = (change: Step['change']): NonNullable<Told['accesses']> => objects(change?.['accesses']).map(({ action, resource, columns, namespace, name, needs }) => ({
   action: text(action) ?? '', resource: text(resource) ?? '', ...(Array.isArray(columns) ? { columns: strings(columns) } : {}), ...(typeof namespace === 'string' ? { namespace } : {}), ...(typeof name === 'string' ? { name } : {}), ...(Array.isArray(needs) ? { needs: strings(needs) } : {}),

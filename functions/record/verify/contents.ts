@@ -9,6 +9,8 @@ import type { Files } from './verify.ts'
 
 /** `checked`: entries whose content is here and is what the log committed to. `erased`: said to be gone. `unexplained`: of those, whose key no erasure in this log names. */
 export interface ContentCounts { readonly checked: number; readonly erased: number; readonly unexplained: number }
+/** What a call says, as canonical JSON. `params` null: of a request from before those were on record. */
+interface Said { readonly asked: string; readonly params: string | null }
 interface Line { readonly state: string | null; readonly opening: string; readonly text: string }
 
 /** A bundle's content at most: each of 256 events has up to 300 KB, written as a JSON string of JSON. */
@@ -24,7 +26,7 @@ export function createContents(files: Pick<Files, 'read'>, add: (finding: Findin
   let checked = 0
   const erased = new Map<string, number>()
   const destroyed = new Set<string>()
-  const asked = new Map<string, string>()
+  const asked = new Map<string, Said>()
 
   /** `first`: index of the bundle's first entry. Entries that are none are told of elsewhere. */
   async function check(tile: Tile, bundle: readonly Uint8Array[], first: number): Promise<void> {
@@ -57,16 +59,17 @@ export function createContents(files: Pick<Files, 'read'>, add: (finding: Findin
     return agrees(entry, line.text)
   }
 
-  /** A request and the execution it led to say the same statements and purpose. */
+  /** A request and the execution it led to say the same statements, with the same parameters, for the same purpose. */
   function agrees({ kind, event }: Entry, content: string): string | null {
     const request = text(event['request'])
     if (request === '' || (kind !== 'request' && kind !== 'intent')) return null
-    const value = object(JSON.parse(content))
-    const { statements, purpose } = kind === 'request' ? object(value['change']) : value
-    const said = canonicalJson([list(statements).map((one) => typeof one === 'string' ? one : object(one)['sql'] ?? null), purpose ?? null])
-    const before = asked.get(request)
-    if (kind === 'request') asked.set(request, said)
-    return kind === 'intent' && before !== undefined && before !== said ? 'what runs is not what was asked' : null
+    const value = object(parsed(content))
+    if (kind === 'request') {
+      asked.set(request, saidIn(object(value['change']), object(value['change'])['params']))
+      return null
+    }
+    const [before, now] = [asked.get(request), saidIn(value, list(value['statements']).map((one) => list(object(one)['params'])))]
+    return before === undefined || before.asked === now.asked && (before.params === null || before.params === now.params) ? null : 'what runs is not what was asked'
   }
 
   async function linesOf(path: string): Promise<Map<string, Line> | null> {
@@ -87,6 +90,27 @@ export function createContents(files: Pick<Files, 'read'>, add: (finding: Findin
       const sum = (counted: Iterable<readonly [string, number]>) => [...counted].reduce((all, [, count]) => all + count, 0)
       return { checked, erased: sum(erased), unexplained: sum(unexplained) }
     },
+  }
+}
+
+function saidIn({ statements, purpose }: Readonly<Record<string, unknown>>, params: unknown): Said {
+  return { asked: told([list(statements).map((one) => typeof one === 'string' ? one : object(one)['sql'] ?? null), purpose ?? null]), params: Array.isArray(params) ? told(params) : null }
+}
+/** A caller may write what canonical JSON cannot say (half a character, nesting without end), and must not end the verification by it. */
+function told(value: unknown): string {
+  try {
+    return canonicalJson(value)
+  } catch (error) {
+    if (error instanceof RangeError) return JSON.stringify(value)
+    throw error
+  }
+}
+/** Whoever has the log's keys may have committed to anything. */
+function parsed(content: string): unknown {
+  try {
+    return JSON.parse(content)
+  } catch {
+    return null
   }
 }
 

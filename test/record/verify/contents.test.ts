@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { contentKey, disclose, seal } from '../../../functions/record/cipher.ts'
+import { commit } from '../../../functions/record/commitment.ts'
 import { entryOf } from '../../../functions/record/log/entry.ts'
 import { tilePath } from '../../../functions/record/log/tile.ts'
 import { contentPath } from '../../../functions/record/verify/contents.ts'
@@ -82,5 +83,22 @@ describe('content beside a log', () => {
     expect((await judged(changed)).findings).toEqual([`${approved.findIndex(({ kind }) => kind === 'intent')}: what runs is not what was asked`])
     const purposed = approved.map((event) => event.kind === 'intent' ? { ...event, purpose: 'another' } : event)
     expect((await judged(purposed)).findings).toHaveLength(1)
+  })
+  test('with the parameters that people read, where the request has them', async () => {
+    const withParams = (given: readonly unknown[], asked?: readonly unknown[]) => approved.map((event) => (event.kind === 'intent' ? { ...event, statements: event.statements.map((one) => ({ ...one, params: given })) }
+      : event.kind === 'request' && asked ? { ...event, change: { ...event.change, params: [asked] } } : event) as Event)
+    expect((await judged(withParams([1, 'a'], [1, 'a']))).findings).toEqual([])
+    expect((await judged(withParams([2, 'a'], [1, 'a']))).findings).toEqual([`${approved.findIndex(({ kind }) => kind === 'intent')}: what runs is not what was asked`])
+    expect((await judged(withParams([2, 'a']))).findings).toEqual([])          // from before they were on record
+  })
+  test('what canonical JSON cannot say, or is no JSON, ends no verification', async () => {
+    const half = approved.map((event) => (event.kind === 'intent' ? { ...event, purpose: '\ud800' } : event.kind === 'request' ? { ...event, change: { ...event.change, purpose: '\ud800' } } : event) as Event)
+    expect((await judged(half)).findings).toEqual([])
+    const other = sealed(approved[0]!)
+    const opening = (JSON.parse(lineOf(approved[0]!)!) as { opening: string }).opening
+    const forged = { ...other, content: { ...other.content, commitment: commit(Buffer.from(opening, 'hex'), 'no json').toString('hex') } } as Event
+    const { log } = await logOf([entryOf(forged)])
+    log.set(contentPath({ level: 'entries', index: 0, width: 1 }), Buffer.from(`${JSON.stringify({ id: forged.id, opening, text: 'no json' })}\n`))
+    expect((await check(log)).contents).toMatchObject({ checked: 1 })
   })
 })

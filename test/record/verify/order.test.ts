@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { entryOf } from '../../../functions/record/log/entry.ts'
-import type { Event, Id, OutcomeEvent } from '../../../schema/event.ts'
+import { openOf } from '../../../schema/content.ts'
+import type { Event, Id, IntentEvent, OutcomeEvent } from '../../../schema/event.ts'
 import { correctionId, outcomeId } from '../../../schema/item.ts'
 import { asked, createApproving, lead as lea, say } from '../../support/approvals.ts'
 import { eventsOf, lead } from '../log/sample.ts'
@@ -159,6 +160,9 @@ test('what the gate itself records of a call that people approved is in order, a
   expect(await approver.proceed(waiting.id)).toBe('succeeded')
   await agent.call('POST', '/v1/connections/shop/query', { sql: 'select id from public.orders' })
   expect(kinds(world.events)).toEqual(expect.arrayContaining(['request', 'approval', 'intent', 'outcome']))
+  const [request, intent] = ['request', 'intent'].map((kind) => world.events.find((event) => event.kind === kind))
+  expect((request as unknown as { change: Change }).change['params']).toEqual((intent as IntentEvent).statements.map(({ params }) => params))
+  expect(openOf(request!)).not.toHaveProperty('change.params')       // as much content as the statements are
   expect(await findings(world.events)).toEqual([])
   expect(await findings(world.events.filter(({ kind }) => kind !== 'approval'))).toEqual([expect.stringContaining('0 of the 1 approvals')])
   expect(await findings(world.events.filter(({ kind }) => kind !== 'request'))).toContainEqual(expect.stringContaining('no access request is before it'))
