@@ -122,7 +122,7 @@ export type Arithmetic = '+' | '-' | '*' | '/' | 'div' | '%' | '<<' | '>>' | '&'
 export interface Binary extends At { readonly kind: 'binary'; readonly operator: Comparison | Arithmetic; readonly left: Expression; readonly right: Expression }
 /** Two operands or more; a chain of one operator is one node. */
 export interface Logical extends At { readonly kind: 'logical'; readonly operator: 'and' | 'or' | 'xor'; readonly operands: readonly Expression[] }
-/** `escape`: one character, or empty for none; a backslash where the text says nothing. */
+/** `escape`: one character; a backslash where the text says nothing. */
 export interface Like extends At { readonly kind: 'like'; readonly negated: boolean; readonly operand: Expression; readonly pattern: Expression; readonly escape: string }
 export interface Regexp extends At { readonly kind: 'regexp'; readonly negated: boolean; readonly operand: Expression; readonly pattern: Expression }
 export interface Between extends At { readonly kind: 'between'; readonly negated: boolean; readonly operand: Expression; readonly low: Expression; readonly high: Expression }
@@ -135,7 +135,7 @@ export interface Quantified extends At { readonly kind: 'quantified'; readonly o
 export interface Subquery extends At { readonly kind: 'subquery'; readonly query: Query }
 /** Two items or more. */
 export interface Row extends At { readonly kind: 'row'; readonly items: readonly Expression[] }
-export interface Case extends At { readonly kind: 'case'; readonly operand: Expression | null; readonly branches: readonly { readonly when: Expression; readonly then: Expression }[]; readonly otherwise: Expression | null }
+export interface Case extends At { readonly kind: 'case'; readonly operand: Expression | null; readonly branches: readonly { readonly when: Expression; readonly result: Expression }[]; readonly otherwise: Expression | null }
 /** Also `BINARY x` and CONVERT(x, type). */
 export interface Cast extends At { readonly kind: 'cast'; readonly operand: Expression; readonly type: CastType }
 /** `size`: characters, bytes, digits or digits of a second. `scale` only of decimal. */

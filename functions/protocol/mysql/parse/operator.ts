@@ -15,7 +15,8 @@ function readChain(cursor: Cursor, operator: 'or' | 'xor' | 'and', operand: () =
   const start = cursor.peek().start
   const first = operand()
   const operands = [first]
-  while (cursor.accept(operator) || (operator === 'and' && cursor.acceptMark('&&'))) operands.push(operand())
+  const more = () => cursor.accept(operator) || (operator === 'and' && cursor.acceptMark('&&'))
+  while (more()) operands.push(operand())
   return operands.length === 1 ? first : { kind: 'logical', operator, operands, span: cursor.spanFrom(start) }
 }
 

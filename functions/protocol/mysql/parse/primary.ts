@@ -112,12 +112,12 @@ function readCase(cursor: Cursor): Expression {
   const { start } = cursor.expect('case')
   return cursor.deeper(() => {
     const operand = cursor.is('when') ? null : cursor.expression()
-    const branches: { when: Expression; then: Expression }[] = []
+    const branches: { when: Expression; result: Expression }[] = []
     do {
       cursor.expect('when')
       const when = cursor.expression()
       cursor.expect('then')
-      branches.push({ when, then: cursor.expression() })
+      branches.push({ when, result: cursor.expression() })
     } while (cursor.is('when'))
     const otherwise = cursor.accept('else') ? cursor.expression() : null
     cursor.expect('end')

@@ -1,6 +1,6 @@
 import type { ColumnType, Derived, Join, JsonColumn, JsonFallback, JsonTable, Name, Reference, Table } from '../ast.ts'
 import type { Cursor } from './cursor.ts'
-import { readSizes, readText } from './text.ts'
+import { readPlainText, readSizes } from './text.ts'
 
 /** FROM: references joined by commas, each of them joins from the left. Joins in joins want parentheses, because the servers' grammars are not the same there. */
 export function readReferences(cursor: Cursor): readonly Reference[] {
@@ -74,7 +74,7 @@ function readJsonTable(cursor: Cursor): JsonTable {
   const inner = cursor.inParentheses(() => {
     const document = cursor.expression()
     cursor.expectMark(',')
-    const path = readText(cursor)
+    const path = readPlainText(cursor)
     return { document, path, columns: readJsonColumns(cursor) }
   })
   const alias = readTableAlias(cursor) ?? cursor.fail('a name for JSON_TABLE')
@@ -91,7 +91,7 @@ function readJsonColumn(cursor: Cursor): JsonColumn {
   if (cursor.is('nested') && !cursor.isWord(cursor.peek(1), 'for')) {
     cursor.take()
     cursor.accept('path')
-    const path = readText(cursor)
+    const path = readPlainText(cursor)
     return { kind: 'nested', path, columns: readJsonColumns(cursor), span: cursor.spanFrom(start) }
   }
   const name = cursor.name('a column')
@@ -102,10 +102,10 @@ function readJsonColumn(cursor: Cursor): JsonColumn {
   const type = readColumnType(cursor)
   if (cursor.accept('exists')) {
     cursor.expect('path')
-    return { kind: 'exists', name, type, path: readText(cursor), span: cursor.spanFrom(start) }
+    return { kind: 'exists', name, type, path: readPlainText(cursor), span: cursor.spanFrom(start) }
   }
   cursor.expect('path')
-  const path = readText(cursor)
+  const path = readPlainText(cursor)
   const first = readFallback(cursor)
   const onEmpty = first && cursor.accept('empty') ? first : null
   const second = onEmpty ? readFallback(cursor) : first
@@ -118,7 +118,7 @@ function readFallback(cursor: Cursor): JsonFallback | null {
   let found: JsonFallback
   if (cursor.accept('null')) found = { kind: 'null' }
   else if (cursor.accept('error')) found = { kind: 'error' }
-  else if (cursor.accept('default')) found = { kind: 'default', value: readText(cursor) }
+  else if (cursor.accept('default')) found = { kind: 'default', value: readPlainText(cursor) }
   else return null
   cursor.expect('on')
   return found

@@ -1,6 +1,5 @@
 import type { CastType, Expression, Match, Trim } from '../ast.ts'
 import { isReserved } from '../words.ts'
-import { readCall } from './call.ts'
 import type { Cursor } from './cursor.ts'
 import { readOrderBy } from './window.ts'
 import { readColumnReference } from './column.ts'

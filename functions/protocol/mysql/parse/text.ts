@@ -1,3 +1,4 @@
+import { isPlain } from '../quote.ts'
 import type { Cursor } from './cursor.ts'
 
 /** A text that is part of the syntax: a path, a separator, a pattern of SHOW. */
@@ -6,6 +7,13 @@ export function readText(cursor: Cursor): string {
   if (token.kind !== 'string') return cursor.fail('a text in quotes')
   cursor.take()
   return token.text
+}
+
+/** Where the grammar takes only a text in quotes, so that no other way of writing it is left to us. */
+export function readPlainText(cursor: Cursor): string {
+  const { start, end } = cursor.peek()
+  const text = readText(cursor)
+  return isPlain(text) ? text : cursor.deny('strange_text', 'only plain ASCII without a backslash is understood here', { start, end })
 }
 
 /** (10,2), of as many numbers as the type takes. */
