@@ -8,6 +8,7 @@ import { ndjsonLine } from '../../../functions/record/export/ndjson.ts'
 import { readPlaces } from '../../../functions/record/export/places.ts'
 import { createSequencer } from '../../../functions/sequence.ts'
 import { createConsole } from '../../cli/console.ts'
+import { openOf } from '../../../schema/content.ts'
 import { refusalEvent } from '../../contract/ledger.ts'
 import { auditor } from '../../support/caller.ts'
 import { createMemoryLog } from '../../support/log.ts'
@@ -28,7 +29,7 @@ async function exported(count = 450) {
   const world = {
     ...console, memory, file, log: join(directory, 'log'), run: (...args: readonly string[]) => console.sluice(['audit', ...args], { as: auditor }),
     async sequence() { for (const event of events) hints.hint(event); await sequencer.round() },
-    async add(more: number) { for (let i = 0; i < more; i++) { clock.ms += 3; events.push(refusalEvent(ports)) } },
+    async add(more: number) { for (let i = 0; i < more; i++) { clock.ms += 3; events.push(openOf(refusalEvent(ports))) } },
   }
   await world.add(count)
   await world.sequence()
@@ -123,6 +124,8 @@ describe('verify --events', () => {
       [ndjsonLine({ ...event, who: { ...event.who, subject: 'user:innocent@acme.dev' } }), 'another event under this id'],
       [ndjsonLine({ ...event, refusal: { ...event.refusal, reason: 'other' } }), 'another event under this id'],
       [ndjsonLine({ ...event, extra: 1 }), 'another event under this id'],
+      [ndjsonLine({ ...event, statements: [{ sql: 'drop table x', params: [] }] }), 'another event under this id'],   // the log committed to no content of it
+      [ndjsonLine({ ...event, refusal: { ...event.refusal, inner: 'x' } }), 'another event under this id'],
       [ndjsonLine({ ...event, id: 'evt_7ZZZZZZZZZZZZZZZZZZZZZZZZ0' }), 'not in this log'],
       [`${lines[6]}\n`, 'or one that stands there twice'],
       [`${lines[7]?.replace('{', `{"kind":"heartbeat",`)}\n`, 'no event of an ndjson export'],
