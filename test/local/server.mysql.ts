@@ -15,12 +15,14 @@ export async function startServer(sql: string, settings: Readonly<Record<string,
   const server = await startMariaDb({ directory, settings })
   const { host, port, user, password } = readTarget(server.superuserUrl)
   const admin: Connection = await createConnection({ host, port, user, password, multipleStatements: true })
+  const other: Connection = await createConnection({ host, port, user, password })
   await admin.query(sql)
   return {
-    server, admin,
+    server, admin, /** Beside it, for when the first one waits. */ other,
     urlOf: (account: string, secret: string, database: string) => `mysql://${account}:${secret}@127.0.0.1:${port}/${database}`,
     stop: async () => {
       await admin.end()
+      await other.end()
       await server.stop()
       await rm(directory, { recursive: true, force: true })
     },

@@ -1,0 +1,96 @@
+import type { Effects, Limits } from '../../../schema/effects.ts'
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { Refusal } from '../../../schema/refusal.ts'
+import type { Permit } from '../../permit.ts'
+import type { Secrets } from '../../ports.ts'
+import { heldMask } from '../held.ts'
+import type { Executed, Plan, Run } from '../protocol.ts'
+import { TransportError } from '../post.ts'
+import { refusalOf, transportRefusal, unavailable } from './diagnose.ts'
+import { rawOf, stale } from './outcome.ts'
+import type { Flavour } from './pins.ts'
+import type { MySqlPlan } from './plan.ts'
+import { runPlan } from './run.ts'
+import { ServerError, type Session } from './transport.ts'
+
+export interface Understood { readonly connection: ConnectionDocument; readonly plan: MySqlPlan }
+/** All that one run of a plan needs, found before anything is sent. */
+export interface Job {
+  readonly connection: ConnectionDocument
+  readonly plan: MySqlPlan
+  readonly effects: Effects
+  readonly limits: Limits
+  /** For each statement, which of its outputs come masked. */
+  readonly masked: readonly (readonly boolean[])[]
+  /** Rows that may come back, of all statements together. */
+  readonly maxRows: number
+  /** Epoch ms after which nothing begins. */
+  readonly deadline: number
+  readonly flavour: Flavour
+}
+export interface ExecuteOptions {
+  readonly secrets: Secrets
+  readonly now: () => number
+  readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
+  readonly isPermit: (value: unknown) => boolean
+  /** The plan behind an opaque one that this engine made; throws for any other. */
+  readonly understood: (plan: Plan) => Understood
+  /** A new session with the credential in this connection string. */
+  readonly open: (url: string) => Session
+  readonly flavourOf: (url: string) => Promise<Flavour>
+  /** Rows of a query of the plan's guard, asked with the credential the catalog is read with. */
+  readonly look: (connection: ConnectionDocument, sql: string) => Promise<readonly (readonly (string | null)[])[]>
+  readonly forget: (connection: ConnectionDocument) => void
+}
+export const maskKeySecret = 'sluice-mask-key'
+
+/**
+ * Permit and plan → what the target did. Receives what was decided; proves that the permit is one and is for this very plan, and that the time has not passed; then runs, once. Refuses by throwing only where
+ * the code around it is wrong.
+ */
+export function createExecute({ secrets, now, alarm, isPermit, understood, open, flavourOf, look, forget }: ExecuteOptions) {
+  return async function execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
+    if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
+    if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
+    const { connection, plan: inner } = understood(plan)
+    const absent = missingName(inner)
+    if (absent && !inner.fresh) forget(connection)                 // it may have come meanwhile: decided once more on what is there now
+    if (absent) return inner.fresh ? absent : stale.executed       // only who may name it is told that it is not there
+    const { limits, masks } = permit.obligations
+    try {
+      const secret = secretName(connection, inner)
+      if (secret === null) throw new Error('no secret for this kind of statement')
+      const url = await secrets.get(secret)
+      const maskKey = masks.includes('hash') ? await secrets.get(maskKeySecret) : null
+      const job: Job = {
+        connection, plan: inner, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity), deadline: run.deadline, flavour: await flavourOf(url),
+        masked: inner.statements.map(({ outputs }) => (outputs ?? []).map(({ shown }) => heldMask(shown, masks, plan.effects.shown) !== null)),
+      }
+      const ran = await runPlan(job, { session: open(url), now, alarm, look: (sql) => look(connection, sql) })
+      if (ran.ok) return { status: 'succeeded', rows: rawOf({ results: ran.results, rowMode: run.rowMode, maskKey }) }
+      if (ran.executed.status === 'stale') forget(connection)
+      return ran.executed
+    } catch (error) {                                               // before anything was sent: the intent that is on record gets its outcome
+      return { status: 'failed', refusal: refusalBefore(error) }
+    }
+  }
+}
+
+function refusalBefore(error: unknown): Refusal {
+  if (error instanceof TransportError) return transportRefusal(error)
+  if (error instanceof ServerError) return refusalOf(error, null, true)
+  return unavailable('secret_missing', 'the gate has no credential for this', error instanceof Error ? error.name : 'unknown')
+}
+
+function missingName({ statements }: MySqlPlan): Executed | null {
+  for (const [index, { missing }] of statements.entries()) {
+    if (missing) return { status: 'failed', refusal: statements.length > 1 ? { ...missing, statement: index } : missing }
+  }
+  return null
+}
+
+/** The least that can do it. null: the connection has none that may write. */
+export function secretName({ secret, secrets }: ConnectionDocument, { readOnly, plain }: Pick<MySqlPlan, 'readOnly' | 'plain'>): string | null {
+  if (!readOnly) return secrets?.write ?? secret ?? null
+  return (plain ? secrets?.plain : undefined) ?? secrets?.read ?? secret ?? null
+}

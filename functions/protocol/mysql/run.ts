@@ -1,0 +1,134 @@
+import { TransportError } from '../post.ts'
+import { maybeStale } from './diagnose.ts'
+import type { Job } from './execute.ts'
+import { digestOf } from './guard.ts'
+import { answerTooLarge, failed, late, outcomeOf, stale, Stop, tooLarge, type Fitted, type Ran } from './outcome.ts'
+import { beginStatement, checkedBy, checkStatement, holdStatement, pinStatement } from './pins.ts'
+import type { PlannedStatement } from './plan.ts'
+import { disagreement, fit } from './rows.ts'
+import { ServerError, type Bounds, type RawResult, type Session } from './transport.ts'
+
+export interface Way {
+  readonly session: Session
+  readonly now: () => number
+  readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
+  readonly look: (sql: string) => Promise<readonly (readonly (string | null)[])[]>
+}
+/** Answers of ours that carry no rows of the caller. */
+const ownBytes = 1024 * 1024
+/** How much longer than the target's own limit we wait for its answer. */
+const graceMs = 2000
+const rollbackMs = 2000
+/** Beside what the limit counts, the values that come masked: so much of them that a caller cannot fit what it asks for beside them and see which of the two filled it. */
+const maskedBytes = 4 * 1024 * 1024
+type Say = (text: string, maxBytes?: number) => Promise<RawResult>
+
+/**
+ * One session, one explicit transaction, and nothing of it stays unless every check held before COMMIT. Until COMMIT is sent, whatever goes wrong is `failed`: the target rolls back a session that says nothing
+ * more. From then on only the target knows, so a lost answer is `unknown`, and nothing is ever sent twice.
+ */
+export async function runPlan(job: Job, way: Way): Promise<Ran> {
+  const until = way.now() + job.limits.timeoutMs + graceMs
+  const within = (maxBytes: number): Bounds => ({ maxBytes, timeoutMs: Math.max(1, until - way.now()) })
+  const say: Say = (text, maxBytes = ownBytes) => way.session.run(text, within(maxBytes))
+  let results: readonly Fitted[]
+  try {
+    await ready(job, way, say)
+    results = await inside(job, way, say)
+  } catch (error) {
+    await undo(way.session, error)
+    if (error instanceof TransportError && error.kind === 'too-large') return failed({ ...answerTooLarge, inner: error.message })
+    return outcomeOf(error, job, null)
+  }
+  return commit(job, way.session, results, within(ownBytes))
+}
+
+/**
+ * Settings, BEGIN, hold, check, comparison. The hold is before the comparison, which then reads the catalog as it stays until the transaction ends; it reads over another session, with the credential the
+ * decision's catalog was read with, because information_schema shows each account something else. The clock is looked at after the hold, which may have waited.
+ */
+async function ready(job: Job, way: Way, say: Say): Promise<void> {
+  if (way.now() >= job.deadline) throw new Stop(failed(late))      // as late as can be here; the target judges once more
+  const { flavour, limits, plan } = job
+  await say(pinStatement({ flavour, isolation: plan.isolation, limits, rows: job.maxRows + 1 }))
+  await say(beginStatement(plan.readOnly))
+  try {
+    const hold = holdStatement(plan.relations.filter(({ named }) => named))
+    if (hold !== null) await say(hold)
+  } catch (error) {
+    if (error instanceof ServerError && maybeStale(error)) throw new Stop(stale)
+    throw error
+  }
+  const checked = checkedBy((await say(checkStatement)).rows[0], job.deadline)
+  if (checked === 'late') throw new Stop(failed(late))
+  if (checked !== null) {
+    way.alarm('setting_not_held', { connection: job.connection.name, setting: checked.setting })
+    throw new Stop(failed({ slug: 'target-unavailable', reason: 'setting_not_held', detail: 'the target does not keep the settings that a statement is decided under, so nothing ran', next: 'none', inner: checked.setting }))
+  }
+  if (await differs(job, way)) throw new Stop(stale)
+  if (way.now() >= job.deadline) throw new Stop(failed(late))
+}
+async function differs({ plan: { guard } }: Job, { look }: Way): Promise<boolean> {
+  const found = []
+  for (const sql of guard.queries) found.push(await look(sql))
+  return digestOf(found) !== guard.expected
+}
+
+/** Everything between the checks and COMMIT. Throws Stop with the outcome, or the failure. */
+async function inside(job: Job, way: Way, say: Say): Promise<readonly Fitted[]> {
+  const results: RawResult[] = []
+  let [affected, rows] = [0, 0]
+  for (const [index, statement] of job.plan.statements.entries()) {
+    const result = await runOne(job, say, statement, index, Math.max(0, job.maxRows - rows) + 1)
+    const where = disagreement(statement, result.fields, job.connection.classify)
+    if (where !== null) {
+      way.alarm('origin_mismatch', { connection: job.connection.name, statement: index, where })
+      throw new Stop(failed({ slug: 'denied', reason: 'origin_mismatch', detail: 'the target reports other columns than the analysis found, so nothing of them leaves', next: 'none', statement: index, inner: where }))
+    }
+    results.push(result)
+    rows += result.rows.length
+    affected += result.affected
+    // Checked after each, so that a batch does not go on once it is too much.
+    if (!job.plan.readOnly && affected > job.limits.affected) throw new Stop(failed(tooManyAffected(job, index)))
+  }
+  const fitted = fit(results, job)
+  // What a write returns is the record of what it did: a part of it is no answer.
+  if (!fitted || !job.plan.readOnly && fitted.some(({ truncated }) => truncated)) throw new Stop(failed(answerTooLarge))
+  return fitted
+}
+async function runOne(job: Job, say: Say, statement: PlannedStatement, index: number, rows: number): Promise<RawResult> {
+  if (statement.answer) return answered(statement.answer)
+  try {
+    const spare = job.masked[index]?.includes(true) ? maskedBytes : 0
+    return await say(statement.capped?.(rows) ?? statement.text, job.limits.bytes * 2 + spare)
+  } catch (error) {
+    if (error instanceof ServerError) throw new Stop(outcomeOf(error, job, job.plan.statements.length > 1 ? index : null))
+    throw error
+  }
+}
+const answered = ({ columns, rows }: NonNullable<PlannedStatement['answer']>): RawResult => ({ fields: columns.map((name) => ({ name, type: 'VARCHAR', charset: 45 })), rows, affected: 0 })
+
+async function commit(job: Job, session: Session, results: readonly Fitted[], bounds: Bounds): Promise<Ran> {
+  try {
+    await session.run('COMMIT', bounds)
+    return { ok: true, results }
+  } catch (error) {
+    // A conflict is an answer: rolled back. Anything else may have come after it was committed.
+    if (job.plan.readOnly || error instanceof ServerError && rolledBack.has(error.errno)) return outcomeOf(error, job, null)
+    const inner = error instanceof TransportError ? error.kind : error instanceof ServerError ? `errno ${error.errno}` : 'lost'
+    return { ok: false, executed: { status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'commit_lost', detail: 'the answer to the commit was lost: the change may or may not be there', next: 'none', inner } } }
+  }
+}
+/** Deadlock, lock wait, a transaction that changed rows another changed (Galera, snapshot isolation): said by a server that has rolled back. */
+const rolledBack: ReadonlySet<number> = new Set([1205, 1213, 1020])
+
+/** After a lost answer the session may be running still, and is left alone: it ends by itself, and takes what was not committed with it. */
+async function undo(session: Session, error: unknown): Promise<void> {
+  if (error instanceof TransportError) return
+  await session.run('ROLLBACK', { maxBytes: ownBytes, timeoutMs: rollbackMs }).catch(() => {})
+}
+
+const tooManyAffected = ({ limits, plan }: Job, index: number) => ({
+  ...tooLarge('too_many_affected', `the statement would change more than \`${limits.affected}\` rows: narrow it; nothing was changed`),
+  ...(plan.statements.length > 1 ? { statement: index } : {}),
+})
