@@ -33,7 +33,17 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
   }
   const read = (index: number, width: number): Promise<Uint8Array | null> => files.read(tilePath({ level: 'entries', index, width }), most.entries)
 
+  const newest: string[] = []                                       // of each bundle that is here, ISO 8601
   return {
+    /** Every entry that is here, in order: what is wrong with what a prune says. Whoever merely writes events could say one, and have entries taken away, or left out of an index, that nobody wanted to go. */
+    take({ kind, at, event }: Entry, index: number): readonly string[] {
+      const bundle = Math.floor(index / tileWidth)
+      if (at > (newest[bundle] ?? '')) newest[bundle] = at
+      if (kind !== 'prune') return []
+      const prune = readPrune({ change: event['change'], at })
+      if (prune === null || prune.last >= index) return ['it says that entries were removed, and not which and how old they were']
+      return isTrue(prune, newest) ? [] : ['it says that entries were removed that are younger than it says']
+    },
     /** The leaf hashes of a full bundle that is not here and is gone by right. null: it is missing. */
     async hashes(index: number): Promise<readonly Buffer[] | null> {
       if ((index + 1) * tileWidth > size) return null
@@ -49,9 +59,9 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
     count: () => count,
     /** ISO 8601: nothing that was removed is younger. null: nothing is missing. */
     before: (): string | null => count === 0 ? null : told?.before ?? null,
-    /** Whether what an entry lacks before it may be among what was removed. */
-    excuses({ event }: Entry, reason: string): boolean {
-      if (count === 0 || !told || !lacking.test(reason)) return false
+    /** Whether what an entry lacks before it may be among what was removed. `reached`: the newest time in the log so far, ISO 8601. No request is executed so late; who forges an execution would name an old one for ever. */
+    excuses({ event }: Entry, reason: string, reached: string): boolean {
+      if (count === 0 || !told || !lacking.test(reason) || (reason === unasked && Date.parse(reached) > Date.parse(told.before) + reachMs)) return false
       const [intent, request] = [text(event['intent']), text(event['request'])]
       const on = intent === '' ? request.replace(/^arq_/, 'evt_') : intent
       return on !== '' && timeIn(on) <= Date.parse(told.before)
@@ -60,7 +70,10 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
     excusesOrphan: ({ id }: Finding): boolean => count > 0 && !!told && id !== undefined && timeIn(id) <= Date.parse(told.before) + reachMs,
   }
 }
+const unasked = 'no access request is before it'
 const lacking = /is not before it$|^no access request is before it$|^there is no outcome before this correction$/
+/** `newest`: of each bundle. Of those that are gone already nobody can say. */
+export const isTrue = ({ last, before }: Prune, newest: readonly (string | undefined)[]): boolean => newest.slice(0, (last + 1) / tileWidth).every((at) => at === undefined || at <= before)
 function timeIn(id: string): number {
   try {
     return timeOf(id)
