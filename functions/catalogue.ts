@@ -13,7 +13,7 @@ import { decodeEntries, edgeOf, maxEntryBytes, parseTilePath, tilePath, tileWidt
 import { hashBytes, provesConsistency } from './record/log/tree.ts'
 import { readPrune } from './record/retain.ts'
 import { rowOf } from './record/row.ts'
-import { createPruned } from './record/verify/pruned.ts'
+import { createPruned, isTrue } from './record/verify/pruned.ts'
 
 /** What one call adds: so many entries, and some more than so many bytes of rows; of those that were removed it passes so many. */
 const most = { entries: 1024, bytes: 2 * 1024 * 1024, passed: 65_536 }
@@ -79,7 +79,7 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
       const bundle = decodeEntries(there)
       for (const entry of bundle.slice(tree.size() - index * tileWidth)) {
         const row = await rowFrom(entry, tree.size())
-        if (row.kind === 'prune') until = Math.max(until, removedBy(entry))
+        if (row.kind === 'prune') until = Math.max(until, await removedBy(entry, tree.size()))
         tree.add(entry)
         rows.push(row)
         bytes += JSON.stringify(row).length
@@ -122,6 +122,24 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
     }
   }
 
+  /**
+   * Entries before this index are removed, or will be, as this one says: what they said is to be found no longer than it is kept. Believed where it is true of those that are there still, so that nobody
+   * who merely writes events takes entries out of the index that are not over. They are removed from the first on.
+   */
+  async function removedBy(entry: Buffer, at: number): Promise<number> {
+    const { event, at: time, id } = readEntry(entry)
+    const prune = readPrune({ change: event['change'], at: time })
+    const newest: string[] = []
+    for (let index = prune === null ? -1 : (prune.last + 1) / tileWidth - 1; index >= 0; index--) {
+      const bytes = await readTile(log.objects, { level: 'entries', index, width: tileWidth })
+      if (bytes === null) break
+      newest[index] = decodeEntries(bytes).map((one) => readEntry(one).at).toSorted().at(-1) ?? ''
+    }
+    if (prune !== null && prune.last < at && isTrue(prune, newest)) return prune.last + 1
+    alarm('entries are said to be removed, and are not as old as that', { id })
+    return 0
+  }
+
   function stop(what: string, detail: Readonly<Record<string, unknown>>): never {
     alarm(what, detail)
     throw new Fault('internal', what)
@@ -131,9 +149,3 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 const same = (root: Uint8Array, kept: string): boolean => base64(root) === kept
-/** Entries before this index are removed, or will be, as this one says: what they said is to be found no longer than it is kept. */
-function removedBy(entry: Buffer): number {
-  const { event, at } = readEntry(entry)
-  const prune = readPrune({ change: event['change'], at })
-  return prune === null ? 0 : prune.last + 1
-}

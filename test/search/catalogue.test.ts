@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Event } from '../../schema/event.ts'
+import type { Event, NoticeEvent } from '../../schema/event.ts'
 import { firstIdAt } from '../../schema/item.ts'
 import { createShelf } from '../../functions/aws/shelf.ts'
 import { Fault, type Shelf } from '../../functions/ports.ts'
@@ -169,7 +169,7 @@ test('tables of another shape are made anew, by one of those that find them so',
 
 describe('entries that were removed when their time was over', () => {
   const old = eventsOf(700, Date.parse('2019-01-01T00:00:00.000Z'))
-  const prune = (last: number): Event => ({
+  const prune = (last: number): NoticeEvent => ({
     id: firstIdAt(Date.parse('2026-11-22T10:00:00.000Z') + last), at: '2026-11-22T10:00:00.000Z', evaluation: eventsOf(1)[0]!.evaluation, session: null, who: null, connection: null, policy: null,
     kind: 'prune', change: { first: 0, last, before: '2019-01-01T00:01:00.000Z', retention: '5y' },
   })
@@ -196,6 +196,15 @@ describe('entries that were removed when their time was over', () => {
     }
   })
 
+  test('are found as before where what says so is not true of them: whoever writes events hides none', async () => {
+    for (const lie of [{ before: '2019-01-01T00:00:00.500Z' }, { last: 1023 }, { retention: '9y' }]) {
+      const world = await createIndexed(server)
+      await world.grow([...old, { ...prune(511), change: { ...prune(511).change, ...lie } } as Event])
+      expect(await world.catalogue().follow()).toBe(701)
+      expect(await indexes(world), JSON.stringify(lie)).toEqual(from(0, 701))
+      expect(world.alarms).toEqual(['entries are said to be removed, and are not as old as that'])
+    }
+  })
   test('and that nothing in the log says were removed are missing, which stops it', async () => {
     const world = await createIndexed(server)
     await world.grow([...old, { ...prune(255), change: { ...prune(255), before: '2026-01-01T00:00:00.000Z' } } as Event])
