@@ -28,7 +28,8 @@ export function bind(policy: Standing, caller: Caller, connection: string, query
     obligations: rest, demands,
     // A rule that is not there any more has no content, which no rule's content equals.
     rules: rules.map((name) => ({ name, content: policy.ruleContent(name) ?? '' })),
-    fingerprint: effects.fingerprint, expiresAt, ...(salt === undefined ? {} : { salt }),
+    // Approvers are shown it, and it may be over an object whose values they may not see: salted, nobody can try out what the value is.
+    fingerprint: salt === undefined ? effects.fingerprint : hash([salt, effects.fingerprint]), expiresAt, ...(salt === undefined ? {} : { salt }),
   }
 }
 

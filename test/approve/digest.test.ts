@@ -138,6 +138,13 @@ describe('what is bound', () => {
     expect(asked()).not.toHaveProperty('salt')
   })
 
+  test('what an approver is shown of the objects is nothing to try a guess at their values with', () => {
+    const asked = (salt: string) => bind(standing([]), caller({}), 'shop', query, decided, '', salt).fingerprint
+    expect(asked('a')).toMatch(/^[0-9a-f]{64}$/)
+    expect(new Set([asked('a'), asked('b'), decided.effects.fingerprint]).size).toBe(3)
+    expect(asked('a')).toBe(asked('a'))
+  })
+
   test('of a cluster where, which and what pods may do, whatever the order, and never an object', () => {
     const at = (target: object) => bind(standing([]), caller({}), 'shop', query, { ...decided, effects: { ...decided.effects, accesses: [{ ...decided.effects.accesses[0], target: target as never }] } }, '')
     const seen = at({ namespace: 'web', name: 'front', needs: ['privileged', 'host-path'], object: { spec: 'CANARY' }, oldObject: { spec: 'CANARY' } })
