@@ -80,6 +80,7 @@ function badJsonPatch(value: Json) {
     const pointers = op === 'move' || op === 'copy' ? [path, from] : [path]
     for (const pointer of pointers) {
       if (typeof pointer !== 'string' || !/^(?:\/(?:[^~/]|~[01])*)+$/.test(pointer)) return bad('an operation of a json patch points to one member of the object, such as `/spec/replicas`')
+      if (pointer.split('/').length > maxDepth) return bad(`an operation of a json patch points deeper than ${maxDepth} levels`)
       if (/^\/(?:kind|apiVersion|metadata|metadata\/(?:name|namespace|uid|managedFields))$/.test(pointer) && op !== 'test') return bad(`a patch may not change \`${clip(pointer)}\``)
     }
     const members = Object.keys(operation ?? {})

@@ -47,6 +47,10 @@ const plainCapabilities: readonly Json[] = ['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRID
 const plainSysctls: readonly Json[] = ['kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start', 'net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range', 'net.ipv4.ip_local_reserved_ports', 'net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes']
 const plainSelinux: readonly Json[] = ['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']
 
+const confinement = /^(?:container\.apparmor\.security\.beta\.kubernetes\.io\/|(?:container\.)?seccomp\.security\.alpha\.kubernetes\.io\/)/
+/** `secretRef`, `secretName`, `nodePublishSecretRef`: of a PersistentVolume in whatever namespace it names. */
+const mentionsSecret = (value: Json): boolean => typeof value === 'object' && JSON.stringify(value).includes('ecret')
+
 function needOf(key: string, value: Json): readonly Capability[] | null {
   switch (key) {
     case 'privileged': case 'hostProcess': return set(value) ? ['privileged'] : null
@@ -58,10 +62,15 @@ function needOf(key: string, value: Json): readonly Capability[] | null {
     case 'hostPID': case 'hostIPC': case 'hostNetwork': return set(value) ? ['host-namespace'] : null
     case 'hostPort': return set(value) && value !== 0 ? ['host-namespace'] : null
     case 'hostPath': return set(value) ? ['host-path'] : null
+    case 'local': return set(membersOf(value)?.path) ? ['host-path'] : null                // a PersistentVolume of a directory of the node
+    case 'flexVolume': return set(value) ? ['host-path', ...(mentionsSecret(value) ? ['secret-mount' as const] : [])] : null
+    case 'cephfs': case 'rbd': case 'iscsi': case 'cinder': case 'scaleIO': case 'storageos': case 'azureFile': case 'csi': return mentionsSecret(value) ? ['secret-mount'] : null
+    // The kubelet asks, from the node's network, whatever address stands there.
+    case 'httpGet': case 'tcpSocket': return set(membersOf(value)?.host) && membersOf(value)?.host !== '' ? ['host-namespace'] : null
     case 'secretKeyRef': return set(value) ? ['secret-mount'] : null
     case 'envFrom': return childrenOf(value).some((one) => set(membersOf(one)?.secretRef)) ? ['secret-mount'] : null
     case 'serviceAccountName': case 'serviceAccount': return set(value) && value !== '' && value !== 'default' ? ['service-account'] : null
-    case 'annotations': return Object.entries(membersOf(value) ?? {}).some(([name, one]) => name.startsWith('container.apparmor.security.beta.kubernetes.io/') && one === 'unconfined') ? ['privileged'] : null
+    case 'annotations': return Object.entries(membersOf(value) ?? {}).some(([name, one]) => confinement.test(name) && one === 'unconfined') ? ['privileged'] : null
   }
   return null
 }
@@ -80,7 +89,7 @@ function volumeNeeds(volume: Json, found: Set<Capability>): void {
     if (key === 'secret' || key === 'csi') found.add('secret-mount')           // the secrets store of the CSI too
     else if (key === 'projected') for (const source of childrenOf(membersOf(value)?.sources)) projectedNeeds(source, found)
     else if (!plainVolumes.has(key) && !/^\d+$|^-$/.test(key)) found.add('host-path')
-    else if (typeof value === 'object' && JSON.stringify(value).includes('ecret')) found.add('secret-mount')   // secretRef, secretName of a network volume
+    else if (mentionsSecret(value)) found.add('secret-mount')   // secretRef, secretName of a network volume
   }
 }
 function projectedNeeds(source: Json, found: Set<Capability>): void {

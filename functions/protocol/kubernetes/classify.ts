@@ -10,12 +10,12 @@ import { everyNeed, harmlessKinds, needsOf } from './capability.ts'
 import { isSystem, kindOf, named, resourceOf } from './kind.ts'
 import type { Attributes, Dry, KubernetesPlan } from './plan.ts'
 import { settingOf } from './pointer.ts'
-import { escalationsOf } from './escalate.ts'
+import { escalationsOf, tokensOf } from './escalate.ts'
 import { carried, statementOf, toldWith, type Statement } from './request.ts'
-import { rulesOf } from './rules.ts'
+import { rulesOf, type ClassRule } from './rules.ts'
 import { unsupported } from './say.ts'
 import { toldOf } from './told.ts'
-import { usesOf } from './use.ts'
+import { sets, usesOf } from './use.ts'
 
 /** `fails`, `told`: see Plan. */
 export interface Classified { readonly effects: Effects; readonly plan: KubernetesPlan; readonly fails?: Refusal; readonly told?: Query['statements'] }
@@ -29,7 +29,7 @@ export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify
   const { classes, harmless } = rulesOf(connection, attributes)
   const writes = !['get', 'list', 'watch'].includes(attributes.verb)
   const effects: Effects = {
-    accesses: attributes.isResource ? accessesOf(statement, dry) : [],
+    accesses: attributes.isResource ? accessesOf(statement, classes, dry) : [],
     shown: classes.map(({ resource, column, dataClass }, output) => ({ resource, column, dataClass, statement: 0, span: null, output })),
     used: usesOf(statement, classes, dry), readOnly: !writes, fingerprint: fingerprintOf(dry),
   }
@@ -66,7 +66,7 @@ function failing({ isResource, group, resource, subresource }: Attributes, metho
   return null
 }
 
-function accessesOf(statement: Statement, dry: Dry | undefined): readonly Access[] {
+function accessesOf(statement: Statement, classes: readonly ClassRule[], dry: Dry | undefined): readonly Access[] {
   const { attributes, body } = statement
   const { verb, group, resource, subresource } = attributes
   const own = membersOf(membersOf(body as Json)?.metadata)
@@ -76,11 +76,12 @@ function accessesOf(statement: Statement, dry: Dry | undefined): readonly Access
   const scoped = kindOf(group, resource)?.clusterScoped === true && resource !== 'namespaces'
   const place: Omit<Target, 'needs'> = { namespace, name, ...(scoped ? { clusterScoped: true as const } : {}), ...(dry?.object === undefined ? {} : { object: dry.object }), ...(dry?.oldObject === undefined ? {} : { oldObject: dry.oldObject }) }
   const access = (action: Access['action'], resource: string, system: boolean, target: Target): Access => ({ action, resource, columns: null, system, via: [], statement: 0, span: null, target })
-  const main = access(verb, resourceOf(attributes), isSystem(group, resource, subresource), { ...place, needs: needed(statement, dry) })
-  // A patch or update of what is not there creates it, where the server lets it.
-  const creates = (verb === 'patch' || verb === 'update') && subresource === null && dry !== undefined && (dry.oldObject === null || (dry.oldObject === undefined && statement.contentType === 'application/apply-patch+yaml'))
+  const main = access(verb, resourceOf(attributes), isSystem(group, resource, subresource), { ...place, needs: needed(statement, classes, dry) })
+  // A patch or update of what is not there creates it, where the server lets it; of what could not be seen, nobody knows.
+  const creates = (verb === 'patch' || verb === 'update') && subresource === null && dry !== undefined && (dry.oldObject === null || (dry.oldObject === undefined && (verb === 'update' || statement.contentType === 'application/apply-patch+yaml')))
   return [
     main, ...(creates ? [{ ...main, action: 'create' as const }] : []),
+    ...tokensOf(attributes, body === null ? [] : settingOf(statement.contentType, body as Json), dry).map((one) => access('create', one.resource, true, { namespace: one.namespace, name: one.name, needs: [] })),
     ...escalationsOf(attributes, objectsOf(statement, dry)).map((one) => access(verb, one.resource, true, { namespace: one.namespace, name: one.name, needs: [], ...(one.namespace === null ? { clusterScoped: true as const } : {}) })),
   ]
 }
@@ -92,11 +93,12 @@ function objectsOf({ attributes, contentType, body }: Statement, dry: Dry | unde
   return [...submitted, ...(dry?.object ? [dry.object as Json] : [])]
 }
 
-function needed(statement: Statement, dry: Dry | undefined): Target['needs'] {
+function needed(statement: Statement, classes: readonly ClassRule[], dry: Dry | undefined): Target['needs'] {
   const { attributes, contentType, body } = statement
   const { verb, group, resource, subresource } = attributes
   if ((verb !== 'create' && verb !== 'update' && verb !== 'patch') || harmlessKinds.has(named(group, resource, null)) || ['scale', 'eviction', 'binding', 'exec', 'log', 'status'].includes(subresource ?? '')) return []
-  if (dry?.object && dry.oldObject && sameBeyondMetadata(dry.object as Json, dry.oldObject as Json)) return []
+  // Not where it sets what holds a class: that it needs no permit would tell that the value is the one there.
+  if (dry?.object && dry.oldObject && sameBeyondMetadata(dry.object as Json, dry.oldObject as Json) && !sets(statement, classes)) return []
   const objects = objectsOf(statement, dry)
   if (objects) return needsOf(objects)
   const settings = settingOf(contentType, body as Json)

@@ -1,7 +1,7 @@
 import type { Json } from '../json.ts'
 import { membersOf, type Members } from './body.ts'
 import { isSystem, named } from './kind.ts'
-import type { Attributes } from './plan.ts'
+import type { Attributes, Dry } from './plan.ts'
 
 const group = 'rbac.authorization.k8s.io'
 /** `resource`: `…/roles/escalate`, `…/clusterroles/bind`: what the API server calls verbs of the role. */
@@ -24,6 +24,21 @@ export function escalationsOf(attributes: Attributes, objects: readonly Json[] |
   const refs = known.map((object) => membersOf(object.roleRef)).filter((ref) => ref !== null)
   if (objects === null || refs.length === 0) return ['roles', 'clusterroles'].map((role) => ({ resource: `${group}/${role}/bind`, namespace, name: null }))
   return refs.map((ref) => ({ resource: `${group}/${ref.kind === 'Role' ? 'roles' : 'clusterroles'}/bind`, namespace, name: textOf([ref.name]) }))
+}
+
+const tokenType = 'kubernetes.io/service-account-token', tokenOwner = 'kubernetes.io/service-account.name'
+/**
+ * A Secret of this type is filled with a token of the account its annotation names, and the token never ends: another way to ask for one. `settings`: what is submitted. An object that was of this type and this account
+ * before, and stays so, gives nothing new.
+ */
+export function tokensOf({ group, resource, subresource, namespace, verb }: Attributes, settings: readonly Json[], dry: Dry | undefined): readonly Escalation[] {
+  if (group !== '' || resource !== 'secrets' || subresource !== null || (verb !== 'create' && verb !== 'update' && verb !== 'patch')) return []
+  const known = [...settings, ...(dry?.object ? [dry.object as Json] : [])].map(membersOf).filter((object) => object !== null)
+  const ownerOf = (object: Members | null) => membersOf(membersOf(object?.metadata)?.annotations)?.[tokenOwner]
+  const old = membersOf((dry?.oldObject ?? null) as Json)
+  const same = old?.type === tokenType && known.every((object) => [undefined, tokenType].includes(object.type as string | undefined) && [undefined, ownerOf(old)].includes(ownerOf(object)))
+  if (same || !known.some((object) => object.type === tokenType || ownerOf(object) !== undefined)) return []
+  return [{ resource: 'serviceaccounts/token', namespace, name: textOf(known.map(ownerOf)) }]
 }
 
 const textOf = (values: readonly (Json | undefined)[]): string | null => values.find((value) => typeof value === 'string' && value !== '') as string | undefined ?? null

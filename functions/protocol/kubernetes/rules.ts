@@ -46,8 +46,14 @@ export function rulesOf({ classify = {} }: Pick<ConnectionDocument, 'classify'>,
 /** Rules, and no path of them twice: what `effects.shown` says of an answer, taken back. */
 export const ruleOf = ({ resource, column, dataClass }: Pick<Shown, 'resource' | 'column' | 'dataClass'>): ClassRule => ({ resource, column, dataClass, steps: stepsIn(column) })
 
-/** true where one path leads to the other, or is it: what is read at the one then tells of what is at the other. */
+/** true where one path leads to the other, or is it: what is read at the one then tells of what is at the other. A policy need not say which members are lists, nor does a mask ask. */
 export function meets(steps: readonly string[], path: readonly string[]): boolean {
+  const unlisted = path.filter((step) => !position.test(step))
+  return leads(steps, path) || leads(steps, unlisted) || leads(steps.filter((step) => step !== '*'), unlisted)
+}
+/** An element of a list, as a JSON pointer says it. */
+export const position = /^(?:\d+|-)$/
+function leads(steps: readonly string[], path: readonly string[]): boolean {
   const length = Math.min(steps.length, path.length)
   for (let n = 0; n < length; n++) if (steps[n] !== '*' && path[n] !== '*' && steps[n] !== path[n]) return false
   return true

@@ -1,10 +1,11 @@
 import type { Used } from '../../../schema/effects.ts'
 import type { Json } from '../json.ts'
 import { membersOf } from './body.ts'
+import { named } from './kind.ts'
 import type { Dry } from './plan.ts'
 import { operationsOf, settingOf } from './pointer.ts'
 import type { Statement } from './request.ts'
-import { meets, type ClassRule } from './rules.ts'
+import { meets, position, type ClassRule } from './rules.ts'
 import { labelKeys, termsOf } from './selector.ts'
 
 /** What detectors leave in the place of a hit, and what masks look like. */
@@ -34,10 +35,10 @@ export function usesOf(statement: Statement, classes: readonly ClassRule[], dry:
       }
     }
   }
-  const guess = guessOf(statement, dry)
   for (const set of settingOf(contentType, json)) {
     for (const rule of classes) {
       for (const value of leavesAt(set, rule.steps)) {
+        const guess = guessOf(statement, rule, value, dry)
         if (guess !== null) note(rule, guess)
         if (typeof value === 'string' && isMask(value)) note(rule, `as a new value of ${rule.column}`, 'mask')
       }
@@ -48,24 +49,39 @@ export function usesOf(statement: Statement, classes: readonly ClassRule[], dry:
   return [...new Map(uses.map((use) => [JSON.stringify(use), use])).values()]
 }
 
+/** Whether a write sets anything that holds a class. */
+export const sets = ({ contentType, body }: Pick<Statement, 'contentType' | 'body'>, classes: readonly ClassRule[]): boolean =>
+  body !== null && settingOf(contentType, body as Json).some((set) => classes.some(({ steps }) => leavesAt(set, steps).length > 0))
+
+/** Kinds of Kubernetes' own that take any value in the place of another; but for what says of itself that it is immutable. A pod's fields, a job's, and those of a kind nobody here knows may be fixed. */
+const overwritten: ReadonlySet<string> = new Set(['secrets', 'configmaps', 'replicationcontrollers', 'podtemplates', 'apps/deployments', 'apps/daemonsets', 'apps/statefulsets', 'apps/replicasets', 'batch/cronjobs'])
+
 /**
  * How a write of a value tells whether it was the value already, and leaves it as it is where it was not; null: it does not, it overwrites. A dry run answers and changes nothing; an apply that does not force
- * conflicts where the value differs; an immutable object takes the same value and refuses another.
+ * conflicts where the value differs; an immutable field takes the same value and refuses another; a list of what to delete deletes what it guessed. Where a field may be immutable, a value that is there and one that
+ * the cluster does not take are refused in the same words.
  */
-function guessOf({ attributes, query, contentType }: Statement, dry: Dry | undefined): string | null {
+function guessOf({ attributes, query, contentType, body }: Statement, { steps }: ClassRule, value: Json, dry: Dry | undefined): string | null {
   if (attributes.verb !== 'update' && attributes.verb !== 'patch') return null
   if (query.get('dryRun')) return 'as a new value in a dry run, which would tell whether it is the value'
   if (contentType === 'application/apply-patch+yaml' && query.get('force')?.[0] !== 'true') return 'as a new value in an apply without force, whose conflict would tell whether it is the value'
-  return dry?.oldObject?.immutable === true ? 'as a new value of an immutable object, whose refusal would tell whether it is the value' : null
+  if (contentType === 'application/strategic-merge-patch+json' && /"\$(?:deleteFromPrimitiveList\/|patch":"delete")/.test(JSON.stringify(body))) return 'in a patch that deletes by value, which would tell whether it is the value'
+  if (dry === undefined) return null
+  const fixed = 'as a new value of what may be immutable, whose refusal would tell whether it is the value'
+  if (overwritten.has(named(attributes.group, attributes.resource, null))) return dry.oldObject === undefined || dry.oldObject?.immutable === true ? fixed : null
+  if (steps[0] === 'metadata' || dry.oldObject === null) return null
+  return dry.object === undefined || dry.oldObject === undefined || leavesAt(dry.oldObject as Json, steps).includes(value) ? fixed : null
 }
 
+/** What a strategic merge patch writes before the name of a list. */
+const directive = /^\$(?:deleteFromPrimitiveList|setElementOrder)\//
 /** What is set at a path, every leaf below it. */
 function leavesAt(value: Json, steps: readonly string[]): readonly Json[] {
   if (typeof value !== 'object' || value === null) return [value]
   const [step, ...rest] = steps
   const children = Object.entries(value) as [string, Json][]
   if (step === undefined) return children.flatMap(([, child]) => leavesAt(child, []))
-  return children.filter(([key]) => step === '*' || key === step).flatMap(([, child]) => leavesAt(child, rest))
+  return children.flatMap(([key, child]) => [...(step === '*' || key.replace(directive, '') === step ? leavesAt(child, rest) : []), ...(step !== '*' && position.test(key) ? leavesAt(child, [step, ...rest]) : [])])   // a path need not say what is a list
 }
 
 /** As it stands, or inside its base64. */

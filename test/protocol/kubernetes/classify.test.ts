@@ -36,6 +36,19 @@ describe('accesses', () => {
     expect(accesses('PATCH', `${web}/configmaps/a?force=true`, body, apply, { dry: { object: body, oldObject: null } })).toEqual(['patch configmaps web/a', 'create configmaps web/a'])
     expect(accesses('PATCH', `${web}/configmaps/a?force=true`, body, apply, { dry: {} })).toEqual(['patch configmaps web/a', 'create configmaps web/a'])
     expect(accesses('PATCH', `${web}/configmaps/a?force=true`, body, apply, { dry: { object: body, oldObject: body } })).toEqual(['patch configmaps web/a'])
+    expect(accesses('PUT', `${web}/configmaps/a`, body, json, { dry: { object: body } })).toEqual(['update configmaps web/a', 'create configmaps web/a'])
+  })
+  test('of a Secret that becomes a token of an account is a token\'s too', () => {
+    const owner = 'kubernetes.io/service-account.name', type = 'kubernetes.io/service-account-token'
+    const token = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 't', annotations: { [owner]: 'admin' } }, type }
+    const asToken = 'create serviceaccounts/token! web/admin'
+    expect(accesses('POST', `${web}/secrets`, token)).toContain(asToken)
+    expect(accesses('PATCH', `${web}/secrets/t?force=true`, token, apply, { dry: { object: token, oldObject: null } })).toContain(asToken)
+    const other = { ...token, metadata: { name: 't', annotations: { [owner]: 'web' } } }
+    expect(accesses('PATCH', `${web}/secrets/t`, [{ op: 'replace', path: `/metadata/annotations/${owner.replace('/', '~1')}`, value: 'admin' }], patch, { dry: { object: token, oldObject: other } })).toContain(asToken)
+    expect(accesses('PATCH', `${web}/secrets/t`, [{ op: 'copy', from: '/metadata/labels/a', path: `/metadata/annotations/${owner.replace('/', '~1')}` }], patch, { dry: { object: token, oldObject: other } })).toContain(asToken)
+    expect(accesses('PATCH', `${web}/secrets/t`, { metadata: { labels: { a: 'b' } } }, merge, { dry: { object: token, oldObject: token } })).toEqual(['patch secrets web/t'])
+    expect(accesses('POST', `${web}/secrets`, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 't' }, type: 'Opaque' })).toEqual(['create secrets web/t'])
   })
   test('what is not carried fails only where it would be allowed', () => {
     expect(judged('GET', `${web}/pods/x/proxy/admin?anything=1`).fails?.reason).toBe('not_carried')
@@ -91,15 +104,21 @@ describe('what pods may do', () => {
     ['a secret volume', { volumes: [{ name: 'v', secret: { secretName: 's' } }] }, ['secret-mount']], ['a projected secret', { volumes: [{ name: 'v', projected: { sources: [{ secret: { name: 's' } }] } }] }, ['secret-mount']], ['a secret in env', container({ env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] }), ['secret-mount']],
     ['all of a secret in env', container({ envFrom: [{ secretRef: { name: 's' } }] }), ['secret-mount']], ['a secret of a network volume', { volumes: [{ name: 'v', cephfs: { secretRef: { name: 's' } } }] }, ['secret-mount']], ['a secrets store', { volumes: [{ name: 'v', csi: { driver: 'secrets-store.csi.k8s.io' } }] }, ['secret-mount']],
     ['an account', { serviceAccountName: 'admin' }, ['service-account']], ['an account by its old name', { serviceAccount: 'admin' }, ['service-account']], ['the default account', { serviceAccountName: 'default' }, []], ['a token for another audience', { volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken: { audience: 'vault', path: 't' } }] } }] }, ['service-account']],
+    ['a probe of another host', container({ livenessProbe: { httpGet: { host: '169.254.169.254', port: 80 } } }), ['host-namespace']], ['a hook at another host', container({ lifecycle: { postStart: { tcpSocket: { host: '127.0.0.1', port: 10250 } } } }), ['host-namespace']], ['a probe of itself', container({ readinessProbe: { httpGet: { path: '/', port: 80 } } }), []],
     ['the token every pod has', { volumes: [{ name: 'kube-api-access-x', projected: { sources: [{ serviceAccountToken: { path: 'token' } }, { configMap: { name: 'kube-root-ca.crt' } }] } }] }, []],
   ])('%s', (_what, spec, expected) => { expect(needs(spec)).toEqual(expected) })
-  test('by an annotation', () => { expect(needs({}, { annotations: { 'container.apparmor.security.beta.kubernetes.io/c': 'unconfined' } })).toEqual(['privileged']) })
+  test('by an annotation', () => { for (const name of ['seccomp.security.alpha.kubernetes.io/pod', 'container.seccomp.security.alpha.kubernetes.io/c']) expect(needs({}, { annotations: { [name]: 'unconfined' } })).toEqual(['privileged']); expect(needs({}, { annotations: { 'container.apparmor.security.beta.kubernetes.io/c': 'unconfined' } })).toEqual(['privileged']) })
   test('wherever the template sits, in kinds nobody heard of too', () => {
     const spec = { hostPID: true, containers: [] }
     const target = (path: string, body: object) => judged('POST', path, body).effects.accesses[0]?.target?.needs
     expect(target('/apis/batch/v1/namespaces/web/cronjobs', { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'c' }, spec: { jobTemplate: { spec: { template: { spec } } } } })).toEqual(['host-namespace'])
     expect(target('/apis/acme.io/v1/namespaces/web/widgets', { apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'c' }, spec: { deep: [{ template: { spec } }] } })).toEqual(['host-namespace'])
     expect(target(`${web}/configmaps`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { hostPath: '/x' } })).toEqual([])
+    const volume = (spec: object) => target('/api/v1/persistentvolumes', { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'c' }, spec })
+    expect(volume({ local: { path: '/etc' } })).toEqual(['host-path'])
+    expect(volume({ flexVolume: { driver: 'x', secretRef: { name: 's' } } })).toEqual(['host-path', 'secret-mount'])
+    expect(volume({ csi: { driver: 'x', nodePublishSecretRef: { name: 's', namespace: 'kube-system' } } })).toEqual(['secret-mount'])
+    expect(volume({ csi: { driver: 'x', volumeHandle: 'v' } })).toEqual([])
     expect(target('/api/v1/persistentvolumes', { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'c' }, spec: { hostPath: { path: '/' } } })).toEqual(['host-path'])
   })
   const front = '/apis/apps/v1/namespaces/web/deployments/front'
@@ -160,9 +179,42 @@ describe('classes', () => {
     if (expected === null) expect(found).toEqual([])
     else expect(found.join('\n')).toMatch(expected)
   })
+  const mine = { ...classes, 'pods:spec.containers[*].env[*].value': 'app.env', 'apps/deployments:spec.template.spec.containers.env.value': 'app.env' } as const
+  const usedOf = (target: string, body: unknown, type: string, dry?: Dry) => judged('PATCH', target, body, type, { classes: mine, ...(dry ? { dry } : {}) }).effects.used.map(({ how }) => how).join()
+  const container = (value: string, more: object = {}) => ({ spec: { containers: [{ name: 'c', env: [{ name: 'PIN', value }], ...more }] } })
+  test('a guess at a field that a kind may not let change, in the same words whether it is right or wrong', () => {
+    const pod = `${web}/pods/p`, old = container('1234')
+    const right = usedOf(pod, container('1234'), strategic, { object: old, oldObject: old }), wrong = usedOf(pod, container('9999'), strategic, { oldObject: old })
+    expect(right).toMatch(/may be immutable/)
+    expect(wrong).toBe(right)
+    expect(usedOf(pod, { spec: { containers: [{ name: 'c', image: 'new' }] } }, strategic, { object: container('1234', { image: 'new' }), oldObject: old })).toBe('')
+    const keys = (value: string) => ({ spec: { keys: [{ value }] } })
+    expect(usedOf('/apis/acme.io/v1/namespaces/web/widgets/w', keys('a'), merge, { object: keys('a'), oldObject: keys('a') })).toMatch(/may be immutable/)
+    expect(usedOf('/apis/acme.io/v1/namespaces/web/widgets/w', keys('a'), merge, { oldObject: keys('b') })).toMatch(/may be immutable/)
+    expect(usedOf('/apis/acme.io/v1/namespaces/web/widgets/w', keys('a'), merge, { object: keys('a'), oldObject: keys('b') })).toBe('')
+  })
+  test('a guess that needs no permit where it is right, because it would change nothing', () => {
+    const deployment = (value: string) => ({ spec: { template: { spec: { containers: [{ name: 'c', env: [{ name: 'PIN', value }], envFrom: [{ secretRef: { name: 's' } }] }] } } } })
+    const needsOf = (body: unknown, value: string) => judged('PATCH', '/apis/apps/v1/namespaces/web/deployments/d', body, strategic, { classes: mine, dry: { object: deployment(value), oldObject: deployment('1234') } }).effects.accesses[0]?.target?.needs
+    const guess = (value: string) => ({ spec: { template: { spec: { containers: [{ name: 'c', env: [{ name: 'PIN', value }] }] } } } })
+    expect(needsOf(guess('9999'), '9999')).toEqual(['secret-mount'])
+    expect(needsOf(guess('1234'), '1234')).toEqual(['secret-mount'])
+    expect(needsOf({ metadata: { labels: { a: 'b' } } }, '1234')).toEqual([])
+  })
+  test('a guess in a list that the policy does not call one', () => {
+    expect(usedOf('/apis/apps/v1/namespaces/web/deployments/d', [{ op: 'test', path: '/spec/template/spec/containers/0/env/0/value', value: 'x' }], patch)).toMatch(/test of a json patch/)
+    expect(usedOf('/apis/apps/v1/namespaces/web/deployments/d?dryRun=All', { spec: { template: { spec: { containers: [{ name: 'c', env: [{ name: 'PIN', value: 'x' }] }] } } } }, strategic)).toMatch(/dry run/)
+    expect(usedOf('/apis/apps/v1/namespaces/web/deployments/d?dryRun=All', [{ op: 'replace', path: '/spec/template/spec/containers/0/env/0/value', value: 'x' }], patch)).toMatch(/dry run/)
+  })
+  test('a guess in what a patch deletes by value', () => {
+    const args = { ...classes, 'pods:spec.args[*]': 'app.env' } as const
+    expect(judged('PATCH', `${web}/pods/p`, { spec: { '$deleteFromPrimitiveList/args': ['guess'] } }, strategic, { classes: args }).effects.used.map(({ how }) => how).join()).toMatch(/deletes by value/)
+    expect(judged('PATCH', `${web}/pods/p`, { spec: { args: [{ x: 'guess', $patch: 'delete' }] } }, strategic, { classes: args }).effects.used.map(({ how }) => how).join()).toMatch(/deletes by value/)
+  })
   test('a guess at an immutable Secret, which takes the same value and refuses another', () => {
     expect(used('PUT', secret, values, json, { object: {}, oldObject: { immutable: true } }).join()).toMatch(/immutable/)
     expect(used('PUT', secret, values, json, { object: {}, oldObject: {} })).toEqual([])
+    expect(used('PUT', secret, values, json, { object: {} }).join()).toMatch(/immutable/)        // nobody could see whether it is
   })
 })
 

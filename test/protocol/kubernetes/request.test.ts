@@ -60,7 +60,7 @@ describe('a body', () => {
   })
   test.each([
     ['[{"op":"replace","path":"/metadata/name","value":"x"}]', 'json_patch'], ['[{"op":"replace","path":"","value":{}}]', 'json_patch'], ['[{"op":"replace","path":"/metadata","value":{}}]', 'json_patch'], ['[{"op":"replace","path":"/a~2b","value":{}}]', 'json_patch'], ['[{"op":"frob","path":"/a","value":1}]', 'json_patch'],
-    ['[{"op":"add","path":"/a"}]', 'json_patch'], ['[{"op":"remove","path":"/a","value":1}]', 'json_patch'], ['[{"op":"copy","path":"/a"}]', 'json_patch'], ['{}', 'json_patch'], ['[{"op":"replace","path":"/data/a~1b","value":"x"}]', 'ok'],
+    [`[{"op":"add","path":"${'/a'.repeat(90)}","value":1}]`, 'json_patch'], [`[{"op":"remove","path":"/data${'/0'.repeat(400_000)}"}]`, 'json_patch'], ['[{"op":"add","path":"/a"}]', 'json_patch'], ['[{"op":"remove","path":"/a","value":1}]', 'json_patch'], ['[{"op":"copy","path":"/a"}]', 'json_patch'], ['{}', 'json_patch'], ['[{"op":"replace","path":"/data/a~1b","value":"x"}]', 'ok'],
   ])('json patch %s: %s', (body, expected) => { expect(reason(send('PATCH', `${maps}/a`, body, 'application/json-patch+json'))).toBe(expected) })
 
   test('a dry run beside a body of a delete is refused, for the server would delete', () => {
