@@ -42,7 +42,7 @@ export interface Locking extends At { readonly strength: 'update' | 'share'; /**
 // ---- table references
 
 export type Reference = Table | Derived | JsonTable | Join
-export interface Table extends At { readonly kind: 'table'; readonly schema: Name | null; readonly name: Name; readonly alias: Name | null }
+export interface Table extends At { readonly kind: 'table'; readonly schema: Name | null; readonly name: Name; readonly alias: Name | null; /** Indexes that may not choose the order of rows. Never parsed: the analysis says so. */ readonly ignored?: readonly string[] }
 export interface Derived extends At { readonly kind: 'derived'; readonly lateral: boolean; readonly query: Query; readonly alias: Name; /** Empty when none are named. */ readonly columns: readonly Name[] }
 /** Reads `document`, which may name what stands left of it in FROM. */
 export interface JsonTable extends At { readonly kind: 'jsonTable'; readonly document: Expression; readonly path: string; readonly columns: readonly JsonColumn[]; readonly alias: Name }

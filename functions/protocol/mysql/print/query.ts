@@ -66,8 +66,9 @@ function printReference(reference: Reference): string {
   }
 }
 
-export function printTable({ schema, name, alias }: Table): string {
-  return `${schema ? `${quoteName(schema)}.` : ''}${quoteName(name)}${alias ? ` AS ${quoteName(alias)}` : ''}`
+export function printTable({ schema, name, alias, ignored = [] }: Table): string {
+  const kept = ignored.map((index) => (index === 'PRIMARY' ? 'PRIMARY' : quoteName({ text: index, span: name.span })))
+  return `${schema ? `${quoteName(schema)}.` : ''}${quoteName(name)}${alias ? ` AS ${quoteName(alias)}` : ''}${kept.length > 0 ? ` IGNORE INDEX (${kept.join(', ')})` : ''}`
 }
 
 function printJsonTable({ document, path, columns, alias }: JsonTable): string {

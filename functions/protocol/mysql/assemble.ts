@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto'
+import type { Effects } from '../../../schema/effects.ts'
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { Query } from '../../../schema/request.ts'
+import { ok, refuse, type Result } from '../../../schema/refusal.ts'
+import type { Plan } from '../protocol.ts'
+import type { Statement } from './ast.ts'
+import type { Catalog } from './catalog.ts'
+import type { Facts } from './classify.ts'
+import { digestOf } from './guard.ts'
+import type { Guard, MySqlPlan, PlannedStatement, Reached } from './plan.ts'
+import { print } from './print.ts'
+import { bind } from './rewrite.ts'
+import { objectQuery } from './snapshot.ts'
+
+/** Several statements' facts as one plan: parameters put in, printed, indexes moved, what is reached joined. */
+export function assemble(catalog: Catalog, connection: ConnectionDocument, query: Query, all: readonly Facts[], fresh: boolean): Result<Plan & { readonly plan: MySqlPlan }> {
+  const effects: Effects = {
+    accesses: numbered(all, (facts) => facts.accesses), shown: numbered(all, (facts) => facts.shown), used: numbered(all, (facts) => facts.used), readOnly: all.every((facts) => facts.readOnly), fingerprint: fingerprintOf(all),
+  }
+  const statements: PlannedStatement[] = []
+  let before = 0
+  for (const [i, facts] of all.entries()) {
+    const planned = plannedOf(facts, query.statements[i]?.params ?? [], before)
+    if (!planned.ok) return refuse(query.batch ? { ...planned.refusal, statement: i } : planned.refusal)
+    statements.push(planned.value)
+    before += facts.shown.length
+  }
+  const about = (i: number) => { const refusal = all[i]?.missing; return refusal === undefined ? null : query.batch ? { ...refusal, statement: i } : refusal }
+  const fails = about(all.findIndex((facts) => facts.missing !== undefined))
+  const held = about(all.findIndex((facts) => facts.unknown === true))
+  return ok({
+    effects, ...(held ? { preview: async () => refuse(held) } : {}), ...(fails ? { fails } : {}),
+    plan: { connection: connection.name, statements, isolation: query.isolation, relations: reachedBy(all), plain: all.every((facts) => facts.plain), readOnly: effects.readOnly, fresh, guard: guardOf(catalog, all) },
+  })
+}
+const numbered = <T extends { readonly statement: number }>(all: readonly Facts[], of: (facts: Facts) => readonly T[]): readonly T[] => all.flatMap((facts, statement) => (statement === 0 ? of(facts) : of(facts).map((item) => ({ ...item, statement }))))
+
+function plannedOf(facts: Facts, params: readonly Query['statements'][number]['params'][number][], before: number): Result<PlannedStatement> {
+  const { kind, missing, answer } = facts
+  const outputs = facts.outputs?.map((output) => ({ ...output, shown: output.shown.map((n) => n + before) })) ?? null
+  const rest = { kind, outputs, ...(answer ? { answer } : {}), ...(missing ? { missing } : {}) }
+  if (missing || answer) return ok({ ...rest, text: '', capped: null })
+  const bound = bind(facts.tree, params)
+  if (!bound.ok) return bound
+  const tree = bound.value
+  return ok({ ...rest, text: print(tree), capped: facts.capped ? (rows) => print(capped(tree, rows)) : null })
+}
+/** At most that many rows: the statement's own LIMIT where that is less. */
+function capped(tree: Statement, rows: number): Statement {
+  if (tree.kind !== 'query') return tree
+  const own = tree.limit?.count.kind === 'number' ? Number(tree.limit.count.text) : Infinity
+  return own <= rows ? tree : { ...tree, limit: { count: { kind: 'number', text: String(rows), span: tree.span }, offset: tree.limit?.offset ?? null, span: tree.span } }
+}
+/** In one order for all, so that two callers' locks cannot wait for each other. */
+function reachedBy(all: readonly Facts[]): readonly Reached[] {
+  const reached = new Map<string, Reached>()
+  for (const one of all.flatMap((facts) => facts.reached)) {
+    const key = JSON.stringify([one.schema, one.name])
+    const there = reached.get(key)
+    reached.set(key, { ...one, named: one.named || there?.named === true, written: one.written || there?.written === true })
+  }
+  return [...reached].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+}
+const objectsOf = (all: readonly Facts[]) => [...new Map(all.flatMap((facts) => facts.objects).map((one) => [JSON.stringify([one.routine, one.schema, one.name]), one])).entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+function guardOf(catalog: Catalog, all: readonly Facts[]): Guard {
+  const objects = objectsOf(all)
+  return { queries: objects.map((one) => objectQuery(catalog, one)), expected: digestOf(objects.map(({ rows }) => rows)) }
+}
+const fingerprintOf = (all: readonly Facts[]): string => createHash('sha256').update(JSON.stringify(objectsOf(all).map(({ routine, schema, name, print }) => [routine, schema, name, print]))).digest('hex')

@@ -1,0 +1,177 @@
+import type { Effects, Shown, Used } from '../../../schema/effects.ts'
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import type { Query, Statement as Asked } from '../../../schema/request.ts'
+import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
+import { Fault } from '../../ports.ts'
+import type { Plan } from '../protocol.ts'
+import type { Parsed, Statement } from './ast.ts'
+import { readCatalog, readServer, type Catalog, type Relation, type SnapshotRow } from './catalog.ts'
+import { createClasses, type Classes } from './classes.ts'
+import { Findings, Refused, type Frame } from './effects.ts'
+import { assemble } from './assemble.ts'
+import type { Analysis } from './expression.ts'
+import { parse } from './parse.ts'
+import type { MySqlPlan, Output, PlannedStatement, Reached } from './plan.ts'
+import { heldIn } from './relation.ts'
+import { rewrite } from './rewrite.ts'
+import { query as subquery } from './select.ts'
+import { serverQuery, snapshotQueries } from './snapshot.ts'
+import { analyse } from './statement.ts'
+import { judgeParameters, type Written } from './writeback.ts'
+
+/**
+ * Statement → effects, before anything runs. Receives the connection's document and the query; proves, against the target's catalog, every object the statement reaches and where each classified column goes;
+ * refuses what it cannot prove. Facts of a statement are kept by its exact text, the catalog's fingerprint and what the document says of classes and masks: parameters are values and change none of them.
+ */
+export interface Classifier {
+  classify(connection: ConnectionDocument, query: Query): Promise<Result<Plan & { readonly plan: MySqlPlan }>>
+  /** `maxAgeMs`: read again when it was read longer ago; 0 reads it now. Left out: as it is, because a plan is compared with the target before it runs. */
+  catalog(connection: ConnectionDocument, maxAgeMs?: number): Promise<Catalog>
+  /** Drops what is known of a connection's target: it changed under a plan. */
+  forget(connection: string): void
+}
+export interface Reader {
+  /** Runs a catalog query as the connection's read account; rows as objects of text, under the lower-case names the query gives its columns. Throws when the target cannot be reached. */
+  readonly read: (connection: ConnectionDocument, sql: string) => Promise<readonly SnapshotRow[]>
+  readonly now: () => number
+}
+
+/** What is known of one target under one reading of its document. */
+export interface Known { readonly key: string; readonly catalog: Catalog; readonly classes: Classes; readonly views: ReadonlyMap<Relation, Statement | null>; readonly readAt: number; readonly facts: Map<string, Facts> }
+/** One statement's, as statement 0. `tree`: as it was understood, with its parameters still in it. */
+export interface Facts {
+  readonly accesses: Effects['accesses']; readonly shown: readonly Shown[]; readonly used: readonly Used[]; readonly readOnly: boolean; readonly plain: boolean; readonly parameters: number; readonly reached: readonly Reached[]
+  readonly kind: PlannedStatement['kind']; readonly tree: Statement; readonly outputs: readonly Output[] | null; readonly capped: boolean; readonly answer?: PlannedStatement['answer']
+  /** What stands for the definitions of all it reaches: the objects, and `schema.name digest` of each. */
+  readonly objects: readonly { readonly schema: string; readonly name: string; readonly routine: boolean; readonly rows: readonly (readonly [string, string])[]; readonly print: string }[]
+  readonly missing?: Refusal
+  /** It is not missing there: something in the statement is not known here, and what was found before it is to be decided first. */
+  readonly unknown?: boolean
+  readonly written: readonly Written[]
+}
+const maxFacts = 2000
+/** A name that is missing may be newer than a catalog of this age. It is read again only once the name was decided on: read here, the time it takes would tell anybody whether a table is there. */
+const freshMs = 1000
+
+export function createClassifier({ read, now }: Reader): Classifier {
+  const connections = new Map<string, Promise<Known>>()
+  const keys = new WeakMap<ConnectionDocument, string>()
+
+  async function load(connection: ConnectionDocument, key: string): Promise<Known> {
+    const readAt = now()
+    const [told] = await read(connection, serverQuery)
+    const server = understood(() => readServer(told))
+    const rows: SnapshotRow[] = []
+    for (const sql of snapshotQueries(server)) rows.push(...await read(connection, sql))
+    const catalog = understood(() => readCatalog(server, rows))
+    const views = new Map<Relation, Statement | null>()
+    for (const { relations } of catalog.schemas.values()) for (const relation of relations.values()) if (relation.definition !== null) { const parsed = parse(relation.definition); views.set(relation, parsed.ok ? parsed.value.statement : null) }
+    return { key, catalog, classes: createClasses(connection), views, readAt, facts: new Map() }
+  }
+  function known(connection: ConnectionDocument): Promise<Known> {
+    let key = keys.get(connection)
+    if (key === undefined) keys.set(connection, key = JSON.stringify([connection.classify, connection.searchPath, connection.mask, connection.secret, connection.secrets, connection.known]))
+    const wanted = key
+    const there = connections.get(connection.name)
+    return there ? there.then((k) => (k.key === wanted ? k : renew(connection, wanted))) : renew(connection, wanted)
+  }
+  function renew(connection: ConnectionDocument, key: string): Promise<Known> {
+    const loading = load(connection, key)
+    connections.set(connection.name, loading)
+    loading.catch(() => { if (connections.get(connection.name) === loading) connections.delete(connection.name) })   // a failure is not kept
+    return loading
+  }
+  function factsOf(state: Known, connection: ConnectionDocument, sql: string): Result<Facts> {
+    const cached = state.facts.get(sql)
+    if (cached) return ok(cached)
+    const parsed = parse(sql)
+    if (!parsed.ok) return parsed
+    const facts = examine(state, connection, parsed.value)
+    if (!facts.ok) return facts
+    if (state.facts.size >= maxFacts) state.facts.delete(state.facts.keys().next().value ?? '')
+    state.facts.set(sql, facts.value)
+    return facts
+  }
+  function once(state: Known, connection: ConnectionDocument, query: Query): Result<Facts[]> {
+    const all: Facts[] = []
+    for (const [i, one] of query.statements.entries()) {
+      const facts = factsOf(state, connection, one.sql)
+      if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
+      const count = parameterRefusal(facts.value, one)
+      if (count) return refuse(query.batch ? { ...count, statement: i } : count)
+      const back = judgeParameters(facts.value.written, one.params)
+      all.push(back.length === 0 ? facts.value : { ...facts.value, used: [...facts.value.used, ...back] })
+    }
+    return ok(all)
+  }
+  return {
+    async classify(connection, query) {
+      const oldest = now() - freshMs                                   // before it is read: a slow target's catalog is fresh all the same
+      const state = await known(connection)
+      const all = once(state, connection, query)
+      return all.ok ? assemble(state.catalog, connection, query, all.value, state.readAt >= oldest) : all
+    },
+    catalog: async (connection, maxAgeMs = Infinity) => {
+      const oldest = now() - maxAgeMs
+      const state = await known(connection)
+      return (state.readAt >= oldest ? state : await renew(connection, state.key)).catalog
+    },
+    forget: (connection) => { connections.delete(connection) },
+  }
+}
+function understood<T>(work: () => T): T {
+  try { return work() } catch (cause) { throw new Fault('target-unavailable', 'the target\'s catalog could not be understood', { cause }) }
+}
+function parameterRefusal(facts: Facts, { params }: Asked): Refusal | null {
+  if (params.length === facts.parameters) return null
+  return { slug: 'invalid-request', reason: 'parameter_count', detail: `the statement has ${facts.parameters} parameters, the call gives ${params.length}`, next: 'fix' }
+}
+
+/** The schema of a name without one: the first of `searchPath`, or the only one there is. */
+function home({ catalog }: Known, { searchPath }: ConnectionDocument): string {
+  const [only, another] = catalog.schemas.values()
+  return searchPath?.[0] ?? (only && !another ? only.name : '')
+}
+function examine(state: Known, connection: ConnectionDocument, parsed: Parsed): Result<Facts> {
+  const found = new Findings(state.catalog, state.classes)
+  const frame: Frame = { via: [], schema: home(state, connection), place: null, view: false, invoker: true }
+  const analysis: Analysis = { found, query: subquery, view: (relation) => state.views.get(relation) ?? null }
+  try {
+    const { kind, cols, capped, answer } = analyse(analysis, parsed.statement, { frame, parent: null, items: [], cols: [], ctes: new Map(), outputs: null })
+    if (!found.readOnly) found.use(found.computing, 'where a statement that writes or locks takes whole rows of a view, with all that it computes', null)
+    keepOrder(found)
+    const shown: Shown[] = []
+    const outputs = cols?.map((col, output): Output => ({
+      name: col.name, origin: col.origin, shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
+      ...(col.unclassified ? { unclassified: true as const } : {}), ...(col.json ? { json: true as const } : {}),
+    })) ?? null
+    return ok({ ...factsFrom(found, shown, parsed), kind, outputs, capped, tree: rewrite(parsed.statement, found.replaced), ...(answer ? { answer } : {}) })
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    // Nothing of the target's was named before: it is told at once. Else told only to whom that is permitted, or a part the gate does not know would tell an object that is there from one that is not.
+    if (!error.missing && found.accesses.length === 0) return refuse(error.refusal)
+    return ok({ ...factsFrom(found, [], parsed), kind: 'select', outputs: [], capped: false, tree: parsed.statement, missing: error.refusal, ...(error.missing ? {} : { unknown: true }) })
+  }
+}
+/**
+ * Indexes over a classified column are taken out of the server's choice, so that rows do not come in their order. Where the statement uses such a column it is permitted only to whom the column is revealed, and
+ * nothing is taken out.
+ */
+function keepOrder(found: Findings): void {
+  for (const { relation, ignore, span } of found.ordered) {
+    const used = new Set(found.used.map(({ resource, column }) => `${resource}.${column}`))
+    const telling = relation.indexes.filter((index) => index.name !== 'PRIMARY' && index.ordered).map((index) => ({ name: index.name, held: heldIn(found, relation, index.columns).filter((tag) => !used.has(`${tag.resource}.${tag.column}`)) })).filter(({ held }) => held.length > 0)
+    if (telling.length === 0) continue
+    if (ignore) ignore(telling.map(({ name }) => name))
+    else found.useNow(telling.flatMap(({ held }) => held), 'where an index may give rows in its order, which cannot be kept out here; name the table itself, without a view', span)
+  }
+}
+function factsFrom(found: Findings, shown: readonly Shown[], { parameters }: Parsed) {
+  const { accesses, used, readOnly, written } = found
+  const relations = [...found.relations.values()]
+  return {
+    accesses, shown, used, readOnly, parameters, written, plain: shown.length + used.length === 0 && !found.classifiedRead,
+    reached: relations.map(({ relation, named, written }) => ({ schema: relation.schema, name: relation.name, named, written })),
+    objects: [...relations.map(({ relation }) => ({ ...relation, routine: false })), ...[...found.routines.values()].map((routine) => ({ ...routine, routine: true }))].map(({ schema, name, routine, rows, print }) => ({ schema, name, routine, rows, print })),
+  }
+}

@@ -1,0 +1,102 @@
+import type { Derived, Join, JsonColumn, JsonTable, Name, Reference, Table } from './ast.ts'
+import { columnKey, tableKey } from './catalog.ts'
+import { missing, spanIn, unsupported } from './effects.ts'
+import { expression, useColumn, type Analysis } from './expression.ts'
+import { relationItem } from './relation.ts'
+import { columnAt, distinct, inner, renamed, type Col, type Cte, type Item, type Scope } from './scope.ts'
+import { readCte } from './with.ts'
+
+/** FROM: references in order, each seeing the earlier ones only where it is LATERAL or JSON_TABLE, a join's sides merged as USING and NATURAL say. */
+export interface From { readonly items: readonly Item[]; readonly cols: readonly Col[] }
+
+/** `level` has no items yet; its CTEs are those in sight. */
+export function fromClause(a: Analysis, nodes: readonly Reference[], level: Scope): From {
+  let from: From = { items: [], cols: [] }
+  for (const node of nodes) {
+    const next = reference(a, node, level, from)
+    from = { items: [...from.items, ...next.items], cols: [...from.cols, ...next.cols] }
+  }
+  const seen = new Set<string>()
+  for (const { alias } of from.items) {
+    const key = alias.toLowerCase()                      // two that differ in case alone are one to a server that compares without
+    if (seen.has(key)) throw missing('42000', `\`${alias}\` names two tables here; give each an alias of its own`, null)
+    seen.add(key)
+  }
+  return from
+}
+function reference(a: Analysis, node: Reference, level: Scope, lateral: From): From {
+  const from = referenced(a, node, level, lateral)
+  a.found.bring(from.cols.length, spanIn(level.frame, node.span))
+  return from
+}
+const single = (item: Item): From => ({ items: [item], cols: item.cols })
+function referenced(a: Analysis, node: Reference, level: Scope, lateral: From): From {
+  switch (node.kind) {
+    case 'table': return single(table(a, node, level))
+    case 'derived': return single(derived(a, node, level, lateral))
+    case 'jsonTable': return single(jsonTable(a, node, level, lateral))
+    case 'join': return join(a, node, level, lateral)
+  }
+}
+function table(a: Analysis, node: Table, level: Scope): Item {
+  const cte = node.schema === null ? findCte(a, level, node.name) : null
+  if (!cte) return relationItem(a, node, level)
+  if (cte.state === 'waiting') readCte(a, cte)
+  if (cte.state === 'reading') cte.again = true          // its own working table; with.ts reads it until its columns hold still
+  if (!cte.cols) throw unsupported('recursive_cte', `\`${cte.name}\` refers to itself before its first part`, spanIn(level.frame, node.span))
+  const alias = node.alias ?? node.name
+  a.found.replace(level.frame, node, { ...node, name: { ...node.name, text: cte.name }, alias })
+  return { alias: alias.text, relation: null, handle: null, reached: [], cols: renamed(cte.cols, [], alias.text, null) }
+}
+/** Common table expressions are looked up by level, the nearest first. Servers differ in whether case matters, so a name that differs in case alone is not guessed at. */
+function findCte(a: Analysis, level: Scope, name: Name): Cte | null {
+  for (let scope: Scope | null = level; scope; scope = scope.parent) {
+    const cte = scope.ctes.get(columnKey(name.text))
+    if (!cte) continue
+    if (cte.name !== name.text && a.found.catalog.lowerCase === 0) throw unsupported('ambiguous_name', `\`${name.text}\` differs from \`${cte.name}\` of the WITH in case alone; write it alike`, spanIn(level.frame, name.span))
+    if (cte.recursive && cte.scope.ctes === scope.ctes && later(cte, level)) throw unsupported('recursive_cte', `\`${name.text}\` is named before it stands in the WITH, which servers read differently; put it first`, spanIn(level.frame, name.span))
+    return cte
+  }
+  return null
+}
+/** The entry that is being read stands before the one it names. */
+function later(cte: Cte, level: Scope): boolean {
+  const reading = [...cte.scope.ctes.values()].filter(({ state }) => state === 'reading').at(-1)
+  const order = [...cte.scope.ctes.values()]
+  return reading !== undefined && level.ctes !== cte.scope.ctes && order.indexOf(reading) < order.indexOf(cte)
+}
+function derived(a: Analysis, node: Derived, level: Scope, lateral: From): Item {
+  const mark = a.found.log.length
+  const around: Scope = node.lateral ? { ...level, ...lateral } : level
+  const cols = a.found.textless(() => a.query(a, node.query, inner(around)))
+  return { alias: node.alias.text, relation: null, handle: null, reached: a.found.log.slice(mark), cols: renamed(cols, node.columns, node.alias.text, spanIn(level.frame, node.span)) }
+}
+
+/** What is in the document is a use; what comes out of one that holds nothing classified is classified by nobody. */
+function jsonTable(a: Analysis, node: JsonTable, level: Scope, lateral: From): Item {
+  const [, texts] = a.found.textsOf(() => expression(a, node.document, { ...level, ...lateral }, 'as the document of json_table()'))
+  const names = (columns: readonly JsonColumn[]): readonly Name[] => columns.flatMap((one) => (one.kind === 'nested' ? names(one.columns) : [one.name]))
+  const cols = names(node.columns).map(({ text }): Col => ({ name: text, tags: [], derived: [], origin: null, json: false, unclassified: false, at: node.alias.text, touch: null, texts }))
+  return { alias: node.alias.text, relation: null, handle: null, reached: [], cols }
+}
+
+function join(a: Analysis, node: Join, level: Scope, lateral: From): From {
+  const left = reference(a, node.left, level, lateral)
+  const right = reference(a, node.right, level, { items: [...lateral.items, ...left.items], cols: [...lateral.cols, ...left.cols] })
+  const others = new Set(node.natural ? right.cols.map((col) => columnKey(col.name)) : [])
+  const names = node.natural ? left.cols.map((col) => col.name).filter((name) => others.has(columnKey(name))) : node.using.map(({ text }) => text)
+  const merged = names.map((name) => mergedColumn(a, node, columnAt(left.cols, null, name, spanIn(level.frame, node.span)), columnAt(right.cols, null, name, spanIn(level.frame, node.span)), level))
+  const items = [...left.items, ...right.items]
+  expression(a, node.on, { ...level, items, cols: [...left.cols, ...right.cols], outputs: null }, 'in a join condition')
+  const keys = new Set(names.map(columnKey))
+  const rest = (side: From) => side.cols.filter((col) => !keys.has(columnKey(col.name)))
+  return { items, cols: [...merged, ...rest(left), ...rest(right)] }
+}
+/** The column itself is that of the side whose rows are all kept; which one is printed, so it is that one's classes and both are compared. */
+function mergedColumn(a: Analysis, node: Join, left: Col, right: Col, level: Scope): Col {
+  const how = node.natural ? 'in a natural join' : 'in a join condition'
+  for (const col of [left, right]) useColumn(a, col, how, spanIn(level.frame, node.span))
+  const kept = node.type === 'right' ? right : left
+  return { ...kept, tags: distinct([...left.tags, ...right.tags]), derived: distinct([...left.derived, ...right.derived]), touch: () => { left.touch?.(); right.touch?.() } }
+}
+export const sameTable = (a: Analysis, one: string, other: string): boolean => tableKey(a.found.catalog, one) === tableKey(a.found.catalog, other)
