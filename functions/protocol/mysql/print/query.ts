@@ -67,7 +67,7 @@ function printReference(reference: Reference): string {
 }
 
 export function printTable({ schema, name, alias, ignored = [] }: Table): string {
-  const kept = ignored.map((index) => (index === 'PRIMARY' ? 'PRIMARY' : quoteName({ text: index, span: name.span })))
+  const kept = ignored.map((text) => quoteName({ text }))
   return `${schema ? `${quoteName(schema)}.` : ''}${quoteName(name)}${alias ? ` AS ${quoteName(alias)}` : ''}${kept.length > 0 ? ` IGNORE INDEX (${kept.join(', ')})` : ''}`
 }
 
