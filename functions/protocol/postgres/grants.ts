@@ -2,7 +2,7 @@ import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Description, Finding, Grants, Ruled } from '../protocol.ts'
 import { compare, type Use } from './grants/compare.ts'
 import { extrasQuestion, question, readHolds, type Holds } from './grants/holds.ts'
-import { actionsOn, needsOf, type Need } from './grants/need.ts'
+import { actionsOn, needsOf, type Need } from '../need.ts'
 import { scriptOf, type Named } from './grants/script.ts'
 import type { Sql } from './transport.ts'
 

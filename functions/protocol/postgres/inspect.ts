@@ -1,4 +1,5 @@
 import type { Finding, PolicyName } from '../protocol.ts'
+import { parts } from '../resource.ts'
 import type { Catalog, Relation } from './catalog.ts'
 import { isUsers } from './describe.ts'
 
@@ -43,10 +44,4 @@ function matching(catalog: Catalog, pattern: string): Relation[] {
   const [schema, name] = parts(pattern)
   const system = !pattern.startsWith('*')
   return [...catalog.relations.values()].filter((one) => schema.test(one.schema) && name.test(one.name) && (system || isUsers(one)))
-}
-export function parts(pattern: string): [RegExp, RegExp] {
-  const dot = pattern.indexOf('.')
-  const [schema, name] = dot < 0 ? [pattern, '*'] : [pattern.slice(0, dot), pattern.slice(dot + 1)]
-  const expression = (part: string) => new RegExp(`^${part.split('*').map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`, 's')
-  return [expression(schema), expression(name)]
 }

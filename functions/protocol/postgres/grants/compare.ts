@@ -1,7 +1,7 @@
 import type { Finding } from '../../protocol.ts'
 import { maxLockWaitMs } from '../pins.ts'
 import type { Holds } from './holds.ts'
-import type { Need } from './need.ts'
+import type { Need } from '../../need.ts'
 
 export type Use = 'write' | 'read' | 'plain'
 const powerful: ReadonlySet<string> = new Set(['pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_monitor', 'pg_read_all_stats', 'pg_signal_backend', 'pg_maintain', 'pg_database_owner', 'pg_create_subscription', 'pg_checkpoint'])

@@ -1,5 +1,5 @@
 import { maxLockWaitMs, quote } from '../pins.ts'
-import type { Need } from './need.ts'
+import type { Need } from '../../need.ts'
 
 /** The names of the three roles; null: the connection has none for that use. `exists`: it is in force and need not be made. */
 export interface Roles { readonly write: Named | null; readonly read: Named; readonly plain: Named | null }

@@ -1,7 +1,7 @@
-import type { ActionName } from '../../../../schema/policy.ts'
-import { actionGroups } from '../../../../schema/policy.ts'
-import type { Description, Ruled } from '../../protocol.ts'
-import { parts } from '../inspect.ts'
+import type { ActionName } from '../../schema/policy.ts'
+import { actionGroups } from '../../schema/policy.ts'
+import type { Description, Ruled } from './protocol.ts'
+import { parts } from './resource.ts'
 
 /** What one relation must offer for all that the rules allow; columns without a class are what the plain role may read. */
 export interface Need {
