@@ -10,6 +10,7 @@ import { refusalOf, transportRefusal, unavailable } from './diagnose.ts'
 import { rawOf, stale } from './outcome.ts'
 import type { Flavour } from './pins.ts'
 import type { MySqlPlan } from './plan.ts'
+import type { createAccountCheck } from './role.ts'
 import { runPlan } from './run.ts'
 import { ServerError, type Session } from './transport.ts'
 
@@ -38,6 +39,7 @@ export interface ExecuteOptions {
   /** A new session with the credential in this connection string. */
   readonly open: (url: string) => Session
   readonly flavourOf: (url: string) => Promise<Flavour>
+  readonly checkAccount: ReturnType<typeof createAccountCheck>
   /** Rows of a query of the plan's guard, asked with the credential the catalog is read with. */
   readonly look: (connection: ConnectionDocument, sql: string) => Promise<readonly (readonly (string | null)[])[]>
   readonly forget: (connection: ConnectionDocument) => void
@@ -48,7 +50,7 @@ export const maskKeySecret = 'sluice-mask-key'
  * Permit and plan → what the target did. Receives what was decided; proves that the permit is one and is for this very plan, and that the time has not passed; then runs, once. Refuses by throwing only where
  * the code around it is wrong.
  */
-export function createExecute({ secrets, now, alarm, isPermit, understood, open, flavourOf, look, forget }: ExecuteOptions) {
+export function createExecute({ secrets, now, alarm, isPermit, understood, open, flavourOf, checkAccount, look, forget }: ExecuteOptions) {
   return async function execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
     if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
@@ -62,8 +64,11 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, open,
       if (secret === null) throw new Error('no secret for this kind of statement')
       const url = await secrets.get(secret)
       const maskKey = masks.includes('hash') ? await secrets.get(maskKeySecret) : null
+      const flavour = await flavourOf(url)
+      const account = await checkAccount(connection, secret, flavour)
+      if (!account.ok) return { status: 'failed', refusal: account.refusal }
       const job: Job = {
-        connection, plan: inner, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity), deadline: run.deadline, flavour: await flavourOf(url),
+        connection, plan: inner, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity), deadline: run.deadline, flavour,
         masked: inner.statements.map(({ outputs }) => (outputs ?? []).map(({ shown }) => heldMask(shown, masks, plan.effects.shown) !== null)),
       }
       const ran = await runPlan(job, { session: open(url), now, alarm, look: (sql) => look(connection, sql) })

@@ -74,7 +74,7 @@ describe.skipIf(mysqlServer === null)(`a plan on a real server${whyNot}`, () => 
     const understood = () => ({ connection, plan: inner })
     const execute = createExecute({
       secrets: { get: async (name: string) => (name === 'sluice-mask-key' ? 'key' : urlOf(name)) } as never, now: Date.now, alarm: (what, detail) => alarms.push([what, detail]), isPermit, understood,
-      open: (url) => tap(session(url)), flavourOf: async () => ((await look('SELECT VERSION()'))[0]?.[0]?.includes('MariaDB') ? 'mariadb' : 'mysql'), look: (_, sql) => look(sql), forget: () => {},
+      open: (url) => tap(session(url)), checkAccount: async () => ({ ok: true, value: null }), flavourOf: async () => ((await look('SELECT VERSION()'))[0]?.[0]?.includes('MariaDB') ? 'mariadb' : 'mysql'), look: (_, sql) => look(sql), forget: () => {},
     })
     const done = await execute(permit, plan, { deadline: Date.now() + 10_000, rowMode: 'object', maxRows: null, ...run })
     const masked = done.status === 'succeeded' ? createMask({ isPermit, understood })(permit, plan, done.rows).results : null
@@ -230,7 +230,7 @@ describe.skipIf(mysqlServer === null)(`a plan on a real server${whyNot}`, () => 
   })
   it('refuses a permit that is none, or of another plan', async () => {
     const connection = { version: 1, kind: 'connection', name: 'billing', engine: 'postgres', secret: 'app' } as ConnectionDocument
-    const execute = createExecute({ secrets: { get: async () => urlOf('app') } as never, now: Date.now, alarm: () => {}, isPermit: (value) => permits.has(value as object), understood: () => ({ connection, plan: {} as MySqlPlan }), open: session, flavourOf: async () => 'mariadb', look: async () => [], forget: () => {} })
+    const execute = createExecute({ secrets: { get: async () => urlOf('app') } as never, now: Date.now, alarm: () => {}, isPermit: (value) => permits.has(value as object), understood: () => ({ connection, plan: {} as MySqlPlan }), open: session, checkAccount: async () => ({ ok: true, value: null }), flavourOf: async () => 'mariadb', look: async () => [], forget: () => {} })
     const effects: Effects = { accesses: [], shown: [], used: [], readOnly: true, fingerprint: '' }
     const run = { deadline: Date.now() + 1000, rowMode: 'object', maxRows: null } as const
     await expect(execute({ effects } as unknown as Permit, { effects, plan: {} }, run)).rejects.toThrow('invariant')
