@@ -72,13 +72,14 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     if (fails) return story.refuse(fails)                                    // nobody is asked about what the target would refuse as it is now
     const limit = connection.limits?.pending ?? usualPending
     if ((await openOf(admitted, connection.name)).length >= limit) return story.refuse(tooMany(limit))
-    const { digest, callKey } = request
+    const { digest } = request
     const hour = Math.floor(now / hourMs)
     const meter = canonicalJson([admitted.caller.issuer, admitted.caller.subject.id, connection.name, 'requests'])
     // Taken back and asked anew, each one tells people: a bound on those that wait bounds no flood.
     if (await ports.meter.take(meter, hour, 1, limit * asksPerPlace) < 1) return story.refuse(tooOften(limit * asksPerPlace, Math.ceil(((hour + 1) * hourMs - now) / 1000)))
     const created = await approvals.requests.create(request, story.step('request', request.id, {
-      digest, callKey, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: (query.told ?? query.statements).map(({ sql }) => sql), params: statementsOf(query).map(({ params }) => params), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
+      // Not the call key: a digest of the call as it was sent, without salt, would let whoever reads the record try out what is withheld from it.
+      digest, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: (query.told ?? query.statements).map(({ sql }) => sql), params: statementsOf(query).map(({ params }) => params), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
       accesses: accessesOf(effects), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules, owners: ownersOf(admitted.policy, bound),
     }), now)
     const mine = created.created ? request : created.existing

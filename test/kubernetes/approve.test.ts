@@ -138,6 +138,9 @@ test('a Secret that is written shows its data to nobody who decides', async () =
   const seen = await api(at, lead, 'GET', `/v1/requests/${of('Request')}`)
   expect([seen.status, JSON.stringify(seen.json)]).toEqual([200, expect.not.stringContaining('Q0FOQVJZ')])
   expect(JSON.stringify(at.world.events)).not.toContain('Q0FOQVJZ')
+  const kept = await at.ports.approvals?.requests.get(of('Request') as `arq_${string}`)
+  expect(kept?.callKey).toMatch(/^[0-9a-f]{64}$/)
+  expect(JSON.stringify([seen.json, at.world.events])).not.toContain(kept?.callKey)      // a digest of the call without salt: values could be tried out
   await approve(at, { id: of('Request'), digest: of('Digest') })
   expect(await at.approver.proceed(of('Request') as `arq_${string}`)).toBe('succeeded')
   expect(at.cluster.ran).toMatchObject([{ params: [{}, { kind: 'Secret', data: { key: 'Q0FOQVJZ' } }] }])
