@@ -7,7 +7,7 @@ import { entryOf } from './record/log/entry.ts'
 import { append, edgeFrom, emptyLog, growing, type LogEdge } from './record/log/grow.ts'
 import { formatNote, sign } from './record/log/note.ts'
 import { decodeStage, encodeStage, stagePath, type Stage } from './record/log/stage.ts'
-import { parseTilePath, tileWidth } from './record/log/tile.ts'
+import { parseTilePath, tilePath, tileWidth } from './record/log/tile.ts'
 import { createRing } from './succession.ts'
 
 /** One event on its way into the log. `entry`: the leaf's bytes. */
@@ -23,6 +23,10 @@ const mostKnown = 200_000
 const abreast = 6
 /** Says that this log has had a head. Without it a lost head would look like a log that never was, and a second one would be signed under the same name. */
 const begun = 'begun'
+/** Says, beside the store of heads, that there has been a head of this revision. So a store of heads that was put back, from a backup or by whoever runs it, is not continued with another tree. */
+const turn = (revision: number): string => `staging/${revision}`
+/** More than a full tile has entries, and each head adds one at least: what went back further is seen by the tile. */
+const mostTurns = 300
 
 /**
  * The log's only writer, safe whatever runs beside it. The order of one commit, and what dying after each step leaves:
@@ -33,7 +37,7 @@ const begun = 'begun'
  * 4. sign the checkpoint, by the key or keys that the head's own statements name, and swap the head: with it goes the statement of another key, where one is among the events. THE COMMIT POINT: before it nothing has happened, after it everything will. Whoever else swapped since step 1 makes this
  *    fail, and then nothing of steps 2 to 4 holds: begin anew. An answer that is lost means neither; the next read of the head says.
  *    A checkpoint is shown to nobody before its head is stored: a signature over a tree that never was would be a fork.
- * 5. write the tiles, each once. Dying here or later: step 1 of whoever comes next does the rest from the staged object.
+ * 5. write that this revision has been, and the tiles, each once. Dying here or later: step 1 of whoever comes next does the rest from the staged object.
  * 6. write the indexes. An event that has another one is refused by the store: in the log once, or an alarm.
  * 7. publish the checkpoint, now that all it covers can be read; then let go of what is superfluous.
  */
@@ -43,7 +47,7 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
   let standing: Standing | null = null
   const known = new Set<Id<'evt'>>()
   let largest = 0
-  let turn: Promise<unknown> = Promise.resolve()
+  let last: Promise<unknown> = Promise.resolve()
 
   /** Steps 1, 5 to 7. Throws Fault. */
   async function stand(): Promise<Standing> {
@@ -73,6 +77,7 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
     const bytes = await objects.get(head.bundle)
     if (bytes === null) throw new Fault('internal', 'the staged object of the head is missing')
     await apply(head, decodeStage(head.bundle, bytes))
+    if (await objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth })) !== null) throw new Fault('internal', 'the log went back: there are tiles beyond its head')
     const edge = await edgeFrom(head.size, objects.get)
     const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), await ring.keys())
     if (checkpoint.size !== head.size || Buffer.compare(growing(edge.edge, () => {}).root(), checkpoint.root) !== 0) throw new Fault('internal', 'the tiles are not those of the head\'s checkpoint')
@@ -80,6 +85,7 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
   }
 
   async function apply({ revision, size, checkpoint }: Head, { first, ids, tiles, before }: Stage): Promise<void> {
+    await objects.create(turn(revision), Buffer.from(checkpoint))
     const next = tiles.values()
     await Promise.all(Array.from({ length: abreast }, async () => { for (const { path, bytes } of next) await objects.create(path, bytes) }))
     if (revision === 1) await objects.create(begun, Buffer.from(checkpoint))
@@ -88,7 +94,7 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
     largest = Math.max(largest, size)
     remember(ids)
     const full = tiles.filter(({ path }) => parseTilePath(path).width === tileWidth)
-    for (const path of [...before === null ? [] : [before], ...full.map((tile) => `${tile.path}.p/`)]) {
+    for (const path of [...before === null ? [] : [before], ...revision > mostTurns ? [turn(revision - mostTurns)] : [], ...full.map((tile) => `${tile.path}.p/`)]) {
       await objects.forget(path).catch((error: unknown) => alarm('a superfluous object stays', { path, error: messageOf(error) }))
     }
   }
@@ -109,8 +115,8 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
 
   /** One at a time in this process, in the order they came; what one throws is its own. */
   function inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const mine = turn.then(run)
-    turn = mine.catch(() => undefined)
+    const mine = last.then(run)
+    last = mine.catch(() => undefined)
     return mine
   }
 
@@ -130,11 +136,16 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
     return added
   }
 
-  /** Steps 3 to 7. false: somebody else moved the head. */
+  /** Steps 3 to 7. false: somebody else moved the head. Where a head of this revision has been and is none now, nothing is signed. */
   async function swap(over: Standing, leaves: readonly Leaf[], mark: Mark): Promise<boolean> {
     const { log: edge, root, tiles } = append(over.edge, leaves.map(({ entry }) => entry))
     const revision = (over.head?.revision ?? 0) + 1
     const first = over.head?.size ?? 0
+    if (await objects.get(turn(revision)) !== null) {
+      if ((await store.head())?.revision !== over.head?.revision) return false
+      alarm('the log went back', { revision: over.head?.revision ?? 0 })
+      throw new Fault('internal', 'the head of the log is older than one that was, and another tree must not be signed in its place')
+    }
     const stage: Stage = { first, ids: leaves.map(({ id }) => id), tiles, before: over.head?.bundle ?? null }
     const bytes = encodeStage(stage)
     const bundle = stagePath(revision, bytes)

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest'
 import { createHints } from '../../functions/hint.ts'
 import type { Head } from '../../functions/ports.ts'
 import { intentEvent, outcomeEvent, refusalEvent } from '../contract/ledger.ts'
-import { createLogWorld, expectWhole, verifyHistory, verifyLog } from './world.ts'
+import type { Event } from '../../schema/event.ts'
+import { createMemoryLog } from '../support/log.ts'
+import { createLogWorld, expectWhole, type LogWorld, verifyHistory, verifyLog } from './world.ts'
+
+async function stored(world: LogWorld): Promise<Event> {
+  const event = refusalEvent(world.ids)
+  await world.ledger.append(event)
+  return event
+}
 
 describe('the sequencer', () => {
   test('puts every stored event into the log once, found by looking or by hints', async () => {
@@ -21,7 +29,7 @@ describe('the sequencer', () => {
     expectWhole(await verifyLog(world.memory.log), world.stored.values())
     await verifyHistory(world.memory)
     expect(await sequencer.reconcile()).toBe(0)
-    expect([...world.memory.objects.keys()].filter((path) => path.startsWith('staging/'))).toHaveLength(1)
+    expect([...world.memory.objects.keys()].filter((path) => /^staging\/\d+-/.test(path))).toHaveLength(1)
     expect([...world.memory.objects.keys()].filter((path) => /\/(?:0|entries)\/00[01]\.p\//.test(path))).toEqual([])
   })
 
@@ -92,6 +100,27 @@ describe('the sequencer', () => {
     expect(world.memory.heads).toHaveLength(2)
     shown.head = null
     expect(await add()).toBe(2)
+  })
+
+  test.each([[1, 1], [40, 1], [3, 2], [700, 400]])('heads put back from a backup are not continued by a process that never saw the later ones: %i events, %i of them forgotten', async (count, back) => {
+    const world = createLogWorld()
+    const sequencer = world.sequencer(world.hints)
+    for (let i = 0; i < count; i++) {
+      world.clock.ms += 1
+      world.hints.hint(await stored(world))
+      await sequencer.round()
+    }
+    const { log, heads, objects } = world.memory
+    const restored = createMemoryLog(log.signer)
+    for (const [path, bytes] of objects) restored.objects.set(path, bytes)
+    const old = heads.at(-1 - back) ?? null
+    if (old !== null) await restored.log.store.advance(old, null)
+    let signed = 0
+    const deaf = { ...restored.log, signer: { ...log.signer, sign: async (message: Uint8Array) => { signed++; return log.signer.sign(message) } } }
+    await stored(world)
+    await expect(world.sequencer(createHints(), deaf).reconcile()).rejects.toMatchObject({ code: 'internal' })
+    expect(signed).toBe(0)
+    expect(await world.sequencer().reconcile()).toBe(1)               // the true one goes on
   })
 
   test('a head that is gone is not the beginning of another log', async () => {
