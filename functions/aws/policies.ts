@@ -21,7 +21,7 @@ export function createPolicies({ hot, cold, now }: { readonly hot: Dynamo; reado
   async function load(version: string, chunks: number): Promise<Bundle> {
     const texts: string[] = []
     for (let i = 0; i < chunks; i++) {
-      const { Item: item } = await cold('GetItem', { TableName, Key: chunkKey(version, i, chunks), ConsistentRead: true })
+      const { Item: item } = await hot('GetItem', { TableName, Key: chunkKey(version, i, chunks), ConsistentRead: true })
       const text = item?.['text']?.S
       if (text === undefined || sha256(text) !== item?.['hash']?.S) throw corrupt(version, `chunk ${i} of ${chunks} is ${text === undefined ? 'missing' : 'not what was stored'}`)
       texts.push(text)

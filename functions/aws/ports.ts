@@ -30,20 +30,22 @@ export type Stores = Pick<Ports, 'now' | 'id' | 'policies' | 'ledger' | 'keys' |
 export interface Machine { readonly endpoint: string; readonly arn: string }
 
 /**
- * The stores, on whatever endpoint `place` names: AWS, or our own server on this machine. The hot path is signed by hand, the rest is the SDK's.
+ * The stores, on whatever endpoint `place` names: AWS, or our own server on this machine. Signed by hand, but for what changes the policy, which is the SDK's.
  * `createTables` is for where infra/ did not. `gateway`: the Management API of the WebSockets, where there are any. Throws nothing; the first call does,
  * as Fault store-unavailable. Ledger and requests take events as they are stored: an assembly puts `sealing` before them, and before it whatever must see what lies there.
  */
 export function createStores(place: Place, now: () => number = Date.now, gateway: string | null = null, machine: Machine | null = null): Stores & Pick<Ports, 'sockets'> & { readonly workflow: ReturnType<typeof createWorkflow> | null } & { createTables(): Promise<void>; close(): void } {
   const hot = prefixed(signedDynamo({ ...place, now }), place.tables ?? null)
   const cold = prefixed(sdkDynamo(place), place.tables ?? null)
-  const parts = { hot, cold, now }
+  // Lists take longer than one item, and belong to a cold start all the same: the sweeper's and the sequencer's first act is one.
+  const patient = prefixed(signedDynamo({ ...place, now, attemptMs: 5000, totalMs: 15_000 }), place.tables ?? null)
+  const parts = { hot, cold: patient, now }
   const reach = gateway === null ? null : createPush({ ...place, endpoint: gateway, now })
   const sfn = machine === null ? null : sdkSfn({ ...place, endpoint: machine.endpoint })
   return {
-    now, id: createIds(now), workflow: sfn && machine && createWorkflow({ sfn, dynamo: hot, stateMachineArn: machine.arn, now }), policies: createPolicies(parts), ledger: createLedger(parts), keys: createKeys(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
+    now, id: createIds(now), workflow: sfn && machine && createWorkflow({ sfn, dynamo: hot, stateMachineArn: machine.arn, now }), policies: createPolicies({ hot, cold, now }), ledger: createLedger(parts), keys: createKeys(parts), idempotency: createIdempotency(parts), meter: createMeter(parts),
     requests: createRequests(parts), logStore: createLogStore(hot), sockets: reach && createSockets({ hot, now, reach }), createTables: () => createTables(hot),
-    close: () => { hot.close(); cold.close(); reach?.end(); sfn?.close() },
+    close: () => { hot.close(); patient.close(); cold.close(); reach?.end(); sfn?.close() },
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Dynamo, DynamoError, type Item, type Output, type Place, type Reason } from './dynamo.ts'
 
 /**
- * DynamoDB by the SDK, for what is cold: applying and loading a policy, lists, the sweeper, tables. Loaded at the first call, because it costs a
- * bundle half a megabyte to parse that most requests never need.
+ * DynamoDB by the SDK, for what changes the policy, and as the carrier that the other one is compared with by every contract suite. Loaded at the first call: it costs half a megabyte to parse
+ * and 100 ms of CPU, more than everything else a cold start does.
  */
 export function sdkDynamo(place: Place): Dynamo & { close(): void } {
   let loaded: ReturnType<typeof load> | null = null

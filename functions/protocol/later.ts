@@ -2,9 +2,9 @@ import type { Protocol } from './protocol.ts'
 
 /**
  * An engine that is loaded with its first statement, for functions that mostly have other things to do: a cold start then reads no grammar and no driver. Nothing is masked before
- * something was executed, so `mask` finds it there. A load that failed is tried again.
+ * something was executed, so `mask` finds it there. A load that failed is tried again. `granting`: loads an engine that has grants of its own.
  */
-export function later(load: () => Promise<Protocol>): Protocol {
+export function later(load: () => Promise<Protocol>, granting?: 'granting'): Protocol {
   let loading: Promise<Protocol> | null = null
   let loaded: Protocol | null = null
   const engine = (): Promise<Protocol> => loading ??= load().then((it) => loaded = it).catch((error: unknown) => { loading = null; throw error })
@@ -19,6 +19,11 @@ export function later(load: () => Promise<Protocol>): Protocol {
     inspect: async (...call) => (await engine()).inspect(...call),
     ping: async (...call) => (await engine()).ping?.(...call),
     estimate: async (...call) => await (await engine()).estimate?.(...call) ?? call[1].statements.map(() => null),
+    ...(granting && { grants: async (...call: Parameters<NonNullable<Protocol['grants']>>) => {
+      const { grants } = await engine()
+      if (!grants) throw new TypeError('an engine without grants of its own')
+      return grants(...call)
+    } }),
     close: async () => { await loaded?.close() },
   }
 }

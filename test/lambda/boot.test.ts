@@ -1,65 +1,33 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { generateKeyPairSync, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { itemOf } from '../../functions/aws/event.ts'
-import { createStores } from '../../functions/aws/ports.ts'
-import { startDynamo } from '../../functions/local/dynamodb.ts'
-import { startStepFunctions, type StepFunctions } from '../../functions/local/stepfunctions.ts'
+import type { createStores } from '../../functions/aws/ports.ts'
 import type { Event } from '../../schema/event.ts'
-import { approvalDefinition } from '../../infra/approval.ts'
 import { bundle } from '../../infra/bundle.ts'
-import { startBucket, type Stub } from '../aws/bucket.ts'
-import { credentials, functionArn } from '../local/machine.ts'
+import type { Stub } from '../aws/bucket.ts'
 import { urlEvent } from './runtime.ts'
+import { startServices } from './services.ts'
 
 /** Each bundle that would be deployed, on its own, with the events that it would be sent, against local DynamoDB and stubs of S3, KMS and Secrets Manager. HTTP's and the approval's have files of their own. */
 const directory = mkdtempSync(join(tmpdir(), 'sluice-boot-'))
-const key = generateKeyPairSync('ed25519')
-let dynamo: Awaited<ReturnType<typeof startDynamo>>
+let around: Awaited<ReturnType<typeof startServices>>
 let bucket: Stub
-let services: Server
-let machines: StepFunctions
 let stores: ReturnType<typeof createStores>
 let env: Record<string, string>
+let asked: string[]
 const children: ChildProcess[] = []
-const asked: string[] = []
 
 beforeAll(async () => {
-  dynamo = await startDynamo({ directory: null, credentials })
-  machines = await startStepFunctions({ directory: join(directory, 'machines'), credentials, alarm: () => {} })
-  const arn = await machines.define('approval', approvalDefinition(functionArn))
-  bucket = await startBucket()
-  services = createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk as Buffer)
-    const target = String(request.headers['x-amz-target'])
-    const body = JSON.parse(Buffer.concat(chunks).toString()) as { Message?: string; SecretId?: string }
-    asked.push(`${target} ${body.SecretId ?? ''}`.trim())
-    response.end(JSON.stringify(target.endsWith('GetPublicKey') ? { PublicKey: key.publicKey.export({ format: 'der', type: 'spki' }).toString('base64') }
-      : target.endsWith('Sign') ? { Signature: sign(null, Buffer.from(String(body.Message), 'base64'), key.privateKey).toString('base64') } : { SecretString: Buffer.alloc(32, 7).toString('base64') }))
-  })
-  await new Promise<void>((resolve) => { services.listen(0, '127.0.0.1', resolve) })
-  const service = `http://127.0.0.1:${(services.address() as AddressInfo).port}`
-  env = {
-    PATH: process.env['PATH'] ?? '', AWS_REGION: 'local', AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey, AWS_ENDPOINT_URL_DYNAMODB: dynamo.url, AWS_ENDPOINT_URL_SFN: machines.url,
-    AWS_ENDPOINT_URL_KMS: service, AWS_ENDPOINT_URL_SECRETS_MANAGER: service, SLUICE_TABLES: 'sluice-test', SLUICE_SECRETS: 'sluice-test', SLUICE_PUBLIC_URL: 'https://gate.sluice.test', SLUICE_CONSOLE_URL: 'https://console.gate.sluice.test',
-    SLUICE_STATE_MACHINE: arn, SLUICE_SOCKET_ENDPOINT: service, SLUICE_LOG_NAME: 'gate.sluice.test/audit', SLUICE_LOG_KEY: 'arn:aws:kms:eu-west-1:123456789012:key/ab', SLUICE_LOG_BUCKET: bucket.url,
-  }
-  stores = createStores({ region: 'local', endpoint: dynamo.url, credentials, tables: 'sluice-test' })
-  await stores.createTables()
-  await stores.policies.apply({ documents: [] }, { from: null, by: 'test', at: new Date().toISOString(), commit: null })
+  around = await startServices(directory)
+  ;({ bucket, stores, env, asked } = around)
 }, 60_000)
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL')
-  stores?.close()
-  await Promise.all([machines?.close(), bucket?.close(), dynamo?.close()])
-  services?.close()
+  await around?.stop()
   rmSync(directory, { recursive: true, force: true })
 })
 

@@ -1,85 +1,37 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
-import { createServer as createTlsServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../../infra/bundle.ts'
-import type { PolicyDocument } from '../../schema/policy.ts'
-import { openPorts, startPlace, type Place } from '../support/local.ts'
+import { openPorts, type Place } from '../support/local.ts'
+import { openssl, startGate } from './gate.ts'
 import { startRuntime, urlEvent, type Runtime } from './runtime.ts'
 
 /**
  * The bundle that would be deployed, under a small Lambda Runtime API, with nothing of it replaced: its issuer and Neon's endpoint answer over TLS
  * under names of the test's own, DynamoDB through AWS_ENDPOINT_URL_DYNAMODB.
  */
-const schema = `
-  CREATE TABLE public.customers (id int PRIMARY KEY, name text, email text);
-  INSERT INTO public.customers SELECT n, 'customer ' || n, 'customer' || n || '@example.com' FROM generate_series(1, 900) AS n;
-  CREATE ROLE w LOGIN PASSWORD 'x'; CREATE ROLE r LOGIN PASSWORD 'x'; CREATE ROLE p LOGIN PASSWORD 'x';
-  GRANT SELECT ON public.customers TO w, r; GRANT SELECT (id, name) ON public.customers TO p;`
-const documents = (issuer: string): readonly PolicyDocument[] => [
-  { version: 1, kind: 'issuer', name: 'okta', issuer, audience: 'https://gate.sluice.test', groups: { claim: 'groups', accept: ['*'] }, agents: { subject: 'agent:{sub}' } },
-  { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secrets: { read: 'shop-read', plain: 'shop-plain' }, classify: { 'public.customers.email': 'pii.email' }, mask: { 'pii.email': 'email' } },
-  { version: 1, kind: 'role', name: 'reader', members: [{ group: 'readers' }], rules: [{ allow: ['select'], connection: 'shop', on: ['public.customers'] }] },
-]
-const openssl = ['/usr/bin/openssl', '/usr/local/bin/openssl', '/opt/homebrew/bin/openssl'].find((path) => existsSync(path))
 if (openssl === undefined) console.log('skipped: the Lambda bundle under its Runtime API wants openssl for a test certificate: apt-get install -y openssl')
 
 describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime API', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-lambda-'))
   let runtime: Runtime
+  let around: Awaited<ReturnType<typeof startGate>>
   let place: Place
-  let stopPlace: () => Promise<void>
-  let tls: Server
-  let issuer: string
   let token: string
   let built: Awaited<ReturnType<typeof bundle>>
 
   beforeAll(async () => {
-    execFileSync(openssl ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=sluice.test', '-addext', 'subjectAltName=DNS:id.sluice.test,DNS:api.sluice.test',
-      '-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')], { stdio: 'ignore' })
-    tls = createTlsServer({ key: readFileSync(join(directory, 'key.pem')), cert: readFileSync(join(directory, 'cert.pem')) }, (incoming, outgoing) => {
-      if (incoming.headers.host?.startsWith('id.') === true) {
-        const metadata = incoming.url?.includes('.well-known') === true
-        outgoing.setHeader('Content-Type', 'application/json').end(JSON.stringify(metadata ? { issuer, jwks_uri: `${issuer}/jwks` } : { keys: [{ ...place.issuer.publicKey, kid: 'k1', alg: 'ES256', use: 'sig' }] }))
-        return
-      }
-      const neon = new URL(place.neon)
-      incoming.pipe(httpRequest({ host: neon.hostname, port: neon.port, method: 'POST', path: '/sql', headers: { ...incoming.headers, host: neon.host, 'neon-connection-string': String(incoming.headers['neon-connection-string']).replace('@db.sluice.test:', '@127.0.0.1:') } }, (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
-        answer.pipe(outgoing)
-      }))
-    })
-    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve))
-    const { port } = tls.address() as AddressInfo
-    issuer = `https://id.sluice.test:${port}`
-    const started = await startPlace({ schema, documents: documents(issuer) })
-    place = started.place
-    stopPlace = started.stop
-    const at = Math.floor(Date.now() / 1000)
-    token = await new SignJWT({ groups: ['readers'] }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k1' }).setIssuer(issuer).setAudience('https://gate.sluice.test')
-      .setSubject('bot').setIssuedAt(at).setExpirationTime(at + 600).sign(await importJWK(place.issuer.privateKey, 'ES256'))
+    around = await startGate(directory)
+    ;({ place, token } = around)
     built = await bundle('http', directory)
-    const secret = (name: string) => place.secrets[name] ?? ''
-    runtime = await startRuntime(built.file, {
-      NODE_EXTRA_CA_CERTS: join(directory, 'cert.pem'), TEST_TLS_PORT: String(port), AWS_REGION: 'local', AWS_ENDPOINT_URL_DYNAMODB: place.dynamo.url,
-      AWS_ACCESS_KEY_ID: place.dynamo.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: place.dynamo.credentials.secretAccessKey, SLUICE_PUBLIC_URL: 'https://gate.sluice.test',
-      SLUICE_SECRET_SHOP_READ: away(secret('shop-read')), SLUICE_SECRET_SHOP_PLAIN: away(secret('shop-plain')),
-      SLUICE_SECRET_SLUICE_SESSION_KEY: secret('sluice-session-key'), SLUICE_SECRET_SLUICE_MASK_KEY: secret('sluice-mask-key'),
-    }, ['--import', join(import.meta.dirname, 'away.mjs')])
+    runtime = await startRuntime(built.file, around.env, around.preload)
   })
   afterAll(async () => {
     await runtime?.stop()
-    await stopPlace?.()
-    await new Promise((resolve) => tls.close(resolve))
+    await around?.stop()
     rmSync(directory, { recursive: true, force: true })
   })
-  /** Neon's own mapping of a host to its endpoint is used: `db.sluice.test` is asked at `api.sluice.test`. The test's TLS server puts the real address back. */
-  const away = (url: string) => url.replace('@127.0.0.1:', '@db.sluice.test:')
   const query = (body: object, headers: Record<string, string> = {}) =>
     runtime.invoke(urlEvent('POST', '/v1/connections/shop/query', { headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, ...headers }, body: JSON.stringify(body) }))
 

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { itemOf } from '../functions/aws/event.ts'
+import { bundle, entries } from '../infra/bundle.ts'
+import type { Event } from '../schema/event.ts'
+import { startGate } from '../test/lambda/gate.ts'
+import { urlEvent } from '../test/lambda/runtime.ts'
+import { startServices } from '../test/lambda/services.ts'
+
+/**
+ * A cold start of each deployed function: what its bundle weighs, and the CPU (user and system) of a fresh process until it has answered its first event, beside a bare `node -e 0` of the same round.
+ * `node bench/cold.ts [ROUNDS]` prints the table, lowest of the rounds; the rounds themselves lie in bench/results/cold.json. The servers around it are real or stubs, in this process, whose CPU does not count.
+ */
+const rounds = Number(process.argv[2] ?? 6)
+const run = promisify(execFile)
+const directory = mkdtempSync(join(tmpdir(), 'sluice-cold-'))
+type Name = keyof typeof entries
+interface First { readonly cpuMs: number; readonly rssMb: number; readonly answer: string }
+interface Case { readonly what: string; readonly of: Name; readonly event: object; readonly env: Readonly<Record<string, string>>; readonly preload: readonly string[]; readonly expect: RegExp }
+
+const services = await startServices(directory)
+const gate = await startGate(directory)
+const told = (): Event => ({ id: services.stores.id('evt'), at: new Date().toISOString(), evaluation: services.stores.id('eval'), session: null, who: null, connection: null, policy: null, kind: 'start', change: { weakness: 'none' } })
+const one = told()
+await services.stores.ledger.append(one)
+
+const query = { headers: { 'content-type': 'application/json', authorization: `Bearer ${gate.token}` }, body: JSON.stringify({ sql: 'select id, email from customers order by id limit 1' }) }
+const around = { env: { PATH: process.env['PATH'] ?? '', ...gate.env }, preload: gate.preload }
+const inside = { env: services.env, preload: [] }
+const connect = { requestContext: { routeKey: '$connect', eventType: 'CONNECT', connectionId: 'abc=', requestId: 'r', domainName: 'socket.gate.sluice.test', stage: '$default', connectedAt: Date.now() }, headers: {}, isBase64Encoded: false }
+const cases: readonly Case[] = [
+  { what: 'http: a challenge', of: 'http', event: urlEvent('GET', '/v1/me') as object, ...around, expect: /^401 / },
+  { what: 'http: a query, masked', of: 'http', event: urlEvent('POST', '/v1/connections/shop/query', query) as object, ...around, expect: /c\*\*\*@example\.com/ },
+  { what: 'websocket: a challenge', of: 'websocket', event: connect, ...inside, expect: /401/ },
+  { what: 'approval: a step', of: 'approval', event: { step: 'announce', request: 'arq_01JD9Z7V8M0000000000000001' }, ...inside, expect: /^/ },
+  { what: 'people: a page', of: 'people', event: { ...(urlEvent('GET', '/requests', { headers: { host: 'console.gate.sluice.test' } }) as object), cookies: [] }, ...inside, expect: /doctype html/ },
+  { what: 'sequencer: a batch', of: 'sequencer', event: { Records: [{ eventSource: 'aws:dynamodb', eventName: 'INSERT', dynamodb: { NewImage: itemOf(one, JSON.stringify(one)) } }] }, ...inside, expect: /^/ },
+  { what: 'sweeper: a round', of: 'sweeper', event: { source: 'schedule' }, ...inside, expect: /^/ },
+]
+
+async function bare(): Promise<First> {
+  const { stdout } = await run(process.execPath, ['-e', 'const { user, system } = process.cpuUsage(); process.stdout.write(JSON.stringify({ cpuMs: (user + system) / 1000, rssMb: process.memoryUsage.rss() / 1024 ** 2, answer: "" }))'])
+  return JSON.parse(stdout) as First
+}
+async function first({ what, event, env, preload, expect }: Case, file: string): Promise<First> {
+  const { stdout } = await run(process.execPath, [...preload, join(import.meta.dirname, 'first.mjs'), file, JSON.stringify(event)], { env })
+  const given = JSON.parse(stdout) as First
+  if (!expect.test(given.answer)) throw new Error(`${what} answered ${given.answer}`)
+  return given
+}
+
+try {
+  const sizes = new Map<Name, Awaited<ReturnType<typeof bundle>>>()
+  for (const name of new Set(cases.map(({ of }) => of))) sizes.set(name, await bundle(name, directory))
+  const raw: Record<string, First[]> = { bare: [] }
+  for (let round = 0; round < rounds; round++) {
+    raw['bare']?.push(await bare())
+    for (const one of cases) (raw[one.what] ??= []).push(await first(one, sizes.get(one.of)?.file ?? ''))
+  }
+  const lowest = (what: string, of: 'cpuMs' | 'rssMb') => Math.min(...(raw[what] ?? []).map((told) => told[of]))
+  const floor = lowest('bare', 'cpuMs')
+  console.log('| function: first event | KB min | KB gz | KB gz at first use | CPU ms to its answer | beyond bare node | ÷ bare node | RSS MB |\n|---|---|---|---|---|---|---|---|')
+  const row = (...cells: readonly string[]) => console.log(`| ${cells.join(' | ')} |`)
+  const kb = (bytes: number | undefined) => ((bytes ?? 0) / 1024).toFixed(0)
+  row('`node -e 0`', '', '', '', floor.toFixed(0), '', '1.0', lowest('bare', 'rssMb').toFixed(0))
+  for (const { what, of } of cases) {
+    const [size, cpu] = [sizes.get(of), lowest(what, 'cpuMs')]
+    row(what, kb(size?.bytes), kb(size?.gzipBytes), kb(size?.later.gzipBytes), cpu.toFixed(0), (cpu - floor).toFixed(0), (cpu / floor).toFixed(1), lowest(what, 'rssMb').toFixed(0))
+  }
+  mkdirSync(join(import.meta.dirname, 'results'), { recursive: true })
+  writeFileSync(join(import.meta.dirname, 'results/cold.json'), `${JSON.stringify(raw, null, 1)}\n`)
+} finally {
+  await Promise.all([services.stop(), gate.stop()])
+  rmSync(directory, { recursive: true, force: true })
+}
+process.exit(0)

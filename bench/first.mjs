@@ -1,0 +1,13 @@
+// One cold start, as Lambda does it: loads a bundle, hands it its first event, and says what that cost this process. `node first.mjs BUNDLE EVENT`, the event as JSON.
+import { Writable } from 'node:stream'
+
+const [, , bundle, event] = process.argv
+let body = ''
+globalThis.awslambda = {
+  streamifyResponse: (handler) => (given, context) => handler(given, Object.assign(new Writable({ write(chunk, _, done) { body += chunk; done() } }), { setContentType() {} }), context),
+  HttpResponseStream: { from(stream, metadata) { body = `${metadata.statusCode} `; return stream } },
+}
+const { handler } = await import(bundle)
+const value = await handler(JSON.parse(event), { getRemainingTimeInMillis: () => 30_000, callbackWaitsForEmptyEventLoop: false })
+const { user, system } = process.cpuUsage()
+process.stdout.write(JSON.stringify({ cpuMs: (user + system) / 1000, rssMb: process.memoryUsage.rss() / 1024 ** 2, answer: (body || JSON.stringify(value) || '').slice(0, 300) }), () => process.exit(0))
