@@ -104,6 +104,7 @@ describe('the sequencer', () => {
 
   test.each([[1, 1], [40, 1], [3, 2], [700, 400]])('heads put back from a backup are not continued by a process that never saw the later ones: %i events, %i of them forgotten', async (count, back) => {
     const world = createLogWorld()
+    Object.assign(world.memory.log.objects, { forget: async () => {} })        // as a bucket, which lets go of them after days
     const sequencer = world.sequencer(world.hints)
     for (let i = 0; i < count; i++) {
       world.clock.ms += 1
@@ -112,7 +113,7 @@ describe('the sequencer', () => {
     }
     const { log, heads, objects } = world.memory
     const restored = createMemoryLog(log.signer)
-    for (const [path, bytes] of objects) restored.objects.set(path, bytes)
+    for (const [path, bytes] of objects) if (back < 300 || !/^staging\/\d+$/.test(path)) restored.objects.set(path, bytes)
     const old = heads.at(-1 - back) ?? null
     if (old !== null) await restored.log.store.advance(old, null)
     let signed = 0
