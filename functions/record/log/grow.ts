@@ -1,6 +1,6 @@
 import { FormatError } from './format.ts'
 import { edgeOf, encodeEntries, decodeEntries, maxEntryBytes, tilePath, tileWidth, type Tile } from './tile.ts'
-import { foldRight, halve, hashBytes, leafInto, leafWithin } from './tree.ts'
+import { foldRight, halve, hashBytes, leafInto, leavesWithin } from './tree.ts'
 
 /** A tree as far as it must be known to grow: its size, and for each level the hashes of the partial tile at its right edge. */
 export interface Edge { readonly size: number; readonly levels: readonly Uint8Array[] }
@@ -34,9 +34,10 @@ export function growing(edge: Edge, full: (tile: Tile, bytes: Buffer) => void) {
     levels[level] = { hashes: Buffer.allocUnsafe(tileWidth * hashBytes), width: 0 }
     if (++above.width === tileWidth) filled(level + 1)
   }
-  function added(level: { width: number }): void {
-    size++
-    if (++level.width === tileWidth) filled(0)
+  function added(level: { width: number }, count = 1): void {
+    size += count
+    level.width += count
+    if (level.width === tileWidth) filled(0)
   }
   return {
     size: () => size,
@@ -51,11 +52,12 @@ export function growing(edge: Edge, full: (tile: Tile, bytes: Buffer) => void) {
       level.hashes.set(hash, level.width * hashBytes)
       added(level)
     },
-    /** The entry that stands in a bundle from `start` to `end`, after its length. */
-    addWithin(bundle: Buffer, start: number, end: number): void {
+    /** The `count` entries that stand in a bundle from `start`, each after its length. Throws RangeError where they are more than the tile has room for. */
+    addBundle(bundle: Buffer, start: number, count: number): void {
       const level = levelAt(0)
-      leafWithin(level.hashes, level.width * hashBytes, bundle, start, end)
-      added(level)
+      if (level.width + count > tileWidth) throw new RangeError('more entries than a bundle has')
+      leavesWithin(level.hashes, level.width * hashBytes, bundle, start, count)
+      added(level, count)
     },
     /** The partial tiles there are now, from level 0 up. */
     partial(): readonly { readonly tile: Tile; readonly bytes: Buffer }[] {
@@ -124,11 +126,7 @@ export function append(log: LogEdge, added: readonly Uint8Array[]): { readonly l
     at += taken.length
     bundle = [...bundle, ...taken]
     const bytes = encodeEntries(bundle)
-    let start = bytes.length - taken.reduce((sum, { length }) => sum + 2 + length, 0)
-    for (const { length } of taken) {
-      tree.addWithin(bytes, start + 2, start + 2 + length)
-      start += 2 + length
-    }
+    tree.addBundle(bytes, bytes.length - taken.reduce((sum, { length }) => sum + 2 + length, 0), taken.length)
     tiles.push({ path: tilePath({ level: 'entries', index: Math.floor((tree.size() - 1) / tileWidth), width: bundle.length }), bytes })
     if (bundle.length === tileWidth) bundle = []
   }

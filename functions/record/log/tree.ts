@@ -18,23 +18,31 @@ export function leafInto(target: Buffer, at: number, entry: Uint8Array): void {
   target.write(hash('sha256', new Uint8Array(prefixed.buffer, prefixed.byteOffset, entry.length + 1), 'binary'), at, hashBytes, 'latin1')
 }
 /**
- * The same for an entry that stands in a bundle, from `start` to `end`: the byte before it, of its length, is the leaf's 0x00 while it is hashed. Spares a copy, and so a tenth of what
- * appending costs.
+ * The same for `count` entries of a bundle, one after the other from `start`, where the length of the first stands. The byte before an entry, of its length, is the leaf's 0x00 while it is hashed, and all
+ * hashes are written at once: that spares a copy and a write for each, a seventh of what appending costs.
  */
-export function leafWithin(target: Buffer, at: number, bundle: Buffer, start: number, end: number): void {
-  const length = bundle[start - 1] ?? 0
-  bundle[start - 1] = 0
-  target.write(hash('sha256', new Uint8Array(bundle.buffer, bundle.byteOffset + start - 1, end - start + 1), 'binary'), at, hashBytes, 'latin1')   // a view of Buffer's own costs three times as much
-  bundle[start - 1] = length
+export function leavesWithin(target: Buffer, at: number, bundle: Buffer, start: number, count: number): void {
+  let made = ''
+  for (let i = 0; i < count; i++) {
+    const low = bundle[start + 1] ?? 0
+    const length = (bundle[start] ?? 0) * 256 + low
+    bundle[start + 1] = 0
+    made += hash('sha256', new Uint8Array(bundle.buffer, bundle.byteOffset + start + 1, length + 1), 'binary')   // a view of Buffer's own costs three times as much
+    bundle[start + 1] = low
+    start += 2 + length
+  }
+  target.write(made, at, 'latin1')
 }
 /** The hashes of neighbours, pair by pair, in the place of the first half of them: 32 · `width` bytes of `work`, `width` even. The node of each entry is made here, so bytes go by the word. */
 export function halve(work: Buffer, width: number): void {
   if (work.byteOffset % 4 !== 0) throw new RangeError('not aligned')
   const words = new Uint32Array(work.buffer, work.byteOffset, width * hashBytes / 4)
+  let made = ''
   for (let i = 0; i < width; i += 2) {
     for (let word = 0; word < pairWords.length; word++) pairWords[word] = words[i * hashBytes / 4 + word] ?? 0
-    work.write(hash('sha256', pair, 'binary'), i / 2 * hashBytes, hashBytes, 'latin1')
+    made += hash('sha256', pair, 'binary')
   }
+  work.write(made, 0, 'latin1')
 }
 export function leafHash(entry: Uint8Array): Buffer {
   const made = Buffer.allocUnsafe(hashBytes)

@@ -89,12 +89,20 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
       continue
     }
     if (bundle === null) return unreadable()                       // without these entries nothing that follows can be compared with anything
-    for (const entry of bundle) {
-      ids.push(judge(entry, tree.size()))
+    const first = index * tileWidth
+    const { bytes, entries } = bundle
+    const apart = [...expected.keys()].some((kept) => kept > first && kept < first + entries.length)   // a kept checkpoint ends within it: only then each entry by itself
+    for (const [at, entry] of entries.entries()) {
+      ids.push(judge(entry, first + at))
+      if (!apart) continue
       tree.add(entry)
       if (expected.has(tree.size())) beginsWith()
     }
-    await contents.check({ level: 'entries', index, width: bundle.length }, bundle, index * tileWidth)
+    if (!apart) {
+      tree.addBundle(bytes, 0, entries.length)
+      if (expected.has(tree.size())) beginsWith()
+    }
+    await contents.check({ level: 'entries', index, width: entries.length }, entries, first)
     for (const { tile, bytes } of [...filled.splice(0), ...(tree.size() === size ? tree.partial() : [])]) await compare(tile, bytes, ids)
     progress?.(tree.size(), size)
   }
@@ -138,13 +146,14 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   }
 }
 
-async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<readonly Buffer[] | 'missing' | null> {
+async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<{ readonly bytes: Buffer; readonly entries: readonly Buffer[] } | 'missing' | null> {
   const path = tilePath(tile)
   const bytes = await attempt(() => files.read(path, most.entries), path, add)
   if (bytes === undefined) return null
   if (bytes === null) return 'missing'
   const entries = await attempt(async () => decodeEntries(bytes), path, add)
-  if (entries === undefined || entries.length === tile.width) return entries ?? null
+  if (entries === undefined) return null
+  if (entries.length === tile.width) return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), entries }
   add({ path, index: tile.index * tileWidth + Math.min(entries.length, tile.width), reason: `the bundle holds ${entries.length} entries, not ${tile.width}` })
   return null
 }
