@@ -61,7 +61,9 @@ export function createShape({ plan, effects, obligations, maskKey }: Shaping) {
     const name = kind && text[kind.start] === '"' ? stringAt(text, kind.start, kind.end) : null
     if (name === 'Status' && hidden.length > 0 && textMember(text, 'status') !== 'Success') return rebuiltFailure(text)
     const listed = slices.find(({ key, start }) => (key === 'items' || key === 'rows') && text[start] === '[')
-    if (listed && (name === 'Table' || name?.endsWith('List'))) return withMembers(text, slices, (key, value) => (key === listed.key ? withElements(value, (one) => element(key, one)) : member(key, value)))
+    // By what was asked, not by the name alone: a kind may be called `AllowList`, and an object of it have `items`.
+    const many = plan.attributes.verb === 'list' || plan.attributes.verb === 'deletecollection' ? name?.endsWith('List') === true : false
+    if (listed && (many || (name === 'Table' && (textMember(text, 'apiVersion') ?? 'meta.k8s.io/').startsWith('meta.k8s.io/')))) return withMembers(text, slices, (key, value) => (key === listed.key ? withElements(value, (one) => element(key, one)) : member(key, value)))
     // What asked for something else and got a Secret: no rule was decided for it, so nothing of it is shown.
     if (name === 'Secret' && textMember(text, 'apiVersion') === 'v1' && plan.attributes.resource !== 'secrets') return rewrite(text, unasked, look)
     const shown = object(text)

@@ -1,5 +1,5 @@
 import { redacted } from '../shown.ts'
-import { scalarEnd, skipSpace, stringAt, stringEnd, Unmaskable } from './scan.ts'
+import { scalarEnd, skipSpace, slicesOf, stringAt, stringEnd, Unmaskable, withMembers } from './scan.ts'
 import { below, inList, masked, ruleAt, type Node, type Rule } from './tree.ts'
 
 /** `text`: a text of no class as it may be shown; the same where nothing is found in it. null: nobody looks. */
@@ -152,14 +152,18 @@ function annotation(state: State, at: number): number {
 }
 const plainWords = /^[^{}[\]"'\\\n]{0,512}$/
 const packed = /[A-Za-z0-9+/=_-]{64,}/
-function copied({ root, look }: State, text: string): string {
-  if (!/^\s*[[{]/.test(text)) return redacted
+function copied({ root: [root], look }: State, text: string): string {
+  if (root === undefined || !/^\s*\{/.test(text)) return redacted
   try {
-    return rewrite(text, root[0] ?? null, look)
+    const slices = slicesOf(text)
+    // Without these it is no copy of the object, and where its values stand nobody knows; a member that such an object does not have may be a misspelt one.
+    if (!['apiVersion', 'kind'].every((key) => slices.some((slice) => slice.key === key))) return redacted
+    return rewrite(withMembers(text, slices, (key, value) => (members.has(key) || root.children.has(key) ? value : JSON.stringify(redacted))), root, look)
   } catch {
     return redacted
   }
 }
+const members: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata', 'spec', 'status', 'type', 'immutable', 'data', 'stringData', 'binaryData'])
 
 /** Base64 of a text, looked through as the text it is. */
 function packedText(state: State, at: number, place: Place): number {

@@ -47,7 +47,7 @@ describe('a Secret', () => {
     expect(object(masked(`${web}/secrets/s`, { ...secret, data: { p: b64(value) } }, { mask })).data.p).toBe(expected === null ? null : b64(expected))
   })
   test('copied into other annotations is masked there, or they are withheld', () => {
-    const annotations = { 'kapp.k14s.io/original': JSON.stringify(secret), broken: `{"data":{"p":"${canary}"`, gzipped: b64(canary.repeat(20)), yaml: `data:\n  p: ${canary}`, list: JSON.stringify([secret]), quoted: `p: "${canary}"` }
+    const annotations = { 'kapp.k14s.io/original': JSON.stringify(secret), broken: `{"data":{"p":"${canary}"`, gzipped: b64(canary.repeat(20)), yaml: `data:\n  p: ${canary}`, list: JSON.stringify([secret]), quoted: `p: "${canary}"`, other: JSON.stringify({ password: canary }), pairs: JSON.stringify([{ op: 'add', path: '/data/p', value: canary }]), misspelt: JSON.stringify({ apiVersion: 'v1', kind: 'Secret', stringdata: { p: canary } }) }
     const shown = object(noCanary(masked(`${web}/secrets/s`, { ...secret, metadata: { ...secret.metadata, annotations } }))).metadata.annotations as unknown as typeof annotations
     expect([shown.broken, shown.gzipped, shown.yaml, shown.quoted]).toEqual(['[redacted]', '[redacted]', '[redacted]', '[redacted]'])
     expect(JSON.parse(shown['kapp.k14s.io/original'])).toMatchObject({ kind: 'Secret', data: { p: b64('[redacted]') } })
@@ -113,6 +113,15 @@ describe('paths that a policy classifies', () => {
     const shown = JSON.parse(noCanary(masked('/apis/acme.io/v1/namespaces/web/widgets/w', widget, { classes, detect: ['email'] }))) as typeof widget
     expect(shown.spec).toEqual({ keys: [{ name: 'a', value: '[redacted]' }], pin: null, tags: ['[redacted]', { x: '[redacted]', y: null, z: null }], note: 'ada@example.com', other: '[redacted: email]' })
     expect(shown.metadata.managedFields).toEqual([{ fieldsV1: { 'f:spec': { 'f:tags': { '.': {}, 'v:"[redacted]"': {} }, 'f:keys': { 'k:"[redacted]"': { 'f:value': {} } } } } }])
+  })
+  test.each([['AllowList', 'items'], ['Table', 'rows']])('are masked in an object whose kind is called %s and which has %s of its own', (kind, member) => {
+    const classes = { [`acme.io/allowlists:${member}[*].value`]: 'pii.key', 'acme.io/allowlists:spec.token': 'pii.key' } as const
+    const one = { apiVersion: 'acme.io/v1', kind, metadata: { name: 'a' }, [member]: [{ name: 'plain', value: canary }], spec: { token: canary } }
+    const path = '/apis/acme.io/v1/namespaces/web/allowlists'
+    expect(noCanary(masked(`${path}/a`, one, { classes }))).toContain('plain')
+    noCanary(masked(`${path}?watch=true`, { type: 'ADDED', object: one }, { classes }))
+    noCanary(masked(path, { apiVersion: 'acme.io/v1', kind: 'AllowListList', metadata: {}, items: [one] }, { classes }))
+    noCanary(masked(path, { apiVersion: 'acme.io/v1', kind: 'AllowListList', metadata: {}, items: [one] }, { classes, method: 'DELETE' }))
   })
   test('in columns that others chose are withheld, but for the name and the age', () => {
     const table = { kind: 'Table', columnDefinitions: [{ name: 'Name' }, { name: 'Pin' }, { name: 'Age' }, { name: 'Keys' }], rows: [{ cells: ['w', 1234, '5d3h', canary], object: { metadata: { name: 'w' } } }, { cells: ['w', null, canary, 'x'], object: null }] }
