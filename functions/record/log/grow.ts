@@ -122,11 +122,12 @@ export function append(log: LogEdge, added: readonly Uint8Array[]): { readonly l
   const tree = growing(log.edge, (tile, bytes) => { tiles.push({ path: tilePath(tile), bytes }) })
   let bundle = log.entries
   for (let at = 0; at < added.length;) {
-    const taken = added.slice(at, at + tileWidth - bundle.length)
+    const earlier = bundle
+    const taken = added.slice(at, at + tileWidth - earlier.length)
     at += taken.length
-    bundle = [...bundle, ...taken]
+    bundle = earlier.length === 0 ? taken : [...earlier, ...taken]
     const bytes = encodeEntries(bundle)
-    tree.addBundle(bytes, bytes.length - taken.reduce((sum, { length }) => sum + 2 + length, 0), taken.length)
+    tree.addBundle(bytes, earlier.reduce((sum, { length }) => sum + 2 + length, 0), taken.length)
     tiles.push({ path: tilePath({ level: 'entries', index: Math.floor((tree.size() - 1) / tileWidth), width: bundle.length }), bytes })
     if (bundle.length === tileWidth) bundle = []
   }
