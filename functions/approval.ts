@@ -18,7 +18,8 @@ import { createSteps, type StepParts } from './steps.ts'
 const parts = createLambdaParts()
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres, kubernetes } })
+const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }))
+const ports = createPorts({ ...parts, engines: { postgres, mysql, kubernetes } })
 const { approvals, workflow } = ports
 if (approvals === null || workflow === null) throw new Error('SLUICE_STATE_MACHINE must be the ARN of the state machine of access requests')
 const gate = createGate(ports)

@@ -5,12 +5,13 @@ import { createLambdaParts } from './aws/lambda.ts'
 import { createPorts } from './aws/ports.ts'
 import { isPermit } from './decide/permit.ts'
 import { createKubernetes } from './protocol/kubernetes/kubernetes.ts'
-import { createPostgres } from './protocol/postgres/postgres.ts'
+import { later } from './protocol/later.ts'
 import { ofFunctionUrl } from './target.ts'
 
-/** AWS Lambda behind a function URL, its answers streamed. What it reads of its environment: aws/lambda.ts, aws/dynamo.ts. */
+/** AWS Lambda behind a function URL, its answers streamed. What it reads of its environment: aws/lambda.ts, aws/dynamo.ts. Grammars and drivers are read with the first statement: who is refused at the door, and a cluster's caller, wait for neither. */
 const parts = createLambdaParts()
-const postgres = createPostgres({ ...parts, now: Date.now, isPermit })
+const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }), 'granting')
+const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }), 'granting')
 const kubernetes = createKubernetes({ ...parts, now: Date.now, isPermit })
 
-export const handler = streamHandle(behindEdge(createApp(createPorts({ ...parts, engines: { postgres, kubernetes } }), undefined, ofFunctionUrl)))
+export const handler = streamHandle(behindEdge(createApp(createPorts({ ...parts, engines: { postgres, mysql, kubernetes } }), undefined, ofFunctionUrl)))

@@ -20,7 +20,8 @@ import { sweep } from './sweep.ts'
 const parts = createLambdaParts()
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres, kubernetes } })
+const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }))
+const ports = createPorts({ ...parts, engines: { postgres, mysql, kubernetes } })
 const { approvals } = ports
 const gate = createGate(ports)
 const requests = createRequests(ports, gate, createOwn(ports, gate))

@@ -15,7 +15,8 @@ import { createHandler } from './socket/event.ts'
 const parts = createLambdaParts()
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres, kubernetes } })
+const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }))
+const ports = createPorts({ ...parts, engines: { postgres, mysql, kubernetes } })
 const { sockets } = ports
 if (sockets === null) throw new Error('SLUICE_SOCKET_ENDPOINT must be the stage of the WebSocket API')
 const gate = createGate(ports)

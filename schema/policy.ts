@@ -60,7 +60,7 @@ export const issuerDocument = z.strictObject({
 
 export const connectionDocument = z.strictObject({
   version: z.literal(1), kind: z.literal('connection'), name: name.refine((n) => n !== 'sluice', '`sluice` is the gate itself'),
-  engine: z.enum(['postgres', 'kubernetes']),
+  engine: z.enum(['postgres', 'mysql', 'kubernetes']),
   secret: z.string().min(1).optional(),
   secrets: z.strictObject({ write: z.string().min(1).optional(), read: z.string().min(1), plain: z.string().min(1).optional() }).optional(),
   searchPath: z.array(z.string().min(1)).min(1).optional(),

@@ -6,8 +6,10 @@ import { numbered } from '../numbering.ts'
 import type { Log, Ports, Post, Search, Self } from '../ports.ts'
 import { sealing } from '../record/content.ts'
 import { createKubernetes } from '../protocol/kubernetes/kubernetes.ts'
+import { createMySql } from '../protocol/mysql/mysql.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
 import { fetchJson } from './fetch.ts'
+import { readTarget, usernameOf } from './planetscale/target.ts'
 import type { LocalSecrets } from './secrets.ts'
 
 export interface LocalParts {
@@ -15,6 +17,8 @@ export interface LocalParts {
   readonly dynamo: { readonly url: string; readonly credentials: LocalCredentials }
   /** URL of the Neon endpoint: every PostgreSQL target is reached through it. */
   readonly neon: string
+  /** URL of the PlanetScale endpoint: every MySQL target is reached through it. */
+  readonly planetscale: string
   readonly secrets: LocalSecrets
   readonly machine: Machine
   /** URL of the sockets' Management API. */
@@ -33,14 +37,15 @@ export interface LocalCredentials { readonly accessKeyId: string; readonly secre
 export const newCredentials = (): LocalCredentials => ({ accessKeyId: `local${randomBytes(8).toString('hex')}`, secretAccessKey: randomBytes(24).toString('hex') })
 
 /** The adapters of production on the servers of this machine, and the twins for what no local server speaks. */
-export function createLocalPorts({ dynamo, neon, secrets, machine, gateway, post, log, search, hints, self, alarm }: LocalParts) {
+export function createLocalPorts({ dynamo, neon, planetscale, secrets, machine, gateway, post, log, search, hints, self, alarm }: LocalParts) {
   const raw = hints.overhear(createStores({ region: 'local', endpoint: dynamo.url, credentials: dynamo.credentials }, Date.now, gateway, machine))
   const counted = numbered(raw, { ...raw, alarm })
   const { workflow, requests, logStore, promise, ...stores } = sealing(counted, raw.keys, raw.now)
   if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
+  const mysql = createMySql({ secrets, endpoint: (url) => ({ http: planetscale, username: usernameOf(readTarget(url)) }), now: stores.now, alarm, isPermit })
   const kubernetes = createKubernetes({ secrets, now: stores.now, alarm, isPermit })
-  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, kubernetes }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, ...(log === null ? {} : { promise }), search, alarm, self }
+  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, mysql, kubernetes }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, ...(log === null ? {} : { promise }), search, alarm, self }
   return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: counted.ledger, createTables: stores.createTables, close: stores.close, workflow }
 }

@@ -18,6 +18,7 @@ import { sweep } from '../sweep.ts'
 import { ofNode } from '../target.ts'
 import { createAlarm } from './alarm.ts'
 import { startApproving, type Steps } from './approving.ts'
+import { noBilling, startBilling } from './billing.ts'
 import { bootstrap, readBundle } from './bootstrap.ts'
 import { startDynamo } from './dynamodb.ts'
 import { openFront, type Front } from './front.ts'
@@ -28,6 +29,8 @@ import { startTargetCluster, writeKubeconfig } from './kubernetes.ts'
 import { startNeon } from './neon.ts'
 import { readTarget } from './neon/target.ts'
 import { createObjects } from './objects.ts'
+import { startPlanetScale } from './planetscale.ts'
+import { readTarget as readMySql } from './planetscale/target.ts'
 import { createLocalPorts, newCredentials } from './ports.ts'
 import { newSlackSecrets, startPost, type LocalPost } from './post.ts'
 import type { Progress } from './progress.ts'
@@ -82,7 +85,7 @@ export interface Stack {
 }
 
 /**
- * The whole system in this process, and PostgreSQL beside it. Throws one clear line, with everything stopped that was started. May be aborted at
+ * The whole system in this process, and PostgreSQL and MariaDB beside it. Throws one clear line, with everything stopped that was started. May be aborted at
  * any moment. Order of stopping is the reverse of starting: the gate's door first, what it writes to last.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -119,13 +122,18 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const store = join(state.directory, storeOf(options))
   await mkdir(store, { recursive: true, mode: 0o700 })           // the record holds statements and parameters; the folder above lets others pass
   const keys = await keepKeys(state.directory)
-  const [target, dynamo] = await both(
-    startTarget(state.directory, progress, signal).then((it) => { onStop(it.stop); return it }),
+  const [[target, billing], dynamo] = await both(
+    both(
+      startTarget(state.directory, progress, signal).then((it) => { onStop(it.stop); return it }),
+      options.policy === null ? startBilling(join(state.directory, 'mariadb'), progress, signal).then((it) => { onStop(it.stop); return it }) : Promise.resolve(noBilling),
+    ),
     startDynamo({ directory: store, credentials }).then((it) => { onStop(it.close); return it }),
   )
-  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...cluster.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
-  const neon = await startNeon({ allow: among(secrets), pool: target.single ? { size: 1, idleMs: 0 } : {} })
+  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...billing.secrets, ...cluster.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
+  const neon = await startNeon({ allow: among(secrets, readTarget), pool: target.single ? { size: 1, idleMs: 0 } : {} })
   onStop(neon.close)
+  const planetscale = await startPlanetScale({ allow: among(secrets, readMySql) })
+  onStop(planetscale.close)
   const index = await target.index?.(store) ?? null
   const endpoint = { http: `${neon.url}/sql`, websocket: `${neon.url.replace('http:', 'ws:')}/v2` }
   const post = await startPost({ url: front.url, secrets, now: Date.now })
@@ -139,7 +147,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   onStop(sockets.close)
   const log = { ...await keepSigners(store, logName, options.newLogKey), objects: createObjects(join(store, 'log')) }
   const hints = createHints()
-  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, search: index && createSearch({ url: index.read, endpoint }), hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
+  const ports = createLocalPorts({ dynamo: { url: dynamo.url, credentials }, neon: neon.url, planetscale: planetscale.url, secrets, machine: approving.machine, gateway: sockets.url, post: post.post, log, search: index && createSearch({ url: index.read, endpoint }), hints, alarm, self: { url: front.url, console: pages.url, localIssuer: identity?.issuer ?? null } })
   onStop(ports.close)
   for (const engine of Object.values(ports.engines)) onStop(() => engine.close())
   onStop(approving.close)                                     // before what its steps write to
@@ -166,7 +174,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   signal.throwIfAborted()
   const kubeconfig = await writeKubeconfig({ directory: state.directory, bundle, authority, secure: secure.url, plain: front.url, local: identity !== null })
   if (kubeconfig !== null) progress.say(`kubernetes is behind the gate on ${secure.url}: kubectl --kubeconfig ${kubeconfig}${identity ? '' : ' --token=$SLUICE_TOKEN'} get pods -n web`)
-  return { url: front.url, console: pages.url, kubeconfig, ports, ended: target.ended, stop }
+  return { url: front.url, console: pages.url, kubeconfig, ports, ended: Promise.race([target.ended, billing.ended]), stop }
 }
 
 /** Both, or the failure of one after the other has come to its end: whatever started is then known to be stoppable. */
@@ -195,10 +203,10 @@ function storeOf({ policy, kubeconfig }: StackOptions): string {
   return from.length === 0 ? 'dynamodb' : `dynamodb-${createHash('sha256').update(from.join('\n')).digest('hex').slice(0, 12)}`
 }
 
-/** The endpoint carries statements to the databases that secrets name, and to nothing else. */
-const among = (secrets: LocalSecrets) => async (host: string, port: number): Promise<boolean> => (await secrets.values()).some((value) => {
+/** An endpoint carries statements to the databases that secrets name, and to nothing else. */
+const among = (secrets: LocalSecrets, read: (value: string) => { readonly host: string; readonly port: number }) => async (host: string, port: number): Promise<boolean> => (await secrets.values()).some((value) => {
   try {
-    const target = readTarget(value)
+    const target = read(value)
     return target.host === host && target.port === port
   } catch {
     return false

@@ -35,4 +35,4 @@ function spokenOtherwise({ name, engine }: ConnectionDocument): Refusal {
 }
 
 /** What language an engine is asked in. */
-const forms: Readonly<Record<ConnectionDocument['engine'], Form>> = { postgres: 'sql', kubernetes: 'kubernetes' }
+const forms: Readonly<Record<ConnectionDocument['engine'], Form>> = { postgres: 'sql', mysql: 'sql', kubernetes: 'kubernetes' }
