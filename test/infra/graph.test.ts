@@ -84,13 +84,13 @@ describe.skipIf(!installed)('what is deployed', () => {
       const readers = Object.keys(functions).filter((name) => allowed(roleOf(stage, name)).some(({ actions, resources }) => actions.includes('secretsmanager:GetSecretValue') && resources.some((arn) => arn.includes('/shop-write-'))))
       expect(readers.sort()).toEqual(['Approval', 'Hold', 'Http', 'Socket', 'Stream', 'Sweeper'])
     })
-    test('tables: encrypted, on demand, with their TTL; recoverable but for the keys of content', () => {
+    test('tables: encrypted, on demand, with their TTL; recoverable but for the keys of content and for what may be forgotten', () => {
       const tables = of(stage, 'aws:dynamodb/table:Table')
       expect(tables.map(({ inputs }) => String(inputs['name'])).sort()).toEqual(Object.values(shapes).map(({ name }) => name.replace(/^sluice-/, `sluice-${stage}-`)).sort())
       for (const { inputs } of tables) {
         const keys = String(inputs['name']).endsWith('-keys')
         const shape = Object.values(shapes).find(({ name }) => String(inputs['name']).endsWith(name.replace('sluice', '')))
-        expect(inputs).toMatchObject({ billingMode: 'PAY_PER_REQUEST', pointInTimeRecovery: { enabled: !keys }, serverSideEncryption: { enabled: true }, deletionProtectionEnabled: stage === 'production', streamEnabled: shape === shapes.audit })
+        expect(inputs).toMatchObject({ billingMode: 'PAY_PER_REQUEST', pointInTimeRecovery: { enabled: !keys && shape !== shapes.state && shape !== shapes.sockets }, serverSideEncryption: { enabled: true }, deletionProtectionEnabled: stage === 'production', streamEnabled: shape === shapes.audit })
         expect(inputs['ttl'] === undefined ? null : (inputs['ttl'] as { attributeName: string }).attributeName).toBe(shape?.ttl ?? null)
       }
     })

@@ -13,8 +13,8 @@ export interface ContentCounts { readonly checked: number; readonly erased: numb
 interface Said { readonly asked: string; readonly params: string | null }
 interface Line { readonly state: string | null; readonly opening: string; readonly text: string }
 
-/** A bundle's content at most: each of 256 events has up to 300 KB, written as a JSON string of JSON. */
-const mostBytes = 512 * 1024 * 1024
+/** A bundle's content at most: each of 256 events has up to 300 KB, written as a JSON string of JSON. More than twice as much would be no string any more. */
+const mostBytes = 256 * 1024 * 1024
 /** Where the content of a bundle of entries lies. */
 export const contentPath = (tile: Tile): string => tilePath(tile).replace(/^tile\/entries\//, 'content/')
 
