@@ -15,7 +15,7 @@ export function changeOf({ plan, effects }: Classified, { object, oldObject }: D
   try {
     const before = oldObject ?? null
     const unseen = oldObject === undefined ? ['# the object as it is could not be seen'] : []
-    return [...note, ...unseen, unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) } })].join('\n')
+    return [...note, ...unseen, unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) }, status: ['status', 'approval'].includes(plan.attributes.subresource ?? '') })].join('\n')
   } catch {
     return [...note, '# the change cannot be shown: the object is not of a form that can be masked'].join('\n')
   }

@@ -74,7 +74,7 @@ function accessesOf(statement: Statement, classes: readonly ClassRule[], dry: Dr
   const name = attributes.name ?? made
   const namespace = group === '' && resource === 'namespaces' ? name : attributes.namespace
   const scoped = kindOf(group, resource)?.clusterScoped === true && resource !== 'namespaces'
-  const place: Omit<Target, 'needs'> = { namespace, name, ...(scoped ? { clusterScoped: true as const } : {}), ...(dry?.object === undefined ? {} : { object: dry.object }), ...(dry?.oldObject === undefined ? {} : { oldObject: dry.oldObject }) }
+  const place: Omit<Target, 'needs'> = { namespace, name, ...(scoped ? { clusterScoped: true as const } : {}), ...(dry?.object === undefined ? {} : { object: judged(attributes, dry.object) }), ...(dry?.oldObject === undefined ? {} : { oldObject: judged(attributes, dry.oldObject) }) }
   const access = (action: Access['action'], resource: string, system: boolean, target: Target): Access => ({ action, resource, columns: null, system, via: [], statement: 0, span: null, target })
   const main = access(verb, resourceOf(attributes), isSystem(group, resource, subresource), { ...place, needs: needed(statement, classes, dry) })
   // A patch or update of what is not there creates it, where the server lets it; of what could not be seen, nobody knows.
@@ -84,6 +84,12 @@ function accessesOf(statement: Statement, classes: readonly ClassRule[], dry: Dr
     ...tokensOf(attributes, body === null ? [] : settingOf(statement.contentType, body as Json), dry).map((one) => access('create', one.resource, true, { namespace: one.namespace, name: one.name, needs: [] })),
     ...escalationsOf(attributes, objectsOf(statement, dry)).map((one) => access(verb, one.resource, true, { namespace: one.namespace, name: one.name, needs: [], ...(one.namespace === null ? { clusterScoped: true as const } : {}) })),
   ]
+}
+
+/** An object as conditions see it. The API server leaves the number out of a Scale where it is zero. */
+function judged({ subresource }: Attributes, object: NonNullable<Dry['object']> | null): NonNullable<Dry['object']> | null {
+  const spec = membersOf((object?.spec ?? {}) as Json)
+  return subresource === 'scale' && object?.kind === 'Scale' && spec !== null ? { ...object, spec: { replicas: 0, ...spec } } : object
 }
 
 /** Everything known of the object a write leaves behind; null: a patch of an object nobody told of. */

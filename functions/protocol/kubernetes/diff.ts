@@ -2,6 +2,8 @@ import { isObject } from './precondition.ts'
 
 type Value = Readonly<Record<string, unknown>>
 export interface Compared {
+  /** The write is of the status itself (`…/status`, `…/approval`), which is left out otherwise. */
+  readonly status?: boolean
   /** As they are, and as a person may see them. null: there is none. */
   readonly before: { readonly clear: Value | null; readonly shown: Value | null }
   readonly after: { readonly clear: Value | null; readonly shown: Value | null }
@@ -17,9 +19,11 @@ const applied = 'kubectl.kubernetes.io/last-applied-configuration'
  * The change as unified diff lines over YAML with sorted keys; what controllers keep (status, managedFields, versions) is left out. A masked value that changes looks the same on both
  * sides, so each such place is named. At most 64 KB; what is cut is said. '' where nothing changes.
  */
-export function unifiedDiff({ before, after }: Compared): string {
-  const lines = diffLines(linesOf(before.shown), linesOf(after.shown))
-  const hidden = hiddenChanges(before, after)
+export function unifiedDiff({ before, after, status = false }: Compared): string {
+  const lines = diffLines(linesOf(before.shown, status), linesOf(after.shown, status))
+  const hidden = hiddenChanges(before, after, status)
+  // What the next `kubectl apply` of somebody else takes away is told by this copy.
+  if (lines.length === 0 && hidden.length === 0 && copyOf(before.clear) !== copyOf(after.clear)) return '# only the copy changes that `kubectl apply` keeps of the object'
   const notes = [...hidden.slice(0, 200).map((path) => `# ${path}: changes, and is masked`), ...(hidden.length > 200 ? [`# and ${hidden.length - 200} more masked values`] : [])]
   return cut([...notes, ...lines])
 }
@@ -33,7 +37,8 @@ function cut(lines: readonly string[]): string {
   return lines.join('\n')
 }
 
-const linesOf = (value: Value | null): readonly string[] => (value === null ? [] : yaml(normal(value), '').map(printable))
+const copyOf = (value: Value | null): unknown => { const metadata = value?.['metadata']; return isObject(metadata) && isObject(metadata['annotations']) ? metadata['annotations'][applied] : undefined }
+const linesOf = (value: Value | null, status: boolean): readonly string[] => (value === null ? [] : yaml(normal(value, status), '').map(printable))
 const plain = /^[A-Za-z/][\w./@-]*(?::[\w./@-]+)*$/
 const word = /^(?:true|false|null|yes|no|on|off|y|n)$/i
 const spelt = (text: string): string => (plain.test(text) && !word.test(text) ? text : JSON.stringify(text))
@@ -54,8 +59,9 @@ function entry(name: string, value: unknown, pad: string): string[] {
 const printable = (line: string): string => /^[\t\x20-\x7e]*$/.test(line) ? line : line.replace(/[^\P{C}\t]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
 
 /** The object without what its controllers write and without its own copy of what was applied. */
-function normal(value: Value): Value {
-  const { status: _, ...rest } = value
+function normal(value: Value, status: boolean): Value {
+  const { status: own, ...others } = value
+  const rest: Value = status && own !== undefined ? { ...others, status: own } : others
   if (!isObject(rest['metadata'])) return rest
   const metadata: Record<string, unknown> = { ...rest['metadata'] }
   for (const member of ['managedFields', 'resourceVersion', 'generation', 'creationTimestamp', 'uid', 'selfLink']) delete metadata[member]
@@ -69,9 +75,9 @@ function normal(value: Value): Value {
   return { ...rest, metadata }
 }
 
-function hiddenChanges({ clear: a, shown: x }: Compared['before'], { clear: b, shown: y }: Compared['after']): string[] {
+function hiddenChanges({ clear: a, shown: x }: Compared['before'], { clear: b, shown: y }: Compared['after'], status: boolean): string[] {
   if (a === null || b === null || x === null || y === null) return []
-  const [clear, shown] = [[leaves(normal(a)), leaves(normal(b))], [leaves(normal(x)), leaves(normal(y))]] as const
+  const [clear, shown] = [[leaves(normal(a, status)), leaves(normal(b, status))], [leaves(normal(x, status)), leaves(normal(y, status))]] as const
   return [...new Set([...clear[0].keys(), ...clear[1].keys()])].filter((path) => clear[0].get(path) !== clear[1].get(path) && shown[0].get(path) === shown[1].get(path)).map(printable).sort()
 }
 function leaves(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {

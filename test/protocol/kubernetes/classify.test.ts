@@ -30,6 +30,11 @@ describe('accesses', () => {
     expect(accesses('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-x' } })).toEqual(['create namespaces kube-x/kube-x'])
     expect(accesses('POST', `${web}/serviceaccounts/default/token`, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} })).toEqual(['create serviceaccounts/token! web/default'])
   })
+  test('of a scale say how many there are where the cluster leaves a zero out', () => {
+    const target = judged('PATCH', '/apis/apps/v1/namespaces/web/deployments/d/scale', { spec: { replicas: 0 } }, merge, { dry: { object: { kind: 'Scale', spec: {} }, oldObject: { kind: 'Scale', spec: { replicas: 3 } } } }).effects.accesses[0]?.target
+    expect([target?.object, target?.oldObject]).toEqual([{ kind: 'Scale', spec: { replicas: 0 } }, { kind: 'Scale', spec: { replicas: 3 } }])
+    expect(judged('PATCH', '/apis/apps/v1/namespaces/web/deployments/d', { spec: { paused: true } }, merge, { dry: { object: { kind: 'Scale', spec: {} }, oldObject: null } }).effects.accesses[0]?.target?.object).toEqual({ kind: 'Scale', spec: {} })
+  })
   test('of an apply that would create is a create too, once it is known or as long as nobody can tell', () => {
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }
     expect(accesses('PATCH', `${web}/configmaps/a?force=true`, body, apply)).toEqual(['patch configmaps web/a'])

@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { changeOf } from '../../../functions/protocol/kubernetes/change.ts'
+import { classify } from '../../../functions/protocol/kubernetes/classify.ts'
+import { readRequest } from '../../../functions/protocol/kubernetes/request.ts'
 import { unifiedDiff } from '../../../functions/protocol/kubernetes/diff.ts'
 
 type Value = Readonly<Record<string, unknown>>
@@ -13,6 +16,27 @@ describe('a change as people see it', () => {
   })
   test('is nothing where only controllers wrote', () => {
     expect(diff(deployment(2), { ...deployment(2), metadata: { ...deployment(2).metadata, resourceVersion: '9', managedFields: [] }, status: { observed: 9 } })).toBe('')
+  })
+  test('is of the status where that is what is written', () => {
+    const [before, after] = [{ kind: 'CertificateSigningRequest', status: {} }, { kind: 'CertificateSigningRequest', status: { conditions: [{ type: 'Approved' }] } }]
+    expect(unifiedDiff({ before: { clear: before, shown: before }, after: { clear: after, shown: after }, status: true })).toMatch(/^\+.*type: Approved$/m)
+    expect(unifiedDiff({ before: { clear: { ...before, status: { a: 'x' } }, shown: before }, after: { clear: { ...after, status: { a: 'y' } }, shown: before }, status: true })).toContain('# status.a: changes, and is masked')
+  })
+  test('of an approval of a certificate is of its status, and of a label on it is not', () => {
+    const csr = (label: string, conditions: readonly object[]) => ({ apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name: 'c', labels: { a: label } }, status: { conditions } })
+    const [before, after] = [csr('a', []), csr('b', [{ type: 'Approved' }])]
+    const seen = (sub: string) => {
+      const read = readRequest('PUT', `/apis/certificates.k8s.io/v1/certificatesigningrequests/c${sub}`, { 'content-type': 'application/json' }, Buffer.from(JSON.stringify(after)))
+      if (!read.ok) throw new Error(read.refusal.detail)
+      const dry = { object: after, oldObject: before }
+      const found = classify({ name: 'cluster' }, read.value, dry)
+      return found.ok ? changeOf(found.value, dry, [], undefined) : ''
+    }
+    expect([seen('/approval'), seen('/status'), seen('')].map((text) => text.includes('Approved'))).toEqual([true, true, false])
+  })
+  test('says where only the copy changes that the next apply takes for what was there', () => {
+    const copied = (text: string) => ({ ...deployment(2), metadata: { ...deployment(2).metadata, annotations: { 'kubectl.kubernetes.io/last-applied-configuration': text } } })
+    expect(diff(copied('{}'), copied('{"spec":{"template":{}}}'))).toMatch(/^# only the copy changes/)
   })
   test('of a create is all of it, of a delete likewise', () => {
     expect(diff(null, { a: 1 })).toBe('@@ -1 +1 @@\n+a: 1')
