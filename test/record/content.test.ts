@@ -68,6 +68,14 @@ describe('sealing', () => {
     }))
   })
 
+  test('a commitment to long content is one too, and leaves nothing behind that changes the next', () => {
+    const opening = randomBytes(32)
+    for (const length of [0, 1, 8127, 8128, 8129, 300_000, 8128, 8127, 3]) {
+      const text = 'x'.repeat(length)
+      expect(commit(opening, text).toString('hex')).toBe(createHmac('sha256', opening).update(text).digest('hex'))
+    }
+  })
+
   test('any content opens as it was, under its own key, event and bytes alone', () => {
     fc.assert(fc.property(fc.jsonValue({ maxDepth: 3 }), fc.string({ unit: 'grapheme' }), (param, sql) => {
       const event = { ...intent, statements: [{ sql, params: [JSON.parse(JSON.stringify(param)) as never] }] }

@@ -198,6 +198,17 @@ describe('entries', () => {
     expect(readEntry(entryOf(odd)).id).toBe(event!.id)
     expect(reads(() => readEntry(bytes(JSON.stringify(JSON.parse(Buffer.from(entryOf(odd)).toString())))))).toBe(false)
   })
+  test('canonical JSON has members by UTF-16 code units, however many there are, and strings and numbers as JSON has them', () => {
+    const plainly = (value: unknown): string => Array.isArray(value) ? `[${value.map(plainly).join(',')}]`
+      : typeof value !== 'object' || value === null ? JSON.stringify(value) : `{${Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => `${JSON.stringify(name)}:${plainly(member)}`).join(',')}}`
+    const names = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.string({ unit: 'binary-ascii', maxLength: 4 }), fc.nat().map(String))
+    fc.assert(fc.property(fc.uniqueArray(fc.tuple(names, fc.jsonValue({ maxDepth: 2 })), { maxLength: 70, selector: ([name]) => name, size: 'max' }), (members) => {
+      const value: unknown = JSON.parse(JSON.stringify(Object.fromEntries(members)))
+      expect(canonicalJson(value)).toBe(plainly(value))
+    }), runs)
+    expect(canonicalJson({ b: -0, a: undefined, c: [1e21, 5e-324, '\u007f\u2028\ud83d\ude00"\\'] })).toBe('{"b":0,"c":[1e+21,5e-324,"\u007f\u2028\ud83d\ude00\\"\\\\"]}')
+    for (const bad of [NaN, Infinity, '\ud800', { '\udc00': 1 }, [undefined], Array(1), () => 1, 1n]) expect(() => canonicalJson(bad)).toThrow(RangeError)
+  })
   test('canonical is what canonicalJson says, for any JSON', () => {
     fc.assert(fc.property(fc.jsonValue({ maxDepth: 4 }), fc.boolean(), (value, shuffle) => {
       const event = { ...eventsOf(1)[0]!, change: value }
