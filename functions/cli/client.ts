@@ -10,6 +10,9 @@ export interface Client {
 }
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
+/** Of a document: a bundle of entries has 17 MB at most, a part of their content less. */
+const mostBytes = 64 * 1024 * 1024
+
 export const defaultUrl = 'http://127.0.0.1:8787'
 
 /** Base URL of the gate: `SLUICE_URL`, or this machine's. A token never travels in clear over a network. */
@@ -33,6 +36,21 @@ export function createClient({ url, token, fetch }: { readonly url: string; read
     }
   }
   const broke = () => { throw new Stop(exit.failed, 'the gate\'s answer broke off; whether the call was carried out is in the audit') }
+  /** A gate that is not trusted, such as a witness's, must not end whoever asks it by an answer that does not. */
+  async function within(response: Response): Promise<Uint8Array> {
+    const parts: Uint8Array[] = []
+    let length = 0
+    const reader = response.body?.getReader()
+    for (let part = await reader?.read().catch(broke); part !== undefined && !part.done; part = await reader?.read().catch(broke)) {
+      length += part.value.byteLength
+      if (length > mostBytes) {
+        void reader?.cancel().catch(() => undefined)
+        throw new Stop(exit.failed, `the answer of ${url} is longer than any of a gate's`)
+      }
+      parts.push(part.value)
+    }
+    return new Uint8Array(Buffer.concat(parts))
+  }
   function read(response: Response, text: string): Reply {
     try {
       return { status: response.status, body: text === '' ? null : JSON.parse(text), session: response.headers.get('sluice-session') }
@@ -44,7 +62,7 @@ export function createClient({ url, token, fetch }: { readonly url: string; read
     url,
     async bytes(path) {
       const response = await send('GET', path, { accept: '*/*' })
-      const bytes = new Uint8Array(await response.arrayBuffer().catch(broke))
+      const bytes = await within(response)
       return response.status === 200 ? { ok: true, bytes } : { ok: false, reply: read(response, Buffer.from(bytes).toString('utf8')) }
     },
     async call(method, path, options = {}) {
