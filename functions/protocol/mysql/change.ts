@@ -30,6 +30,7 @@ export function insert(a: Analysis, node: Insert, parent: Scope): void {
   a.found.replace(frame, node, { ...node, columns: columns.map(({ name }): Name => ({ text: name, span: node.table.span })) })
   for (const event of events) if (event !== 'update') consequences(a.found, relation, event, columns.map(({ name }) => name), frame, span)
   leftOut(a, relation, columns, span)
+  if (node.replace) for (const column of relation.columns) a.found.use(a.found.classes.of(relation, column).plain, 'as a value that `replace` puts in the place of another: how many rows change tells whether it was the same', span)
   const scope: Scope = { ...level, items: [target], cols: target.cols }
   if (node.source.kind === 'rows') rows(a, node.source.rows, columns, target, scope)
   else {

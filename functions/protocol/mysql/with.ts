@@ -1,3 +1,4 @@
+import type { Span } from '../../../schema/refusal.ts'
 import type { Body, Query, With } from './ast.ts'
 import { columnKey } from './catalog.ts'
 import { spanIn, unsupported } from './effects.ts'
@@ -33,15 +34,26 @@ export function readCte(a: Analysis, cte: Cte): void {
     if (cte.query.with !== null) throw unsupported('recursive_cte', `\`${cte.name}\` has a WITH of its own; write it as an entry before it`, span)
     cte.cols = shape(read({ kind: 'query', with: null, body: first, orderBy: [], limit: null, locking: [], span: cte.query.span }))
   }
+  const begun = cte.cols
+  let recurs = false
   for (let round = 0; ; round++) {
     cte.again = false
     const cols = shape(read(cte.query))
+    recurs ||= cte.again
     const settled = !cte.again || JSON.stringify(cols.map(bare)) === JSON.stringify(cte.cols?.map(bare))
     cte.cols = cols
+    if (settled && recurs) fits(a, begun ?? [], cols, span)
     if (settled) break
     if (round >= maxRounds) throw unsupported('recursive_cte', `\`${cte.name}\` could not be followed`, span)
   }
   cte.state = 'read'
+}
+/** The first part alone says how wide a column is, and a longer value fails: `select '' union all select ssn …` measures it. What the first part holds itself fits. */
+function fits({ found }: Analysis, begun: readonly Col[], cols: readonly Col[], span: Span | null): void {
+  for (const [i, col] of cols.entries()) {
+    const held = new Set(sorted(begun[i]?.tags ?? []))
+    found.use(col.tags.filter((tag) => !held.has(JSON.stringify(tag))), 'in a recursive query, where what is longer than its first part says fails', span)
+  }
 }
 const firstPart = (body: Body): Body | null => (body.kind === 'set' ? body.first : null)
 const sorted = (tags: Col['tags']): readonly string[] => [...new Set(tags.map((tag) => JSON.stringify(tag)))].sort()

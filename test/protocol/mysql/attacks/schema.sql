@@ -1,0 +1,33 @@
+CREATE DATABASE atk CHARACTER SET utf8mb4; CREATE DATABASE hr; USE atk;
+CREATE TABLE users(id int PRIMARY KEY, name varchar(50), email varchar(80), ssn varchar(20));
+INSERT INTO users VALUES (1,'alice','alice@example.com','123-45-6789'),(2,'bob','bob@example.com','987-65-4321');
+CREATE TABLE orders(id int PRIMARY KEY, user_id int, amount decimal(10,2), note varchar(50));
+INSERT INTO orders VALUES (10,1,1,'a'),(11,2,2,'b');
+CREATE TABLE notes(id int PRIMARY KEY AUTO_INCREMENT, body varchar(200));
+CREATE TABLE uq(k varchar(50) UNIQUE);
+CREATE VIEW v_users AS SELECT id, ssn nid FROM users;
+CREATE FUNCTION f_ssn(i int) RETURNS text READS SQL DATA RETURN (SELECT ssn FROM users WHERE id=i);
+CREATE FUNCTION f_del() RETURNS int MODIFIES SQL DATA BEGIN DELETE FROM orders; RETURN 1; END;
+CREATE PROCEDURE p_ssn() SELECT ssn FROM users;
+CREATE PROCEDURE p_del() DELETE FROM orders;
+CREATE TABLE pusers(id int, ssn varchar(20)) PARTITION BY RANGE(id) (PARTITION p0 VALUES LESS THAN (100));
+INSERT INTO pusers VALUES (1,'123-45-6789');
+CREATE TABLE hr.payroll(id int, ssn varchar(20));
+INSERT INTO hr.payroll VALUES (1,'123-45-6789');
+
+CREATE TABLE people(id int PRIMARY KEY, name varchar(50), age int, email varchar(80), ssn varchar(20), initial char(1) AS (left(ssn, 1)) STORED, copied varchar(20) DEFAULT (ssn), changed timestamp DEFAULT current_timestamp ON UPDATE current_timestamp,
+  KEY by_ssn(ssn), KEY by_name(name, email), UNIQUE KEY one_email(email), CHECK (age > length(ssn) - 100));
+INSERT INTO people(id, name, age, email, ssn) VALUES (1,'alice',30,'alice@example.com','987-65-4321'),(2,'bob',40,'bob@example.com','123-45-6789');
+CREATE TABLE accounts(email varchar(80) PRIMARY KEY, plan varchar(10)); INSERT INTO accounts VALUES ('alice@example.com','free'),('bob@example.com','paid');
+CREATE TABLE listed(id int, ssn char(11), PRIMARY KEY (id)) ; INSERT INTO listed VALUES (1,'123-45-6789'),(2,'987-65-4321');
+CREATE TABLE parts(id int, born date) PARTITION BY RANGE(year(born)) (PARTITION old VALUES LESS THAN (1980), PARTITION young VALUES LESS THAN MAXVALUE); INSERT INTO parts VALUES (1,'1990-01-01'),(2,'1970-01-01');
+CREATE TABLE badges(id int PRIMARY KEY, email varchar(80), FOREIGN KEY (email) REFERENCES accounts(email) ON UPDATE CASCADE ON DELETE SET NULL); INSERT INTO badges VALUES (1,'alice@example.com');
+CREATE TABLE logged(id int PRIMARY KEY, body varchar(50)); CREATE TRIGGER logged_in BEFORE INSERT ON logged FOR EACH ROW SET NEW.body = (SELECT ssn FROM users LIMIT 1);
+CREATE TABLE fast(id int PRIMARY KEY, body varchar(50)) ENGINE=MyISAM;
+CREATE SEQUENCE counter;
+CREATE VIEW v_initials AS SELECT id, left(ssn, 1) AS initial, name FROM users;
+CREATE VIEW v_filtered AS SELECT id, name FROM users WHERE ssn LIKE '1%';
+CREATE VIEW v_indexed AS SELECT id, name FROM people;
+CREATE VIEW v_twice AS SELECT id, nid AS other FROM v_users;
+CREATE VIEW v_num AS SELECT id, ssn + 0 AS n FROM users;
+CREATE FUNCTION nvl2(a int, b int, c int) RETURNS text DETERMINISTIC RETURN 'own';
