@@ -21,7 +21,7 @@ import { sets, usesOf } from './use.ts'
 export interface Classified { readonly effects: Effects; readonly plan: KubernetesPlan; readonly fails?: Refusal; readonly told?: Query['statements'] }
 
 /** What a request would do, from its text alone; with `dry`, also from what the target said the object is and would be. Pure. */
-export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify'>, query: Query, dry?: Dry): Result<Classified> {
+export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify' | 'mask'>, query: Query, dry?: Dry): Result<Classified> {
   const read = statementOf(query)
   if (!read.ok) return read
   const statement = read.value
@@ -31,7 +31,7 @@ export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify
   const effects: Effects = {
     accesses: attributes.isResource ? accessesOf(statement, classes, dry) : [],
     shown: classes.map(({ resource, column, dataClass }, output) => ({ resource, column, dataClass, statement: 0, span: null, output })),
-    used: usesOf(statement, classes, dry), readOnly: !writes, fingerprint: fingerprintOf(dry),
+    used: usesOf(statement, classes, connection.mask, dry), readOnly: !writes, fingerprint: fingerprintOf(dry),
   }
   const failed = failing(attributes, statement.method)
   const [sent] = query.statements

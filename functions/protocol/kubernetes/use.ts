@@ -1,4 +1,5 @@
 import type { Used } from '../../../schema/effects.ts'
+import type { ConnectionDocument, MaskName } from '../../../schema/policy.ts'
 import type { Json } from '../json.ts'
 import { membersOf } from './body.ts'
 import { named } from './kind.ts'
@@ -18,7 +19,7 @@ const annotations = ['metadata', 'annotations', '*']
  * Uses of classified values that no mask can follow: predicates of the server's, tests and copies of a JSON patch, writes that only tell whether a guess was right, and masks
  * written back over what they hide.
  */
-export function usesOf(statement: Statement, classes: readonly ClassRule[], dry: Dry | undefined): readonly Used[] {
+export function usesOf(statement: Statement, classes: readonly ClassRule[], mask: ConnectionDocument['mask'], dry: Dry | undefined): readonly Used[] {
   const { attributes, query, body, contentType } = statement
   const uses: Used[] = []
   const note = (rule: ClassRule, how: string, back?: 'mask') => { uses.push({ resource: rule.resource, column: rule.column, dataClass: rule.dataClass, statement: 0, span: null, how, ...(back ? { back } : {}) }) }
@@ -31,16 +32,18 @@ export function usesOf(statement: Statement, classes: readonly ClassRule[], dry:
     for (const { op, path, from } of operationsOf(json)) {
       for (const rule of copied) {
         if (op === 'test' && meets(rule.steps, path)) note(rule, 'in a test of a json patch')
-        if (from && meets(rule.steps, from)) note(rule, `in a ${op} of a json patch`)
+        // Also into it: what is put there is not in the patch to be looked at.
+        if (from && (meets(rule.steps, from) || (rule.steps !== annotations && meets(rule.steps, path)))) note(rule, `in a ${op} of a json patch`)
       }
     }
   }
   for (const set of settingOf(contentType, json)) {
     for (const rule of classes) {
       for (const value of leavesAt(set, rule.steps)) {
-        const guess = guessOf(statement, rule, value, dry)
+        const shown = mask && Object.hasOwn(mask, rule.dataClass) ? mask[rule.dataClass] ?? 'redact' : mask?.['*'] ?? 'redact'
+        const guess = shown === 'hash' && value !== null ? 'as a new value, whose hash could be compared with those of others' : guessOf(statement, rule, value, dry)
         if (guess !== null) note(rule, guess)
-        if (typeof value === 'string' && isMask(value)) note(rule, `as a new value of ${rule.column}`, 'mask')
+        if ((typeof value === 'string' && isMask(value, shown)) || (shown === 'null' && value === null && attributes.verb === 'update')) note(rule, `as a new value of ${rule.column}`, 'mask')
       }
     }
   }
@@ -85,9 +88,9 @@ function leavesAt(value: Json, steps: readonly string[]): readonly Json[] {
 }
 
 /** As it stands, or inside its base64. */
-function isMask(value: string): boolean {
-  if (starred.test(value)) return true
-  return /^[A-Za-z0-9+/]{4,}={0,2}$/.test(value) && starred.test(Buffer.from(value, 'base64').toString('latin1'))
+function isMask(value: string, mask: MaskName): boolean {
+  const looks = (text: string) => starred.test(text) || (mask === 'year' && /^\d{4}-01-01$/.test(text))
+  return looks(value) || (/^[A-Za-z0-9+/]{4,}={0,2}$/.test(value) && looks(Buffer.from(value, 'base64').toString('latin1')))
 }
 
 /** The first mark of a detector anywhere in it. */

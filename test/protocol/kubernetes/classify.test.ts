@@ -174,7 +174,7 @@ describe('classes', () => {
     ['a selector over a classified field', 'GET', '/apis/acme.io/v1/widgets?fieldSelector=spec.keys=x', null, json, /field selector/], ['a selector over another', 'GET', `${web}/secrets?fieldSelector=type=Opaque`, null, json, null],
     ['a test of a value', 'PATCH', secret, [{ op: 'test', path: '/data/p', value: 'Z3Vlc3M=' }], patch, /test of a json patch/], ['a test of all values', 'PATCH', secret, [{ op: 'test', path: '/data', value: {} }], patch, /test of a json patch/],
     ['a test of the copy that kubectl keeps', 'PATCH', secret, [{ op: 'test', path: '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration', value: '' }], patch, /test of a json patch/], ['a copy out of it', 'PATCH', secret, [{ op: 'copy', from: '/data/p', path: '/metadata/labels/x' }], patch, /copy of a json patch/],
-    ['a move of all of it', 'PATCH', secret, [{ op: 'move', from: '/data', path: '/metadata/labels' }], patch, /move of a json patch/], ['a test of something else', 'PATCH', secret, [{ op: 'test', path: '/metadata/labels/x', value: 'y' }], patch, null], ['a copy of something else', 'PATCH', secret, [{ op: 'copy', from: '/type', path: '/metadata/labels/x' }], patch, null],
+    ['a copy into it', 'PATCH', secret, [{ op: 'copy', from: '/metadata/labels/guess', path: '/data/p' }], patch, /copy of a json patch/], ['a copy into an annotation', 'PATCH', secret, [{ op: 'copy', from: '/metadata/labels/a', path: '/metadata/annotations/b' }], patch, null], ['a move of all of it', 'PATCH', secret, [{ op: 'move', from: '/data', path: '/metadata/labels' }], patch, /move of a json patch/], ['a test of something else', 'PATCH', secret, [{ op: 'test', path: '/metadata/labels/x', value: 'y' }], patch, null], ['a copy of something else', 'PATCH', secret, [{ op: 'copy', from: '/type', path: '/metadata/labels/x' }], patch, null],
     ['a guess in a dry run', 'PUT', `${secret}?dryRun=All`, values, json, /dry run/], ['a guess in a patch that is a dry run', 'PATCH', `${secret}?dryRun=All`, { data: { p: 'Z3Vlc3M=' } }, merge, /dry run/], ['a guess in an apply', 'PATCH', secret, values, apply, /apply without force/], ['a forced apply', 'PATCH', `${secret}?force=true`, values, apply, null],
     ['a write', 'PUT', secret, values, json, null], ['a dry run that sets labels', 'PATCH', `${secret}?dryRun=All`, { metadata: { labels: { a: 'b' } } }, merge, null], ['a new object in a dry run', 'POST', `${web}/secrets?dryRun=All`, values, json, null],
     ['a mask written back', 'PUT', secret, { ...values, data: { p: Buffer.from('[redacted]').toString('base64') } }, json, /^mask .*as a new value of data/], ['a mask in text', 'PATCH', `${web}/configmaps/a`, { data: { password: '****1234' } }, merge, /^mask app.password/], ['stars elsewhere', 'PATCH', `${web}/configmaps/a`, { data: { note: '****1234' } }, merge, null],
@@ -215,6 +215,19 @@ describe('classes', () => {
     const args = { ...classes, 'pods:spec.args[*]': 'app.env' } as const
     expect(judged('PATCH', `${web}/pods/p`, { spec: { '$deleteFromPrimitiveList/args': ['guess'] } }, strategic, { classes: args }).effects.used.map(({ how }) => how).join()).toMatch(/deletes by value/)
     expect(judged('PATCH', `${web}/pods/p`, { spec: { args: [{ x: 'guess', $patch: 'delete' }] } }, strategic, { classes: args }).effects.used.map(({ how }) => how).join()).toMatch(/deletes by value/)
+  })
+  test('a value whose mask would tell that it is another\'s too, or that reads like its mask', () => {
+    const under = (mask: ConnectionDocument['mask'], method: string, target: string, body: object) => {
+      const read = readRequest(method, target, { 'content-type': json }, Buffer.from(JSON.stringify(body)))
+      const found = read.ok ? classify({ name: 'cluster', classify: classes, ...(mask ? { mask } : {}) }, read.value) : read
+      return found.ok ? found.value.effects.used.map(({ how, back }) => `${back ?? 'use'} ${how}`).join() : found.refusal.reason
+    }
+    expect(under({ 'kubernetes.secret': 'hash' }, 'POST', `${web}/secrets`, values)).toMatch(/hash could be compared/)
+    expect(under({ '*': 'hash' }, 'POST', `${web}/secrets`, { ...values, data: undefined, stringData: { p: 'guess' } })).toMatch(/hash could be compared/)
+    expect(under({ '*': 'hash', 'kubernetes.secret': 'redact' }, 'POST', `${web}/secrets`, values)).toBe('')
+    expect(under({ '*': 'hash' }, 'POST', `${web}/secrets`, { ...values, data: {} })).toBe('')
+    expect(under({ '*': 'year' }, 'PUT', secret, { ...values, data: { p: Buffer.from('1984-01-01').toString('base64') } })).toMatch(/^mask/)
+    expect(under({ '*': 'null' }, 'PUT', secret, { ...values, data: { p: null } })).toMatch(/^mask/)
   })
   test('a guess at an immutable Secret, which takes the same value and refuses another', () => {
     expect(used('PUT', secret, values, json, { object: {}, oldObject: { immutable: true } }).join()).toMatch(/immutable/)
