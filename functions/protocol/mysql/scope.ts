@@ -80,23 +80,26 @@ export function resolve(found: Findings, scope: Scope, node: Column): Resolved {
   }
   const outputs = scope.outputs === null ? [] : named(scope.outputs, text)
   for (let level: Scope | null = scope; level; level = level.parent) {
-    const [col, more] = named(level.cols, text)
+    const here = named(level.cols, text)
+    const [col, more] = here
+    const [output, ...rest] = level === scope ? outputs : []
+    if (more && output) return { col: output, others: [...rest, ...here] }
     if (more) throw ambiguous(text, span)
-    if (col && outputs.length > 0 && level === scope) return { col: { ...col, at: outputs.every((one) => one.origin !== null && JSON.stringify(one.origin) === JSON.stringify(col.origin)) ? col.at : null }, others: outputs }
-    if (outputs[0]) return { col: outputs[0], others: outputs.slice(1) }
+    if (col && output) return { col: { ...col, at: outputs.every((one) => one.origin !== null && JSON.stringify(one.origin) === JSON.stringify(col.origin)) ? col.at : null }, others: outputs }
+    if (output) return { col: output, others: rest }
     if (col) return { col, others: [] }
   }
   const [only, another] = scope.items
   if (only && !another) only.handle?.read(text)
   throw noColumn(text, span)
 }
-/** Writes the column as it was understood, so that the server has nothing to look up: `alias`.`column`. */
+/** Writes the column as it was understood, so that the server has nothing to look up: `alias`.`column`. An inner alias of the same text would take it, unless it has the column, and then the name alone meant that one. */
 export function spell(found: Findings, scope: Scope, node: Column, col: Col): void {
   if (scope.frame.view || col.at === null) return
   for (let level: Scope | null = scope; level; level = level.parent) {
     const item = level.items.find(({ alias }) => tableKey(found.catalog, alias) === tableKey(found.catalog, col.at ?? ''))
     if (!item) continue
-    if (!item.cols.some((one) => one === col || (one.name === col.name && one.at === col.at && one.touch === col.touch))) throw unsupported('ambiguous_name', `\`${col.at}\` names two tables here; give each an alias of its own`, node.span)
+    if (!item.cols.some(({ name }) => name === col.name)) throw unsupported('ambiguous_name', `\`${col.at}\` names two tables here; give each an alias of its own`, node.span)
     break
   }
   found.replace(scope.frame, node, { ...node, schema: null, table: { text: col.at, span: node.span }, name: { text: col.name, span: node.span } })

@@ -1,0 +1,15 @@
+CREATE DATABASE o1 CHARACTER SET utf8mb4; CREATE DATABASE o2 CHARACTER SET utf8mb4; USE o1;
+CREATE TABLE a(id int PRIMARY KEY, name varchar(40), ssn varchar(40), ref int, n decimal(10,2), KEY by_ssn(ssn), KEY by_ref(ref));
+CREATE TABLE b(id int PRIMARY KEY, a_id int, name varchar(40), email varchar(40), note varchar(80), tag varchar(50) AS (concat('t-', email)) STORED, FOREIGN KEY (a_id) REFERENCES a(id) ON DELETE CASCADE);
+CREATE TABLE c(id int PRIMARY KEY AUTO_INCREMENT, k varchar(40) UNIQUE, v text, at timestamp DEFAULT current_timestamp);
+CREATE TABLE o2.d(id int PRIMARY KEY, name varchar(40), secret varchar(40), a int);
+CREATE TABLE log(id int PRIMARY KEY AUTO_INCREMENT, what varchar(80));
+INSERT INTO a SELECT x, concat('name-', x), concat('SSN-', 90 - x), x % 3, x / 2 FROM (WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 8) SELECT x FROM r) y;
+INSERT INTO b(id, a_id, name, email, note) SELECT id, ref + 1, concat('bname-', id), concat('EMAIL-', 50 - id), concat('note-', id) FROM a;
+INSERT INTO c(k, v) SELECT concat('k', id), concat('v', id) FROM a;
+INSERT INTO o2.d SELECT id, concat('dname-', id), concat('SECRET-', id), ref FROM a;
+CREATE VIEW va AS SELECT id, name AS title, ssn, n FROM a;
+CREATE VIEW vb AS SELECT b.id, b.note, va.title, upper(b.email) AS loud FROM b JOIN va ON va.id = b.a_id;
+CREATE FUNCTION fa(i int) RETURNS varchar(80) READS SQL DATA RETURN (SELECT note FROM b WHERE id = i);
+CREATE PROCEDURE pc() INSERT INTO log(what) VALUES ('pc');
+CREATE TRIGGER c_in AFTER INSERT ON c FOR EACH ROW INSERT INTO log(what) VALUES (NEW.k);
