@@ -7,17 +7,22 @@ const maxLineBytes = 256 * 1024
 /** A private key of so many lines has an end somewhere; one that has none hides so much of the log and no more. */
 const maxKeyLines = 200
 const withheld = Buffer.from('[withheld: line too long to inspect]\n')
+const cutOff = Buffer.from('[withheld: the line is cut]\n')
+/** A line of the inside of a key in PEM, which a log that is read from its middle may begin with. */
+const inside = /^(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) )?(?=[A-Za-z0-9+/=]{1,76}\s*$)([A-Za-z0-9+/]+={0,2})\s*$/
+const fewestInside = 40
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Lines of a log, or of what a command wrote, with what has the form of a secret replaced. Whole lines only: one that comes in pieces waits for its end, so that nothing is hidden by where the pieces
- * meet. A private key is hidden over all its lines. Bytes that are no UTF-8 pass as they are, around what is found.
+ * meet. A private key is hidden over all its lines, also where the caller has the log begin behind the first of them. Bytes that are no UTF-8 pass as they are, around what is found. `cut`: the caller said after how many
+ * bytes it ends, and so how much of a card's number the last line has.
  */
-export function maskLog(names: readonly DetectorName[]): Masker {
+export function maskLog(names: readonly DetectorName[], { cut = false }: { readonly cut?: boolean } = {}): Masker {
   const counts: Counts = {}
   const detect = createDetect(names, counts)
   let rest: Buffer = Buffer.alloc(0)
-  let [items, keyLines, long] = [0, 0, false]
+  let [items, keyLines, long, leading] = [0, 0, false, names.includes('secret')]
 
   function line(bytes: Buffer): Buffer {
     items++
@@ -32,6 +37,9 @@ export function maskLog(names: readonly DetectorName[]): Masker {
       keyLines = text.includes('-----END') ? 0 : keyLines - 1
       return Buffer.from('[redacted: secret]\n')
     }
+    const [, body = ''] = leading ? inside.exec(text) ?? [] : []
+    leading = leading && body !== '' && (items > 1 || body.length >= fewestInside)
+    if (leading) return Buffer.from('[redacted: secret]\n')
     const begins = names.includes('secret') ? text.lastIndexOf('-----BEGIN ') : -1
     if (begins !== -1 && /PRIVATE KEY/.test(text.slice(begins)) && !text.slice(begins).includes('-----END')) keyLines = maxKeyLines
     const shown = detect.text(text)
@@ -54,7 +62,7 @@ export function maskLog(names: readonly DetectorName[]): Masker {
     write,
     end() {
       if (long) return withheld
-      return rest.length === 0 ? new Uint8Array() : line(rest)
+      return rest.length === 0 ? new Uint8Array() : cut ? cutOff : line(rest)
     },
     get items() { return items },
     detected: counts as Readonly<Record<string, number>>,

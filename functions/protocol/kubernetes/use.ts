@@ -14,6 +14,8 @@ const detected = /\[redacted: ([a-z-]{1,32})\]|\[withheld: too large to inspect\
 const starred = /\*\*\*|\[redacted\b|\[withheld\b/i
 /** Annotations that repeat the object: asking after them asks after what it holds. */
 const annotations = ['metadata', 'annotations', '*']
+/** Elements of sets are names there. */
+const managed = ['metadata', 'managedFields']
 
 /**
  * Uses of classified values that no mask can follow: predicates of the server's, tests and copies of a JSON patch, writes that only tell whether a guess was right, and masks
@@ -27,13 +29,13 @@ export function usesOf(statement: Statement, classes: readonly ClassRule[], mask
   for (const key of labelKeys(query.get('labelSelector')?.[0] ?? '') ?? []) for (const rule of classes) if (meets(rule.steps, ['metadata', 'labels', key])) note(rule, 'in a label selector')
   if (body === null || attributes.verb === 'delete' || attributes.verb === 'deletecollection') return uses
   const json = body as Json
-  const copied = classes[0] ? [...classes, { ...classes[0], steps: annotations }] : []
+  const copied = classes[0] ? [...classes, { ...classes[0], steps: annotations }, { ...classes[0], steps: managed }] : []
   if (contentType === 'application/json-patch+json') {
     for (const { op, path, from } of operationsOf(json)) {
       for (const rule of copied) {
         if (op === 'test' && meets(rule.steps, path)) note(rule, 'in a test of a json patch')
         // Also into it: what is put there is not in the patch to be looked at.
-        if (from && (meets(rule.steps, from) || (rule.steps !== annotations && meets(rule.steps, path)))) note(rule, `in a ${op} of a json patch`)
+        if (from && (meets(rule.steps, from) || (rule.steps !== annotations && rule.steps !== managed && meets(rule.steps, path)))) note(rule, `in a ${op} of a json patch`)
       }
     }
   }

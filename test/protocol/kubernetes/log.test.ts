@@ -34,6 +34,15 @@ describe('lines of a log', () => {
       expect(text).toMatch(/^before\n[^]*\nafter\n$/)
     }
   })
+  test.each(['', '2026-11-22T10:00:00.123456789Z '])('of a private key are hidden where the log begins in the middle of it (%s)', (time) => {
+    const body = (n: number) => `${time}${'MIIEcanary'.repeat(6)}${n}${'x'.repeat(3)}\n`
+    for (const size of [1, 50, 1000]) {
+      const { text } = through(`${body(1)}${body(2)}${time}QkFi==\n${time}-----END RSA PRIVATE KEY-----\n${time}after\n${body(3)}`, size)
+      expect(text.split('\n').slice(0, 3)).toEqual(Array(3).fill('[redacted: secret]'))
+      expect(text).toContain('after')
+    }
+    expect(through('starting\nready\n').text).toBe('starting\nready\n')
+  })
   test('too long to be looked through are withheld, and the next is not', () => {
     const { text, masker } = through(`a\n${'password '.repeat(40_000)}\nb\n`, 10_000)
     expect(text).toBe('a\n[withheld: line too long to inspect]\nb\n')

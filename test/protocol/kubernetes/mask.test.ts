@@ -185,6 +185,14 @@ describe('a list in pieces', () => {
   })
 })
 
+test('a log that the caller has end in the middle of a line shows nothing of that line', () => {
+  const half = 'paid\ncard 4111 1111 1111 11'
+  expect(masked(`${web}/pods/p/log?limitBytes=27`, half, { detect: detectorNames, type: 'text/plain' })).toBe('paid\n[withheld: the line is cut]\n')
+  expect(masked(`${web}/pods/p/log?limitBytes=27`, 'paid\n', { detect: detectorNames, type: 'text/plain' })).toBe('paid\n')
+  expect(masked(`${web}/pods/p/log`, 'paid\nlast', { detect: detectorNames, type: 'text/plain' })).toBe('paid\nlast')
+  expect(masked(`${web}/pods/p/log?limitBytes=27`, half, { type: 'text/plain' })).toBe(half)
+})
+
 describe('watch events', () => {
   const events = [{ type: 'ADDED', object: secret }, { type: 'BOOKMARK', object: { kind: 'Secret', apiVersion: 'v1', metadata: { resourceVersion: '5' } } }, { type: 'DELETED', object: secret }, { type: 'ERROR', object: { kind: 'Status', status: 'Failure', reason: 'Expired', message: canary, code: 410 } }]
   test('are masked one by one, in any pieces, the error too', () => {
