@@ -39,10 +39,10 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
     take({ kind, at, event }: Entry, index: number): readonly string[] {
       const bundle = Math.floor(index / tileWidth)
       if (at > (newest[bundle] ?? '')) newest[bundle] = at
-      if (kind !== 'prune') return []
+      if (kind !== 'prune') return none
       const prune = readPrune({ change: event['change'], at })
       if (prune === null || prune.last >= index) return ['it says that entries were removed, and not which and how old they were']
-      return isTrue(prune, newest) ? [] : ['it says that entries were removed that are younger than it says']
+      return isTrue(prune, newest) ? none : ['it says that entries were removed that are younger than it says']
     },
     /** The leaf hashes of a full bundle that is not here and is gone by right. null: it is missing. */
     async hashes(index: number): Promise<readonly Buffer[] | null> {
@@ -70,6 +70,7 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
     excusesOrphan: ({ id }: Finding): boolean => count > 0 && !!told && id !== undefined && timeIn(id) <= Date.parse(told.before) + reachMs,
   }
 }
+const none: readonly string[] = []
 const unasked = 'no access request is before it'
 const lacking = /is not before it$|^no access request is before it$|^there is no outcome before this correction$/
 /** `newest`: of each bundle. Of those that are gone already nobody can say. */

@@ -124,7 +124,8 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     try {
       const entry = skimEntry(bytes) ?? readEntry(bytes)
       promises.take(entry.id, index, bytes, order.writers.reach())
-      for (const reason of [...pruned.take(entry, index), ...order.take(entry, index)]) if (!pruned.excuses(entry, reason, order.writers.reach())) findings.add({ index, id: entry.id, reason })
+      const [told, wrong] = [pruned.take(entry, index), order.take(entry, index)]
+      for (const reason of told.length === 0 ? wrong : [...told, ...wrong]) if (!pruned.excuses(entry, reason, order.writers.reach())) findings.add({ index, id: entry.id, reason })
       return entry.id
     } catch (error) {
       findings.add({ index, reason: reasonOf(error) })
