@@ -14,7 +14,7 @@ const scalars = words(`
   unix_timestamp utc_date utc_time utc_timestamp week weekday weekofyear year yearweek
   json_array json_array_append json_array_insert json_compact json_contains json_contains_path json_depth json_detailed json_exists json_extract json_insert json_keys json_length json_loose json_merge_patch
   json_merge_preserve json_object json_overlaps json_pretty json_query json_quote json_remove json_replace json_search json_set json_type json_unquote json_valid json_value
-  inet6_aton inet6_ntoa inet_aton inet_ntoa is_ipv4 is_ipv6 is_uuid bin_to_uuid uuid_to_bin grouping any_value`)
+  inet6_aton inet6_ntoa inet_aton inet_ntoa is_ipv4 is_ipv6 is_uuid bin_to_uuid uuid_to_bin grouping any_value charset coercibility collation`)
 const aggregates = words('avg bit_and bit_or bit_xor count json_arrayagg json_objectagg max min std stddev stddev_pop stddev_samp sum var_pop var_samp variance')
 const windows = words('cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number')
 export const functionNames: ReadonlySet<string> = new Set([...scalars, ...aggregates, ...windows])
@@ -28,7 +28,7 @@ const reasons: readonly (readonly [words: readonly string[], why: string])[] = [
   [words('load_file'), 'reads files of the server'],
   [words('get_lock release_lock release_all_locks is_free_lock is_used_lock master_pos_wait source_pos_wait master_gtid_wait wait_for_executed_gtid_set'), 'takes locks or waits'],
   [words('extractvalue updatexml name_const'), 'quotes its arguments in errors'],
-  [words('user current_user session_user system_user current_role database schema version connection_id last_insert_id row_count found_rows charset collation coercibility'), 'tells of the session or the server'],
+  [words('user current_user session_user system_user current_role database schema version connection_id last_insert_id row_count found_rows'), 'tells of the session or the server'],
   [words('nextval lastval setval'), 'moves a sequence'],
   [words('uuid uuid_short sys_guid'), 'tells of the server; make the id yourself and send it as a parameter'],
 ]
