@@ -62,7 +62,7 @@ const fails = ({ early, scope }: Judge, { when }: Rule, action: Scope['action'],
   when !== null && ((early && when.readsObject) || when.test(scope(action, resource, target)) === 'false')
 
 /** Whether what gives covers this namespace and name. What is of all namespaces, of none, or of all names wants a rule that says nothing of them. */
-const covers = ({ namespaces, names }: Rule, target: Target | undefined): boolean => within(namespaces, target?.namespace) && within(names, target?.name)
+export const covers = ({ namespaces, names }: Rule, target: Target | undefined): boolean => within(namespaces, target?.namespace) && within(names, target?.name)
 const within = (patterns: readonly string[] | null, name: string | null | undefined): boolean => patterns === null || (typeof name === 'string' && patterns.some((pattern) => glob(pattern, name)))
 
 /** Whether what takes meets it: a list of everything also lists what is denied, and what has no name yet may get any. */

@@ -138,7 +138,7 @@ function reveals(policy: Policy, asked: Asked, judge: Judge) {
   return {
     maskFor: (item: Shown | Used) => maskOf(policy, asked.connection, item.dataClass),
     seen(item: Shown | Used) {
-      const judged = judgeReveal(judge, item)
+      const judged = judgeReveal(judge, item, asked.effects.accesses)
       const named = asked.reveal.includes(item.dataClass)
       return { judged, named, clear: judged.kind === 'clear' || (judged.kind === 'asks' && named) }
     },

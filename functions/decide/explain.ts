@@ -70,7 +70,7 @@ export function explainDecision(policy: Policy, asked: Asked): readonly Explaine
       return { action: access.action, resource: access.resource, outcome, rules: judged.kind === 'permitted' ? judged.rules : judged.kind === 'denied' ? [judged.rule] : [], demands: judged.kind === 'permitted' ? judged.demands : [] }
     }),
     classified: [...asked.effects.used.map((item) => ({ item, use: item.how })), ...asked.effects.shown.map((item) => ({ item, use: 'shown' }))].map(({ item, use }) => ({
-      column: `${item.resource}.${item.column}`, dataClass: item.dataClass, use, outcome: judgeReveal(judge, item).kind, mask: maskOf(policy, asked.connection, item.dataClass),
+      column: `${item.resource}.${item.column}`, dataClass: item.dataClass, use, outcome: judgeReveal(judge, item, asked.effects.accesses).kind, mask: maskOf(policy, asked.connection, item.dataClass),
     })),
   }))
 }

@@ -94,6 +94,17 @@ describe('permit', () => {
   })
 })
 
+test('a rule reveals in the namespaces and under the names that it says, and nowhere else', () => {
+  const shown = [{ resource: 'secrets', column: 'data.*', dataClass: 'kubernetes.secret', statement: 0, span: null, output: 0 }]
+  const masks = (where: object, target: Partial<Target>, action: 'get' | 'list' = 'get') => {
+    const decision = ask(ruled({ allow: ['get', 'list'], on: ['secrets'] }, { reveal: ['kubernetes.secret'], on: ['secrets'], ...where }), agent('r'), effects([at(action, 'secrets', target)], { shown }), { connection: 'cluster' })
+    return decision.kind === 'permit' ? decision.permit.obligations.masks[0] : decision.kind
+  }
+  expect([masks({ namespaces: ['web'] }, { name: 'a' }), masks({ namespaces: ['web'] }, { namespace: 'kube-system', name: 'a' }), masks({ namespaces: ['web'] }, { namespace: null }, 'list')]).toEqual([null, 'redact', 'redact'])
+  expect([masks({ names: ['a'] }, { name: 'a' }), masks({ names: ['a'] }, { name: 'b' }), masks({ names: ['a'] }, {}, 'list')]).toEqual([null, 'redact', 'redact'])
+  expect([masks({}, { namespace: 'kube-system', name: 'b' }), masks({}, { namespace: null }, 'list')]).toEqual([null, null])
+})
+
 describe('conditions over the object', () => {
   const scaling = (from: number, to: number): Partial<Target> => ({ name: 'front', oldObject: { spec: { replicas: from } }, object: { spec: { replicas: to } } })
   const rules = [{ allow: ['write'], on: ['apps/deployments', 'apps/deployments/scale'] }, { ask: ['write'], on: ['apps/*', 'apps/deployments/scale'], when: 'object.spec.replicas > oldObject.spec.replicas', approval: leads }]
