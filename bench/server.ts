@@ -40,6 +40,10 @@ function listener(): RequestListener {
       return bare(async ({ sql: text, params }) => sql.query(text, params ?? [], { fullResults: true }))
     }
     case 'gate': return getRequestListener(createApp(openPorts(place)).fetch)
+    case 'gate-no-promise': {
+      const { promise: _, ...ports } = openPorts(place)
+      return getRequestListener(createApp(ports).fetch)
+    }
     case 'gate-no-audit': return getRequestListener(createApp({ ...openPorts(place), ledger: { ...openPorts(place).ledger, append: async () => 'stored' } }).fetch)
     case 'put2': {
       const dynamo = signedDynamo({ region: 'local', endpoint: place.dynamo.url, credentials: place.dynamo.credentials, now: Date.now })
