@@ -112,6 +112,8 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   const before = pruned.before()
   if (before !== null) order.writers.removed(before)
   for (const finding of [...order.end().filter((orphan) => !pruned.excusesOrphan(orphan)), ...broken, ...head.settle(order.successions())]) findings.add(finding)
+  const { unexplained } = contents.counts()
+  if (unexplained > 0) findings.add({ path: 'content', reason: `${unexplained} contents are said to be erased, and no erasure in this log names their keys: they were destroyed without a record, or after this log was exported; export it again` })
   await checkFiles(files, size, most, findings.add)
   return report(head.checkpoint)
 

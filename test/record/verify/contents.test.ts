@@ -69,7 +69,7 @@ describe('content beside a log', () => {
   })
   test('said to be erased is counted, and blamed on nobody only where an erasure of the log names the key, alone or by its sheet', async () => {
     const erased = ([first, ...rest]: string[]) => [JSON.stringify({ id: (JSON.parse(first!) as { id: string }).id, state: 'erased' }), ...rest]
-    expect((await judged(plain, erased)).contents).toMatchObject({ erased: 1, unexplained: 1 })
+    expect(await judged(plain, erased)).toMatchObject({ ok: false, findings: [expect.stringContaining('1 contents are said to be erased, and no erasure in this log names their keys')], contents: { erased: 1, unexplained: 1 } })
     const last = eventsOf(60).at(-1)!
     for (const change of [{ keys: [keyId] }, { sheets: [keyId.slice(0, -2)] }]) {
       const erasure = { ...last, kind: 'erasure', change } as unknown as Event
