@@ -38,7 +38,7 @@ const limits = z.strictObject({
   bytes: z.int().min(1024).max(8 * 1024 * 1024).optional(),
   timeout: duration.optional(),
   affected: z.int().min(0).max(1_000_000).optional(),
-  /** The planner's estimate of a statement, in its own units (`EXPLAIN`'s total cost), past which it does not run. PostgreSQL. */
+  /** The planner's estimate of a statement, in its own units (`EXPLAIN`'s total cost), past which it does not run. PostgreSQL; of MySQL the rows it expects to look at. */
   cost: z.number().min(1).optional(),
   perHour: z.strictObject({ statements: z.int().min(1).optional(), rows: z.int().min(1).optional() }).optional(),
   pending: z.int().min(1).max(1000).optional(),

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { credit } from './credit.ts'
 import { errand } from './errand.ts'
 
 /** What the demo does, step by step, over the same HTTP API that agents use. Each step fails loudly when the gate did not do what the step says. */
@@ -154,4 +155,4 @@ function expect(holds: boolean, what: string): void {
   if (!holds) throw new Error(`expected ${what}`)
 }
 
-export const steps: readonly Step[] = [...told.slice(0, clusterFrom), ...errand, ...told.slice(clusterFrom), verified]
+export const steps: readonly Step[] = [...told.slice(0, clusterFrom), ...credit, ...errand, ...told.slice(clusterFrom), verified]

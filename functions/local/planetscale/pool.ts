@@ -53,7 +53,9 @@ export function createPool({ size = 24, accounts: most = 32, idleMs = 10_000, wa
       const kept = account.idle.pop()
       if (kept) {
         clearTimeout(kept.timer)
-        return kept.connection
+        if (await again(kept.connection, target, password)) return kept.connection
+        end(account, kept.connection)
+        continue
       }
       if (account.open < size) break
       if (!spare(key)) await turn(account, until - performance.now())
@@ -85,17 +87,22 @@ export function createPool({ size = 24, accounts: most = 32, idleMs = 10_000, wa
       account.used = performance.now()
       const connection = await obtain(key, account, target, password)
       let over = false
-      const once = (work: (account: Account, connection: Connection) => void) => () => {
-        if (!over) work(account, connection)
+      const once = (work: () => void) => () => {
+        if (!over) work()
         over = true
       }
-      return { connection, give: once(wipe), drop: once(end) }
+      return { connection, give: once(() => wipe(account, connection)), drop: once(() => end(account, connection)) }
     },
     close(): void {
       closed = true
       for (const account of accounts.values()) for (const { connection, timer } of account.idle.splice(0)) { clearTimeout(timer); connection.destroy() }
     },
   }
+}
+
+/** A session keeps its rights on the database as they were when it logged in. Logged in anew, what was granted or revoked meanwhile, and a password that was changed, hold from this statement on. */
+function again(connection: Connection, { user, database }: Target, password: string): Promise<boolean> {
+  return new Promise((done) => connection.changeUser({ user, password, database, charset: 'utf8mb4_unicode_ci' }, (error) => done(error === null || error === undefined)))
 }
 
 function turn(account: Account, ms: number): Promise<void> {

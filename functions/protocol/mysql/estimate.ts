@@ -1,4 +1,4 @@
-import type { MySqlPlan } from './plan.ts'
+import type { MySqlPlan, PlannedStatement } from './plan.ts'
 import type { RawResult } from './transport.ts'
 
 /**
@@ -9,12 +9,13 @@ import type { RawResult } from './transport.ts'
 export async function estimate({ statements }: MySqlPlan, calls: boolean, ask: (sql: string) => Promise<RawResult>): Promise<readonly ({ readonly rows: number; readonly cost: number } | null)[]> {
   const estimates = []
   for (const statement of statements) {
-    if (calls || statement.missing || statement.answer || !planned(statement.kind)) estimates.push(null)
+    if (calls || !planned(statement)) estimates.push(null)
     else estimates.push(await ask(`EXPLAIN ${statement.text}`).then(expected, () => null))
   }
   return estimates
 }
-function planned(kind: MySqlPlan['statements'][number]['kind']): boolean {
+export function planned({ kind, missing, answer }: PlannedStatement): boolean {
+  if (missing || answer) return false
   switch (kind) {
     case 'select': case 'insert': case 'replace': case 'update': case 'delete': return true
     case 'call': case 'explain': case 'show': return false

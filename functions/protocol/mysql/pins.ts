@@ -16,7 +16,7 @@ const common: Readonly<Record<string, string>> = {
 /** What Vitess takes only as its server has it already: there the check below looks. */
 const further: Readonly<Record<string, string>> = {
   time_zone: text('+00:00'), character_set_client: 'utf8mb4', character_set_connection: 'utf8mb4', character_set_results: 'utf8mb4', collation_connection: 'utf8mb4_unicode_ci', lc_time_names: text('en_US'),
-  div_precision_increment: '4', sql_auto_is_null: '0', completion_type: text('NO_CHAIN'), autocommit: '1', max_sort_length: '1024', low_priority_updates: '0', sql_big_selects: '1', max_error_count: '0',
+  div_precision_increment: '4', sql_auto_is_null: '0', completion_type: text('NO_CHAIN'), autocommit: '1',
 }
 export const maxLockWaitMs = 5000
 /** How far the target's clock may be behind ours before a run that began in time is refused, ms. */

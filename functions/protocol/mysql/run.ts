@@ -1,5 +1,7 @@
+import type { Refusal } from '../../../schema/refusal.ts'
 import { TransportError } from '../post.ts'
 import { maybeStale } from './diagnose.ts'
+import { expected, planned } from './estimate.ts'
 import type { Job } from './execute.ts'
 import { digestOf } from './guard.ts'
 import { answerTooLarge, failed, late, outcomeOf, stale, Stop, tooLarge, type Fitted, type Ran } from './outcome.ts'
@@ -66,12 +68,27 @@ async function ready(job: Job, way: Way, say: Say): Promise<void> {
     throw new Stop(failed({ slug: 'target-unavailable', reason: 'setting_not_held', detail: 'the target does not keep the settings that a statement is decided under, so nothing ran', next: 'none', inner: checked.setting }))
   }
   if (await differs(job, way)) throw new Stop(stale)
+  if (limits.cost !== undefined) await affordable(job, say, limits.cost)
   if (way.now() >= job.deadline) throw new Stop(failed(late))
 }
 async function differs({ plan: { guard } }: Job, { look }: Way): Promise<boolean> {
   const found = []
   for (const sql of guard.queries) found.push(await look(sql))
   return digestOf(found) !== guard.expected
+}
+
+/** After the hold and the comparison, before anything ran. A plan that cannot be read costs too much. */
+async function affordable({ plan: { statements } }: Job, say: Say, most: number): Promise<void> {
+  let total = 0
+  for (const [index, statement] of statements.entries()) {
+    if (!planned(statement)) continue
+    total += expected(await say(`EXPLAIN ${statement.text}`))?.cost ?? Infinity
+    if (total > most) throw new Stop(failed({ ...tooCostly, ...(statements.length > 1 ? { statement: index } : {}) }))
+  }
+}
+const tooCostly: Refusal = {
+  slug: 'too-large', reason: 'too_costly', next: 'fix',
+  detail: 'the target expects to look at more rows for this statement than the limit allows, and nothing ran: read fewer rows by a filter on an indexed column, join on keys, or use a smaller `limit`',
 }
 
 /** Everything between the checks and COMMIT. Throws Stop with the outcome, or the failure. */
