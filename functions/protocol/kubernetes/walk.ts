@@ -71,8 +71,9 @@ function closing(text: string, at: number): number {
 /** What tells which object it is, and which fields whose are: a client is lost without, and nobody wrote a value there. */
 const identity: ReadonlySet<string> = new Set(['name', 'namespace', 'uid', 'resourceVersion', 'generateName', 'creationTimestamp', 'deletionTimestamp', 'selfLink', 'continue', 'managedFields', 'ownerReferences'])
 function inside(place: Place, key: string): Place {
-  const quiet = place.quiet || (place.metadata && identity.has(key)) || key === 'apiVersion' || key === 'kind'
-  return { nodes: below(place.nodes, key), quiet, metadata: key === 'metadata', depth: place.depth + 1 }
+  const own = place.depth === 0                                       // of the object itself: deeper down anybody may call a value so
+  const quiet = place.quiet || (place.metadata && identity.has(key)) || (own && (key === 'apiVersion' || key === 'kind'))
+  return { nodes: below(place.nodes, key), quiet, metadata: own && key === 'metadata', depth: place.depth + 1 }
 }
 
 function object(state: State, at: number, place: Place, member: (at: number, key: string) => number): number {

@@ -148,6 +148,12 @@ describe('what is not masked', () => {
     const shown = JSON.parse(masked(`${web}/configmaps/a`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ada@example.com', uid: '4111-1111-1111-1111', labels: { mail: 'ada@example.com' } }, data: { 'ada@example.com': '1', 'bob@example.com': '2', card: '4111 1111 1111 1111' }, n: 4111111111111111 }, { detect: detectorNames })) as Record<string, Record<string, unknown>>
     expect(shown).toEqual({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ada@example.com', uid: '4111-1111-1111-1111', labels: { mail: '[redacted: email]' } }, data: { '[redacted: email]': '1', '[redacted: email] (2)': '2', card: '[redacted: credit-card]' }, n: null })
   })
+  test('is looked through wherever members are only called like those that say which object it is', () => {
+    const text = 'ada@example.com'
+    const shown = masked('/apis/acme.io/v1/namespaces/web/widgets/w', { apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: text }, data: { kind: text, apiVersion: text }, spec: { metadata: { name: text, uid: text } } }, { detect: detectorNames })
+    expect(shown.split(text)).toHaveLength(2)
+    expect(JSON.parse(shown)).toMatchObject({ metadata: { name: text }, spec: { metadata: { uid: '[redacted: email]' } } })
+  })
   test('is looked through in its base64 too, where a ConfigMap says that it is', () => {
     const shown = masked(`${web}/configmaps/a`, { kind: 'ConfigMap', binaryData: { a: b64('call ada@example.com'), b: '/9j/4AAQ' } }, { detect: ['email'] })
     expect(JSON.parse(shown)).toEqual({ kind: 'ConfigMap', binaryData: { a: b64('call [redacted: email]'), b: '/9j/4AAQ' } })
