@@ -1,7 +1,7 @@
 import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
 import { maxStatementBytes } from '../../../schema/request.ts'
 import { readBytes, readString } from './literal.ts'
-import { type Token, unparsable, unsupported } from './token.ts'
+import { maxNameLength, type Token, unparsable, unsupported } from './token.ts'
 
 /**
  * Text → tokens, so that there is one reading: whatever MySQL 8 and MariaDB, or two settings of `sql_mode`, split in different places is refused with words. One pass, linear. Not a
@@ -117,7 +117,7 @@ function quoted(sql: string, start: number): Token | Refusal {
   }
   const text = sql.slice(start + 1, at - 1).replaceAll('``', '`')
   const span = { start, end: at }
-  if (text.length === 0 || text.length > 64) return unparsable('strange_name', 'a name has 1 to 64 characters', span)
+  if (text.length === 0 || text.length > maxNameLength) return unparsable('strange_name', `a name has 1 to ${maxNameLength} characters`, span)
   // the servers keep names in three-byte UTF-8: past U+FFFF they put another character in its place
   if (/[\ud800-\udfff]/.test(text) || text.endsWith(' ')) return unparsable('strange_name', 'a name does not end in a space or hold characters past U+FFFF', span)
   return { kind: 'quoted', text, start, end: at }

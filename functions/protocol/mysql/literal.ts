@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { Refusal } from '../../../schema/refusal.ts'
 import { type Token, unparsable, unsupported } from './token.ts'
 
@@ -56,6 +57,6 @@ function introduced(sql: string, start: number, at: number, set: string): Token 
   const bytes = Buffer.from(digits, 'hex')
   const text = bytes.toString('utf8')
   // ill-formed UTF-8 is refused by one server and cut by another
-  if (!match || digits.length % 2 || !Buffer.from(text).equals(bytes)) return unparsable('strange_bytes', 'these bytes are no UTF-8 text', { start, end: at + (match?.[0].length ?? 0) })
+  if (!match || digits.length % 2 || !isUtf8(bytes)) return unparsable('strange_bytes', 'these bytes are no UTF-8 text', { start, end: at + (match?.[0].length ?? 0) })
   return { kind: 'string', text, start, end: at + match[0].length }
 }

@@ -15,6 +15,6 @@ export function quoteText(value: StringLiteral['value']): string {
 export const quoteBare = (value: string): string => (isPlain(value) ? quoteText(value) : `X'${Buffer.from(value).toString('hex').toUpperCase()}'`)
 
 export function quoteBytes({ hex, hybrid }: Pick<BytesLiteral, 'hex' | 'hybrid'>): string {
-  if (!/^(?:[0-9A-F]{2})*$/.test(hex)) throw new Error('bytes of a literal are not hex')
+  if (!/^(?:[0-9A-F]{2})*$/.test(hex)) throw new Error('bytes of the tree are not hex')
   return hybrid && hex !== '' ? `0x${hex}` : `X'${hex}'`
 }

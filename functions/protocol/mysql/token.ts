@@ -12,3 +12,6 @@ export type Token =
 
 export const unsupported = (reason: string, detail: string, span: Span): Refusal => ({ slug: 'statement-unsupported', reason, detail, next: 'fix', span })
 export const unparsable = (reason: string, detail: string, span?: Span): Refusal => ({ slug: 'statement-unparsable', reason, detail, next: 'fix', ...(span ? { span } : {}) })
+
+/** Of an alias; the names of tables and columns are shorter, which the catalog knows. */
+export const maxNameLength = 256

@@ -108,7 +108,9 @@ export function createCursor(sql: string, tokens: readonly Token[], grammar: Gra
       const after = tokens[(closing.get(open + 1) ?? tokens.length) + 1] ?? last
       if (!isSymbol(after, ')') && !isWord(after, 'union', 'except', 'intersect', 'order', 'limit', 'for', 'lock')) return false
     }
-    return isSymbol(tokens[open] ?? last, '(') && isWord(tokens[open + 1] ?? last, 'select', 'with', 'table', 'values')
+    const first = tokens[open + 1] ?? last
+    // VALUES(column) is an expression
+    return isSymbol(tokens[open] ?? last, '(') && (isWord(first, 'select', 'with', 'table') || (isWord(first, 'values') && isWord(tokens[open + 2] ?? last, 'row')))
   }
   const slice = (span: Span): string => sql.slice(span.start, span.end)
   let parameters = 0

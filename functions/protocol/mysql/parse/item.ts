@@ -1,4 +1,5 @@
 import type { Body, Expression, Item, Name, Select, Star } from '../ast.ts'
+import { maxNameLength } from '../token.ts'
 import type { Cursor } from './cursor.ts'
 
 /** What SELECT gives: expressions with a name each, and stars. */
@@ -37,13 +38,13 @@ function readAlias(cursor: Cursor): Name | null {
   const token = cursor.peek()
   if (token.kind === 'string') {
     if (!said) cursor.deny('text_as_name', 'write AS and a name in backticks', { start: token.start, end: token.end })
-    if (!isPrintable(token.text)) cursor.fail('a name of 1 to 64 characters', token)
+    if (!isPrintable(token.text)) cursor.fail('a name that can be written in backticks', token)
     return cursor.asName(cursor.take())
   }
   return said || cursor.isName() ? cursor.name('a name for the column') : null
 }
 
-const isPrintable = (name: string): boolean => name.length > 0 && name.length <= 64 && !/[\0\ud800-\udfff]|^[\s\p{Cc}]|\s$/u.test(name)
+const isPrintable = (name: string): boolean => name.length > 0 && name.length <= maxNameLength && !/[\0\x1a\ud800-\udfff]|^[\s\x01-\x1f\x7f-\x9f]|\s$/.test(name)
 
 /** What both servers would call it: the column as written, a text by what it says, else the expression as written. */
 function impliedName(expression: Expression, text: string, position: number): string {

@@ -3,7 +3,7 @@ import { isReserved } from '../words.ts'
 import type { Cursor } from './cursor.ts'
 import { readOrderBy } from './window.ts'
 import { readColumnReference } from './column.ts'
-import { readSizes, readText } from './text.ts'
+import { readBareText, readSizes } from './text.ts'
 import { readUnit } from './unit.ts'
 
 /** Functions whose arguments are written in a way of their own. Each reads from behind the `(` to before the `)`. */
@@ -36,7 +36,7 @@ const specials: Readonly<Record<string, (cursor: Cursor, start: number, word: st
     const distinct = cursor.accept('distinct')
     const values = cursor.list(cursor.expression)
     const orderBy = readOrderBy(cursor)
-    return { kind: 'groupConcat', distinct, arguments: values, orderBy, separator: cursor.accept('separator') ? readText(cursor) : ',', span: cursor.spanFrom(start) }
+    return { kind: 'groupConcat', distinct, arguments: values, orderBy, separator: cursor.accept('separator') ? readBareText(cursor) : ',', span: cursor.spanFrom(start) }
   },
   date_add: readShift, date_sub: readShift, adddate: readShift, subdate: readShift,
   timestampadd: (cursor, start) => {

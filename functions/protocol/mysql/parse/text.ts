@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { isPlain } from '../quote.ts'
 import type { Cursor } from './cursor.ts'
 
@@ -7,6 +8,16 @@ export function readText(cursor: Cursor): string {
   if (token.kind !== 'string') return cursor.fail('a text in quotes')
   cursor.take()
   return token.text
+}
+
+/** Also as x'…', where no introducer may stand: so it is printed. */
+export function readBareText(cursor: Cursor): string {
+  const token = cursor.peek()
+  if (token.kind !== 'bytes' || token.hybrid) return readText(cursor)
+  const bytes = Buffer.from(token.text, 'hex')
+  if (!isUtf8(bytes)) return cursor.fail('a text in quotes')
+  cursor.take()
+  return bytes.toString()
 }
 
 /** Where the grammar takes only a text in quotes, so that no other way of writing it is left to us. */

@@ -1,4 +1,4 @@
-import type { Bound, Call, CastType, Expression, Frame, GroupConcat, Order, Query, Window } from '../ast.ts'
+import type { Bound, Call, CastType, Expression, Frame, GroupConcat, Like, Order, Query, Window } from '../ast.ts'
 import { isPlain, quoteBare, quoteBytes, quoteName, quoteText } from '../quote.ts'
 
 /** Every operator in parentheses of its own, so that no precedence of any server or sql_mode takes part. `query` prints what stands in the parentheses of a subquery. */
@@ -22,7 +22,7 @@ export function printExpression(e: Expression, query: PrintQuery): string {
     case 'unary': return e.operator === 'not' ? `(NOT ${inner(e.operand)})` : `(${e.operator}${inner(e.operand)})`
     case 'binary': return `(${inner(e.left)} ${e.operator.toUpperCase()} ${inner(e.right)})`
     case 'logical': return `(${e.operands.map(inner).join(` ${e.operator.toUpperCase()} `)})`
-    case 'like': return `(${inner(e.operand)} ${not(e.negated)}LIKE ${inner(e.pattern)} ESCAPE ${quoteText(e.escape)})`
+    case 'like': return `(${inner(e.operand)} ${not(e.negated)}LIKE ${inner(e.pattern)}${escape(e)})`
     case 'regexp': return `(${inner(e.operand)} ${not(e.negated)}REGEXP ${inner(e.pattern)})`
     case 'between': return `(${inner(e.operand)} ${not(e.negated)}BETWEEN ${inner(e.low)} AND ${inner(e.high)})`
     case 'in': return `(${inner(e.operand)} ${not(e.negated)}IN (${list(e.list)}))`
@@ -47,6 +47,11 @@ export function printExpression(e: Expression, query: PrintQuery): string {
     case 'groupConcat': return printGroupConcat(e, query)
     case 'match': return `MATCH (${list(e.columns)}) AGAINST (${inner(e.against)}${{ natural: '', boolean: ' IN BOOLEAN MODE', expansion: ' WITH QUERY EXPANSION' }[e.mode]})`
   }
+}
+
+/** Said wherever it could matter: without it a backslash is what one sql_mode takes and another does not. */
+function escape({ escape: character, pattern }: Like): string {
+  return character === '\\' && pattern.kind === 'string' && !pattern.value.includes('\\') ? '' : ` ESCAPE ${quoteText(character)}`
 }
 
 function number(text: string): string {
