@@ -6,7 +6,7 @@ import { Fault } from '../../ports.ts'
 import type { Plan } from '../protocol.ts'
 import type { Parsed, Statement } from './ast.ts'
 import { readCatalog, readServer, type Catalog, type Relation, type SnapshotRow } from './catalog.ts'
-import { createClasses, type Classes } from './classes.ts'
+import { createClasses, type Classes, type Tag } from './classes.ts'
 import { Findings, Refused, type Frame } from './effects.ts'
 import { assemble } from './assemble.ts'
 import type { Analysis } from './expression.ts'
@@ -15,6 +15,7 @@ import type { MySqlPlan, Output, PlannedStatement, Reached } from './plan.ts'
 import { heldIn } from './relation.ts'
 import { rewrite } from './rewrite.ts'
 import { query as subquery } from './select.ts'
+import { shuffled } from './shuffle.ts'
 import { serverQuery, snapshotQueries } from './snapshot.ts'
 import { analyse } from './statement.ts'
 import { judgeParameters, type Written } from './writeback.ts'
@@ -139,13 +140,15 @@ function examine(state: Known, connection: ConnectionDocument, parsed: Parsed): 
   try {
     const { kind, cols, capped, answer } = analyse(analysis, parsed.statement, { frame, parent: null, items: [], cols: [], ctes: new Map(), outputs: null })
     if (!found.readOnly) found.use(found.computing, 'where a statement that writes or locks takes whole rows of a view, with all that it computes', null)
-    keepOrder(found)
+    const plainly = rewrite(parsed.statement, keepOrder(found))
+    const tree = found.ordered.some(({ ignore, relation }) => ignore === null && telling(found, relation).length > 0) ? shuffled(plainly, [...found.views]) : plainly
+    if (tree === null) tell(found)
     const shown: Shown[] = []
     const outputs = cols?.map((col, output): Output => ({
       name: col.name, origin: col.origin, shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
       ...(col.unclassified ? { unclassified: true as const } : {}), ...(col.json ? { json: true as const } : {}),
     })) ?? null
-    return ok({ ...factsFrom(found, shown, parsed), kind, outputs, capped, tree: rewrite(parsed.statement, found.replaced), ...(answer ? { answer } : {}) })
+    return ok({ ...factsFrom(found, shown, parsed), kind, outputs, capped, tree: tree ?? plainly, ...(answer ? { answer } : {}) })
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     // Nothing of the target's was named before: it is told at once. Else told only to whom that is permitted, or a part the gate does not know would tell an object that is there from one that is not.
@@ -154,16 +157,23 @@ function examine(state: Known, connection: ConnectionDocument, parsed: Parsed): 
   }
 }
 /**
- * Indexes over a classified column are taken out of the server's choice, so that rows do not come in their order. Where the statement uses such a column it is permitted only to whom the column is revealed, and
- * nothing is taken out.
+ * Indexes over a classified column are taken out of the server's choice, so that rows do not come in their order; what a view reads cannot be told that, so its rows are shuffled, or else it is a use. Where the
+ * statement uses such a column it is permitted only to whom the column is revealed, and nothing is taken out.
  */
-function keepOrder(found: Findings): void {
+function keepOrder(found: Findings): Findings['replaced'] {
+  for (const { relation, ignore } of found.ordered) {
+    const names = telling(found, relation).map(({ name }) => name)
+    if (names.length > 0) ignore?.(names)
+  }
+  return found.replaced
+}
+function telling(found: Findings, relation: Relation): readonly { readonly name: string; readonly held: readonly Tag[] }[] {
+  const used = new Set(found.used.map(({ resource, column }) => `${resource}.${column}`))
+  return relation.indexes.filter((index) => index.name !== 'PRIMARY' && index.ordered).map((index) => ({ name: index.name, held: heldIn(found, relation, index.columns).filter((tag) => !used.has(`${tag.resource}.${tag.column}`)) })).filter(({ held }) => held.length > 0)
+}
+function tell(found: Findings): void {
   for (const { relation, ignore, span } of found.ordered) {
-    const used = new Set(found.used.map(({ resource, column }) => `${resource}.${column}`))
-    const telling = relation.indexes.filter((index) => index.name !== 'PRIMARY' && index.ordered).map((index) => ({ name: index.name, held: heldIn(found, relation, index.columns).filter((tag) => !used.has(`${tag.resource}.${tag.column}`)) })).filter(({ held }) => held.length > 0)
-    if (telling.length === 0) continue
-    if (ignore) ignore(telling.map(({ name }) => name))
-    else found.useNow(telling.flatMap(({ held }) => held), 'where an index may give rows in its order, which cannot be kept out here; name the table itself, without a view', span)
+    if (ignore === null) found.useNow(telling(found, relation).flatMap(({ held }) => held), 'where an index may give rows in its order, which cannot be kept out behind a view; leave limits inside, groups and windows out, or name the table itself', span)
   }
 }
 function factsFrom(found: Findings, shown: readonly Shown[], { parameters }: Parsed) {

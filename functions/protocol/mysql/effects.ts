@@ -1,6 +1,7 @@
 import type { Access, Used } from '../../../schema/effects.ts'
 import type { ActionName } from '../../../schema/policy.ts'
 import type { Refusal, Span } from '../../../schema/refusal.ts'
+import type { Statement } from './ast.ts'
 import { systemSchemas, type Catalog, type Column, type Relation, type Routine } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
 import type { Written } from './writeback.ts'
@@ -69,6 +70,8 @@ export class Findings {
   readonly replaced = new Map<object, object | readonly object[]>()
   /** Tables whose indexes must not choose the order of rows, with the node that names each; null where a view names it. */
   readonly ordered: { readonly relation: Relation; readonly ignore: ((names: readonly string[]) => void) | null; readonly span: Span | null }[] = []
+  /** Texts of the views it reads. */
+  readonly views = new Set<Statement>()
   #columns = 0
 
   constructor(catalog: Catalog, classes: Classes) {

@@ -53,7 +53,9 @@ function columnsOf({ found }: Analysis, relation: Relation, handle: Handle, insi
 function ordering({ found }: Analysis, relation: Relation, ignore: ((names: readonly string[]) => void) | null, frame: Frame, span: Span | null): void {
   const classified = (names: readonly string[]) => heldIn(found, relation, names)
   const primary = relation.indexes.find(({ name }) => name === 'PRIMARY')
-  found.useNow(classified(primary?.columns ?? []), `where the primary key of ${relation.name} gives rows in its order`, span)
+  // Without a primary key, rows lie in the order of the first unique index over columns that are never null.
+  const clustering = primary ? [primary] : relation.indexes.filter(({ unique, columns }) => unique && relation.columns.every((c) => !columns.includes(c.name) || !c.nullable))
+  found.useNow(classified(clustering.flatMap(({ columns }) => columns)), `where the key of ${relation.name} gives rows in its order`, span)
   if (relation.indexes.some((index) => index !== primary && index.ordered && classified(index.columns).length > 0)) found.ordered.push({ relation, ignore, span: frame.view ? frame.place : span })
 }
 
@@ -72,6 +74,7 @@ function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | nu
   const parsed = a.view(relation)
   if (!parsed || parsed.kind !== 'query') throw refused
   if (frame.via.length > 20) throw refused
+  a.found.views.add(parsed)
   const place: Frame = { via: [...frame.via, name], schema: relation.schema, place: span, view: true, invoker: frame.invoker && relation.invoker }
   const cols = a.query(a, parsed, { frame: place, parent: null, items: [], cols: [], ctes: new Map(), outputs: null })
   for (const col of cols) a.found.computing.push(...col.derived)

@@ -11,7 +11,7 @@ export function rewrite(statement: Statement, replaced: ReadonlyMap<object, obje
 }
 /** Literals in the place of `?`. Refuses what no literal says. */
 export function bind(statement: Statement, params: readonly Param[]): Result<Statement> {
-  const limits = new Set<object>()
+  const limits = new Set<number>()
   const bound = new Map<number, Expression>()
   for (const [i, param] of params.entries()) {
     const literal = literalOf(param)
@@ -19,15 +19,14 @@ export function bind(statement: Statement, params: readonly Param[]): Result<Sta
     bound.set(i, literal)
   }
   const text = copy(statement, (node) => {
-    if (isLimit(node)) for (const part of [node.count, node.offset]) if (part !== null) limits.add(part)
-    return isParameter(node) && !limits.has(node) ? bound.get(node.index) : undefined
+    if (isLimit(node)) for (const part of [node.count, node.offset]) if (part !== null && isParameter(part)) limits.add(part.index)
+    return isParameter(node) ? bound.get(node.index) : undefined
   }) as Statement
-  for (const part of limits) {
-    if (!isParameter(part)) continue
-    const literal = bound.get(part.index)
-    if (literal?.kind !== 'number' || !/^\d+$/.test(literal.text)) return refuse(wrong(part.index, 'a limit is a whole number of 0 or more'))
+  for (const index of limits) {
+    const literal = bound.get(index)
+    if (literal?.kind !== 'number' || !/^\d+$/.test(literal.text)) return refuse(wrong(index, 'a limit is a whole number of 0 or more'))
   }
-  return ok(limits.size === 0 ? text : copy(text, (node) => (isParameter(node) && limits.has(node) ? bound.get(node.index) : undefined)) as Statement)
+  return ok(text)
 }
 const wrong = (index: number, detail: string): Refusal => ({ slug: 'invalid-request', reason: 'parameter_type', detail: `parameter ${index + 1}: ${detail}`, next: 'fix' })
 const isParameter = (node: object): node is Parameter => 'kind' in node && node.kind === 'parameter'

@@ -6,7 +6,22 @@
 SELECT plan FROM accounts
 SELECT plan FROM accounts LIMIT 1
 SELECT id FROM parts
-SELECT id FROM v_indexed LIMIT 1
++ SELECT id FROM v_indexed
++ SELECT id FROM v_indexed LIMIT 1
++ SELECT v.id FROM v_indexed v JOIN users u ON u.id = v.id ORDER BY u.name
++ SELECT count(*), max(id) FROM v_indexed
+SELECT id FROM (SELECT id FROM v_indexed LIMIT 1) x
+SELECT group_concat(id) FROM v_indexed
+SELECT json_arrayagg(id) FROM v_indexed
+SELECT id, row_number() OVER () FROM v_indexed
+SELECT id FROM users WHERE id = (SELECT id FROM v_indexed LIMIT 1)
+SELECT max(id), name FROM v_indexed GROUP BY id > 0
+SELECT DISTINCT id FROM v_indexed
+SELECT id FROM v_indexed UNION ALL SELECT id FROM users
+INSERT INTO notes(body) SELECT name FROM v_indexed
+UPDATE notes n JOIN v_indexed v ON v.id = n.id SET n.body = v.name
+SELECT id FROM v_first
+SELECT id FROM keyless
 SELECT id, initial FROM people
 SELECT id, copied FROM people
 SELECT initial FROM v_initials

@@ -31,3 +31,5 @@ CREATE VIEW v_indexed AS SELECT id, name FROM people;
 CREATE VIEW v_twice AS SELECT id, nid AS other FROM v_users;
 CREATE VIEW v_num AS SELECT id, ssn + 0 AS n FROM users;
 CREATE FUNCTION nvl2(a int, b int, c int) RETURNS text DETERMINISTIC RETURN 'own';
+CREATE TABLE keyless(id int, email varchar(80) NOT NULL UNIQUE); INSERT INTO keyless VALUES (1,'bob@example.com'),(2,'alice@example.com');
+CREATE VIEW v_first AS SELECT id FROM people LIMIT 1;

@@ -1,0 +1,12 @@
+import { describe, expect, test } from 'vitest'
+import { mysqlServer, whyNot } from '../../local/server.mysql.ts'
+import { runOracle } from '../../oracle/mysql.ts'
+
+/** `npm run oracle -- mysql` asks about thousands. */
+describe.skipIf(mysqlServer === null)(`the server as oracle${whyNot}`, () => {
+  test('reads, opens and gives nothing beyond what was said of a statement', async () => {
+    const tally = await runOracle({ count: 120, seed: 5 })
+    expect(tally.disagreements).toEqual([])
+    expect(tally.agrees).toBeGreaterThan(50)
+  }, 120_000)
+})
