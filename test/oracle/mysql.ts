@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Connection } from 'mysql2/promise'
 import { createConnection } from 'mysql2/promise'
 import type { ConnectionDocument } from '../../schema/policy.ts'
-import { mysqlServer, startServer } from '../local/server.mysql.ts'
+import { mysqlServer, startServer, whyNot } from '../local/server.mysql.ts'
 import { analysisOf, rowsOf } from '../protocol/mysql/target.ts'
 import { createGenerator } from './mysql/generate.ts'
 
@@ -12,8 +12,8 @@ import { createGenerator } from './mysql/generate.ts'
  * means that it read more than was said. Then the statement runs in a transaction that is taken back, and the metadata locks of its session name the tables and routines it opened. And with three
  * columns classified, what comes out unmasked of a statement that uses none of them may hold none of their values.
  */
-export interface Verdict { readonly sql: string; readonly outcome: 'agrees' | 'refused' | 'server error' | 'disagrees'; readonly why: string }
-export interface Tally { readonly statements: number; readonly agrees: number; readonly refused: number; readonly serverErrors: number; readonly masked: number; readonly disagreements: readonly Verdict[] }
+interface Verdict { readonly sql: string; readonly outcome: 'agrees' | 'refused' | 'server error' | 'disagrees'; readonly why: string }
+interface Tally { readonly statements: number; readonly agrees: number; readonly refused: number; readonly serverErrors: number; readonly masked: number; readonly disagreements: readonly Verdict[] }
 
 const base: Pick<ConnectionDocument, 'version' | 'kind' | 'engine' | 'secret' | 'searchPath'> = { version: 1, kind: 'connection', engine: 'mysql', secret: 'x', searchPath: ['o1'] }
 const open: ConnectionDocument = { ...base, name: 'open' }
@@ -111,12 +111,11 @@ async function lineage(some: ReturnType<typeof analysisOf>, runner: Connection, 
   return leak === undefined ? { sql, outcome: 'agrees', why: outputs.some(({ shown }) => shown.length > 0) ? 'masked' : 'clear' } : { sql, outcome: 'disagrees', why: `\`${leak}\` in clear | ${statement?.text}` }
 }
 
-/** `node test/oracle/mysql.ts [count] [seed]`: one table on stdout, exit 1 on a disagreement. */
-if (import.meta.main) {
-  if (mysqlServer === null) { console.error('skipped: no mariadb or mysql server'); process.exit(1) }
-  const tally = await runOracle({ count: Number(process.argv[2] ?? 2500), seed: Number(process.argv[3] ?? 1) })
-  const { disagreements, ...rest } = tally
-  console.table(rest)
+/** `npm run oracle -- mysql [count] [seed]`: one table on stdout; exits, with 1 on a disagreement. */
+export async function main([count = '2500', seed = '1']: readonly string[]): Promise<never> {
+  if (mysqlServer === null) { console.error(whyNot.trim()); process.exit(1) }
+  const { disagreements, ...rest } = await runOracle({ count: Number(count), seed: Number(seed) })
+  console.table({ ...rest, disagreements: disagreements.length })
   for (const { sql, why } of disagreements.slice(0, 20)) console.log(`\n${sql}\n  ${why}`)
   process.exit(disagreements.length > 0 ? 1 : 0)
 }

@@ -10,7 +10,7 @@ import { findSmith, generate, narrow, narrowed } from './smith.ts'
 import { findSuite, makeRegression, playSuite, suiteSettings } from './suite.ts'
 
 /**
- * `node test/oracle/run.ts [suite] [smith] [--major 15|16|17|18] [--only FILE#N,…] [--files a,b] [--step N] [--seed N] [--count N] [--wide]`: the server as oracle over
+ * `node test/oracle/run.ts mysql [count] [seed]` asks a MySQL or MariaDB server instead (mysql.ts). `node test/oracle/run.ts [suite] [smith] [--major 15|16|17|18] [--only FILE#N,…] [--files a,b] [--step N] [--seed N] [--count N] [--wide]`: the server as oracle over
  * PostgreSQL's own regression suite and over sqlsmith's statements; 16 and 17 are fetched on first use. One table on stdout, every verdict in bench/results/; exit 1 on a disagreement.
  * `smith` generates over what the suite left behind, so it plays the suite first, judging nothing of it unless `suite` is asked for too; of built-in functions
  * and column types it uses those that the analysis knows, with `--wide` all.
@@ -23,6 +23,7 @@ const { values, positionals } = parseArgs({
   },
 })
 const major = Number(values.major)
+if (positionals[0] === 'mysql') await (await import('./mysql.ts')).main(positionals.slice(1))
 const wanted = positionals.length > 0 ? positionals : ['suite', 'smith']
 const list = (text: string) => new Set(text.split(',').filter((item) => item !== ''))
 interface Row extends Verdict { readonly part: string; readonly at: string; readonly again: string }

@@ -1,13 +1,12 @@
 import type { ConnectionDocument, MaskName } from '../../../schema/policy.ts'
-import type { Column, Relation } from './catalog.ts'
-import { columnKey } from './catalog.ts'
+import { columnKey, tableKey, type Catalog, type Column, type Relation } from './catalog.ts'
 
 /** One classified base column whose data is meant. */
 export interface Tag { readonly dataClass: string; readonly resource: string; readonly column: string }
 
 /**
- * What `classify` says, spread along generated columns and defaults. Views follow by lineage (relation.ts). Column names are compared without case, as the server does; schemas and tables as the catalog
- * spells them.
+ * What `classify` says, spread along generated columns and defaults. Views follow by lineage (relation.ts). Column names are compared without case, as the server does; schemas and tables
+ * with it where the server tells two spellings apart.
  */
 export interface Classes {
   /** Every class the connection knows; what an opaque routine may return. */
@@ -24,15 +23,16 @@ export interface Classes {
 }
 interface Held { readonly plain: readonly Tag[]; readonly derived: readonly Tag[]; readonly none: boolean }
 
-export function createClasses(connection: ConnectionDocument): Classes {
+export function createClasses(connection: ConnectionDocument, server: Pick<Catalog, 'lowerCase'>): Classes {
+  const nameOf = ({ schema, name }: Relation): string => tableKey(server, `${schema}.${name}`)
   const entries = new Map<string, { readonly class: string; readonly optional: boolean; readonly column: string; readonly table: string }>()
   for (const [key, value] of Object.entries(connection.classify ?? {})) {
     const at = key.lastIndexOf('.')
-    const [table, column] = [key.slice(0, at), key.slice(at + 1)]
+    const [table, column] = [tableKey(server, key.slice(0, at)), key.slice(at + 1)]
     entries.set(`${table}.${columnKey(column)}`, { ...(typeof value === 'string' ? { class: value, optional: false } : { class: value.class, optional: true }), column, table })
   }
   const known = new WeakMap<Column, Held>()
-  const own = (relation: Relation, name: string): string | undefined => entries.get(`${relation.schema}.${relation.name}.${columnKey(name)}`)?.class
+  const own = (relation: Relation, name: string): string | undefined => entries.get(`${nameOf(relation)}.${columnKey(name)}`)?.class
   const plainOf = (relation: Relation, name: string): readonly Tag[] => {
     const dataClass = own(relation, name)
     return dataClass === undefined || dataClass === 'none' ? [] : [{ dataClass, resource: `${relation.schema}.${relation.name}`, column: name }]
@@ -58,14 +58,14 @@ export function createClasses(connection: ConnectionDocument): Classes {
       known.set(column, answer)
       return answer
     },
-    returned: (key) => { const at = key.lastIndexOf('.'); return entries.get(`${key.slice(0, at)}.${columnKey(key.slice(at + 1))}`)?.class },
+    returned: (key) => { const at = key.lastIndexOf('.'); return entries.get(`${tableKey(server, key.slice(0, at))}.${columnKey(key.slice(at + 1))}`)?.class },
     closed(relation) {
-      const names = [...entries.values()].filter((entry) => !entry.optional && entry.table === `${relation.schema}.${relation.name}`).map(({ column }) => column)
+      const names = [...entries.values()].filter((entry) => !entry.optional && entry.table === nameOf(relation)).map(({ column }) => column)
       return names.find((name) => !relation.columns.some((c) => columnKey(c.name) === columnKey(name))) ?? null
     },
     came(relation, column) {
       if (!connection.known || relation.kind !== 'table' || !holds(relation)) return false
-      return own(relation, column.name) === undefined && !(connection.known[`${relation.schema}.${relation.name}`] ?? []).some((name) => columnKey(name) === columnKey(column.name))
+      return own(relation, column.name) === undefined && !Object.entries(connection.known).flatMap(([table, names]) => (tableKey(server, table) === nameOf(relation) ? names : [])).some((name) => columnKey(name) === columnKey(column.name))
     },
     mask: (dataClass) => connection.mask?.[dataClass] ?? connection.mask?.['*'] ?? 'redact',
   }

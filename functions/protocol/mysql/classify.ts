@@ -67,7 +67,7 @@ export function createClassifier({ read, now }: Reader): Classifier {
     const catalog = understood(() => readCatalog(server, rows))
     const views = new Map<Relation, Statement | null>()
     for (const { relations } of catalog.schemas.values()) for (const relation of relations.values()) if (relation.definition !== null) { const parsed = parse(relation.definition); views.set(relation, parsed.ok ? parsed.value.statement : null) }
-    return { key, catalog, classes: createClasses(connection), views, readAt, facts: new Map() }
+    return { key, catalog, classes: createClasses(connection, catalog), views, readAt, facts: new Map() }
   }
   function known(connection: ConnectionDocument): Promise<Known> {
     let key = keys.get(connection)

@@ -14,7 +14,7 @@ const maxAgeMs = 2000
  */
 export async function describe(connection: ConnectionDocument, classifier: Pick<Classifier, 'catalog' | 'classify'>): Promise<Description> {
   const catalog = await classifier.catalog(connection, maxAgeMs)
-  const classes = createClasses(connection)
+  const classes = createClasses(connection, catalog)
   const relations: Description['relations'][number][] = []
   for (const relation of relationsOf(catalog)) {
     if (relation.kind === 'other') continue
