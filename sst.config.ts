@@ -13,6 +13,7 @@ export default $config({
     await import('./infra/secrets')
     const { identity } = await import('./infra/mail')
     const { machine, socketApi } = await import('./infra/functions')
+    await import('./infra/walls')
     await import('./infra/schedule')
     const { gate, desk } = await import('./infra/edge')
     await import('./infra/watch')

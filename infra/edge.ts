@@ -1,6 +1,6 @@
 import { hold, http, people, stream } from './functions'
 import { edgeValue } from './secrets'
-import { domain, prefix } from './stage'
+import { domain, flood, prefix } from './stage'
 
 /** CloudFront and its firewall live in one region, whatever region the rest is in. */
 const east = new aws.Provider('East', { region: 'us-east-1' })
@@ -22,7 +22,7 @@ const viewerRequest = new aws.cloudfront.Function('Places', {
 function handler(event) {
   var request = event.request, prefer = request.headers['prefer']
   delete request.headers['x-sluice-edge']
-  if (prefer && /(^|[,;])\\s*wait\\s*=/i.test(prefer.value)) cf.selectRequestOriginById('hold')
+  if (prefer && (prefer.multiValue || [prefer]).some(function (one) { return /(^|[,;])\\s*wait\\s*=/i.test(one.value) })) cf.selectRequestOriginById('hold')
   return request
 }
 `,
@@ -32,15 +32,17 @@ function handler(event) {
 const firewall = new aws.wafv2.WebAcl('Firewall', {
   scope: 'CLOUDFRONT', defaultAction: { allow: {} },
   rules: [
-    { name: 'flood', priority: 0, action: { block: { customResponse: { responseCode: 429 } } }, statement: { rateBasedStatement: { limit: 6000, evaluationWindowSec: 300, aggregateKeyType: 'IP' } }, visibilityConfig: { cloudwatchMetricsEnabled: true, metricName: 'flood', sampledRequestsEnabled: false } },
+    { name: 'flood', priority: 0, action: { block: { customResponse: { responseCode: 429 } } }, statement: { rateBasedStatement: { limit: flood, evaluationWindowSec: 300, aggregateKeyType: 'IP' } }, visibilityConfig: { cloudwatchMetricsEnabled: true, metricName: 'flood', sampledRequestsEnabled: false } },
     { name: 'known-bad', priority: 1, overrideAction: { none: {} }, statement: { managedRuleGroupStatement: { vendorName: 'AWS', name: 'AWSManagedRulesAmazonIpReputationList' } }, visibilityConfig: { cloudwatchMetricsEnabled: true, metricName: 'known-bad', sampledRequestsEnabled: false } },
   ],
   visibilityConfig: { cloudwatchMetricsEnabled: true, metricName: prefix, sampledRequestsEnabled: false },
 }, { provider: east })
 
-const origin = (originId: string, { url }: sst.aws.Function, readTimeout: number) => ({
+/** `readTimeout`: seconds without a byte, at most 120. Where a call may last, it is asked once: CloudFront would else ask again for a GET that it gave up, and a watch would be decided and recorded three times. */
+const origin = (originId: string, { url }: sst.aws.Function, readTimeout: number, lasting = false) => ({
   originId, domainName: url.apply((address) => new URL(address).hostname),
   customOriginConfig: { httpPort: 80, httpsPort: 443, originProtocolPolicy: 'https-only', originSslProtocols: ['TLSv1.2'], originReadTimeout: readTimeout, originKeepaliveTimeout: 60 },
+  connectionAttempts: lasting ? 1 : 3,
   customHeaders: [{ name: 'x-sluice-edge', value: edgeValue.base64 }],
 })
 /** AWS's own policies, by id: nothing is cached; everything but the host is passed on. */
@@ -57,11 +59,17 @@ const distribution = (args: aws.cloudfront.DistributionArgs): undefined => {
   args.isIpv6Enabled = true
 }
 
-/** Where agents go. A Kubernetes stream may last as long as its function. */
+/**
+ * Where agents go. A Kubernetes stream may last as long as its function; one that is silent for two minutes is cut, and its client watches on from where it was. What speaks MCP waits inside its calls (`follow`), so
+ * all of it has the places of those who wait.
+ */
 export const gate = new sst.aws.Cdn('Gate', {
-  domain, origins: [origin('http', http, 60), origin('hold', hold, 60), origin('stream', stream, 60)],
+  domain, origins: [origin('http', http, 60), origin('hold', hold, 75, true), origin('stream', stream, 120, true)],
   defaultCacheBehavior: { ...behavior('http'), functionAssociations: [{ eventType: 'viewer-request', functionArn: viewerRequest.arn }, responding] },
-  orderedCacheBehaviors: [{ pathPattern: '/v1/kubernetes/*', ...behavior('stream'), functionAssociations: [responding] }],
+  orderedCacheBehaviors: [
+    { pathPattern: '/v1/kubernetes/*', ...behavior('stream'), functionAssociations: [responding] },
+    { pathPattern: '/mcp', ...behavior('hold'), functionAssociations: [responding] },
+  ],
   transform: { distribution },
 })
 /** Where people go: another origin, so that no page of one has a cookie or a script of the other. */

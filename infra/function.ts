@@ -1,6 +1,6 @@
 import { actionsOf, type Name } from './grants'
 import { dataKey } from './keys'
-import { partition, prefix, production, region, account } from './stage'
+import { account, partition, places, prefix, production, region, roleName } from './stage'
 import { tables } from './tables'
 
 export interface Lambda {
@@ -8,8 +8,6 @@ export interface Lambda {
   readonly bundle: string
   readonly seconds: number
   readonly megabytes: number
-  /** Places of its own in the account's concurrency, so that what fills one function takes none from another. */
-  readonly reserved?: number
   readonly environment: Readonly<Record<string, $util.Input<string>>>
   /** Beside its tables: what else it may do, by ARN. */
   readonly may: readonly { readonly actions: string[]; readonly resources: $util.Input<string>[] }[]
@@ -18,10 +16,10 @@ export interface Lambda {
 }
 
 /**
- * One deployed function: its own role, which only Lambda may take, with the actions of infra/grants.ts on its tables and what `may` adds; its own log group, kept for a year, encrypted.
+ * One deployed function: its own role, which only Lambda may take, with the actions of infra/grants.ts on its tables and what `may` adds; its own log group, kept for a year, encrypted; places of its own in the account's concurrency, so that what fills one function takes none from another.
  * SST would also let the account's root take the role and any function write any log, so both are said anew.
  */
-export function lambda(name: Name, { bundle, seconds, megabytes, reserved, environment, may, streaming, url }: Lambda): sst.aws.Function {
+export function lambda(name: Name, { bundle, seconds, megabytes, environment, may, streaming, url }: Lambda): sst.aws.Function {
   const logs = new aws.cloudwatch.LogGroup(`${name}Logs`, { name: `/sluice/${prefix}/${name}`, retentionInDays: production ? 400 : 14, kmsKeyId: dataKey.arn })
   const onTables = [...actionsOf(name)].map(([table, actions]) => ({
     actions: actions.map((action) => `dynamodb:${action}`),
@@ -31,12 +29,12 @@ export function lambda(name: Name, { bundle, seconds, megabytes, reserved, envir
     bundle: `dist/${bundle}`, handler: 'index.handler', runtime: 'nodejs24.x', architecture: 'arm64', timeout: `${seconds} seconds`, memory: `${megabytes} MB`,
     environment: { SLUICE_TABLES: prefix, ...environment }, logging: { logGroup: logs.name, format: 'text' },
     permissions: [...onTables, ...may, { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [$interpolate`${logs.arn}:*`] }],
-    ...(reserved === undefined ? {} : { concurrency: { reserved } }), ...(streaming === undefined ? {} : { streaming }), ...(url ? { url: { cors: false } } : {}),
+    ...(places === null ? {} : { concurrency: { reserved: places[name] } }), ...(streaming === undefined ? {} : { streaming }), ...(url ? { url: { cors: false } } : {}),
     transform: {
       role: (args) => {
-        args.assumeRolePolicy = $resolve([account]).apply(([owner]) => JSON.stringify({
-          Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole', Condition: { StringEquals: { 'aws:SourceAccount': owner } } }],
-        }))
+        args.name = roleName(name)
+        // No condition on the account: Lambda promises none of those keys here, and only this account's people may hand the role to a function.
+        args.assumeRolePolicy = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }] })
         args.managedPolicyArns = []
       },
       function: (args) => { args.kmsKeyArn = undefined },

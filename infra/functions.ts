@@ -1,19 +1,27 @@
 import { approvalDefinition } from './approval'
 import { arnOf, lambda, secretsOf } from './function'
-import { logKey, letSign } from './keys'
+import { dead } from './dead'
+import { dataKey, logKey, letSign } from './keys'
 import { logBucket, retainDays } from './log'
 import { edgeValue, indexSecret, ownSecrets, slackSecrets, targetSecrets } from './secrets'
-import { domain, mailFrom, prefix, production, region } from './stage'
+import { account, domain, mailFrom, prefix, production, region } from './stage'
 import { tables } from './tables'
 
 const machineName = `${prefix}-approval`
 const machineArn = arnOf('states', `stateMachine:${machineName}`)
 const bucketUrl = $interpolate`https://${logBucket.name}.s3.${region}.amazonaws.com`
 
-export const socketApi = new sst.aws.ApiGatewayWebSocket('SocketApi', { domain: `socket.${domain}`, accessLog: { retention: production ? '1 year' : '1 week' } })
+export const socketApi = new sst.aws.ApiGatewayWebSocket('SocketApi', {
+  domain: `socket.${domain}`, accessLog: { retention: production ? '1 year' : '1 week' },
+  transform: {
+    // There is no firewall before sockets, so this is where a flood ends before a function is paid for.
+    stage: (args) => { args.defaultRouteSettings = { throttlingRateLimit: 500, throttlingBurstLimit: 1000 } },
+    accessLog: (args) => { args.kmsKeyId = dataKey.arn },
+  },
+})
 const socketEndpoint = $interpolate`https://${socketApi.nodes.api.id}.execute-api.${region}.amazonaws.com/$default`
 
-const common = { SLUICE_PUBLIC_URL: `https://${domain}`, SLUICE_CONSOLE_URL: `https://console.${domain}`, SLUICE_SECRETS: prefix }
+const common = { SLUICE_HOME_REGION: region, SLUICE_PUBLIC_URL: `https://${domain}`, SLUICE_CONSOLE_URL: `https://console.${domain}`, SLUICE_SECRETS: prefix }
 const asking = { SLUICE_STATE_MACHINE: machineArn }
 const log = { SLUICE_LOG_NAME: `${domain}/audit`, SLUICE_LOG_BUCKET: bucketUrl, SLUICE_LOG_KEY: logKey.arn, SLUICE_LOG_DAYS: String(retainDays) }
 const executing = secretsOf(ownSecrets.session, ownSecrets.mask, ownSecrets.result, ...targetSecrets)
@@ -27,38 +35,40 @@ const edge = { SLUICE_EDGE_KEY: edgeValue.base64 }
 
 // One code, three functions: what holds callers while people decide, and what streams for minutes, has places of its own, so that neither can keep a query from being decided.
 const served = { bundle: 'http', megabytes: 1024, streaming: true, url: true }
-export const http = lambda('Http', { ...served, seconds: 60, reserved: production ? 500 : 20, environment: { ...common, ...asking, ...log, ...index, ...edge }, may: [executing, secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...readLog] })
-export const hold = lambda('Hold', { ...served, seconds: 75, reserved: production ? 200 : 10, environment: { ...common, ...asking, ...log, ...edge }, may: [executing, ...startAndWake, ...readLog] })
-export const stream = lambda('Stream', { ...served, seconds: 900, reserved: production ? 200 : 10, environment: { ...common, ...asking, ...edge }, may: [executing, ...startAndWake] })
+export const http = lambda('Http', { ...served, seconds: 60, environment: { ...common, ...asking, ...log, ...index, ...edge, SLUICE_WAITS: 'elsewhere' }, may: [executing, secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...readLog] })
+export const hold = lambda('Hold', { ...served, seconds: 75, environment: { ...common, ...asking, ...log, ...edge }, may: [executing, ...startAndWake, ...readLog] })
+export const stream = lambda('Stream', { ...served, seconds: 900, environment: { ...common, ...asking, ...edge }, may: [executing, ...startAndWake] })
 /** The approvers' origin: it has no target's secret, and no way to the policy but to read it. */
-export const people = lambda('People', { bundle: 'people', megabytes: 512, seconds: 30, url: true, reserved: production ? 50 : 5, environment: { ...common, ...asking, ...edge }, may: [secretsOf(ownSecrets.console, ownSecrets.session, ownSecrets.result), ...startAndWake] })
+export const people = lambda('People', { bundle: 'people', megabytes: 512, seconds: 30, url: true, environment: { ...common, ...asking, ...edge }, may: [secretsOf(ownSecrets.console, ownSecrets.session, ownSecrets.result), ...startAndWake] })
 
-const socket = lambda('Socket', { bundle: 'websocket', megabytes: 512, seconds: 60, reserved: production ? 200 : 10, environment: { ...common, ...asking, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, secretsOf(ownSecrets.socket), ...startAndWake, ...push] })
+export const socket = lambda('Socket', { bundle: 'websocket', megabytes: 512, seconds: 60, environment: { ...common, ...asking, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, secretsOf(ownSecrets.socket), ...startAndWake, ...push] })
 for (const route of ['$connect', '$default', '$disconnect']) socketApi.route(route, socket.arn)
 
 export const approval = lambda('Approval', {
-  bundle: 'approval', megabytes: 512, seconds: 900, reserved: production ? 100 : 5, environment: { ...common, ...asking, ...telling, SLUICE_SOCKET_ENDPOINT: socketEndpoint },
+  bundle: 'approval', megabytes: 512, seconds: 900, environment: { ...common, ...asking, ...telling, SLUICE_SOCKET_ENDPOINT: socketEndpoint },
   may: [executing, secretsOf(ownSecrets.socket, ...slackSecrets), ...startAndWake, ...push, ...mail],
 })
 
 /** Our own machine, from the one definition there is: SST's component writes a `Timeout` that is no ASL, and a role that may do anything with events. */
 const machineRole = new aws.iam.Role('MachineRole', {
-  assumeRolePolicy: JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'states.amazonaws.com' }, Action: 'sts:AssumeRole' }] }),
+  assumeRolePolicy: account.apply((owner) => JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'states.amazonaws.com' }, Action: 'sts:AssumeRole', Condition: { StringEquals: { 'aws:SourceAccount': owner } } }] })),
   inlinePolicies: [{ name: 'invoke', policy: approval.arn.apply((arn) => JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: ['lambda:InvokeFunction'], Resource: [arn] }] })) }],
 })
 export const machine = new aws.sfn.StateMachine('Machine', { name: machineName, type: 'STANDARD', roleArn: machineRole.arn, definition: approval.arn.apply(approvalDefinition) }, { protect: production })
 
-/** Writes the log: the one role that signs, and the one that writes its tables and objects. Concurrency is two: an overlap is safe and a queue of them of no use. */
+/** Writes the log: the one role that signs, and the one that writes its tables and objects.  */
 export const sequencer = lambda('Sequencer', {
-  bundle: 'sequencer', megabytes: 1024, seconds: 300, reserved: 2, environment: { ...common, ...log, ...index },
+  bundle: 'sequencer', megabytes: 1024, seconds: 300, environment: { ...common, ...log, ...index },
   may: [
     secretsOf(indexSecret),
     { actions: ['s3:GetObject', 's3:PutObject', 's3:PutObjectRetention', 's3:PutObjectTagging'], resources: [$interpolate`${logBucket.arn}/*`] },
     { actions: ['kms:Sign', 'kms:GetPublicKey'], resources: [logKey.arn] },
     { actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'], resources: [tables.audit.nodes.table.streamArn] },
+    { actions: ['dynamodb:ListStreams'], resources: [$interpolate`${tables.audit.arn}/stream/*`] },        // Lambda takes no stream as a source without it
+    { actions: ['sqs:SendMessage'], resources: [dead.arn] },
   ],
 })
 letSign(sequencer.nodes.role.arn)
 
 /** Settles what a process did not live to settle, brings on requests that were left lying (what is approved may have to be executed), and ends sockets that a lock or the clock ended. */
-export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, reserved: 2, environment: { ...common, ...asking, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, ...startAndWake, ...push, secretsOf(ownSecrets.socket)] })
+export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...asking, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, ...startAndWake, ...push, secretsOf(ownSecrets.socket)] })

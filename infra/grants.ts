@@ -44,6 +44,13 @@ export const functions = {
 } as const satisfies Readonly<Record<string, readonly Adapter[]>>
 export type Name = keyof typeof functions
 
+/** Those that execute, and so read targets' credentials. */
+export const executors = ['Approval', 'Hold', 'Http', 'Socket', 'Stream', 'Sweeper'] as const satisfies readonly Name[]
+
+/** Functions that do one of these actions on the table. */
+export const whoever = (table: Table, actions: readonly string[]): readonly Name[] =>
+  (Object.keys(functions) as Name[]).filter((name) => actionsOf(name).get(table)?.some((action) => actions.includes(action)))
+
 /** Table → actions of one function, sorted. */
 export function actionsOf(name: Name): ReadonlyMap<Table, readonly string[]> {
   const found = new Map<Table, Set<string>>()

@@ -1,4 +1,4 @@
-import { account, partition, production } from './stage'
+import { account, partition, prefix, production, region } from './stage'
 
 const root = $interpolate`arn:${partition}:iam::${account}:root`
 const manage = [
@@ -9,7 +9,7 @@ const use = ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncryptFrom', 'kms:ReEncryptTo
 
 /**
  * Signs checkpoints of the log. Whoever administers the account may look after the key and cannot sign by this policy; only the sequencer's role is let to, by its ARN, when it is made
- * (infra/sequencer.ts). Changing this policy is itself on CloudTrail.
+ * (infra/functions.ts). Changing this policy is itself on CloudTrail.
  */
 export const logKey = new aws.kms.Key('LogKey', {
   description: 'signs the checkpoints of the audit log', keyUsage: 'SIGN_VERIFY', customerMasterKeySpec: 'ECC_NIST_EDWARDS25519', deletionWindowInDays: production ? 30 : 7,
@@ -18,14 +18,18 @@ export const logKey = new aws.kms.Key('LogKey', {
 /** Encrypts tables, objects, logs and secrets at rest. */
 export const dataKey = new aws.kms.Key('DataKey', {
   description: 'encrypts what the gate stores', enableKeyRotation: true, deletionWindowInDays: production ? 30 : 7,
-  policy: $resolve([root, account]).apply(([administrators, owner]) => JSON.stringify({
+  policy: $resolve([root, account, region, partition]).apply(([administrators, owner, where, part]) => JSON.stringify({
     Version: '2012-10-17',
     Statement: [
-      { Sid: 'Administer', Effect: 'Allow', Principal: { AWS: administrators }, Action: [...manage, 'kms:CreateGrant', 'kms:RevokeGrant'], Resource: '*' },
+      { Sid: 'Administer', Effect: 'Allow', Principal: { AWS: administrators }, Action: [...manage, 'kms:RevokeGrant'], Resource: '*' },
+      // A table holds the key by a grant; nobody may give one to anybody else.
+      { Sid: 'GrantToServices', Effect: 'Allow', Principal: { AWS: administrators }, Action: 'kms:CreateGrant', Resource: '*', Condition: { Bool: { 'kms:GrantIsForAWSResource': 'true' }, StringEquals: { 'kms:ViaService': `dynamodb.${where}.amazonaws.com` } } },
       // Used by the services that store, for callers of this account who may use those: nobody decrypts with it directly.
       { Sid: 'ThroughServices', Effect: 'Allow', Principal: { AWS: '*' }, Action: use, Resource: '*',
-        Condition: { StringEquals: { 'kms:CallerAccount': owner }, StringLike: { 'kms:ViaService': ['dynamodb.*.amazonaws.com', 's3.*.amazonaws.com', 'secretsmanager.*.amazonaws.com', 'sns.*.amazonaws.com'] } } },
-      { Sid: 'Logs', Effect: 'Allow', Principal: { Service: ['logs.amazonaws.com', 'cloudwatch.amazonaws.com', 'sns.amazonaws.com'] }, Action: use, Resource: '*', Condition: { StringEquals: { 'aws:SourceAccount': owner } } },
+        Condition: { StringEquals: { 'kms:CallerAccount': owner, 'kms:ViaService': ['dynamodb', 's3', 'secretsmanager', 'sns'].map((service) => `${service}.${where}.amazonaws.com`) } } },
+      { Sid: 'Logs', Effect: 'Allow', Principal: { Service: `logs.${where}.amazonaws.com` }, Action: use, Resource: '*',
+        Condition: { ArnLike: { 'kms:EncryptionContext:aws:logs:arn': [`/sluice/${prefix}/*`, `/aws/vendedlogs/apis/${prefix}-*`].map((group) => `arn:${part}:logs:${where}:${owner}:log-group:${group}`) } } },
+      { Sid: 'Alarms', Effect: 'Allow', Principal: { Service: 'cloudwatch.amazonaws.com' }, Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Resource: '*', Condition: { StringEquals: { 'aws:SourceAccount': owner } } },
     ],
   })),
 }, { protect: production })

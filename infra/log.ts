@@ -1,5 +1,5 @@
 import { dataKey } from './keys'
-import { prefix, production } from './stage'
+import { prefix, production, roleArns } from './stage'
 
 /** Days nobody can delete an object of the log, the account's root included. In a stage that is thrown away: one, and whoever may bypass governance can. */
 export const retainDays = production ? 3653 : 1
@@ -7,6 +7,11 @@ export const retainDays = production ? 3653 : 1
 /** Tiles, checkpoints and staged bundles of the log, write-once: versions, Object Lock, and a rule that takes away what later objects superseded. */
 export const logBucket = new sst.aws.Bucket('Log', {
   versioning: true, enforceHttps: true, cors: false,
+  policy: roleArns(['Sequencer']).apply((writers) => [
+    // A tag of another's would let the lifecycle rule hide a tile behind a delete marker, lock or no lock.
+    { effect: 'deny' as const, principals: '*' as const, actions: ['s3:PutObject', 's3:PutObjectAcl', 's3:PutObjectTagging', 's3:PutObjectVersionTagging', 's3:PutObjectRetention', 's3:PutObjectLegalHold'], conditions: [{ test: 'StringNotEquals', variable: 'aws:PrincipalArn', values: writers }] },
+    ...(production ? [{ effect: 'deny' as const, principals: '*' as const, actions: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:DeleteObjectTagging', 's3:DeleteObjectVersionTagging', 's3:BypassGovernanceRetention'] }] : []),
+  ]),
   transform: {
     bucket: (args, options) => {
       args.bucket = $interpolate`${prefix}-log-${aws.getCallerIdentityOutput({}).accountId}`

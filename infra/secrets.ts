@@ -1,5 +1,6 @@
 import { dataKey } from './keys'
-import { prefix, production } from './stage'
+import { executors, type Name } from './grants'
+import { prefix, production, roleArns } from './stage'
 
 /**
  * Secrets Manager holds what the gate knows and nobody else may: made here with random values, so that no person has ever seen them, or left empty for whoever owns the target.
@@ -14,6 +15,15 @@ const kept = (logical: string, name: string) => new aws.secretsmanager.Secret(lo
   name: `${prefix}/${name}`, kmsKeyId: dataKey.arn, recoveryWindowInDays: production ? 30 : 7,
 }, { protect: production })
 
+/** Nobody reads it but these roles, whatever else they may: also who put it there. (Values made here are read back by whoever deploys, so theirs have no such policy.) */
+function closed(logical: string, secret: aws.secretsmanager.Secret, readers: readonly Name[]): aws.secretsmanager.Secret {
+  new aws.secretsmanager.SecretPolicy(`${logical}Policy`, {
+    secretArn: secret.arn, blockPublicPolicy: true,
+    policy: roleArns(readers).apply((arns) => JSON.stringify({ Version: '2012-10-17', Statement: [{ Sid: 'NobodyElse', Effect: 'Deny', Principal: '*', Action: 'secretsmanager:GetSecretValue', Resource: '*', Condition: { StringNotEquals: { 'aws:PrincipalArn': arns } } }] })),
+  })
+  return secret
+}
+
 function made(logical: string, name: string): aws.secretsmanager.Secret {
   const secret = kept(logical, name)
   const value = new random.RandomBytes(`${logical}Value`, { length: 32 })
@@ -22,9 +32,9 @@ function made(logical: string, name: string): aws.secretsmanager.Secret {
 }
 
 export const ownSecrets = Object.fromEntries(Object.entries(own).map(([key, name]) => [key, made(`Secret${key[0]?.toUpperCase()}${key.slice(1)}`, name)])) as Record<keyof typeof own, aws.secretsmanager.Secret>
-export const slackSecrets = [kept('SecretSlackToken', empty.slackToken), kept('SecretSlackSigning', empty.slackSigning)]
+export const slackSecrets = [closed('SecretSlackToken', kept('SecretSlackToken', empty.slackToken), ['Http', 'Approval']), closed('SecretSlackSigning', kept('SecretSlackSigning', empty.slackSigning), ['Http', 'Approval'])]
 /** The connection string of the record's index, where there is one: `SLUICE_INDEX`. */
-export const indexSecret = kept('SecretIndex', empty.index)
+export const indexSecret = closed('SecretIndex', kept('SecretIndex', empty.index), ['Http', 'Sequencer'])
 /** What CloudFront says to the functions behind it, so that nobody comes past the firewall by a function's own address. */
 export const edgeValue = new random.RandomBytes('EdgeKey', { length: 32 })
 
@@ -34,4 +44,7 @@ export const edgeValue = new random.RandomBytes('EdgeKey', { length: 32 })
  */
 export const targets = (process.env['SLUICE_TARGETS'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '')
 for (const name of targets) if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name)) throw new Error(`SLUICE_TARGETS names \`${name}\`, which is no name of a secret`)
-export const targetSecrets = targets.map((name) => kept(`Target${name.replaceAll(/(^|[^a-z0-9])([a-z0-9])/g, (_, _before, first: string) => first.toUpperCase())}`, name))
+export const targetSecrets = targets.map((name) => {
+  const logical = `Target${name.replaceAll(/(^|[^a-z0-9])([a-z0-9])/g, (_, _before, first: string) => first.toUpperCase())}`
+  return closed(logical, kept(logical, name), executors)
+})

@@ -1,7 +1,7 @@
 import type { Name } from './grants'
-import { approval, hold, http, people, sequencer, stream, sweeper } from './functions'
+import { dead } from './dead'
+import { approval, hold, http, people, sequencer, socket, stream, sweeper } from './functions'
 import { dataKey } from './keys'
-import { deadLetters } from './schedule'
 import { operator, prefix, region } from './stage'
 
 /** Who hears of it. Without `SLUICE_OPERATOR_MAIL` the topic is there for whoever subscribes. */
@@ -9,7 +9,7 @@ const topic = new aws.sns.Topic('Operators', { kmsMasterKeyId: dataKey.id })
 if (operator !== '') new aws.sns.TopicSubscription('OperatorMail', { topic: topic.arn, protocol: 'email', endpoint: operator })
 
 const namespace = `Sluice/${prefix}`
-const functions: Readonly<Partial<Record<Name, sst.aws.Function>>> = { Http: http, Hold: hold, Stream: stream, People: people, Approval: approval, Sequencer: sequencer, Sweeper: sweeper }
+const functions: Readonly<Record<Name, sst.aws.Function>> = { Http: http, Hold: hold, Stream: stream, People: people, Socket: socket, Approval: approval, Sequencer: sequencer, Sweeper: sweeper }
 
 /** What the gate says on standard error as `{"alarm": …}`; each is a thing an operator must see. */
 const spoken = {
@@ -35,7 +35,7 @@ for (const [where, of] of Object.entries(functions)) {
 /** Events that the log does not hold yet grow old: the stream behind, or the sequencer gone. */
 alarm('AlarmUnsequenced', { ...over, alarmDescription: 'what was recorded is not in the log', namespace: 'AWS/Lambda', metricName: 'IteratorAge', dimensions: { FunctionName: sequencer.name }, statistic: 'Maximum', threshold: 300_000, evaluationPeriods: 3 })
 alarm('AlarmSequencerSilent', { alarmDescription: 'the sequencer did not run', namespace: 'AWS/Lambda', metricName: 'Invocations', dimensions: { FunctionName: sequencer.name }, statistic: 'Sum', comparisonOperator: 'LessThanThreshold', threshold: 1, period: 300, evaluationPeriods: 2, treatMissingData: 'breaching' })
-alarm('AlarmDeadLetters', { ...over, alarmDescription: 'a schedule gave up', namespace: 'AWS/SQS', metricName: 'ApproximateNumberOfMessagesVisible', dimensions: { QueueName: deadLetters.name }, statistic: 'Maximum' })
+alarm('AlarmDeadLetters', { ...over, alarmDescription: 'a schedule or a stream gave up', namespace: 'AWS/SQS', metricName: 'ApproximateNumberOfMessagesVisible', dimensions: { QueueName: dead.name }, statistic: 'Maximum' })
 
 new aws.cloudwatch.Dashboard('Dashboard', {
   dashboardName: prefix,

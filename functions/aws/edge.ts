@@ -8,9 +8,13 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 /**
  * Lets through only what came past CloudFront and its firewall, which says so with `SLUICE_EDGE_KEY`: a function's own address is known to whoever looks, and would be a way around both. Without
  * the variable there is nothing in front, and everybody comes directly.
+ *
+ * `SLUICE_WAITS=elsewhere`: calls that wait for people have a function of their own, to which CloudFront sends them. What comes here all the same, spelt as CloudFront does not know it, is not held: nobody may fill
+ * with waiting the places that queries have.
  */
 export function behindEdge<E extends Env, S extends Schema>(app: Hono<E, S>, env: Readonly<Record<string, string | undefined>> = process.env): Hono {
   const key = env['SLUICE_EDGE_KEY']
+  const elsewhere = env['SLUICE_WAITS'] === 'elsewhere'
   const edge = new Hono()
   if (key) {
     const wanted = digest(key)
@@ -19,5 +23,19 @@ export function behindEdge<E extends Env, S extends Schema>(app: Hono<E, S>, env
       return next()
     })
   }
-  return edge.mount('/', app.fetch)
+  if (elsewhere) {
+    edge.use(async (c, next) => {
+      if (c.req.path === '/mcp') return c.body(null, 421, { 'cache-control': 'no-store' })
+      return next()
+    })
+  }
+  return edge.mount('/', elsewhere ? (request: Request, ...rest: unknown[]) => app.fetch(unhurried(request), ...rest as [E['Bindings']]) : app.fetch)
+}
+
+/** The same request without a preference to wait. */
+function unhurried(request: Request): Request {
+  if (!request.headers.has('prefer')) return request
+  const headers = new Headers(request.headers)
+  headers.delete('prefer')
+  return new Request(request, { headers })
 }

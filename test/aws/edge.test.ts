@@ -18,3 +18,14 @@ test('the platform\'s own event reaches the app', async () => {
   const edge = behindEdge(app(), {})
   expect(await (await edge.request('/x', {}, { event: { rawPath: '/x' } })).json()).toEqual({ event: { rawPath: '/x' } })
 })
+
+test('where waiting has places of its own, nobody waits here: not by a preference, however it is spelt, and not by a call that waits inside', async () => {
+  const echo = new Hono().post('/x', async (c) => c.json({ prefer: c.req.header('prefer') ?? null, other: c.req.header('other'), body: await c.req.text() })).post('/mcp', (c) => c.text('held'))
+  const edge = behindEdge(echo, { SLUICE_WAITS: 'elsewhere' })
+  for (const prefer of ['wait=55', 'respond-async, wait=55', ' WAIT = "55"', 'return=minimal']) {
+    expect(await (await edge.request('/x', { method: 'POST', headers: { prefer, other: 'o' }, body: 'text' })).json()).toEqual({ prefer: null, other: 'o', body: 'text' })
+  }
+  for (const path of ['/mcp', '/%6dcp', '/m%63p']) expect((await edge.request(path, { method: 'POST', body: '{}' })).status, path).not.toBe(200)
+  expect(await (await behindEdge(echo, {}).request('/x', { method: 'POST', headers: { prefer: 'wait=55', other: 'o' }, body: 'text' })).json()).toMatchObject({ prefer: 'wait=55' })
+  expect((await behindEdge(echo, {}).request('/mcp', { method: 'POST' })).status).toBe(200)
+})

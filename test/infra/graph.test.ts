@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { tables as shapes } from '../../schema/item.ts'
-import { actionsOf, functions, type Name } from '../../infra/grants.ts'
+import { actionsOf, executors, functions, whoever, type Name } from '../../infra/grants.ts'
+import { placesOf } from '../../infra/places.ts'
 import { type Graph, installed, type Resource } from './evaluate.ts'
 
 /** What would be deployed, as SST's own components make it of sst.config.ts. `UPDATE=1 npx vitest run test/infra` rewrites the readable graph beside this file, which changes only on purpose. */
@@ -18,7 +19,7 @@ if (!installed) console.log('skipped: test/infra/graph.test.ts, because .sst/pla
 
 const of = (stage: Stage, type: string): readonly Resource[] => graphs[stage].resources.filter((resource) => resource.type === type)
 const json = (value: unknown): unknown => JSON.parse(typeof value === 'string' ? value : JSON.stringify(value))
-interface Statement { readonly Effect?: string; readonly effect?: string; readonly Action?: string | string[]; readonly actions?: string[]; readonly Resource?: string | string[]; readonly resources?: string[]; readonly Principal?: unknown }
+interface Statement { readonly Effect?: string; readonly effect?: string; readonly Action?: string | string[]; readonly actions?: string[]; readonly Resource?: string | string[]; readonly resources?: string[]; readonly Principal?: unknown; readonly Sid?: string; readonly Condition?: unknown }
 const statementsOf = (policy: unknown): readonly Statement[] => {
   const read = json(policy) as { Statement?: Statement[]; statements?: Statement[] }
   return read.Statement ?? read.statements ?? []
@@ -102,6 +103,109 @@ describe.skipIf(!installed)('what is deployed', () => {
       expect(of(stage, 'aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock')[0]?.inputs).toMatchObject({ blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true })
       expect(JSON.stringify(of(stage, 'aws:s3/bucketPolicy:BucketPolicy')[0]?.inputs)).toContain('aws:SecureTransport')
     })
+    const roles = (names: readonly string[]) => names.map((name) => `arn:aws:iam::123456789012:role/sluice-${stage}-${name}`)
+    const exactly = (names: readonly string[]) => ({ StringNotEquals: { 'aws:PrincipalArn': roles(names) } })
+    test('every function has the role that resource policies name', () => {
+      for (const name of Object.keys(functions)) expect(roleOf(stage, name).inputs['name']).toBe(`sluice-${stage}-${name}`)
+    })
+    test('the tables themselves refuse: changes of the record and the log to everyone, and their writing, like the keys of content, to everyone but the functions that do it', () => {
+      const walls = new Map(of(stage, 'aws:dynamodb/resourcePolicy:ResourcePolicy').map(({ inputs }) => [String(inputs['resourceArn']).replace(/.*-/, ''), statementsOf(inputs['policy'])]))
+      expect([...walls.keys()].sort()).toEqual(['audit', 'keys', 'log'])
+      for (const [table, [never, others]] of walls) {
+        for (const statement of [never, others]) expect(statement).toMatchObject({ Effect: 'Deny', Principal: '*' })
+        expect(never?.Condition).toBeUndefined()
+        expect(others?.Condition).toEqual(exactly(whoever(table as 'audit', (others?.Action as string[]).map((action) => action.slice(9)))))
+        for (const action of ['BatchWriteItem', 'PartiQLInsert', 'PartiQLUpdate', 'PartiQLDelete']) expect(never?.Action).toContain(`dynamodb:${action}`)
+      }
+      for (const table of ['audit', 'log']) for (const action of ['UpdateItem', 'DeleteItem']) expect(walls.get(table)?.[0]?.Action).toContain(`dynamodb:${action}`)
+      expect(walls.get('audit')?.[0]?.Action).toContain('dynamodb:UpdateTimeToLive')
+      for (const action of ['GetItem', 'Query', 'BatchGetItem']) expect(walls.get('keys')?.[1]?.Action).toContain(`dynamodb:${action}`)
+      expect(walls.get('log')?.[1]?.Condition).toEqual(exactly(['Sequencer']))
+      // What a table refuses to everyone, no function's role is given.
+      for (const [table, [never]] of walls) for (const name of Object.keys(functions) as Name[]) for (const action of actionsOf(name).get(table as 'audit') ?? []) expect(never?.Action, `${name} ${table}`).not.toContain(`dynamodb:${action}`)
+    })
+    test('a credential of a target is read by no role but those that execute, whatever else somebody may', () => {
+      const policies = of(stage, 'aws:secretsmanager/secretPolicy:SecretPolicy')
+      expect(policies.map(({ name }) => name).sort()).toEqual(['SecretIndexPolicy', 'SecretSlackSigningPolicy', 'SecretSlackTokenPolicy', 'TargetShopPlainPolicy', 'TargetShopReadPolicy', 'TargetShopWritePolicy'])
+      for (const { name, inputs } of policies) {
+        const [statement] = statementsOf(inputs['policy'])
+        expect(statement).toMatchObject({ Effect: 'Deny', Principal: '*', Action: 'secretsmanager:GetSecretValue' })
+        if (name.startsWith('Target')) expect(statement?.Condition).toEqual(exactly(executors))
+        // Its own policy shuts nobody out who is let in by their role, and the other way round.
+        const arn = String(inputs['secretArn'])
+        const readers = Object.keys(functions).filter((one) => allowed(roleOf(stage, one)).some(({ actions, resources }) => actions.includes('secretsmanager:GetSecretValue') && resources.includes(arn)))
+        const named = (statement?.Condition as { StringNotEquals: Record<string, string[]> }).StringNotEquals['aws:PrincipalArn'] ?? []
+        expect([...named].sort(), name).toEqual(roles(readers).sort())
+        expect(inputs['blockPublicPolicy']).toBe(true)
+      }
+    })
+    test('the log\'s bucket is written, tagged and locked by the sequencer\'s role alone, and in production nobody hides or deletes an object', () => {
+      const statements = (json(of(stage, 'aws:s3/bucketPolicy:BucketPolicy')[0]?.inputs['policy']) as { statements: { effect: string; actions: string[]; conditions?: { values: string[] }[] }[] }).statements
+      expect(statements.every(({ effect }) => effect === 'Deny')).toBe(true)
+      const writing = statements.find(({ actions }) => actions.includes('s3:PutObject'))
+      expect(writing?.conditions).toEqual([{ test: 'StringNotEquals', variable: 'aws:PrincipalArn', values: roles(['Sequencer']) }])
+      for (const action of ['s3:PutObjectTagging', 's3:PutObjectVersionTagging', 's3:PutObjectRetention']) expect(writing?.actions).toContain(action)
+      const deleting = statements.find(({ actions }) => actions.includes('s3:DeleteObject'))
+      if (stage === 'production') expect(deleting).toMatchObject({ actions: expect.arrayContaining(['s3:DeleteObjectVersion', 's3:BypassGovernanceRetention']) as unknown })
+      expect(deleting?.conditions).toBeUndefined()
+    })
+    test('the data key is used through this region\'s stores and for this stage\'s logs, and is granted to services only', () => {
+      const statements = statementsOf(of(stage, 'aws:kms/key:Key').find(({ name }) => name === 'DataKey')?.inputs['policy'])
+      const by = Object.fromEntries(statements.map((statement) => [statement.Sid, statement]))
+      expect(by['Administer']?.Action).not.toEqual(expect.arrayContaining([expect.stringMatching(/Decrypt|CreateGrant|GenerateDataKey/)]))
+      expect(by['GrantToServices']?.Condition).toEqual({ Bool: { 'kms:GrantIsForAWSResource': 'true' }, StringEquals: { 'kms:ViaService': 'dynamodb.eu-central-1.amazonaws.com' } })
+      expect(by['ThroughServices']?.Condition).toEqual({ StringEquals: { 'kms:CallerAccount': '123456789012', 'kms:ViaService': ['dynamodb', 's3', 'secretsmanager', 'sns'].map((service) => `${service}.eu-central-1.amazonaws.com`) } })
+      // CloudWatch Logs comes as its region's principal and names the log group, never the account; asked otherwise it takes no key, and no log group is made.
+      expect(by['Logs']?.Principal).toEqual({ Service: 'logs.eu-central-1.amazonaws.com' })
+      const patterns = (by['Logs']?.Condition as { ArnLike: Record<string, string[]> }).ArnLike['kms:EncryptionContext:aws:logs:arn'] ?? []
+      for (const { inputs, name } of of(stage, 'aws:cloudwatch/logGroup:LogGroup')) {
+        expect(inputs['kmsKeyId'], name).toContain('key/DataKey')
+        expect(patterns.some((pattern) => `arn:aws:logs:eu-central-1:123456789012:log-group:${String(inputs['name'])}`.startsWith(pattern.slice(0, -1))), name).toBe(true)
+      }
+    })
+    test('what a stream or a schedule gives up is kept and alarmed of, and calls of a schedule never queue', () => {
+      const [mapping] = of(stage, 'aws:lambda/eventSourceMapping:EventSourceMapping')
+      expect(mapping?.inputs['destinationConfig']).toEqual({ onFailure: { destinationArn: expect.stringContaining(':ScheduleDead') as unknown } })
+      const may = allowed(roleOf(stage, 'Sequencer'))
+      expect(may.find(({ actions }) => actions.includes('sqs:SendMessage'))?.resources).toEqual([expect.stringContaining(':ScheduleDead')])
+      expect(may.find(({ actions }) => actions.includes('dynamodb:ListStreams'))?.resources).toEqual([expect.stringMatching(/-audit\/stream\/\*$/)])
+      const once = of(stage, 'aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig')
+      expect(once.map(({ name }) => name).sort()).toEqual(['SequencerOnce', 'SweeperOnce'])
+      for (const { inputs } of once) expect(inputs).toMatchObject({ maximumEventAgeInSeconds: 60, maximumRetryAttempts: 0 })
+      for (const name of Object.keys(functions)) expect(of(stage, 'aws:cloudwatch/metricAlarm:MetricAlarm').map((alarm) => alarm.name), name).toEqual(expect.arrayContaining([`${name}Errors`, `${name}Throttles`]))
+    })
+    test('whoever waits, streams or speaks MCP takes no place from a query: other functions, each with places of its own, that together leave the account a hundred', () => {
+      const places = Object.fromEntries(of(stage, 'aws:lambda/function:Function').map(({ name, inputs }) => [name.replace(/Function$/, ''), Number(inputs['reservedConcurrentExecutions'])]))
+      expect(Object.values(places).every((count) => count >= 1)).toBe(true)
+      expect(Object.values(places).reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(900)
+      const gate = of(stage, 'aws:cloudfront/distribution:Distribution').find(({ name }) => name.startsWith('Gate'))?.inputs
+      const origins = Object.fromEntries((gate?.['origins'] as { originId: string; domainName: string; connectionAttempts: number; customOriginConfig: { originReadTimeout: number } }[]).map((origin) => [origin.originId, origin]))
+      expect(Object.fromEntries(Object.entries(origins).map(([id, { domainName }]) => [id, domainName.split('.')[0]]))).toEqual({ http: 'httpurl', hold: 'holdurl', stream: 'streamurl' })
+      expect((gate?.['orderedCacheBehaviors'] as { pathPattern: string; targetOriginId: string }[]).map(({ pathPattern, targetOriginId }) => [pathPattern, targetOriginId])).toEqual([['/v1/kubernetes/*', 'stream'], ['/mcp', 'hold']])
+      const waits = of(stage, 'aws:lambda/function:Function').filter(({ inputs }) => JSON.stringify(inputs['environment']).includes('"SLUICE_WAITS":"elsewhere"')).map(({ name }) => name)
+      expect(waits).toEqual(['HttpFunction'])
+      // A hold is at most 55 s, and CloudFront waits as long as the function lives; what lasts is asked once.
+      expect(origins['hold']).toMatchObject({ connectionAttempts: 1, customOriginConfig: { originReadTimeout: 75 } })
+      expect(origins['stream']).toMatchObject({ connectionAttempts: 1, customOriginConfig: { originReadTimeout: 120 } })
+    })
+    test.each([
+      [{}, null], [{ prefer: { value: 'wait=5' } }, 'hold'], [{ prefer: { value: 'respond-async, wait=5' } }, 'hold'], [{ prefer: { value: 'WAIT = "5"' } }, 'hold'], [{ prefer: { value: 'return=minimal' } }, null], [{ prefer: { value: 'await=5' } }, null],
+      [{ prefer: { value: 'return=minimal', multiValue: [{ value: 'return=minimal' }, { value: 'wait=5' }] } }, 'hold'],
+    ])('at the edge %j goes to %s', (headers, to) => {
+      const code = String(of(stage, 'aws:cloudfront/function:Function').find(({ name }) => name === 'Places')?.inputs['code'])
+      let chosen: string | null = null
+      const handler = new Function('cf', `${code.replace(/^import .*$/m, '')}; return handler`)({ selectRequestOriginById: (id: string) => { chosen = id } }) as (event: object) => { headers: Record<string, unknown> }
+      const request = handler({ request: { headers: { ...headers, 'x-sluice-edge': { value: 'a guess' } } } })
+      expect(chosen).toBe(to)
+      expect(request.headers).not.toHaveProperty('x-sluice-edge')
+    })
+    test('TLS is 1.2 or later everywhere, a flood of sockets ends before a function', () => {
+      for (const { inputs } of of(stage, 'aws:cloudfront/distribution:Distribution')) {
+        expect(inputs['viewerCertificate']).toMatchObject({ minimumProtocolVersion: 'TLSv1.2_2021' })
+        for (const origin of inputs['origins'] as { customOriginConfig: object }[]) expect(origin.customOriginConfig).toMatchObject({ originProtocolPolicy: 'https-only', originSslProtocols: ['TLSv1.2'] })
+      }
+      expect(of(stage, 'aws:apigatewayv2/stage:Stage')[0]?.inputs['defaultRouteSettings']).toEqual({ throttlingRateLimit: 500, throttlingBurstLimit: 1000 })
+    })
     test('functions: Node 24, places of their own, logs that end', () => {
       const lambdas = of(stage, 'aws:lambda/function:Function')
       expect(lambdas.map(({ name }) => name.replace(/Function$/, '')).sort()).toEqual(Object.keys(functions).sort())
@@ -133,6 +237,12 @@ describe.skipIf(!installed)('what is deployed', () => {
       await expect(readable(graphs[stage])).toMatchFileSnapshot(`./graph.${stage}.txt`)
     })
   })
+  test('production is not deployed where no places can be reserved, and dev is', async () => {
+    const evaluate = (stage: Stage, limit: string) => promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), stage], { env: { ...env, SLUICE_CONCURRENCY: limit }, cwd: root, maxBuffer: 64 * 1024 * 1024 })
+    await expect(evaluate('production', '10')).rejects.toThrow('SLUICE_CONCURRENCY')
+    const { resources } = JSON.parse((await evaluate('dev', '10')).stdout) as Graph
+    expect(resources.filter(({ type, inputs }) => type === 'aws:lambda/function:Function' && inputs['reservedConcurrentExecutions'] !== undefined)).toEqual([])
+  }, 120_000)
   test('production is kept from being lost', () => {
     expect(graphs.production.outputs['_protect']).toBe(true)
     expect(graphs.dev.outputs['_protect']).toBe(false)
@@ -149,3 +259,14 @@ function readable({ resources }: Graph): string {
   }
   return `${resources.filter(({ type }) => !/^(sst|pulumi)/.test(type) && type !== 'aws:s3/bucketObjectv2:BucketObjectv2').map(({ type, name, inputs }) => `${type} ${name} ${JSON.stringify(plain(inputs))}`).sort().join('\n')}\n`
 }
+
+test.each([[1000, 896], [500, 396], [204, 100], [100_000, 99_896]])('of %i places at most %i are reserved, some for each function and most for queries', (limit, most) => {
+  const places = Object.entries(placesOf(limit) ?? {})
+  expect(places.map(([name]) => name).sort()).toEqual(Object.keys(functions).sort())
+  const sum = places.reduce((total, [, count]) => total + count, 0)
+  expect(sum).toBeLessThanOrEqual(most + 4)
+  expect(sum).toBeGreaterThan(most - 6)
+  expect(Math.max(...places.map(([, count]) => count))).toBe(placesOf(limit)?.Http)
+})
+test.each([10, 100, 203])('of %i none', (limit) => { expect(placesOf(limit)).toBe(null) })
+test.each([0, -1, 1.5, NaN])('%d is no limit', (limit) => { expect(() => placesOf(limit)).toThrow('SLUICE_CONCURRENCY') })
