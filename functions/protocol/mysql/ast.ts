@@ -19,7 +19,7 @@ export interface Query extends At {
   readonly kind: 'query'; readonly with: With | null; readonly body: Body
   readonly orderBy: readonly Order[]; readonly limit: Limit | null; readonly locking: readonly Locking[]
 }
-/** A `query` as a body or an operand stands in parentheses of its own. */
+/** A `query` as a body or an operand stands in parentheses of its own, and so does a `set` as an operand. */
 export type Body = Select | SetOperation | Query
 export interface With extends At { readonly recursive: boolean; readonly entries: readonly Entry[] }
 /** `columns`: empty when none are named. */

@@ -44,7 +44,7 @@ function readSet(cursor: Cursor, operators: readonly Operator[], operand: () => 
 function readBody(cursor: Cursor): Body {
   if (cursor.isMark('(')) {
     const query = cursor.queryInParentheses()
-    const bare = query.body.kind === 'select' && !query.with && query.orderBy.length === 0 && !query.limit && query.locking.length === 0
+    const bare = query.body.kind !== 'query' && !query.with && query.orderBy.length === 0 && !query.limit && query.locking.length === 0
     return bare ? query.body : query
   }
   if (cursor.is('table')) return readTableStatement(cursor)
