@@ -17,8 +17,8 @@ const accounts = { 'billing-write': 'billing_write', 'billing-read': 'billing_re
 export const noBilling: Billing = { secrets: {}, ended: new Promise<string>(() => {}), stop: async () => {} }
 
 /** MariaDB or MySQL where one is on this machine; else says in one line how to get it, and goes on without. Throws one clear line. */
-export async function startBilling(directory: string, progress: Progress, signal: AbortSignal): Promise<Billing> {
-  const server = await startMariaDb({ directory, signal }).catch((error: unknown) => {
+export async function startBilling(directory: string, progress: Progress, signal: AbortSignal, start = startMariaDb): Promise<Billing> {
+  const server = await start({ directory, signal }).catch((error: unknown) => {
     if (!(error instanceof NoMariaDb)) throw error
     progress.warn(`${error.message}; until then connection \`billing\` does not answer`)
     return null

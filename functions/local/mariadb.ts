@@ -73,25 +73,36 @@ async function create(data: string, binary: string, account: Account, signal?: A
     if (!await stat(join(data, 'mysql')).then(() => true, () => false)) throw new Error(`corrupt state: \`${data}\` is no data directory of mariadb; delete it`)
     return give(data, account.owner)
   }
+  await install(parent, data, binary, account, signal).catch((error: unknown) => {
+    signal?.throwIfAborted()
+    if (!(error instanceof Unmade)) throw error
+    return install(parent, data, binary, account, signal)             // it starts a server to do it, which a busy machine may refuse once
+  })
+}
+class Unmade extends Error {}
+async function install(parent: string, data: string, binary: string, account: Account, signal?: AbortSignal): Promise<void> {
   const work = join(parent, `install-${randomBytes(4).toString('hex')}`)
-  await mkdir(join(work, 'data'), { recursive: true, mode: 0o711 })
-  await chmod(work, 0o711)
+  await mkdir(work, { mode: 0o711 })
+  await mkdir(join(work, 'data'), { mode: 0o700 })
   await give(work, account.owner)
   const installer = await findInstaller(binary)
-  const args = installer === null ? ['--no-defaults', '--initialize-insecure', `--datadir=${join(work, 'data')}`]
-    : ['--no-defaults', `--datadir=${join(work, 'data')}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve', '--innodb-log-file-size=16M']
+  const args = installer === null ? ['--no-defaults', '--initialize-insecure', `--datadir=${join(work, 'data')}`, ownIo]
+    : ['--no-defaults', `--datadir=${join(work, 'data')}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve', '--innodb-log-file-size=16M', ownIo]
   const child = spawnAs(account, installer ?? binary, args, work)
-  const abort = () => child.kill('SIGKILL')
-  signal?.addEventListener('abort', abort)
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-8192) })
-  const code = await new Promise((done) => child.once('close', done).once('error', (error) => { said += error.message; done(-1) }))
-  signal?.removeEventListener('abort', abort)
+  const code = await new Promise((done) => {
+    const abort = () => { child.kill('SIGKILL'); done(-1) }         // the script's own server may live a moment longer; the next start removes what it makes
+    signal?.addEventListener('abort', abort)
+    child.once('close', (it) => { signal?.removeEventListener('abort', abort); done(it) }).once('error', (error) => { said += error.message; done(-1) })
+  })
   signal?.throwIfAborted()
-  if (code !== 0) throw new Error(`making the data directory failed: ${lastLine(said)}`)
+  if (code !== 0) throw new Unmade(`making the data directory failed: ${lastLine(said)}`)
   await rename(join(work, 'data'), data)
   await rm(work, { recursive: true, force: true })
 }
+/** The kernel's queues for it are few, and of all processes on the machine together: with none left a server does not start. */
+const ownIo = '--innodb-use-native-aio=0'
 /** MariaDB has a script for it, beside its server or one folder over; MySQL's server does it itself. */
 async function findInstaller(binary: string): Promise<string | null> {
   for (const name of ['mariadb-install-db', 'mysql_install_db']) {
@@ -104,7 +115,7 @@ interface Start { readonly data: string; readonly binary: string; readonly accou
 const settings = ({ data, port, more }: Start, init: string): readonly string[] => ['--no-defaults', `--datadir=${data}`, ...Object.entries({
   port: String(port), 'bind-address': '127.0.0.1', socket: 's.sock', 'pid-file': 'server.pid', 'init-file': init, 'skip-name-resolve': '1', 'max-connections': '150',
   'innodb-buffer-pool-size': '32M', 'innodb-log-file-size': '16M', 'skip-log-bin': '1', 'local-infile': '0', 'character-set-server': 'utf8mb4', 'collation-server': 'utf8mb4_unicode_ci', 'secure-file-priv': join(data, '../files'),
-  ...more,
+  'innodb-use-native-aio': '0', ...more,
 }).map(([name, value]) => `--${name}=${value}`)]
 
 /** The account that may do everything is made before the first connection is taken, and no other way in stays open: the file that names its password is gone when the server is up. */
@@ -115,7 +126,7 @@ async function launch(start: Start, signal?: AbortSignal): Promise<{ child: Chil
   await mkdir(files, { recursive: true, mode: 0o700 })
   await give(files, account.owner)
   await writeFile(init, [`CREATE USER IF NOT EXISTS 'sluice'@'127.0.0.1'`, `ALTER USER 'sluice'@'127.0.0.1' IDENTIFIED BY '${password}'`, `GRANT ALL ON *.* TO 'sluice'@'127.0.0.1' WITH GRANT OPTION`,
-    `ALTER USER 'root'@'localhost' ACCOUNT LOCK`, `DROP USER IF EXISTS ''@'localhost'`].map((line) => `${line};\n`).join(''), { mode: 0o600 })
+    `ALTER USER 'root'@'localhost' ACCOUNT LOCK`, `DROP USER IF EXISTS ''@'localhost', ''@'127.0.0.1', 'root'@'127.0.0.1', 'root'@'::1'`].map((line) => `${line};\n`).join(''), { mode: 0o600 })
   await give(init, account.owner)
   const child = spawnAs(account, binary, settings(start, init), data)
   const end: { how: string | null } = { how: null }
@@ -196,4 +207,4 @@ async function freePort(): Promise<number> {
   await new Promise((done) => server.close(done))
   return port
 }
-const lastLine = (text: string) => (text.trim().split('\n').findLast((line) => /\[ERROR\]|FATAL/.test(line)) ?? text.trim().split('\n').at(-1) ?? '').replace(/^.*?\[ERROR\]\s*/, '')
+const lastLine = (text: string) => (text.trim().split('\n').findLast((line) => /\[ERROR\]|FATAL/.test(line) && !/Aborting$/.test(line)) ?? text.trim().split('\n').at(-1) ?? '').replace(/^.*?\[ERROR\]\s*/, '')
