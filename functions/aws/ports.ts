@@ -2,6 +2,7 @@ import { numbered } from '../numbering.ts'
 import { Fault, type Log, type LogStore, type Ports, type Post, type Requests } from '../ports.ts'
 import { sealing } from '../record/content.ts'
 import { type Place, placeOf } from './dynamo.ts'
+import { mustBeHome } from './home.ts'
 import { createIdempotency } from './idempotency.ts'
 import { indexBy } from './indexed.ts'
 import { createKeys } from './keys.ts'
@@ -54,10 +55,11 @@ type Env = Readonly<Record<string, string | undefined>>
 /**
  * The stores as Lambda has them, from the environment, every event numbered; `sealed` is the ledger as it lies there, for whoever puts it into the log. `SLUICE_TABLES`: what a stage's
  * tables begin with. `SLUICE_LOG_NAME`, `SLUICE_LOG_KEY` (the ARN of a key in KMS; of several, the oldest first, with commas between: functions/succession.ts) and `SLUICE_LOG_BUCKET` (the bucket's own address) say where the log is; without them there is none here, and no
- * receipts. Throws where they say it by halves.
+ * receipts. Throws where they say it by halves, and in any region but `SLUICE_HOME_REGION` (home.ts).
  */
 export function createRecord(alarm: Ports['alarm'], env: Env = process.env) {
   const place = placeOf(env)
+  mustBeHome(place.region, env)
   const arn = env['SLUICE_STATE_MACHINE'] || null
   const raw = createStores(place, Date.now, env['SLUICE_SOCKET_ENDPOINT'] || null, arn === null ? null : { arn, endpoint: sfnEndpointOf(place.region, env) })
   const counted = numbered(raw, { ...raw, alarm })
