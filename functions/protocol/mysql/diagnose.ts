@@ -3,8 +3,7 @@ import type { TransportError } from '../post.ts'
 import type { ServerError } from './transport.ts'
 
 /**
- * Words of the target → a refusal of ours. The server's messages quote values, keys and names the caller may not know, so none of them is passed on: only its SQLSTATE where that is one of MySQL's own (a
- * SIGNAL may raise any five letters), and our text for its number.
+ * Words of the target → a refusal of ours. The server's messages quote values, keys and names the caller may not know, so none of them is passed on: our text for its number, and the SQLSTATE that number has.
  */
 interface Row { readonly detail: string; readonly next: Next; readonly slug?: Slug; readonly reason?: string; /** Tells something of data: which of them it was would answer a guess. */ readonly data?: true }
 const syntax: Row = { detail: 'the target finds an error in the statement', next: 'fix' }
@@ -50,7 +49,7 @@ export function refusalOf({ errno, sqlstate }: Pick<ServerError, 'errno' | 'sqls
   const known = exact.get(errno)
   const row = told(known, sqlstate, closed)
   return {
-    slug: row.slug ?? 'target-error', reason: row.reason ?? (row === syntax ? 'statement_refused' : 'target_error'), detail: row.detail, next: row.next, sqlstate: stateOf(row, known === row, sqlstate, closed),
+    slug: row.slug ?? 'target-error', reason: row.reason ?? (row === syntax ? 'statement_refused' : 'target_error'), detail: row.detail, next: row.next, sqlstate: stateOf(row, known === row, errno, sqlstate, closed),
     ...(statement === null ? {} : { statement }), inner: `errno ${errno}`,
   }
 }
@@ -60,11 +59,19 @@ function told(known: Row | undefined, sqlstate: string, closed: boolean): Row {
   if (known.data !== true) return known
   return known.reason === 'constraint_violation' ? anyConstraint : range
 }
-/** A number we know has a state of the server's own; of any other the class is told. */
-function stateOf(row: Row, exactly: boolean, sqlstate: string, closed: boolean): string {
+/** The states of numbers we know: never the one that came, because a SIGNAL may give any number any five letters, and five letters of somebody's data at a time are a way out. */
+const states: ReadonlyMap<number, string> = new Map<number, string>([
+  ...[1142, 1143, 1227, 1370, 1064, 1235, 1055, 1066, 1104, 1305, 1369, 1044].map((errno): [number, string] => [errno, '42000']),
+  ...[1062, 1169, 1586, 1022, 1761, 1216, 1217, 1451, 1452, 3819, 4025, 1048, 1263, 1052].map((errno): [number, string] => [errno, '23000']),
+  [1146, '42S02'], [1054, '42S22'], [1060, '42S21'], [1213, '40001'], [1792, '25006'], [1242, '21000'], [1222, '21000'], [1045, '28000'], [1698, '28000'], [1317, '70100'], [1969, '70100'], [1927, '70100'], [1644, '45000'],
+  [1264, '22003'], [1690, '22003'], [1292, '22007'], [1365, '22012'], [1406, '22001'],
+])
+/** A number we know has its state; of any other the class is told, where it is one of those above. */
+function stateOf(row: Row, exactly: boolean, errno: number, sqlstate: string, closed: boolean): string {
   if (closed && row.data) return row === anyConstraint ? '23000' : '22000'
   if (row === other) return 'HY000'
-  return exactly ? sqlstate : `${sqlstate.slice(0, 2)}000`
+  if (exactly) return states.get(errno) ?? (row.data ? '22000' : 'HY000')
+  return `${sqlstate.slice(0, 2)}000`
 }
 /** Numbers that say an object is not what it was; whether it changed, or never was so, only the guard can tell. */
 export const maybeStale = ({ errno }: ServerError): boolean => [1049, 1051, 1054, 1146, 1305, 1356, 1347, 1412].includes(errno)

@@ -54,8 +54,8 @@ export function createMySql({ secrets, now, alarm, isPermit, endpoint }: MySqlOp
     try {
       return await ask(secret, sql)
     } catch (error) {
-      if (error instanceof TransportError || error instanceof ServerError) throw new Fault('target-unavailable', 'the target\'s catalog cannot be read', { cause: reasonOf(error) })
-      throw error
+      if (error instanceof Fault) throw error
+      throw new Fault('target-unavailable', 'the target\'s catalog cannot be read', { cause: reasonOf(error) })
     }
   }
   const read = async (connection: ConnectionDocument, sql: string): Promise<Record<string, string | null>[]> => {
@@ -108,4 +108,4 @@ const kindOf = (error: unknown): string | null => {
   return error instanceof TransportError ? 'the target does not answer' : error instanceof ServerError ? `the target refuses it (${error.errno})` : null
 }
 /** The driver's words may hold a host name and a user; a cause is logged, so it keeps the kind alone. */
-const reasonOf = (error: TransportError | ServerError): Error => new Error(error instanceof TransportError ? error.kind : `errno ${error.errno}`)
+const reasonOf = (error: unknown): Error => new Error(error instanceof TransportError ? error.kind : error instanceof ServerError ? `errno ${error.errno}` : 'the secret is no connection string of this engine')
