@@ -13,7 +13,7 @@ export class Stop extends Error {
 }
 
 /** Nesting of parentheses, subqueries and prefixes: what recursion may use of the stack. */
-export const maxDepth = 200
+const maxDepth = 200
 
 /** Words at which the grammar ends although the servers go on: said by name, so that whoever wrote it knows what to leave out. */
 const refused: Readonly<Record<string, string>> = {
@@ -31,11 +31,9 @@ export interface Grammar { readonly expression: (cursor: Cursor) => Expression; 
 export function createCursor(sql: string, tokens: readonly Token[], grammar: Grammar): Cursor {
   let at = 0
   let depth = 0
-  const closing = matches(tokens)
+  const opening = openings(tokens)
   const last: Token = tokens[tokens.length - 1] ?? { kind: 'end', text: '', start: 0, end: 0 }
   const peek = (ahead = 0): Token => tokens[at + ahead] ?? last
-  const isWord = (token: Token, ...words: readonly string[]): boolean => token.kind === 'word' && words.includes(token.lower)
-  const isSymbol = (token: Token, ...symbols: readonly string[]): boolean => token.kind === 'symbol' && symbols.includes(token.text)
   const is = (...words: readonly string[]): boolean => isWord(peek(), ...words)
   const isMark = (...symbols: readonly string[]): boolean => isSymbol(peek(), ...symbols)
 
@@ -100,18 +98,7 @@ export function createCursor(sql: string, tokens: readonly Token[], grammar: Gra
     depth--
     return value
   }
-  /** `(` `ahead` of here begins a query in parentheses, not an expression or a join in them. */
-  function opensQuery(ahead = 0): boolean {
-    let open = at + ahead
-    // ((( SELECT: each pair but the innermost is a query's own if what follows the pair inside of it goes on with a query
-    for (; isSymbol(tokens[open] ?? last, '(') && isSymbol(tokens[open + 1] ?? last, '('); open++) {
-      const after = tokens[(closing.get(open + 1) ?? tokens.length) + 1] ?? last
-      if (!isSymbol(after, ')') && !isWord(after, 'union', 'except', 'intersect', 'order', 'limit', 'for', 'lock')) return false
-    }
-    const first = tokens[open + 1] ?? last
-    // VALUES(column) is an expression
-    return isSymbol(tokens[open] ?? last, '(') && (isWord(first, 'select', 'with', 'table') || (isWord(first, 'values') && isWord(tokens[open + 2] ?? last, 'row')))
-  }
+  const opensQuery = (ahead = 0): boolean => opening[at + ahead] ?? false
   const slice = (span: Span): string => sql.slice(span.start, span.end)
   let parameters = 0
   const self: Cursor = {
@@ -145,6 +132,7 @@ export interface Cursor {
   readonly list: <T>(one: () => T) => readonly T[]
   readonly inParentheses: <T>(read: () => T) => T
   readonly deeper: <T>(read: () => T) => T
+  /** `(` `ahead` of here begins a query in parentheses, not an expression or a join in them. */
   readonly opensQuery: (ahead?: number) => boolean
   readonly slice: (span: Span) => string
   readonly expression: () => Expression
@@ -167,6 +155,26 @@ function matches(tokens: readonly Token[]): ReadonlyMap<number, number> {
       const begin = open.pop()
       if (begin !== undefined) found.set(begin, index)
     }
+  }
+  return found
+}
+
+const isWord = (token: Token | undefined, ...words: readonly string[]): boolean => token?.kind === 'word' && words.includes(token.lower)
+const isSymbol = (token: Token | undefined, ...symbols: readonly string[]): boolean => token?.kind === 'symbol' && symbols.includes(token.text)
+
+/**
+ * Which `(` opens a query. Of ((( SELECT each pair but the innermost is a query's own only if what follows the pair inside of it goes on with a query; from the end, so that each is looked at once.
+ */
+function openings(tokens: readonly Token[]): readonly boolean[] {
+  const closing = matches(tokens)
+  const found = tokens.map(() => false)
+  for (let index = tokens.length - 1; index >= 0; index--) {
+    const first = tokens[index + 1]
+    const after = tokens[(closing.get(index + 1) ?? tokens.length) + 1]
+    const nested = isSymbol(first, '(') && (found[index + 1] ?? false) && (isSymbol(after, ')') || isWord(after, 'union', 'except', 'intersect', 'order', 'limit', 'for', 'lock'))
+    // VALUES(column) is an expression
+    const begins = isWord(first, 'select', 'with', 'table') || (isWord(first, 'values') && isWord(tokens[index + 2], 'row'))
+    found[index] = isSymbol(tokens[index], '(') && (nested || begins)
   }
   return found
 }

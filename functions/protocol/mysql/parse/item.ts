@@ -46,11 +46,19 @@ function readAlias(cursor: Cursor): Name | null {
 
 const isPrintable = (name: string): boolean => name.length > 0 && name.length <= maxNameLength && !/[\0\x1a\ud800-\udfff]|^[\s\x01-\x1f\x7f-\x9f]|\s$/.test(name)
 
-/** What both servers would call it: the column as written, a text by what it says, else the expression as written. */
+/** What both servers would call it: a column or a literal by itself, whatever parentheses it stands in, a text by what it says, else the expression as written. */
 function impliedName(expression: Expression, text: string, position: number): string {
-  if (expression.kind === 'column') return expression.name.text
-  const name = expression.kind === 'string' ? expression.value : text
+  const name = nameOf(expression, text)
   return isPrintable(name) ? name : `Name_exp_${position}`
+}
+
+function nameOf(expression: Expression, text: string): string {
+  if (expression.kind === 'column') return expression.name.text
+  if (expression.kind === 'number') return expression.text
+  if (expression.kind === 'null') return 'NULL'
+  if (expression.kind === 'boolean') return expression.value ? 'TRUE' : 'FALSE'
+  const bytes = /^_\w+\s*[xX0]/.test(text)
+  return expression.kind === 'string' && !bytes ? expression.value.trimStart() : text
 }
 
 /**

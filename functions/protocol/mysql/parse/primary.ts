@@ -56,6 +56,9 @@ function readParentheses(cursor: Cursor): Expression {
   return only && items.length === 1 ? only : { kind: 'row', items, span: cursor.spanFrom(start) }
 }
 
+/** Reserved words that are more likely a forgotten expression before them than a name. */
+const clauses = new Set(['and', 'as', 'asc', 'between', 'by', 'cross', 'desc', 'else', 'end', 'except', 'for', 'from', 'group', 'having', 'in', 'inner', 'intersect', 'is', 'join', 'like', 'limit', 'not', 'on', 'or', 'order', 'select', 'set', 'then', 'union', 'using', 'when', 'where', 'with', 'xor'])
+
 function readWord(cursor: Cursor, word: string): Expression {
   const token = cursor.peek()
   const span = { start: token.start, end: token.end }
@@ -75,8 +78,7 @@ function readWord(cursor: Cursor, word: string): Expression {
   }
   if (isSpecial(word) && (cursor.isSymbol(next, '(') || word === 'default')) return readSpecial(cursor, word)
   if (isBareFunction(word) || (isReservedFunction(word) && cursor.isSymbol(next, '('))) return readCall(cursor, null, cursor.asName(cursor.take()))
-  if (isReserved(word)) return cursor.fail('an expression')
-  return readName(cursor)
+  return clauses.has(word) ? cursor.fail('an expression') : readName(cursor)
 }
 
 /** a, t.a, s.t.a, f(…), s.f(…), a->'$.path'. */

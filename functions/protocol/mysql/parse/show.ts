@@ -41,7 +41,7 @@ export function readExplain(cursor: Cursor, statement: () => Statement): Explain
   if (cursor.isName() && !cursor.is('format', 'extended', 'partitions')) return { kind: 'show', what: 'columns', full: false, table: readTable(cursor), like: null, span: cursor.spanFrom(start) }
   if (cursor.is('analyze')) cursor.deny('explain_analyze', 'EXPLAIN ANALYZE executes the statement; leave out ANALYZE', cursor.spanFrom(start))
   const format = cursor.accept('format') ? readFormat(cursor) : 'traditional'
-  const explained = statement()
+  const explained = cursor.deeper(statement)
   switch (explained.kind) {
     case 'query': case 'insert': case 'update': case 'delete': return { kind: 'explain', format, statement: explained, span: cursor.spanFrom(start) }
     case 'procedure': case 'show': case 'explain': return cursor.deny('unsupported_explain', 'only SELECT, INSERT, REPLACE, UPDATE and DELETE have a plan', explained.span)

@@ -2,7 +2,7 @@ import type { Bound, Call, CastType, Expression, Frame, GroupConcat, Like, Order
 import { isPlain, quoteBare, quoteBytes, quoteName, quoteText } from '../quote.ts'
 
 /** Every operator in parentheses of its own, so that no precedence of any server or sql_mode takes part. `query` prints what stands in the parentheses of a subquery. */
-export type PrintQuery = (query: Query) => string
+type PrintQuery = (query: Query) => string
 
 export function printExpression(e: Expression, query: PrintQuery): string {
   const inner = (of: Expression): string => printExpression(of, query)
