@@ -104,9 +104,11 @@ async function lineage(some: ReturnType<typeof analysisOf>, runner: Connection, 
   const result = await some.ask(sql)
   if (!result.ok || result.value.effects.used.length > 0 || !result.value.effects.readOnly || result.value.fails) return { sql, outcome: 'agrees', why: 'used' }
   const [statement] = result.value.plan.statements
-  const { rows, names } = await rowsOf(runner, statement?.text ?? '')
+  const { rows, names, origins } = await rowsOf(runner, statement?.text ?? '')
   const outputs = statement?.outputs ?? []
   if (names.length !== outputs.length) return { sql, outcome: 'disagrees', why: `${names.length} columns instead of ${outputs.length}` }
+  const astray = outputs.findIndex(({ origin }, i) => origin !== null && `${origin.schema}.${origin.table}.${origin.column}` !== origins[i])
+  if (astray !== -1) return { sql, outcome: 'disagrees', why: `output ${astray} comes from ${origins[astray]} | ${statement?.text}` }
   const leak = rows.flatMap((row) => row.filter((_, i) => outputs[i]?.shown.length === 0)).find((cell) => cell !== null && canary.test(cell))
   return leak === undefined ? { sql, outcome: 'agrees', why: outputs.some(({ shown }) => shown.length > 0) ? 'masked' : 'clear' } : { sql, outcome: 'disagrees', why: `\`${leak}\` in clear | ${statement?.text}` }
 }

@@ -66,7 +66,7 @@ export function createClassifier({ read, now }: Reader): Classifier {
     for (const sql of snapshotQueries(server)) rows.push(...await read(connection, sql))
     const catalog = understood(() => readCatalog(server, rows))
     const views = new Map<Relation, Statement | null>()
-    for (const { relations } of catalog.schemas.values()) for (const relation of relations.values()) if (relation.definition !== null) { const parsed = parse(relation.definition); views.set(relation, parsed.ok ? parsed.value.statement : null) }
+    for (const { relations } of catalog.schemas.values()) for (const relation of relations.values()) if (relation.definition !== null) { const parsed = parse(asWritten(relation.definition, relation.schema)); views.set(relation, parsed.ok ? parsed.value.statement : null) }
     return { key, catalog, classes: createClasses(connection, catalog), views, readAt, facts: new Map() }
   }
   function known(connection: ConnectionDocument): Promise<Known> {
@@ -120,6 +120,12 @@ export function createClassifier({ read, now }: Reader): Classifier {
     forget: (connection) => { connections.delete(connection) },
   }
 }
+/**
+ * A view's text as a caller may write it: MariaDB prints `cast(… as char charset utf8mb4)`, and a routine of the view's own database as `name`(…), which callers qualify. Only a cast's character set and where a
+ * routine is looked for change, and nothing of this text ever runs.
+ */
+const asWritten = (definition: string, schema: string): string =>
+  definition.replace(/ as char(\(\d+\))? charset \w+\)/g, ' as char$1)').replace(/(?<![.`\w])`((?:[^`]|``)+)`\(/g, (_, name: string) => `\`${schema.replaceAll('`', '``')}\`.\`${name}\`(`)
 function understood<T>(work: () => T): T {
   try { return work() } catch (cause) { throw new Fault('target-unavailable', 'the target\'s catalog could not be understood', { cause }) }
 }

@@ -3,7 +3,7 @@ import type { Expression, Table } from './ast.ts'
 import { totalNames } from './builtins.ts'
 import type { Relation } from './catalog.ts'
 import type { Tag } from './classes.ts'
-import { spanIn, unsupported, type Findings, type Frame, type Handle } from './effects.ts'
+import { Refused, spanIn, unsupported, type Findings, type Frame, type Handle } from './effects.ts'
 import type { Analysis } from './expression.ts'
 import { findRelation } from './names.ts'
 import { distinct, type Col, type Item, type Scope } from './scope.ts'
@@ -76,10 +76,19 @@ function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | nu
   if (frame.via.length > 20) throw refused
   a.found.views.add(parsed)
   const place: Frame = { via: [...frame.via, name], schema: relation.schema, place: span, view: true, invoker: frame.invoker && relation.invoker }
-  const cols = a.query(a, parsed, { frame: place, parent: null, items: [], cols: [], ctes: new Map(), outputs: null })
+  const cols = inView(() => a.query(a, parsed, { frame: place, parent: null, items: [], cols: [], ctes: new Map(), outputs: null }), refused)
   for (const col of cols) a.found.computing.push(...col.derived)
   if (cols.length !== relation.columns.length) throw refused
   return cols
+}
+
+/** What is missing behind a view has a name that only its owner may know. */
+function inView<T>(read: () => T, refused: Refused): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof Refused && error.refusal.reason === 'undefined_name' ? refused : error
+  }
 }
 
 /**

@@ -5,9 +5,10 @@ import type { Param } from '../../../schema/request.ts'
 import { createClassifier } from '../../../functions/protocol/mysql/classify.ts'
 
 const textOf = (value: unknown): string | null => (value === null || value === undefined ? null : Buffer.isBuffer(value) ? value.toString() : value instanceof Date ? value.toISOString() : typeof value === 'object' ? JSON.stringify(value) : String(value))
-export async function rowsOf(connection: Connection, sql: string): Promise<{ readonly names: readonly string[]; readonly rows: readonly (readonly (string | null)[])[] }> {
+export async function rowsOf(connection: Connection, sql: string): Promise<{ readonly names: readonly string[]; /** `schema.table.column`, as the server reports where each comes from. */ readonly origins: readonly string[]; readonly rows: readonly (readonly (string | null)[])[] }> {
   const [rows, fields] = await connection.query({ sql, rowsAsArray: true, dateStrings: true, supportBigNumbers: true, bigNumberStrings: true } as { sql: string })
-  return { names: (fields as readonly { readonly name: string }[] | undefined ?? []).map(({ name }) => name), rows: Array.isArray(rows) ? (rows as unknown[][]).map((row) => row.map(textOf)) : [] }
+  const told = (fields ?? []) as readonly { readonly name: string; readonly schema?: string; readonly orgTable?: string; readonly orgName?: string }[]
+  return { names: told.map(({ name }) => name), origins: told.map(({ schema, orgTable, orgName }) => `${schema}.${orgTable}.${orgName}`), rows: Array.isArray(rows) ? (rows as unknown[][]).map((row) => row.map(textOf)) : [] }
 }
 
 /** The analysis over a real server, and what it needs of it. */
