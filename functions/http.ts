@@ -6,6 +6,7 @@ import { createPorts } from './aws/ports.ts'
 import { isPermit } from './decide/permit.ts'
 import { createKubernetes } from './protocol/kubernetes/kubernetes.ts'
 import { later } from './protocol/later.ts'
+import { inTime } from './remaining.ts'
 import { ofFunctionUrl } from './target.ts'
 
 /** AWS Lambda behind a function URL, its answers streamed. What it reads of its environment: aws/lambda.ts, aws/dynamo.ts. Grammars and drivers are read with the first statement: who is refused at the door, and a cluster's caller, wait for neither. */
@@ -14,4 +15,4 @@ const postgres = later(async () => (await import('./protocol/postgres/postgres.t
 const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }), 'granting')
 const kubernetes = createKubernetes({ ...parts, now: Date.now, isPermit })
 
-export const handler = streamHandle(behindEdge(createApp(createPorts({ ...parts, engines: { postgres, mysql, kubernetes } }), undefined, ofFunctionUrl)))
+export const handler = streamHandle(behindEdge(inTime(createApp(createPorts({ ...parts, engines: { postgres, mysql, kubernetes } }), undefined, ofFunctionUrl))))

@@ -91,6 +91,22 @@ describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime A
     expect((await query({ sql: 'select count(*) from customers' })).status).toBe(200)
   })
 
+  test('with its time nearly over it says so, and that nothing was begun', async () => {
+    const ask = (sql: string, deadlineMs: number) => runtime.invoke(urlEvent('POST', '/v1/connections/shop/query', { headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body: JSON.stringify({ sql }) }), deadlineMs)
+    const late = await ask('select id from customers where id = 1', 500)
+    expect([late.status, (JSON.parse(late.body) as { reason: string }).reason]).toEqual([504, 'too_late_to_begin'])
+    expect((await ask('select id from customers where id = 1', 30_000)).status).toBe(200)
+  })
+
+  test('one event delivered twice is two calls, each on record, and one execution where it has a key', async () => {
+    const event = urlEvent('POST', '/v1/connections/shop/query', { headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, 'idempotency-key': 'delivered-twice' }, body: JSON.stringify({ sql: 'select id from customers where id = 1' }) })
+    const [first, second] = [await runtime.invoke(event), await runtime.invoke(event)]
+    expect([first.status, second.status], second.body).toEqual([200, 200])
+    const [one, two] = [first, second].map(({ body }) => JSON.parse(body) as { rows: unknown; evaluation: string; receipt: { event: string } })
+    expect(two?.rows).toEqual(one?.rows)
+    expect(two?.receipt.event).toBe(one?.receipt.event)
+  })
+
   test('a body that is no JSON, and one over a megabyte, are answered and not died of', async () => {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
     expect((await runtime.invoke(urlEvent('POST', '/v1/connections/shop/query', { headers, body: '{"sql":' }))).status).toBe(400)
