@@ -74,6 +74,24 @@ describe('the sequencer', () => {
   })
 })
 
+describe('the sequencer\'s stream', () => {
+  test('reordered, repeated within a batch and across two that overlap, in two processes at once: each event has one place in the log', async () => {
+    const [one, two] = await Promise.all([boot('sequencer'), boot('sequencer')])
+    const events = Array.from({ length: 12 }, (): Event => ({ id: stores.id('evt'), at: new Date().toISOString(), evaluation: stores.id('eval'), session: null, who: null, connection: null, policy: null, kind: 'start', change: { weakness: 'none' } }))
+    for (const event of events) await stores.ledger.append(event)
+    const record = (event: Event) => ({ eventSource: 'aws:dynamodb', eventName: 'INSERT', dynamodb: { NewImage: itemOf(event, JSON.stringify(event)) } })
+    const backwards = events.toReversed()
+    await Promise.all([one({ Records: [...backwards, ...events, ...backwards].map(record) }), two({ Records: [...events.slice(6), ...events].map(record) })])
+    await Promise.all([one({ Records: events.map(record) }), two({ source: 'schedule' })])
+    const places = [...(await stores.logStore.where(events.map(({ id }) => id))).values()]
+    expect(places).toHaveLength(events.length)
+    expect(new Set(places).size).toBe(events.length)
+    const size = (await stores.logStore.head())?.size ?? 0
+    await one({ Records: backwards.map(record) })
+    expect((await stores.logStore.head())?.size).toBe(size)
+  })
+})
+
 describe('the sweeper', () => {
   test('does its round where there is nothing to do, and twice', async () => {
     const invoke = await boot('sweeper')
