@@ -167,7 +167,8 @@ describe('the transport', () => {
 
 test('the place is read from the environment as the AWS tools do, and a missing part is said', () => {
   const env = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }
-  expect(placeOf(env)).toEqual({ region: 'eu-west-1', endpoint: 'https://dynamodb.eu-west-1.amazonaws.com', credentials: { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: undefined } })
+  expect(placeOf(env)).toEqual({ region: 'eu-west-1', endpoint: 'https://dynamodb.eu-west-1.amazonaws.com', tables: null, credentials: { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: undefined } })
   expect(placeOf({ ...env, AWS_ENDPOINT_URL: 'http://x', AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1' }).endpoint).toBe('http://127.0.0.1:1')
+  expect(placeOf({ ...env, SLUICE_TABLES: 'sluice-dev' }).tables).toBe('sluice-dev')
   expect(() => placeOf({ ...env, AWS_SECRET_ACCESS_KEY: '' })).toThrow(/AWS_SECRET_ACCESS_KEY/)
 })
