@@ -6,6 +6,7 @@ import type { ConnectionDocument } from '../../schema/policy.ts'
 import { mysqlServer, startServer, whyNot } from '../local/server.mysql.ts'
 import { analysisOf, rowsOf } from '../protocol/mysql/target.ts'
 import { createGenerator } from './mysql/generate.ts'
+import { runWorlds } from './mysql/worlds.ts'
 
 /**
  * The server as oracle over generated statements, in three ways. An account that holds exactly the rights the analysis named prepares what is printed: the server checks every column it resolved, so a refusal
@@ -117,7 +118,9 @@ async function lineage(some: ReturnType<typeof analysisOf>, runner: Connection, 
 export async function main([count = '2500', seed = '1']: readonly string[]): Promise<never> {
   if (mysqlServer === null) { console.error(whyNot.trim()); process.exit(1) }
   const { disagreements, ...rest } = await runOracle({ count: Number(count), seed: Number(seed) })
-  console.table({ ...rest, disagreements: disagreements.length })
+  const worlds = await runWorlds({ count: Number(count), seed: Number(seed) })
+  console.table({ ...rest, disagreements: disagreements.length, 'compared in two worlds': worlds.compared, 'differing in them': worlds.differing.length })
+  for (const one of worlds.differing.slice(0, 20)) console.log(`\n${one}`)
   for (const { sql, why } of disagreements.slice(0, 20)) console.log(`\n${sql}\n  ${why}`)
-  process.exit(disagreements.length > 0 ? 1 : 0)
+  process.exit(disagreements.length + worlds.differing.length > 0 ? 1 : 0)
 }

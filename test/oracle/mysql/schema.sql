@@ -6,7 +6,7 @@ CREATE TABLE o2.d(id int PRIMARY KEY, name varchar(40), secret varchar(40), a in
 CREATE TABLE log(id int PRIMARY KEY AUTO_INCREMENT, what varchar(80));
 INSERT INTO a SELECT x, concat('name-', x), concat('SSN-', 90 - x), x % 3, x / 2 FROM (WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 8) SELECT x FROM r) y;
 INSERT INTO b(id, a_id, name, email, note) SELECT id, ref + 1, concat('bname-', id), concat('EMAIL-', 50 - id), concat('note-', id) FROM a;
-INSERT INTO c(k, v) SELECT concat('k', id), concat('v', id) FROM a;
+INSERT INTO c(k, v, at) SELECT concat('k', id), concat('v', id), '2026-01-01' FROM a ORDER BY id;
 INSERT INTO o2.d SELECT id, concat('dname-', id), concat('SECRET-', id), ref FROM a;
 CREATE VIEW va AS SELECT id, name AS title, ssn, n FROM a;
 CREATE VIEW vb AS SELECT b.id, b.note, va.title, upper(b.email) AS loud FROM b JOIN va ON va.id = b.a_id;
