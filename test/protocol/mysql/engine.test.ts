@@ -95,6 +95,9 @@ describe.skipIf(mysqlServer === null)(`the engine on the demo's billing${whyNot}
     expect(await go('select id from invoices where id = 1', [], { connection: { ...root, allowOwner: true } })).toMatchObject({ status: 'succeeded' })
     expect(alarms).toEqual(expect.arrayContaining(['owner_allowed', 'read_role_can_write']))
   })
+  it('compares plain text with text that wants hex: one collation for both', async () => {
+    expect((await go("select concat('a', 'b') = 'a\u00e9' as same, 'x' < '\u00e9' as less")).rows).toEqual([{ same: 0, less: 0 }])
+  })
   it('describes tables and views with their classes', async () => {
     const { relations } = await engine.describe(billing)
     expect(relations.map(({ name, kind }) => `${name} ${kind}`)).toEqual(['credits table', 'customers table', 'invoices table', 'journal table', 'open_balances view', 'payments table'])
