@@ -13,6 +13,8 @@ describe('a statement printed', () => {
     fc.assert(fc.property(statement, (tree) => {
       const text = print(tree)
       const parsed = parse(text)
+      // An IN over a set of sets would begin with two parentheses, which MySQL 8 and MariaDB read in two ways: no parse makes such a tree, and its text is refused.
+      fc.pre(parsed.ok || parsed.refusal.reason !== 'doubled_parentheses')
       expect(parsed.ok ? renumbered(plain(parsed.value.statement)) : `${parsed.refusal.detail} in ${text}`).toEqual(plain(tree))
     }), { numRuns: 800 })
   })
