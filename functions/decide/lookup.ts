@@ -68,6 +68,8 @@ function covers(verb: Verb, document: RuleDocument, forms: readonly Form[]): rea
   if (!document.on) return verb === 'allow' ? [] : widens ? [parsePattern('*', forms), parsePattern('*.*', forms)].filter((pattern) => pattern !== null) : [null]
   return document.on.flatMap((text): (Pattern | null)[] => {
     const pattern = parsePattern(text, forms)
+    // What takes away must mean something on each of its connections, or a table without its schema would be a resource and protect no table.
+    if (!widens && forms.some((form) => !pattern?.parts[form])) return [null]
     return pattern ? [pattern] : widens ? [] : [null]
   })
 }

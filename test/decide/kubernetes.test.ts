@@ -29,6 +29,16 @@ describe('resources', () => {
     expect(verdict(ask(policy, agent('r'), [access('select', 'public.orders')]))).toBe('permit')
     expect(verdict(ask(policy, agent('r'), [access('select', 'pods')]))).toBe('no_rule')
   })
+  test('a deny for every connection that is a name on some of them only takes everything, and `policy check` says so', () => {
+    const denying = (on: string) => ({ connection: '*', deny: ['*'], on: [on] })
+    const allowing = { connection: '*', allow: ['*'], on: ['*', '*.*'] }
+    for (const on of ['customers', 'public.customers', 'secrets', '*.*']) {
+      const policy = policyOf(cluster(), shop(), role('r', [allowing, denying(on)]))
+      expect([verdict(ask(policy, agent('r'), [access('select', 'public.customers')])), judged(policy, at('get', 'pods'))]).toEqual(['denied_by_rule', 'denied_by_rule'])
+      const { findings } = checkDocuments([{ path: 'a.yaml', document: cluster() }, { path: 'b.yaml', document: shop() }, { path: 'c.yaml', document: role('r', [allowing, denying(on)]) }])
+      expect(findings.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([`\`${on}\` is a name on some of these connections only, and elsewhere would take everything away; name the connections it is meant for`])
+    }
+  })
   test('what is dangerous is allowed by its whole name only, and denied by a star', () => {
     const exec = at('create', 'pods/exec', {}, { system: true })
     expect(['*', 'pods/*', 'p*/exec'].map((on) => judged(ruled({ allow: ['*'], on: [on] }), exec))).toEqual(['no_rule', 'no_rule', 'no_rule'])

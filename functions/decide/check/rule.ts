@@ -94,6 +94,7 @@ function checkNames(rule: RuleDocument, forms: readonly Form[], report: Report):
         report('warning', at, `of \`${name}\` there is only ${own[name as keyof typeof own].map((action) => `\`${action}\``).join(' and ')}`)
       }
     } else if (!parsePattern(name, forms)) report('error', at, !forms.includes('sql') ? `\`${name}\` is no resource of Kubernetes, such as \`pods\`, \`pods/log\` or \`apps/deployments\`` : name.split('.').length > 2 ? `\`${name}\` has too many parts; columns go into \`columns\`, or into \`classify\` of the connection` : `\`${name}\` needs its schema, such as \`public.${name}\``)
+    else if (!rule.allow && !rule.reveal && forms.some((form) => !parsePattern(name, [form]))) report('error', at, `\`${name}\` is a name on some of these connections only, and elsewhere would take everything away; name the connections it is meant for`)
     else if (name.startsWith('*.') && rule.deny) report('warning', at, `\`${name}\` does not reach the engine's own schemas; a \`deny\` without \`on\` does`)
     else if (name === '*.*' && rule.allow) report('warning', at, '`*.*` covers every table there is and every one there will be; name the schemas')
   }
