@@ -32,6 +32,7 @@ describe('redact', () => {
     "select a.b.c, x from public.orders where email like '%@example.com' and id = 'eyJ' limit 5", 'select basic authentication, bearer certificates from t', 'select * from users where passwords is null',
     'https://example.com/path?a=b:c@d'.replace('@', '%40'), 'update t set sha = \'da39a3ee5e6b4b0d3255bfef95601890afd80709\'', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----', 'postgres://db.acme.dev:5432/shop', 'eyJ.eyJ.x',
     'select identified, by_whom from t', `select '${'x'.repeat(40)}'`,
+    'ses_01M817QNM0C3XQ88EJ51EAM6K07LQSgAuE9amE3O_o2RLzh3lmJPxWOnuqEbGo1vLeE5Q', 'session ses_01M817QNM07HCCCXBKH2M41BQ0ugpddGqDOtt94D_LOjHa7LEsVHWlGYob34ZymVC1DuI, erased',
   ])('%s stays whole', (text) => {
     expect(redactText(text)).toBe(text)
   })
@@ -40,6 +41,12 @@ describe('redact', () => {
     expect(redactText("select dblink('postgres://shop:hunter2@db/shop', 'select 1') -- why")).toBe("select dblink('postgres://shop:[redacted: password]@db/shop', 'select 1') -- why")
     expect(redactText(`a ${jws} b`)).toBe('a [redacted: jwt] b')
     expect(redactText(`a ${pem} b ${pem} c`)).toBe('a [redacted: private key] b [redacted: private key] c')
+  })
+
+  test('a session does not hide what stands beside it or in its form', () => {
+    const id = 'ses_01M817QNM0C3XQ88EJ51EAM6K07LQSgAuE9amE3O_o2RLzh3lmJPxWOnuqEbGo1vLeE5Q'
+    expect(redactText(`${id} ${jws} ${id},password='x'`)).toBe(`${id} [redacted: jwt] ${id},password='[redacted: password]'`)
+    for (const text of [`x${id}`, `${id}x`, id.replace('01M', '01U')]) expect(redactText(text)).toContain('[redacted: key]')
   })
 
   test('values are walked, members that say what they hold are replaced whole, and nothing else changes', () => {
