@@ -30,8 +30,8 @@ afterAll(async () => { await at.ports.engines.kubernetes.close(); await stand.cl
 const secrets = '/api/v1/namespaces/web/secrets'
 const maps = '/api/v1/namespaces/web/configmaps'
 const applied = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'held' }, stringData: { p: canary } })
-const held = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'held', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': applied, copy: `p: "${canary}"` } }, data: { p: b64(canary) }, type: 'Opaque' }
-const settings = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ data: { tint: canary } }) } }, data: { tint: canary, mail: `${canary}@acme.dev`, note: 'plain' } }
+const held = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'held', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': applied, copy: `p: "${canary}"`, note: canary, 'kubernetes.io/service-account.name': canary } }, data: { p: b64(canary) }, type: 'Opaque' }
+const settings = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ data: { tint: canary } }), note: canary } }, data: { tint: canary, mail: `${canary}@acme.dev`, note: 'plain' } }
 /** What has no class is on record as it was sent. */
 const sent = { ...settings, data: { ...settings.data, mail: 'none' } }
 const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' }

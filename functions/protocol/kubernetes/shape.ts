@@ -5,7 +5,7 @@ import { rebuiltFailure, textMember } from './failure.ts'
 import type { KubernetesPlan } from './plan.ts'
 import { ruleOf, secretClass } from './rules.ts'
 import { slicesOf, stringAt, withElements, withMembers } from './scan.ts'
-import { treeOf, type Node } from './tree.ts'
+import { treeOf, type Root } from './tree.ts'
 import { rewrite, type Look } from './walk.ts'
 
 export interface Shaping {
@@ -74,7 +74,7 @@ export function createShape({ plan, effects, obligations, maskKey }: Shaping) {
   return { document, element, member, plain, detected: counts as Readonly<Record<string, number>> }
 }
 export type Shape = ReturnType<typeof createShape>
-const unasked: Node | null = treeOf(['data.*', 'stringData.*'].map((column) => ruleOf({ resource: 'secrets', column, dataClass: secretClass })), [], [])
+const unasked: Root | null = treeOf(['data.*', 'stringData.*'].map((column) => ruleOf({ resource: 'secrets', column, dataClass: secretClass })), [], [])
 
 /** Of a table that others designed: the name, and the age in the server's own form. */
 function shownCell(column: string | undefined, index: number, cell: string): boolean {

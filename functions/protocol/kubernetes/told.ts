@@ -1,4 +1,5 @@
 import type { Json } from '../json.ts'
+import { leadsToAnnotations } from './annotation.ts'
 import { membersOf } from './body.ts'
 import { stepsOf } from './pointer.ts'
 import { meets, type ClassRule } from './rules.ts'
@@ -21,16 +22,16 @@ function toldOperation(operation: Json, paths: readonly (readonly string[])[]): 
   const object = membersOf(operation)
   if (!object || !Object.hasOwn(object, 'value') || typeof object.path !== 'string') return operation
   const path = stepsOf(object.path)
-  return paths.some((steps) => meets(steps, path)) ? { ...object, value: leaves(object.value ?? null) } : operation
+  return paths.some((steps) => meets(steps, path)) || leadsToAnnotations(path) ? { ...object, value: leaves(object.value ?? null) } : { ...object, value: hidden(object.value ?? null, []) }
 }
 
 function hidden(value: Json, paths: readonly (readonly string[])[]): Json {
-  if (paths.length === 0) return value
   if (paths.some((steps) => steps.length === 0)) return leaves(value)
   if (Array.isArray(value)) return (value as readonly Json[]).map((item) => hidden(item, [...paths, ...paths.filter(([step]) => step === '*').map((steps) => steps.slice(1))]))
   const object = membersOf(value)
   if (!object) return value
-  return Object.fromEntries(Object.entries(object).map(([key, member]) => [key, hidden(member, paths.filter(([step]) => step === '*' || step === key).map((steps) => steps.slice(1)))]))
+  // Those of a template too, wherever it sits.
+  return Object.fromEntries(Object.entries(object).map(([key, member]) => [key, hidden(member, [...paths.filter(([step]) => step === '*' || step === key).map((steps) => steps.slice(1)), ...(key === 'metadata' ? [['annotations', '*']] : [])])]))
 }
 function leaves(value: Json): Json {
   if (Array.isArray(value)) return (value as readonly Json[]).map(leaves)

@@ -3,13 +3,15 @@ import { email, hashHex, last4, redacted, year } from '../shown.ts'
 import type { ClassRule } from './rules.ts'
 import { stepsIn } from './rules.ts'
 
-/** What is done at a place: `mask` null shows it as it is; `annotation` and `managed`: places that may repeat what is masked elsewhere in the object; `packed`: base64 of text that detectors look through. */
-export type Rule = { readonly kind: 'class'; readonly mask: MaskName | null; readonly dataClass: string; readonly base64: boolean } | { readonly kind: 'annotation' | 'managed' | 'harmless' | 'packed' }
+/** What is done at a place: `mask` null shows it as it is; `managed`: a place that may repeat what is masked elsewhere in the object; `packed`: base64 of text that detectors look through. */
+export type Rule = { readonly kind: 'class'; readonly mask: MaskName | null; readonly dataClass: string; readonly base64: boolean } | { readonly kind: 'managed' | 'harmless' | 'packed' }
 export interface Node { readonly children: Map<string, Node>; star: Node | null; rule: Rule | null }
+/** An object's rules from its top. `hides`: something in it is masked, and so are its annotations; then the members that a copy of it may show. */
+export interface Root extends Node { readonly hides: ReadonlySet<string> | null }
 const node = (): Node => ({ children: new Map(), star: null, rule: null })
 
 /** Rules of an object as a tree over its members. `masks[i]`: what `rules[i]` gets; one that nobody decided is redacted. */
-export function treeOf(rules: readonly ClassRule[], masks: readonly (MaskName | null | undefined)[], harmless: readonly string[], packed: readonly string[] = []): Node | null {
+export function treeOf(rules: readonly ClassRule[], masks: readonly (MaskName | null | undefined)[], harmless: readonly string[], packed: readonly string[] = []): Root | null {
   if (rules.length === 0 && harmless.length === 0 && packed.length === 0) return null
   const root = node()
   for (const path of packed) place(root, stepsIn(path)).rule = { kind: 'packed' }
@@ -24,11 +26,14 @@ export function treeOf(rules: readonly ClassRule[], masks: readonly (MaskName | 
     values ||= mask !== null && resource !== 'secrets'
     place(root, steps).rule = { kind: 'class', mask, dataClass, base64 }
   })
-  if (hidden) place(root, ['metadata', 'annotations', '*']).rule ??= { kind: 'annotation' }
   // A set's element is its own name in managedFields: `v:"…"`. The members of a Secret are not.
   if (values) place(root, ['metadata', 'managedFields']).rule ??= { kind: 'managed' }
-  return root
+  // A member that such an object does not have may be a misspelt one.
+  const members = rules.some(({ resource }) => resource === 'secrets') ? ofSecret : [...ofObject, ...root.children.keys()]
+  return { ...root, hides: hidden ? new Set(members) : null }
 }
+const ofSecret = ['apiVersion', 'kind', 'metadata', 'type', 'immutable', 'data', 'stringData']
+const ofObject = ['apiVersion', 'kind', 'metadata', 'spec', 'status', 'type', 'immutable', 'data', 'stringData', 'binaryData']
 function place(from: Node, steps: readonly string[]): Node {
   let at = from
   for (const step of steps) {
@@ -64,7 +69,7 @@ export function ruleAt(nodes: readonly Node[]): Rule | null {
   const rules = nodes.flatMap(({ rule }) => rule ?? [])
   const hidden = rules.flatMap((rule) => (rule.kind === 'class' && rule.mask !== null ? [rule] : []))
   const [first, ...others] = hidden
-  if (!first) return rules.find(({ kind }) => kind === 'managed' || kind === 'annotation') ?? rules[0] ?? null
+  if (!first) return rules.find(({ kind }) => kind === 'managed') ?? rules[0] ?? null
   return others.every((one) => one.mask === first.mask && one.dataClass === first.dataClass) ? first : { ...first, mask: 'redact' }
 }
 

@@ -1,6 +1,8 @@
 import type { Used } from '../../../schema/effects.ts'
 import type { ConnectionDocument, MaskName } from '../../../schema/policy.ts'
 import type { Json } from '../json.ts'
+import { redacted } from '../shown.ts'
+import { annotationsIn, isApplied, isPlain, leadsToAnnotations } from './annotation.ts'
 import { membersOf } from './body.ts'
 import { named } from './kind.ts'
 import type { Dry } from './plan.ts'
@@ -31,7 +33,9 @@ export function usesOf(statement: Statement, classes: readonly ClassRule[], mask
   const json = body as Json
   const copied = classes[0] ? [...classes, { ...classes[0], steps: annotations }, { ...classes[0], steps: managed }] : []
   if (contentType === 'application/json-patch+json') {
-    for (const { op, path, from } of operationsOf(json)) {
+    for (const { op, path, from, value } of operationsOf(json)) {
+      if (op === 'test' && (leadsToAnnotations(path) || annotationsIn(value ?? null).length > 0)) for (const rule of classes) note(rule, 'in a test of a json patch')
+      if (from && leadsToAnnotations(from)) for (const rule of classes) note(rule, `in a ${op} of a json patch`)
       for (const rule of copied) {
         if (op === 'test' && meets(rule.steps, path)) note(rule, 'in a test of a json patch')
         // Also into it: what is put there is not in the patch to be looked at.
@@ -49,9 +53,32 @@ export function usesOf(statement: Statement, classes: readonly ClassRule[], mask
       }
     }
   }
+  for (const set of settingOf(contentType, json)) {
+    for (const [name, value] of annotationsIn(set)) {
+      if (typeof value === 'string' && isPlain(name, value)) continue
+      for (const rule of classes) {
+        if (tells(statement) && !says(statement, classes, name, value)) note(rule, 'in annotations, which come masked, as a new value that a dry run or a conflict would tell from the one there')
+        if (typeof value === 'string' && !isApplied(name) && value.includes(redacted)) note(rule, `as a new value of metadata.annotations.${name}`, 'mask')
+      }
+    }
+  }
   const mark = markIn(json)
   if (mark !== null) uses.push({ resource: attributes.resource, column: 'the object', dataClass: mark, statement: 0, span: null, how: 'as a new value', back: 'detector' })
   return [...new Map(uses.map((use) => [JSON.stringify(use), use])).values()]
+}
+
+/** A write whose answer says whether a value was there already, and leaves it where it was not. */
+const tells = ({ attributes, query, contentType }: Statement): boolean => (attributes.verb === 'update' || attributes.verb === 'patch')
+  && (query.has('dryRun') || (contentType === 'application/apply-patch+yaml' && query.get('force')?.[0] !== 'true'))
+/** The copy that `kubectl apply` keeps, where it sets nothing of what comes masked: then it tells of nothing that is. */
+function says({ contentType }: Statement, classes: readonly ClassRule[], name: string, value: Json): boolean {
+  if (!isApplied(name) || typeof value !== 'string' || contentType === 'application/apply-patch+yaml') return false
+  try {
+    const copy = JSON.parse(value) as Json
+    return membersOf(copy) !== null && !classes.some(({ steps }) => leavesAt(copy, steps).length > 0) && annotationsIn(copy).every(([inner, one]) => typeof one === 'string' && isPlain(inner, one))
+  } catch {
+    return false
+  }
 }
 
 /** Whether a write sets anything that holds a class. */

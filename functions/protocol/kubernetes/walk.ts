@@ -1,23 +1,24 @@
 import { redacted } from '../shown.ts'
 import { scalarEnd, skipSpace, slicesOf, stringAt, stringEnd, Unmaskable, withMembers } from './scan.ts'
-import { below, inList, masked, ruleAt, type Node, type Rule } from './tree.ts'
+import { isApplied, isPlain } from './annotation.ts'
+import { below, inList, masked, ruleAt, type Node, type Root, type Rule } from './tree.ts'
 
 /** `text`: a text of no class as it may be shown; the same where nothing is found in it. null: nobody looks. */
 export interface Look { readonly text: ((value: string) => string) | null; readonly maskKey: string | null; /** Short texts in which nothing was found: names of members, images, paths come again with each item. */ readonly seen: Set<string> }
 const maxDepth = 200
 const maxSeen = 8192
-interface State { readonly text: string; readonly root: readonly Node[]; readonly look: Look; readonly out: string[]; done: number; renamed: number }
-/** `quiet`: nobody looks for what has a form. */
-interface Place { readonly nodes: readonly Node[]; readonly quiet: boolean; readonly metadata: boolean; readonly depth: number }
+interface State { readonly text: string; readonly root: Root | null; readonly look: Look; readonly out: string[]; done: number; renamed: number }
+/** `quiet`: nobody looks for what has a form. `in`: of an object's metadata, its own or that of a template in it, and of their annotations. `annotation`: the name under which it stands there. */
+interface Place { readonly nodes: readonly Node[]; readonly quiet: boolean; readonly in: 'metadata' | 'own metadata' | 'annotations' | null; readonly annotation: string | null; readonly depth: number }
 
 /**
  * An object's JSON → the same text with what must not be seen replaced, and every other byte as it came: numbers keep their digits, members their order, what is not known its form.
  * One pass. Unmaskable: it is no JSON, or nests over 200 levels.
  */
-export function rewrite(text: string, root: Node | null, look: Look): string {
+export function rewrite(text: string, root: Root | null, look: Look): string {
   if (root === null && look.text === null) return text
-  const state: State = { text, root: root ? [root] : [], look, out: [], done: 0, renamed: 0 }
-  const end = skipSpace(text, value(state, skipSpace(text, 0), { nodes: state.root, quiet: look.text === null, metadata: false, depth: 0 }))
+  const state: State = { text, root, look, out: [], done: 0, renamed: 0 }
+  const end = skipSpace(text, value(state, skipSpace(text, 0), { nodes: root ? [root] : [], quiet: look.text === null, in: null, annotation: null, depth: 0 }))
   if (end < text.length) throw new Unmaskable('text behind the end')
   if (state.out.length === 0) return text
   state.out.push(text.slice(state.done))
@@ -33,13 +34,14 @@ function value(state: State, at: number, place: Place): number {
   if (place.depth > maxDepth) throw new Unmaskable('nested too deep')
   const rule = place.nodes.length === 0 ? null : ruleAt(place.nodes)
   if (rule) return ruled(state, at, place, rule)
+  if (place.annotation !== null && state.root?.hides) return state.text.charCodeAt(at) === 0x22 ? annotation(state, at, place.annotation, state.root.hides) : hide(state, at, everything, place.depth)
   return plain(state, at, place)
 }
 
 function plain(state: State, at: number, place: Place): number {
   const code = state.text.charCodeAt(at)
   if (code === 0x7b) return object(state, at, place, (at, key) => value(state, at, inside(place, key)))
-  if (code === 0x5b) return list(state, at, (at) => value(state, at, { ...place, nodes: inList(place.nodes), depth: place.depth + 1 }))
+  if (code === 0x5b) return list(state, at, (at) => value(state, at, { ...place, nodes: inList(place.nodes), in: null, depth: place.depth + 1 }))
   if (code !== 0x22) {
     const end = scalarEnd(state.text, at)
     if (!place.quiet && end - at >= 13 && look(state, state.text.slice(at, end)) !== null) put(state, at, end, 'null')   // digits that read as a card's
@@ -72,8 +74,9 @@ function closing(text: string, at: number): number {
 const identity: ReadonlySet<string> = new Set(['name', 'namespace', 'uid', 'resourceVersion', 'generateName', 'creationTimestamp', 'deletionTimestamp', 'selfLink', 'continue', 'managedFields', 'ownerReferences'])
 function inside(place: Place, key: string): Place {
   const own = place.depth === 0                                       // of the object itself: deeper down anybody may call a value so
-  const quiet = place.quiet || (place.metadata && identity.has(key)) || (own && (key === 'apiVersion' || key === 'kind'))
-  return { nodes: below(place.nodes, key), quiet, metadata: own && key === 'metadata', depth: place.depth + 1 }
+  const quiet = place.quiet || (place.in === 'own metadata' && identity.has(key)) || (own && (key === 'apiVersion' || key === 'kind'))
+  const where = key === 'metadata' ? (own ? 'own metadata' : 'metadata') : key === 'annotations' && (place.in === 'own metadata' || place.in === 'metadata') ? 'annotations' : null
+  return { nodes: below(place.nodes, key), quiet, in: where, annotation: place.annotation ?? (place.in === 'annotations' ? key : null), depth: place.depth + 1 }
 }
 
 function object(state: State, at: number, place: Place, member: (at: number, key: string) => number): number {
@@ -116,7 +119,6 @@ function ruled(state: State, at: number, place: Place, rule: Rule): number {
   switch (rule.kind) {
     case 'harmless': return plain(state, at, { ...place, quiet: true })
     case 'class': return rule.mask === null ? plain(state, at, { ...place, quiet: true }) : hide(state, at, rule, place.depth)
-    case 'annotation': return state.text.charCodeAt(at) === 0x22 ? annotation(state, at) : hide(state, at, everything, place.depth)
     case 'managed': return managed(state, at, place)
     case 'packed': return packedText(state, at, place)
   }
@@ -127,7 +129,7 @@ const everything = { kind: 'class', mask: 'redact', dataClass: '', base64: false
 function hide(state: State, at: number, rule: Extract<Rule, { kind: 'class' }>, depth: number): number {
   if (depth > maxDepth) throw new Unmaskable('nested too deep')
   const code = state.text.charCodeAt(at)
-  if (code === 0x7b) return object(state, at, { nodes: [], quiet: state.look.text === null, metadata: false, depth }, (at) => hide(state, at, rule, depth + 1))
+  if (code === 0x7b) return object(state, at, { nodes: [], quiet: state.look.text === null, in: null, annotation: null, depth }, (at) => hide(state, at, rule, depth + 1))
   if (code === 0x5b) return list(state, at, (at) => hide(state, at, rule, depth + 1))
   if (code !== 0x22) {
     const end = scalarEnd(state.text, at)
@@ -141,30 +143,27 @@ function hide(state: State, at: number, rule: Extract<Rule, { kind: 'class' }>, 
 }
 
 /**
- * An annotation of an object that holds a class. kubectl and others keep the whole object in one, as JSON: that is masked as the object is, so that they can go on reading it. What else could hold values,
- * packed or in a form of its own, is withheld; a few plain words are shown.
+ * An annotation of an object that holds a class: anybody may have put a value there, in any form, so it is masked whatever it is. `kubectl apply` keeps the whole object in one: that is masked as the
+ * object is, so that it can go on reading it.
  */
-function annotation(state: State, at: number): number {
+function annotation(state: State, at: number, name: string, members: ReadonlySet<string>): number {
   const end = closing(state.text, at)
   const text = stringAt(state.text, at, end)
-  const shown = plainWords.test(text) && !packed.test(text) ? look(state, text) ?? text : copied(state, text)
+  const shown = isApplied(name) ? copied(state, text, members) : isPlain(name, text) ? text : redacted
   if (shown !== text) put(state, at, end, JSON.stringify(shown))
   return end
 }
-const plainWords = /^[^{}[\]"'\\\n]{0,512}$/
-const packed = /[A-Za-z0-9+/=_-]{64,}/
-function copied({ root: [root], look }: State, text: string): string {
-  if (root === undefined || !/^\s*\{/.test(text)) return redacted
+function copied({ root, look }: State, text: string, members: ReadonlySet<string>): string {
+  if (!/^\s*\{/.test(text)) return redacted
   try {
     const slices = slicesOf(text)
-    // Without these it is no copy of the object, and where its values stand nobody knows; a member that such an object does not have may be a misspelt one.
+    // Without these it is no copy of the object, and where its values stand nobody knows.
     if (!['apiVersion', 'kind'].every((key) => slices.some((slice) => slice.key === key))) return redacted
-    return rewrite(withMembers(text, slices, (key, value) => (members.has(key) || root.children.has(key) ? value : JSON.stringify(redacted))), root, look)
+    return rewrite(withMembers(text, slices, (key, value) => (members.has(key) ? value : JSON.stringify(redacted))), root, look)
   } catch {
     return redacted
   }
 }
-const members: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata', 'spec', 'status', 'type', 'immutable', 'data', 'stringData', 'binaryData'])
 
 /** Base64 of a text, looked through as the text it is. */
 function packedText(state: State, at: number, place: Place): number {

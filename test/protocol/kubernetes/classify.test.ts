@@ -49,6 +49,9 @@ describe('accesses', () => {
     const asToken = 'create serviceaccounts/token! web/admin'
     expect(accesses('POST', `${web}/secrets`, token)).toContain(asToken)
     expect(accesses('PATCH', `${web}/secrets/t?force=true`, token, apply, { dry: { object: token, oldObject: null } })).toContain(asToken)
+    const opaque = { ...token, type: 'Opaque' }
+    expect(accesses('PATCH', `${web}/secrets/t`, { metadata: { labels: { a: 'b' } } }, merge, { dry: { object: opaque, oldObject: opaque } })).not.toContain(asToken)
+    expect(accesses('PATCH', `${web}/secrets/t`, { metadata: { annotations: { [owner]: 'admin' } } }, merge, { dry: { object: opaque, oldObject: opaque } })).toContain(asToken)
     const other = { ...token, metadata: { name: 't', annotations: { [owner]: 'web' } } }
     expect(accesses('PATCH', `${web}/secrets/t`, [{ op: 'replace', path: `/metadata/annotations/${owner.replace('/', '~1')}`, value: 'admin' }], patch, { dry: { object: token, oldObject: other } })).toContain(asToken)
     expect(accesses('PATCH', `${web}/secrets/t`, [{ op: 'copy', from: '/metadata/labels/a', path: `/metadata/annotations/${owner.replace('/', '~1')}` }], patch, { dry: { object: token, oldObject: other } })).toContain(asToken)
@@ -169,6 +172,7 @@ describe('classes', () => {
   })
   const used = (method: string, target: string, body: unknown = null, type = json, dry?: Dry) => judged(method, target, body, type, { classes, ...(dry ? { dry } : {}) }).effects.used.map(({ dataClass, how, back }) => `${back ?? 'use'} ${dataClass} ${how}`)
   const secret = `${web}/secrets/s`
+  const kept = 'kubectl.kubernetes.io/last-applied-configuration'
   const values = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data: { p: 'Z3Vlc3M=' } }
   test.each<[string, string, string, unknown, string, RegExp | null]>([
     ['a selector over a classified field', 'GET', '/apis/acme.io/v1/widgets?fieldSelector=spec.keys=x', null, json, /field selector/], ['a selector over another', 'GET', `${web}/secrets?fieldSelector=type=Opaque`, null, json, null],
@@ -178,6 +182,11 @@ describe('classes', () => {
     ['a guess in a dry run', 'PUT', `${secret}?dryRun=All`, values, json, /dry run/], ['a guess in a patch that is a dry run', 'PATCH', `${secret}?dryRun=All`, { data: { p: 'Z3Vlc3M=' } }, merge, /dry run/], ['a guess in an apply', 'PATCH', secret, values, apply, /apply without force/], ['a forced apply', 'PATCH', `${secret}?force=true`, values, apply, null],
     ['a write', 'PUT', secret, values, json, null], ['a dry run that sets labels', 'PATCH', `${secret}?dryRun=All`, { metadata: { labels: { a: 'b' } } }, merge, null], ['a new object in a dry run', 'POST', `${web}/secrets?dryRun=All`, values, json, null],
     ['a mask written back', 'PUT', secret, { ...values, data: { p: Buffer.from('[redacted]').toString('base64') } }, json, /^mask .*as a new value of data/], ['a mask in text', 'PATCH', `${web}/configmaps/a`, { data: { password: '****1234' } }, merge, /^mask app.password/], ['stars elsewhere', 'PATCH', `${web}/configmaps/a`, { data: { note: '****1234' } }, merge, null],
+    ['an annotation in a dry run', 'PATCH', `${secret}?dryRun=All`, { metadata: { annotations: { note: 'guess' } } }, merge, /annotations.*dry run/], ['one in a patch of a dry run', 'PATCH', `${secret}?dryRun=All`, [{ op: 'add', path: '/metadata/annotations/note', value: 'guess' }], patch, /annotations.*dry run/], ['one of a template', 'PATCH', '/apis/acme.io/v1/namespaces/web/widgets/w?dryRun=All', { spec: { template: { metadata: { annotations: { a: 'guess' } } } } }, merge, /annotations.*dry run/],
+    ['one in an apply', 'PATCH', secret, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', annotations: { note: 'guess' } } }, apply, /annotations.*conflict/], ['a forced apply of one', 'PATCH', `${secret}?force=true`, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', annotations: { note: 'new' } } }, apply, null], ['a write of one', 'PATCH', secret, { metadata: { annotations: { note: 'new' } } }, merge, null],
+    ['a copy of kubectl\'s that guesses', 'PATCH', `${secret}?dryRun=All`, { metadata: { annotations: { [kept]: JSON.stringify(values) } } }, merge, /annotations.*dry run/], ['one that sets nothing masked', 'PATCH', `${web}/configmaps/a?dryRun=All`, { metadata: { annotations: { [kept]: '{"apiVersion":"v1","data":{"other":"1"}}' } } }, merge, null],
+    ['a test of an annotation of a template', 'PATCH', '/apis/acme.io/v1/namespaces/web/widgets/w', [{ op: 'test', path: '/spec/template/metadata/annotations/a', value: 'guess' }], patch, /test of a json patch/], ['a test around it', 'PATCH', '/apis/acme.io/v1/namespaces/web/widgets/w', [{ op: 'test', path: '/spec/template', value: { metadata: { annotations: { a: 'guess' } } } }], patch, /test of a json patch/],
+    ['a copy of a template\'s metadata', 'PATCH', '/apis/acme.io/v1/namespaces/web/widgets/w', [{ op: 'copy', from: '/spec/template/metadata', path: '/spec/shown' }], patch, /copy of a json patch/], ['a mask in an annotation', 'PUT', secret, { ...values, metadata: { name: 's', annotations: { note: '[redacted]' } } }, json, /^mask .*metadata.annotations.note/],
     ['a detector\'s mark', 'PATCH', `${web}/configmaps/a`, { data: { note: 'call [redacted: email]' } }, merge, /^detector email/],
   ])('%s', (_what, method, target, body, type, expected) => {
     const found = used(method, target, body, type)

@@ -37,7 +37,7 @@ describe('a Secret', () => {
     expect(shown.data).toEqual({ p: b64('[redacted]'), q: b64('[redacted]') })
     expect(shown.metadata.managedFields).toEqual(secret.metadata.managedFields)
     expect(JSON.parse(shown.metadata.annotations['kubectl.kubernetes.io/last-applied-configuration'])).toEqual({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, stringData: { p: '[redacted]' }, data: { q: b64('[redacted]') } })
-    expect([shown.type, shown.metadata.annotations.note]).toEqual(['Opaque', 'plain'])
+    expect([shown.type, shown.metadata.annotations.note]).toEqual(['Opaque', '[redacted]'])
   })
   test('is shown to whoever may see it, byte for byte', () => {
     const text = `  ${JSON.stringify(secret, null, 2)}\n`
@@ -46,11 +46,20 @@ describe('a Secret', () => {
   test.each<[MaskName, string, string | null]>([['redact', 'ada@example.com', '[redacted]'], ['email', 'ada@example.com', 'a***@example.com'], ['last4', '4111111111111111', '****1111'], ['year', '2020-05-06', '2020-01-01'], ['none', 'x', '[redacted]'], ['null', 'x', null]])('by %s', (mask, value, expected) => {
     expect(object(masked(`${web}/secrets/s`, { ...secret, data: { p: b64(value) } }, { mask })).data.p).toBe(expected === null ? null : b64(expected))
   })
-  test('copied into other annotations is masked there, or they are withheld', () => {
-    const annotations = { 'kapp.k14s.io/original': JSON.stringify(secret), broken: `{"data":{"p":"${canary}"`, gzipped: b64(canary.repeat(20)), yaml: `data:\n  p: ${canary}`, list: JSON.stringify([secret]), quoted: `p: "${canary}"`, other: JSON.stringify({ password: canary }), pairs: JSON.stringify([{ op: 'add', path: '/data/p', value: canary }]), misspelt: JSON.stringify({ apiVersion: 'v1', kind: 'Secret', stringdata: { p: canary } }) }
-    const shown = object(noCanary(masked(`${web}/secrets/s`, { ...secret, metadata: { ...secret.metadata, annotations } }))).metadata.annotations as unknown as typeof annotations
-    expect([shown.broken, shown.gzipped, shown.yaml, shown.quoted]).toEqual(['[redacted]', '[redacted]', '[redacted]', '[redacted]'])
-    expect(JSON.parse(shown['kapp.k14s.io/original'])).toMatchObject({ kind: 'Secret', data: { p: b64('[redacted]') } })
+  test('has annotations whose values nobody sees, whatever they are called and however they look', () => {
+    const counts = { 'deployment.kubernetes.io/revision': '12', 'pv.kubernetes.io/bind-completed': 'yes', 'kubectl.kubernetes.io/restartedAt': '2026-11-22T10:00:00Z', empty: '' }
+    const annotations = {
+      word: 'canary', 'kapp.k14s.io/original': JSON.stringify(secret), broken: `{"data":{"p":"${canary}"`, gzipped: b64(canary.repeat(20)), yaml: `data:\n  p: ${canary}`, list: JSON.stringify([secret]), number: 12,
+      'kubernetes.io/service-account.name': canary, 'deployment.kubernetes.io/desired-replicas': canary, 'deployment.kubernetes.io/max-replicas': '1234567890123456', 'pv.kubernetes.io/bound-by-controller': 'yes canary', inner: { deep: [canary] },
+    }
+    const shown = (JSON.parse(noCanary(masked(`${web}/secrets/s`, { ...secret, metadata: { ...secret.metadata, annotations: { ...annotations, ...counts } } }, { detect: detectorNames }))) as typeof secret).metadata.annotations
+    expect(shown).toEqual({ ...Object.fromEntries(Object.keys(annotations).map((name) => [name, '[redacted]'])), number: null, inner: { deep: ['[redacted]'] }, ...counts })
+  })
+  test.each<[string, object | string]>([
+    ['a member that no Secret has', { apiVersion: 'v1', kind: 'Secret', spec: { p: canary }, status: canary }], ['a misspelt one', { apiVersion: 'v1', kind: 'Secret', stringdata: { p: canary } }], ['annotations of its own', { apiVersion: 'v1', kind: 'Secret', metadata: { annotations: { note: canary } } }],
+    ['no copy', { data: { p: canary } }], ['a list of it', JSON.stringify([secret])], ['a word', canary], ['two of them', `${JSON.stringify(secret)}${JSON.stringify({ p: canary })}`], ['a copy in a copy', { apiVersion: 'v1', kind: 'Secret', metadata: { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ apiVersion: 'v1', kind: 'Secret', data: { p: canary } }) } } }],
+  ])('whose copy for kubectl apply holds %s shows nothing of it', (_, copy) => {
+    noCanary(masked(`${web}/secrets/s`, { ...secret, metadata: { name: 's', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': typeof copy === 'string' ? copy : JSON.stringify(copy) } } }))
   })
   const list = { kind: 'SecretList', apiVersion: 'v1', metadata: { resourceVersion: '9' }, items: [{ metadata: secret.metadata, data: secret.data }, { metadata: { name: 'u' }, data: { p: b64(canary) } }] }
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `Secret "s" is invalid: data[p]: Invalid value: "${canary}"`, reason: 'Invalid', details: { name: 's', kind: 'Secret', causes: [{ reason: 'FieldValueInvalid', message: `Invalid value: "${canary}"`, field: `data[p="${canary}"]` }] }, code: 422 }
@@ -113,6 +122,16 @@ describe('paths that a policy classifies', () => {
     const shown = JSON.parse(noCanary(masked('/apis/acme.io/v1/namespaces/web/widgets/w', widget, { classes, detect: ['email'] }))) as typeof widget
     expect(shown.spec).toEqual({ keys: [{ name: 'a', value: '[redacted]' }], pin: null, tags: ['[redacted]', { x: '[redacted]', y: null, z: null }], note: 'ada@example.com', other: '[redacted: email]' })
     expect(shown.metadata.managedFields).toEqual([{ fieldsV1: { 'f:spec': { 'f:tags': { '.': {}, 'v:"[redacted]"': {} }, 'f:keys': { 'k:"[redacted]"': { 'f:value': {} } } } } }])
+  })
+  test('hide annotations with them, those of a template too; other kinds have detectors look through theirs', () => {
+    const noted = (word: string) => ({ metadata: { annotations: { note: word } } })
+    const one = { apiVersion: 'acme.io/v1', kind: 'Widget', ...noted(canary), spec: { template: noted(canary), list: [noted(canary)], annotations: { note: 'shown' } } }
+    for (const text of [masked('/apis/acme.io/v1/widgets/w', one, { classes }), masked('/apis/acme.io/v1/widgets', { kind: 'WidgetList', items: [one] }, { classes }), masked('/apis/acme.io/v1/widgets?watch=true', { type: 'ADDED', object: one }, { classes })]) expect(noCanary(text)).toContain('shown')
+    expect(masked('/apis/acme.io/v1/widgets/w', one, { classes, mask: null })).toContain(canary)
+    const pod = masked(`${web}/pods/p`, { kind: 'Pod', metadata: { annotations: { owner: 'ada@example.com', note: canary } } }, { detect: ['email'] })
+    expect([pod.includes('[redacted: email]'), pod.includes('ada@'), pod.includes(canary)]).toEqual([true, false, true])
+    const opened = { ...classes, 'acme.io/widgets:metadata.annotations.acme\\.io/team': 'none' } as const
+    expect(JSON.parse(masked('/apis/acme.io/v1/widgets/w', { metadata: { annotations: { 'acme.io/team': 'web', note: canary } } }, { classes: opened }))).toEqual({ metadata: { annotations: { 'acme.io/team': 'web', note: '[redacted]' } } })
   })
   test.each([['AllowList', 'items'], ['Table', 'rows']])('are masked in an object whose kind is called %s and which has %s of its own', (kind, member) => {
     const classes = { [`acme.io/allowlists:${member}[*].value`]: 'pii.key', 'acme.io/allowlists:spec.token': 'pii.key' } as const

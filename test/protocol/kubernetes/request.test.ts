@@ -33,6 +33,8 @@ describe('a statement', () => {
     expect(told('canary-1')).toBe(told('canary-2'))                        // nor a hash that it could be guessed from
     const patch = send('PATCH', '/api/v1/namespaces/web/secrets/s', '[{"op":"add","path":"/data/p","value":"Y2FuYXJ5"},{"op":"add","path":"/metadata/labels/a","value":"plain"}]', 'application/json-patch+json')
     expect(patch.ok && JSON.stringify(patch.value.told)).toMatch(/^(?!.*Y2FuYXJ5).*\[withheld\].*plain/)
+    const noted = send('POST', '/api/v1/namespaces/web/secrets', '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"spec":{"template":{"metadata":{"annotations":{"a":"canary-3"}}}}}')
+    expect(noted.ok && JSON.stringify(noted.value.told)).toMatch(/^(?!.*canary).*\[withheld\]/)
     expect(send('POST', maps, configMap())).not.toHaveProperty('value.told')
   })
 })
