@@ -32,7 +32,7 @@ export function createExec(ports: Ports, gate: Gate) {
     return { evaluation, session, result: told(disclose(text), { evaluation, session, receipt: { event: answer.outcome } }) }
   }
 
-  function questionOf(value: Result<unknown>): Result<Query> {
+  async function questionOf(value: Result<unknown>): Promise<Result<Query>> {
     if (!value.ok) return value
     const engine = ports.engines.kubernetes
     if (!engine?.read) return refuse({ slug: 'not-found', reason: 'no_connection', next: 'none', detail: 'there is no connection to a cluster here' })
@@ -41,7 +41,7 @@ export function createExec(ports: Ports, gate: Gate) {
     const { namespace, pod, container, command, purpose = null } = parsed.data
     const parameters = new URLSearchParams({ ...(container === undefined ? {} : { container }), stderr: 'true', stdout: 'true' })
     for (const word of command) parameters.append('command', word)
-    const query = engine.read('POST', `/api/v1/namespaces/${namespace}/pods/${pod}/exec?${parameters.toString()}`, {}, null)
+    const query = await engine.read('POST', `/api/v1/namespaces/${namespace}/pods/${pod}/exec?${parameters.toString()}`, {}, null)
     return query.ok ? ok({ ...query.value, purpose }) : query
   }
 }

@@ -4,15 +4,14 @@ import { behindEdge } from './aws/edge.ts'
 import { createLambdaParts } from './aws/lambda.ts'
 import { createPorts } from './aws/ports.ts'
 import { isPermit } from './decide/permit.ts'
-import { createKubernetes } from './protocol/kubernetes/kubernetes.ts'
 import { later } from './protocol/later.ts'
 import { inTime } from './remaining.ts'
 import { ofFunctionUrl } from './target.ts'
 
-/** AWS Lambda behind a function URL, its answers streamed. What it reads of its environment: aws/lambda.ts, aws/dynamo.ts. Grammars and drivers are read with the first statement: who is refused at the door, and a cluster's caller, wait for neither. */
+/** AWS Lambda behind a function URL, its answers streamed. What it reads of its environment: aws/lambda.ts, aws/dynamo.ts. Engines, with their grammars and drivers, are read with the first statement of each: who is refused at the door waits for none, and nobody for another's. */
 const parts = createLambdaParts()
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }), 'granting')
 const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }), 'granting')
-const kubernetes = createKubernetes({ ...parts, now: Date.now, isPermit })
+const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }), 'reading')
 
 export const handler = streamHandle(behindEdge(inTime(createApp(createPorts({ ...parts, engines: { postgres, mysql, kubernetes } }), undefined, ofFunctionUrl))))

@@ -53,7 +53,7 @@ export function createKubernetes(ports: Ports, gate: Gate, targetOf: RawTarget) 
     if (body === null) return refuse({ ...tooLarge, ...about })
     if (body === 'broken') return refuse({ ...broken, ...about })
     const passed = Object.fromEntries(['accept', 'content-type'].flatMap((name) => { const value = headers.get(name); return value === null ? [] : [[name, value]] }))
-    const query = engine.read(method, target, passed, body.length === 0 ? null : body)
+    const query = await engine.read(method, target, passed, body.length === 0 ? null : body)
     if (!query.ok) return refuse({ ...query.refusal, inner: [about.inner, query.refusal.inner].filter((text) => text !== undefined).join(': ') })
     const said = wordsOf(headers)
     return said.ok ? ok({ ...query.value, ...said.value }) : said

@@ -14,7 +14,7 @@ export interface Protocol {
    * on the wire behind the connection's prefix, from its first slash, in nothing normalised. `headers`: `accept` and `content-type`, lower case, where they came. `body`: at most 1 MiB,
    * null where none came. Pure. Refuses what has two readings, and whatever it does not know.
    */
-  read?(method: string, target: string, headers: Readonly<Record<string, string>>, body: Uint8Array | null): Result<Query>
+  read?(method: string, target: string, headers: Readonly<Record<string, string>>, body: Uint8Array | null): Result<Query> | Promise<Result<Query>>
   /**
    * Works out every effect of the query. No effect on the target's data; may read its catalog with the connection's read credential.
    * Refuses what it cannot parse (`statement-unparsable`) and what it does not know (`statement-unsupported`), with the span.

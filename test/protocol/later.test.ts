@@ -20,3 +20,10 @@ test('an engine that nobody used is not loaded to be closed, and masks nothing',
   await lazy.close()
   expect(() => lazy.mask({} as never, {} as never, {} as never)).toThrow(TypeError)
 })
+test('an engine whose callers speak its own protocol is loaded by the first of them, and one without a protocol reads nothing', async () => {
+  let loads = 0
+  const lazy = later(async () => { loads++; return { read: (method: string) => ({ ok: true, value: { ...query, purpose: method } }) } as unknown as Protocol }, 'reading')
+  expect([loads, await lazy.read?.('GET', '/', {}, null), await lazy.read?.('PUT', '/', {}, null), loads]).toEqual([0, expect.objectContaining({ value: { ...query, purpose: 'GET' } }), expect.objectContaining({ value: { ...query, purpose: 'PUT' } }), 1])
+  await expect(later(async () => ({}) as Protocol, 'reading').read?.('GET', '/', {}, null)).rejects.toThrow(TypeError)
+  expect(later(async () => ({}) as Protocol).read).toBeUndefined()
+})

@@ -18,13 +18,13 @@ beforeAll(async () => {
 })
 afterAll(async () => { await engine.close(); await stand.cluster.close() })
 
-function read(method: string, target: string, body: unknown = null, type = 'application/json'): Query {
-  const query = engine.read?.(method, target, { accept: 'application/json', ...(body === null ? {} : { 'content-type': type }) }, body === null ? null : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)))
+async function read(method: string, target: string, body: unknown = null, type = 'application/json'): Promise<Query> {
+  const query = await engine.read?.(method, target, { accept: 'application/json', ...(body === null ? {} : { 'content-type': type }) }, body === null ? null : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)))
   if (!query?.ok) throw new Error(query?.refusal.detail)
   return query.value
 }
-async function planOf(query: Query, roles: readonly string[] = ['platform']): Promise<Plan> {
-  const plan = await engine.classify(connection, query, roles)
+async function planOf(query: Query | Promise<Query>, roles: readonly string[] = ['platform']): Promise<Plan> {
+  const plan = await engine.classify(connection, await query, roles)
   if (!plan.ok) throw new Error(plan.refusal.reason)
   const seen = await plan.value.preview?.() ?? plan
   if (!seen.ok) throw new Error(seen.refusal.reason)
@@ -50,7 +50,7 @@ describe('the demo cluster, through the engine', () => {
   test('a caller\'s role is what the cluster sees, and it is the second wall', async () => {
     expect((await ask('GET', '/api/v1/nodes', undefined, undefined, ['support-agent'])).masked?.answer?.status).toBe(403)
     expect((await ask('GET', '/api/v1/nodes')).masked?.answer?.status).toBe(200)
-    for (const roles of [['nobody'], [], undefined]) expect(await engine.classify(connection, read('GET', '/api/v1/pods'), roles)).toMatchObject({ ok: false, refusal: { reason: 'no_service_account' } })
+    for (const roles of [['nobody'], [], undefined]) expect(await engine.classify(connection, await read('GET', '/api/v1/pods'), roles)).toMatchObject({ ok: false, refusal: { reason: 'no_service_account' } })
   })
   test('a secret comes masked', async () => {
     const created = await ask('POST', '/api/v1/namespaces/web/secrets', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'canary' }, stringData: { key: 'CANARY-1' } })
