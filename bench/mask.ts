@@ -3,7 +3,7 @@ import type { Effects } from '../schema/effects.ts'
 import { createMask } from '../functions/protocol/postgres/mask.ts'
 import { rawOf } from '../functions/protocol/postgres/outcome.ts'
 import type { PostgresPlan } from '../functions/protocol/postgres/plan.ts'
-import type { RawResult } from '../functions/protocol/postgres/transport.ts'
+import type { RawResult } from '../functions/protocol/postgres/port.ts'
 
 /**
  * Masking throughput: the target's text to masked rows, in MB of that text per CPU second, beside JSON.stringify of the same rows in the same run.

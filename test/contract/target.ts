@@ -8,9 +8,8 @@ import { createExecute } from '../../functions/protocol/postgres/execute.ts'
 import { createMask } from '../../functions/protocol/postgres/mask.ts'
 import type { Output, PlannedStatement, PostgresPlan, Reached } from '../../functions/protocol/postgres/plan.ts'
 import { createRoleCheck } from '../../functions/protocol/postgres/role.ts'
-import { createSessions } from '../../functions/protocol/postgres/session.ts'
 import { makeGuard } from '../../functions/protocol/postgres/guard.ts'
-import { postBatch, type Endpoint } from '../../functions/protocol/postgres/transport.ts'
+import type { Transport } from '../../functions/protocol/postgres/port.ts'
 import pg from 'pg'
 
 export interface Written { readonly sql: string; readonly params?: readonly Param[]; readonly kind?: PlannedStatement['kind']; readonly wrappable?: boolean; readonly outputs?: readonly Output[] | null }
@@ -29,21 +28,20 @@ export const widest: Limits = { rows: 1000, bytes: 1024 * 1024, timeoutMs: 5000,
  * The execution half of the engine alone, on plans drawn by hand and confirmed by asking the server: so that a test can also hand it a plan that is
  * wrong, late or a lie. `url` is the role's connection string, `admin` any that may read the catalog.
  */
-export function openTarget({ url, admin, endpoint, connection, now = Date.now }: {
-  readonly url: string; readonly admin: string; readonly endpoint: Endpoint; readonly connection?: Partial<ConnectionDocument>; readonly now?: () => number
+export function openTarget({ url, admin, transport, connection, now = Date.now }: {
+  readonly url: string; readonly admin: string; readonly transport: Transport; readonly connection?: Partial<ConnectionDocument>; readonly now?: () => number
 }) {
   const document: ConnectionDocument = { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secret: 'shop', ...connection }
   const alarms: { what: string; detail: Readonly<Record<string, unknown>> }[] = []
   const alarm = (what: string, detail: Readonly<Record<string, unknown>>) => { alarms.push({ what, detail }) }
   const secrets = { get: async (name: string) => (name === 'sluice-mask-key' ? 'k'.repeat(32) : url) }
-  const sessions = createSessions({ now, endpointOf: () => endpoint })
   const known = new Map<object, { connection: ConnectionDocument; plan: PostgresPlan; originals: readonly string[] }>()
   const understood = (plan: Plan) => known.get(plan.plan)!
   const checkRole = createRoleCheck({
-    now, alarm, ask: async (_, sql) => (await postBatch({ url, endpoint, statements: [sql], maxBytes: 1e6, timeoutMs: 5000 })).results[0]!.rows[0]!,
+    now, alarm, ask: async (_, sql) => (await transport.batch({ url, statements: [sql], maxBytes: 1e6, timeoutMs: 5000 })).results[0]!.rows[0]!,
   })
   const forgotten: string[] = []
-  const execute = createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf: () => endpoint, checkRole, forget: ({ name }) => { forgotten.push(name) } })
+  const execute = createExecute({ secrets, now, alarm, isPermit, understood, transport, checkRole, forget: ({ name }) => { forgotten.push(name) } })
   const mask = createMask({ isPermit, understood })
 
   async function draw(statements: readonly Written[], drawn: Drawn = {}): Promise<Plan> {
@@ -80,7 +78,7 @@ export function openTarget({ url, admin, endpoint, connection, now = Date.now }:
     const executed = await execute(granted, plan, { deadline: now() + 5000, rowMode: 'object', maxRows: null, ...more })
     return executed.status === 'succeeded' ? { ...executed, masked: mask(granted, plan, executed.rows) } : executed
   }
-  return { draw, run, permit, execute, mask, alarms, forgotten, close: () => sessions.close() }
+  return { draw, run, permit, execute, mask, alarms, forgotten, close: () => transport.close() }
 }
 
 function kindOf(sql: string): PlannedStatement['kind'] {

@@ -1,5 +1,5 @@
 import type { PlannedStatement } from './plan.ts'
-import type { Field } from './transport.ts'
+import type { Field } from './port.ts'
 import type { Withheld } from './withhold.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Refusal } from '../../../schema/refusal.ts'
 import type { PlannedStatement } from './plan.ts'
-import type { RawResult } from './transport.ts'
+import type { RawResult } from './port.ts'
 
 /**
  * A ceiling on the planner's own estimate, for a connection that sets one: a statement whose estimate is higher does not run. It is a fence against

@@ -3,7 +3,7 @@ import type { ConnectionDocument } from '../../../schema/policy.ts'
 import { bindText } from './bind.ts'
 import { costed, costing } from './cost.ts'
 import type { PostgresPlan } from './plan.ts'
-import type { RawResult, Sql } from './transport.ts'
+import type { RawResult, Sql } from './port.ts'
 
 export interface Estimate { readonly rows: number; readonly cost: number }
 

@@ -9,8 +9,7 @@ import { failed, outcomeOf, rawOf, stale, type Ran } from './outcome.ts'
 import type { PostgresPlan } from './plan.ts'
 import { runRead } from './read.ts'
 import type { createRoleCheck } from './role.ts'
-import type { createSessions } from './session.ts'
-import type { Endpoint } from './transport.ts'
+import type { Transport } from './port.ts'
 import { sparing, withheldOf } from './withhold.ts'
 import { runWrite } from './write.ts'
 
@@ -22,8 +21,7 @@ export interface ExecuteOptions {
   readonly isPermit: (value: unknown) => boolean
   /** The plan behind an opaque one that this engine made; throws for any other. */
   readonly understood: (plan: Plan) => Understood
-  readonly sessions: Pick<ReturnType<typeof createSessions>, 'take'>
-  readonly endpointOf: (url: string) => Endpoint | null
+  readonly transport: Pick<Transport, 'batch' | 'take'>
   readonly checkRole: ReturnType<typeof createRoleCheck>
   readonly forget: (connection: ConnectionDocument) => void
 }
@@ -33,7 +31,7 @@ export const maskKeySecret = 'sluice-mask-key'
  * Permit and plan → what the target did. Receives what was decided; proves that the permit is one and is for this very plan, that the time has not
  * passed, that the role is no more than it should be; then runs, once. Refuses by throwing only where the code around it is wrong.
  */
-export function createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf, checkRole, forget }: ExecuteOptions) {
+export function createExecute({ secrets, now, alarm, isPermit, understood, transport, checkRole, forget }: ExecuteOptions) {
   return async function execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
     if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
@@ -62,7 +60,7 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
   }
 
   async function roleThenRun(job: Job, secret: string): Promise<Ran> {
-    const way = { endpoint: endpointOf(job.url), alarm, take: sessions.take, now }
+    const way = { batch: transport.batch, alarm, take: transport.take, now }
     try {
       const role = await checkRole(job.connection, secret, job.plan.relations.map(({ oid }) => oid))
       if (!role.ok) return failed(role.refusal)

@@ -5,7 +5,7 @@ import type { Refusal } from '../../../schema/refusal.ts'
 import type { Guard } from './guard.ts'
 import { holdStatement, pinStatement, raised, type Check, type Pins } from './pins.ts'
 import type { PlannedStatement, PostgresPlan } from './plan.ts'
-import type { Sql } from './transport.ts'
+import type { Sql } from './port.ts'
 import type { Withheld } from './withhold.ts'
 
 /** All that one run of a plan needs, found before anything is sent. */

@@ -4,7 +4,7 @@ import { compare, type Use } from './grants/compare.ts'
 import { extrasQuestion, question, readHolds, type Holds } from './grants/holds.ts'
 import { actionsOn, needsOf, type Need } from '../need.ts'
 import { scriptOf, type Named } from './grants/script.ts'
-import type { Sql } from './transport.ts'
+import type { Sql } from './port.ts'
 
 export interface GrantsOptions {
   readonly describe: (connection: ConnectionDocument) => Promise<Description>

@@ -4,7 +4,7 @@ import { disagreement } from './confirm.ts'
 import { changed, late, ownError, type Job } from './frame.ts'
 import { refusalOf, serverError, transportRefusal, unavailable, type Place } from './diagnose.ts'
 import { TransportError } from '../post.ts'
-import type { RawResult } from './transport.ts'
+import type { RawResult } from './port.ts'
 
 /** Rows in clear, as the server's text. Only mask.ts looks inside, and only through the WeakMap, so that nobody else's object passes for one. */
 export interface Clear { readonly results: readonly (RawResult & { readonly truncated: boolean })[]; readonly rowMode: 'object' | 'array'; readonly maskKey: string | null }

@@ -1,7 +1,7 @@
 import type { Limits } from '../../../schema/effects.ts'
 import { bindText } from './bind.ts'
 import type { Guard } from './guard.ts'
-import type { Sql } from './transport.ts'
+import type { Sql } from './port.ts'
 
 /**
  * The settings a statement runs under, all of them in the same transaction and only for it: what classify resolved names by, what bounds it,

@@ -11,9 +11,9 @@ import { inspect } from './inspect.ts'
 import { createMask } from './mask.ts'
 import { pathOf } from './pins.ts'
 import { createRoleCheck } from './role.ts'
-import { createSessions } from './session.ts'
 import { TransportError } from '../post.ts'
-import { postBatch, type Endpoint, type RawResult, type Sql } from './transport.ts'
+import type { RawResult, Sql, Transport } from './port.ts'
+import { createNeon, type Endpoint } from './transport.ts'
 
 export interface PostgresOptions {
   readonly secrets: Secrets
@@ -21,27 +21,18 @@ export interface PostgresOptions {
   readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
   /** From functions/decide/permit.ts; passed in because engines know no stage. */
   readonly isPermit: (value: unknown) => boolean
-  /** Where the driver's protocols are answered for a database host; null or left out: where Neon answers them. */
+  /** Where Neon's protocols are answered for a database host; null or left out: where Neon answers them. */
   readonly endpoint?: (host: string) => Endpoint | null
+  /** What carries statements to the target; left out: Neon's serverless driver. */
+  readonly transport?: Transport
 }
 const catalogBytes = 64 * 1024 * 1024
 const catalogTimeoutMs = 15_000
 
-/** The PostgreSQL engine, through Neon's serverless driver: classify → execute → mask. */
-export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: PostgresOptions): Protocol {
-  const hosts = new Map<string, string>()
-  function endpointOf(url: string): Endpoint | null {
-    if (endpoint === undefined) return null
-    const host = hosts.get(url) ?? hostOf(url)
-    if (hosts.size >= 100) hosts.clear()
-    hosts.set(url, host)
-    return endpoint(host)
-  }
-  const sessions = createSessions({ now, endpointOf })
-
+/** The PostgreSQL engine: classify → execute → mask. */
+export function createPostgres({ secrets, now, alarm, isPermit, endpoint, transport = createNeon({ now, endpointOf: endpointBy(endpoint) }) }: PostgresOptions): Protocol {
   async function ask(secret: string, statements: readonly Sql[]): Promise<RawResult> {
-    const url = await secrets.get(secret)
-    const { results, cut } = await postBatch({ url, endpoint: endpointOf(url), statements, maxBytes: catalogBytes, timeoutMs: catalogTimeoutMs })
+    const { results, cut } = await transport.batch({ url: await secrets.get(secret), statements, maxBytes: catalogBytes, timeoutMs: catalogTimeoutMs })
     const last = results.at(-1)
     if (cut || last === undefined) throw new TransportError('too-large', 'the catalog is larger than it may be')
     return last
@@ -67,7 +58,7 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
     return inner
   }
   const checkRole = createRoleCheck({ ask: async (secret, sql) => (await ask(secret, [sql])).rows[0] ?? [], now, alarm })
-  const execute = createExecute({ secrets, now, alarm, isPermit, understood, sessions, endpointOf, checkRole, forget: ({ name }) => classifier.forget(name) })
+  const execute = createExecute({ secrets, now, alarm, isPermit, understood, transport, checkRole, forget: ({ name }) => classifier.forget(name) })
   return {
     async classify(connection, query) {
       const plan = await classifier.classify(connection, query)
@@ -90,7 +81,7 @@ export function createPostgres({ secrets, now, alarm, isPermit, endpoint }: Post
       return estimate(connection, plan.value, (sql, searchPath) => ask(secret, [pinned(searchPath), sql]))
     },
     ping: async (connection) => { await read(connection, 'SELECT 1') },
-    close: sessions.close,
+    close: transport.close,
   }
 }
 
@@ -101,7 +92,7 @@ const kindOf = (error: unknown): string | null => {
 const durationMs = (text: string): number => { const [, count, unit = 's'] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []; return Number(count ?? 10) * ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit] ?? 1000) }
 
 /** The driver's words may hold a host name and a user; a cause is logged, so it keeps the kind alone. */
-const reasonOf = (error: unknown): Error => new Error(error instanceof TransportError ? error.kind : `sqlstate ${serverError(error)?.code}`)
+const reasonOf = (error: unknown): Error => new Error(error instanceof TransportError ? `${error.kind}: ${error.message}` : `sqlstate ${serverError(error)?.code}`)
 
 const pinned = (searchPath: readonly string[]): Sql => ({
   text: `SELECT pg_catalog.set_config('search_path', $1, true), pg_catalog.set_config('statement_timeout', $2, true), pg_catalog.set_config('DateStyle', 'ISO, MDY', true),
@@ -110,7 +101,14 @@ const pinned = (searchPath: readonly string[]): Sql => ({
 })
 const catalogPins = pinned([])
 
-/** `URL` knows the form of `postgres:` strings well enough for this; the port is part of what the endpoint may choose by. */
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).hostname : ''
+/** By the host of a connection string; `URL` knows their form well enough for this. Bounded: when full it starts anew. */
+function endpointBy(endpoint: PostgresOptions['endpoint']): (url: string) => Endpoint | null {
+  const hosts = new Map<string, string>()
+  return (url) => {
+    if (endpoint === undefined) return null
+    const host = hosts.get(url) ?? (URL.canParse(url) ? new URL(url).hostname : '')
+    if (hosts.size >= 100) hosts.clear()
+    hosts.set(url, host)
+    return endpoint(host)
+  }
 }

@@ -4,40 +4,40 @@ import { costed, costIn, costing, tooCostly } from './cost.ts'
 import { serverError, transportRefusal } from './diagnose.ts'
 import { confirmed, failed, maybeStale, outcomeOf, stale, type Clear, type Ran } from './outcome.ts'
 import { TransportError } from '../post.ts'
-import { postBatch, type Endpoint, type RawResult, type Sql } from './transport.ts'
+import type { Batch, RawResult, Sql, Transport } from './port.ts'
 
-export interface Way { readonly endpoint: Endpoint | null; readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void }
+export interface Way { readonly batch: Transport['batch']; readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void }
 /** How much longer than the target's own limit we wait for its answer. */
 export const graceMs = 2000
 const maxPlanBytes = 8 * 1024 * 1024
 
 /**
- * A read: one HTTP request, one read-only transaction at read committed. First one statement that judges the deadline by the target's clock, holds
+ * A read: one batch of the transport, one read-only transaction at read committed. First one statement that judges the deadline by the target's clock, holds
  * what the statements name, compares it with what was decided on, and pins the settings (frame.ts); only then the statements. An error in
  * one of them stops all that follow.
  */
-export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> {
+export async function runRead(job: Job, { batch, alarm }: Way): Promise<Ran> {
   const capped = job.plan.statements.map((statement, index) => cappedText(job, statement, index))
   const before: readonly Sql[] = [readyOf(job)]
   const statements = [...before, ...job.plan.statements.map((statement, index) => ({ text: capped[index]?.text ?? '', values: statement.params.map(bindText) }))]
   const costs = job.limits.cost === undefined ? [] : job.plan.statements.flatMap((statement, index) => costed(statement) ? [{ text: `${costing}${capped[index]?.text ?? ''}`, values: statement.params.map(bindText) }] : [])
   let prefix = ''
-  const bounds = { url: job.url, endpoint, maxBytes: job.limits.bytes + job.spareBytes, timeoutMs: job.limits.timeoutMs + graceMs }
+  const bounds = { url: job.url, maxBytes: job.limits.bytes + job.spareBytes, timeoutMs: job.limits.timeoutMs + graceMs }
   try {
     if (costs.length > 0) {                                         // a request of its own: nothing may run before the answer is looked at
       prefix = costing
-      const { results } = await postBatch({ ...bounds, maxBytes: maxPlanBytes, statements: [...before, ...costs] })
+      const { results } = await batch({ ...bounds, maxBytes: maxPlanBytes, statements: [...before, ...costs] })
       if (results.slice(before.length).reduce((sum, result) => sum + costIn(result), 0) > (job.limits.cost ?? Infinity)) return failed(tooCostly(null))
       prefix = ''
     }
-    const { results, cut, bytes } = await postBatch({ ...bounds, statements })
+    const { results, cut, bytes } = await batch({ ...bounds, statements })
     const own = results.slice(before.length)
     const refusal = confirmed(job, own, alarm)
     if (refusal) return failed(refusal)
     const fitted = fit(own, job, cut || bytes > job.limits.bytes ? job.limits.bytes : Infinity, cut)
     return fitted ? { ok: true, results: fitted } : failed(transportRefusal(new TransportError('too-large', 'before its last statement')))   // the same words, wherever it was cut
   } catch (error) {
-    if (maybeStale(error) && await changedSince(job, bounds)) return stale
+    if (maybeStale(error) && await changedSince(job, { batch }, bounds)) return stale
     const [only] = job.plan.statements
     // Of several statements in one request the server does not say which one failed, so their positions say nothing.
     const place = job.plan.statements.length === 1 && only ? { statement: null, original: job.originals[0] ?? '', text: only.text, prefix: prefix + (capped[0]?.prefix ?? '') } : null
@@ -46,9 +46,9 @@ export async function runRead(job: Job, { endpoint, alarm }: Way): Promise<Ran> 
 }
 
 /** Asks the guard alone: after an error about names, whether it is ours (an object went after classify) or the caller's. */
-export async function changedSince(job: Job, bounds: Omit<Parameters<typeof postBatch>[0], 'statements'>): Promise<boolean> {
+export async function changedSince(job: Job, { batch }: Pick<Way, 'batch'>, bounds: Omit<Batch, 'statements'>): Promise<boolean> {
   try {
-    await postBatch({ ...bounds, statements: [readyOf({ ...job, plan: { ...job.plan, readOnly: true } }, { held: false })] })
+    await batch({ ...bounds, statements: [readyOf({ ...job, plan: { ...job.plan, readOnly: true } }, { held: false })] })
     return false
   } catch (error) {
     return ownError(serverError(error)?.text ?? '', job.nonce) === 'stale'

@@ -1,6 +1,6 @@
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import { refuse, ok, type Refusal, type Result } from '../../../schema/refusal.ts'
-import type { Sql } from './transport.ts'
+import type { Sql } from './port.ts'
 
 /** What a target role is, as far as it matters for what must hold even if we err. `owned`: relations it may treat as its owner's. */
 interface Role { readonly powers: readonly string[]; readonly owned: ReadonlySet<number>; readonly writes: boolean; readonly asked: number }

@@ -1,22 +1,8 @@
 import { Client } from '@neondatabase/serverless'
 import WebSocket from 'ws'
 import { TransportError } from '../post.ts'
-import type { Endpoint, RawResult, Sql } from './transport.ts'
-
-/** One connection inside the driver's WebSocket, with the promise that a text is one statement and an answer has a bound. */
-export interface Session {
-  /**
-   * Through the extended protocol, so that a text of several statements is an error of the server. Throws TransportError after which the session
-   * is gone (`timeout`, `too-large`, `unreachable`), or the server's error with `code` and `severity`.
-   */
-  run(sql: Sql, bounds: { readonly maxBytes: number; readonly timeoutMs: number }): Promise<RawResult>
-  /** Back to the pool. Only after a COMMIT or ROLLBACK that the server confirmed. */
-  release(): void
-  /** Cut at once, without a word: the server rolls back what was not committed. */
-  destroy(): void
-  /** true when it was used before. */
-  readonly kept: boolean
-}
+import type { RawResult, Session } from './port.ts'
+import type { Endpoint } from './transport.ts'
 
 /** What we touch of the driver's own client that its types leave out. */
 interface Query { callback: (error: Error | null, result: RawResult) => void }
@@ -33,6 +19,7 @@ const maxIdle = 4
 const maxIdleMs = 8000
 const asText = { getTypeParser: () => (text: string) => text }
 
+/** Sessions inside the driver's WebSocket. */
 export function createSessions({ now, endpointOf }: { readonly now: () => number; readonly endpointOf: (url: string) => Endpoint | null }) {
   const idle: Entry[] = []
   const open = new Map<string, number>()

@@ -1,11 +1,9 @@
 import { neon, neonConfig } from '@neondatabase/serverless'
 import { post, TransportError } from '../post.ts'
+import type { Batch, RawResult, Transport } from './port.ts'
 import { salvage } from './salvage.ts'
+import { createSessions } from './session.ts'
 
-/** One result as the server sent it: values are its text, in arrays. */
-export interface Field { readonly name: string; readonly tableID: number; readonly columnID: number; readonly dataTypeID: number; readonly dataTypeModifier: number }
-export interface RawResult { readonly command: string; readonly rowCount: number | null; readonly fields: readonly Field[]; readonly rows: readonly (readonly (string | null)[])[] }
-export interface Sql { readonly text: string; readonly values: readonly (string | null)[] }
 /** Where the driver's two protocols are answered: URL of `/sql`, and the `ws:` URL of `/v2`. */
 export interface Endpoint { readonly http: string; readonly websocket: string }
 
@@ -35,13 +33,13 @@ export const openNeon = (url: string, endpoint: Endpoint | null, bounds: { reado
 
 const asText = { getTypeParser: () => (text: string) => text }
 
-export interface Batch { readonly url: string; readonly endpoint: Endpoint | null; readonly statements: readonly Sql[]; readonly maxBytes: number; readonly timeoutMs: number }
-/**
- * One HTTP request, one read-only transaction at read committed, every statement through the extended protocol (so a text is one statement or an
- * error). `bytes`: of the body. `cut`: the answer went past `maxBytes` and its last result holds only the rows that came whole; `rowCount` is then null.
- * Throws TransportError, or the driver's NeonDbError with `code` for what the server refused.
- */
-export async function postBatch({ url, endpoint, statements, maxBytes, timeoutMs }: Batch): Promise<{ readonly results: readonly RawResult[]; readonly cut: boolean; readonly bytes: number }> {
+/** Neon's two protocols as the target port. `endpointOf`: where they are answered for a connection string; null: where Neon answers them. */
+export function createNeon(options: { readonly now: () => number; readonly endpointOf: (url: string) => Endpoint | null }): Transport {
+  const { take, close } = createSessions(options)
+  return { batch: (batch) => postBatch(batch, options.endpointOf(batch.url)), take, close }
+}
+/** One HTTP request. `bytes`: of the body. */
+async function postBatch({ url, statements, maxBytes, timeoutMs }: Batch, endpoint: Endpoint | null): ReturnType<Transport['batch']> {
   const orders: Orders = { url: endpoint?.http ?? null, maxBytes, timeoutMs, cut: false, bytes: 0 }
   const sql = neon(url, { disableWarningInBrowsers: true })
   try {

@@ -5,9 +5,8 @@ import { cappedText, guardOf, holdOf, late, pinsOf, type Job } from './frame.ts'
 import { confirmed, failed, maybeStale, outcomeOf, stale, tooLarge, type Clear, type Ran } from './outcome.ts'
 import type { PlannedStatement } from './plan.ts'
 import { changedSince, fit, graceMs, type Way } from './read.ts'
-import type { Session } from './session.ts'
 import { TransportError } from '../post.ts'
-import type { RawResult, Sql } from './transport.ts'
+import type { RawResult, Session, Sql } from './port.ts'
 
 export interface WriteWay extends Way { readonly take: (url: string, timeoutMs: number) => Promise<Session>; readonly now: () => number }
 /** Answers of ours that carry no rows of the caller. */
@@ -104,7 +103,7 @@ async function guarded(job: Job, way: WriteWay, run: Run): Promise<void> {
       if (explainable(statement)) await atStatement(job, way, statement, index, explain, () => run(say(`${explain}${statement.text}`, statement.params.map(bindText))))
     }
     if (job.plan.isolation === 'read committed') await run(guardOf(job))
-    else if (await changedSince(job, bounds(job, way))) throw new Stop(stale)
+    else if (await changedSince(job, way, bounds(job))) throw new Stop(stale)
     if (job.limits.cost !== undefined) await affordable(job, way, run, job.limits.cost)
   } catch (error) {
     if (await isStale(error, job, way)) throw new Stop(stale)
@@ -121,8 +120,8 @@ async function affordable(job: Job, way: WriteWay, run: Run, most: number): Prom
     if (total > most) throw new Stop(failed(tooCostly(job.plan.statements.length > 1 ? index : null)))
   }
 }
-const isStale = async (error: unknown, job: Job, way: Way) => maybeStale(error) && changedSince(job, bounds(job, way))
-const bounds = (job: Job, { endpoint }: Way) => ({ url: job.url, endpoint, maxBytes: ownBytes, timeoutMs: job.limits.timeoutMs })
+const isStale = async (error: unknown, job: Job, way: Way) => maybeStale(error) && changedSince(job, way, bounds(job))
+const bounds = (job: Job) => ({ url: job.url, maxBytes: ownBytes, timeoutMs: job.limits.timeoutMs })
 const explain = 'EXPLAIN (COSTS OFF) '
 
 async function runOne(job: Job, way: Way, run: Run, statement: PlannedStatement, index: number): Promise<RawResult> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Effects } from '../../../schema/effects.ts'
 import { openTarget } from '../../contract/target.ts'
+import { transports } from '../../contract/transports.ts'
 import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts'
 
 const canary = 'canary-7c1f'
@@ -19,13 +20,13 @@ const roles = `
   GRANT ALL ON ALL TABLES IN SCHEMA public TO app; GRANT SELECT (open) ON narrow TO granted; GRANT SELECT ON parts TO granted; GRANT SELECT ON v TO granted; GRANT INSERT (id, name), SELECT (id) ON t TO granted;
   CREATE TABLE owned (id int); ALTER TABLE owned OWNER TO owner; GRANT SELECT ON owned TO PUBLIC; ALTER ROLE app SET search_path = 'evil'; ALTER ROLE app SET DateStyle = 'German'; ALTER ROLE app SET standard_conforming_strings = off;`
 
-for (const major of majors) describe(`on a real server, ${major}`, () => {
+for (const major of majors) describe.each(transports)(`on a real server, ${major}, %s`, (_, transport) => {
   let server: TestPostgres
   let database: TestDatabase
   let target: ReturnType<typeof openTarget>
   const open: ReturnType<typeof openTarget>[] = []
   const as = (role: string, more: Partial<Parameters<typeof openTarget>[0]> = {}) => {
-    const made = openTarget({ url: database.as(role, role), admin: database.url, endpoint: { http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` }, ...more })
+    const made = openTarget({ url: database.as(role, role), admin: database.url, transport: transport(server, more.now), ...more })
     open.push(made)
     return made
   }

@@ -3,6 +3,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import { openTarget } from '../../contract/target.ts'
+import { createNeon } from '../../../functions/protocol/postgres/transport.ts'
+import { endpointOf } from '../../contract/transports.ts'
 import { withPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts'
 
 /** What the way between us and the target does to a write at COMMIT, and to the answer of a read. */
@@ -49,7 +51,7 @@ async function startProxy(target: string): Promise<Server> {
   return http
 }
 const open = (port: number) => {
-  const made = openTarget({ url: database.as('app', 'app'), admin: database.url, endpoint: { http: `http://127.0.0.1:${port}/sql`, websocket: `ws://127.0.0.1:${port}/v2` } })
+  const made = openTarget({ url: database.as('app', 'app'), admin: database.url, transport: createNeon({ now: Date.now, endpointOf: () => endpointOf(`http://127.0.0.1:${port}`) }) })
   opened.push(made)
   return made
 }
@@ -151,7 +153,7 @@ describe('a target that is not there', () => {
     for (const plan of plans) expect(await one.run(plan, { obligations: { limits: { timeoutMs: 200 } } })).toMatchObject({ status: 'failed', refusal: { slug: 'timeout' } })
   })
   test('a wrong password is the operator\'s affair, and is not told in words', async () => {
-    const wrong = openTarget({ url: database.as('app', 'wrong-7c1f'), admin: database.url, endpoint: { http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` } })
+    const wrong = openTarget({ url: database.as('app', 'wrong-7c1f'), admin: database.url, transport: createNeon({ now: Date.now, endpointOf: () => endpointOf(server.neonUrl) }) })
     opened.push(wrong)
     const ran = await wrong.run(await wrong.draw([{ sql: 'SELECT 1' }]))
     expect(ran).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_refused_login' } })

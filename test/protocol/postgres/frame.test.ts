@@ -6,6 +6,7 @@ import { parse } from '../../../functions/protocol/postgres/parse.ts'
 import { createPostgres } from '../../../functions/protocol/postgres/postgres.ts'
 import type { Protocol } from '../../../functions/protocol/protocol.ts'
 import { openTarget, widest } from '../../contract/target.ts'
+import { transports } from '../../contract/transports.ts'
 import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts'
 import { analysisOf, batchOf } from './target.ts'
 
@@ -134,12 +135,11 @@ for (const major of majors) describe(`what runs before a read, ${major}`, () => 
   })
 })
 
-test('a read that waits for a lock ends with its own time, and leaves nobody waiting in the target', async () => {
+test.each(transports)('a read that waits for a lock ends with its own time, and leaves nobody waiting in the target, %s', async (_, transport) => {
   const server = await withPostgres()
   try {
     const database = await server.createDatabase("CREATE TABLE held (id int); CREATE ROLE app LOGIN PASSWORD 'app'; GRANT SELECT ON held TO app; CREATE ROLE short LOGIN PASSWORD 'app'; ALTER ROLE short SET lock_timeout = '50ms'; GRANT SELECT ON held TO short")
-    const endpoint = { http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` }
-    const [target, short] = ['app', 'short'].map((role) => openTarget({ url: database.as(role, 'app'), admin: database.url, endpoint })) as [ReturnType<typeof openTarget>, ReturnType<typeof openTarget>]
+    const [target, short] = ['app', 'short'].map((role) => openTarget({ url: database.as(role, 'app'), admin: database.url, transport: transport(server) })) as [ReturnType<typeof openTarget>, ReturnType<typeof openTarget>]
     const plan = await target.draw([{ sql: 'SELECT id FROM held' }], { relations: ['public.held'] })
     const bounded = await short.draw([{ sql: 'SELECT id FROM held' }], { relations: ['public.held'] })
     await target.run(plan)                                            // the role is looked at

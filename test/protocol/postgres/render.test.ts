@@ -6,7 +6,8 @@ import { bindText } from '../../../functions/protocol/postgres/bind.ts'
 import { pinStatement } from '../../../functions/protocol/postgres/pins.ts'
 import { renderer, typeOf } from '../../../functions/protocol/postgres/render.ts'
 import { uniqueNames } from '../../../functions/protocol/unique.ts'
-import { postBatch, type Endpoint } from '../../../functions/protocol/postgres/transport.ts'
+import type { Transport } from '../../../functions/protocol/postgres/port.ts'
+import { transports } from '../../contract/transports.ts'
 import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts'
 
 /** Expression, its JSON. */
@@ -26,19 +27,19 @@ const values: readonly (readonly [string, unknown])[] = [
   ['4294967295::oid', 4294967295], ["'a b'::tsvector", "'a' 'b'"], ["'x'::\"char\"", 'x'],
 ]
 
-for (const major of majors) describe(`values of a real server, ${major}`, () => {
+for (const major of majors) describe.each(transports)(`values of a real server, ${major}, %s`, (_, open) => {
   let server: TestPostgres
   let database: TestDatabase
-  let endpoint: Endpoint
+  let transport: Transport
   beforeAll(async () => {
     server = await withPostgres({ major })
     database = await server.createDatabase()
-    endpoint = { http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` }
+    transport = open(server)
   })
   afterAll(() => server.stop())
   const select = async (text: string, bound: (string | null)[] = []) => {
     const pins = pinStatement({ searchPath: ['public'], limits: { timeoutMs: 5000 }, deadline: Date.now() + 5000, readOnly: true, nonce: 'n' })
-    const { results } = await postBatch({ url: database.url, endpoint, statements: [pins, { text, values: bound }], maxBytes: 1e6, timeoutMs: 5000 })
+    const { results } = await transport.batch({ url: database.url, statements: [pins, { text, values: bound }], maxBytes: 1e6, timeoutMs: 5000 })
     return results[1]!
   }
 

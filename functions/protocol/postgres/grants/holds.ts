@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Sql } from '../transport.ts'
+import type { Sql } from '../port.ts'
 
 /** What a role of the target has in truth, asked as that role. Relations are `schema.name`. */
 const shape = z.object({
