@@ -19,8 +19,10 @@ export interface Command {
   readonly differs?: RegExp
   /** Exit code on both sides; 0 where left out. */
   readonly code?: number
-  /** Not on a real cluster, where this image, kind or answer is not to be had. */
+  /** The demo cluster alone is known to answer so: of a real one it is only compared. */
   readonly demo?: true
+  /** Waits for pods to be ready. */
+  readonly running?: true
 }
 
 const deployment = (image: string, replicas = 2) => `apiVersion: apps/v1
@@ -72,7 +74,7 @@ export const commands: readonly Command[] = [
 
   // Making things
   { run: 'apply -f -', stdin: deployment('acme/shop:1.0.0') },
-  { run: 'rollout status deployment/shop -n NS' },
+  { run: 'rollout status deployment/shop -n NS', running: true },
   { run: 'apply -f - --dry-run=server', stdin: service },
   { run: 'create -f -', stdin: service },
   { run: 'apply -f -', stdin: settings('info') },
@@ -156,7 +158,7 @@ export const commands: readonly Command[] = [
   { run: 'patch deployment shop -n NS --type=merge -p {"spec":{"replicas":-1}}', code: 1 },
   { run: 'set image deployment/shop -n NS shop=acme/shop:1.2.0' },
   { run: 'set env deployment/shop -n NS LEVEL=info' },
-  { run: 'rollout status deployment/shop -n NS' },
+  { run: 'rollout status deployment/shop -n NS', running: true },
   { run: 'rollout history deployment/shop -n NS' },
   { run: 'rollout undo deployment/shop -n NS' },
   { run: 'rollout pause deployment/tiny -n NS' },
@@ -167,7 +169,7 @@ export const commands: readonly Command[] = [
   { run: 'label configmap settings -n NS tier=back --overwrite' },
   { run: 'annotate deployment shop -n NS owner=storefront' },
   { run: 'replace -f -', stdin: settings('error') },
-  { run: 'wait --for=condition=Available deployment/shop -n NS --timeout=20s' },
+  { run: 'wait --for=condition=Available deployment/shop -n NS --timeout=20s', running: true },
   { run: 'get pods -n NS -w -o name', ends: /(?:pod\/.*\n){5}/ },
   { run: 'get configmaps -n NS --watch-only --request-timeout=1s -o name', ends: quiet },
   { run: 'expose deployment tiny -n NS --port=80' },
