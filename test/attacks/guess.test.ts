@@ -56,6 +56,17 @@ describe.each(majors)('what never comes out is not told either, on PostgreSQL %i
     expect(await a.used(sql)).toEqual([])
   })
 
+  test.each([
+    "SELECT card FROM cards UNION ALL SELECT 'guess'", "SELECT 'guess' UNION ALL SELECT card FROM cards", 'SELECT id, card FROM cards UNION ALL SELECT id, body FROM notes', "SELECT c FROM (SELECT card AS c FROM cards UNION ALL SELECT 'x'::text) x",
+    "WITH RECURSIVE t(c) AS (SELECT 'guess' UNION ALL SELECT card FROM cards) SELECT c FROM t", "SELECT (SELECT card FROM cards WHERE id = 0 UNION ALL SELECT 'guess')", "SELECT card FROM cards UNION ALL (VALUES ('guess'))", 'SELECT card FROM cards UNION ALL SELECT ssn FROM users',
+    "SELECT card, NULL FROM cards UNION ALL SELECT 'guess', NULL", 'SELECT card FROM cards UNION ALL SELECT NULL UNION ALL SELECT body FROM notes',
+  ])('what a hash mask would answer does not stand beside it: %s', async (sql) => {
+    expect(await a.used(sql)).toContain('cards.card in one column with values that a hash mask would answer')
+  })
+  test.each(['SELECT id, card FROM cards UNION ALL SELECT id, card FROM cards', 'SELECT card, bulk FROM cards UNION ALL SELECT NULL, body FROM notes', "SELECT ssn FROM users UNION ALL SELECT 'x'", 'SELECT id FROM cards UNION ALL SELECT 1'])('what it would not may: %s', async (sql) => {
+    expect(await a.used(sql)).toEqual([])
+  })
+
   test('masked values that can be told apart do not come in the order of an index over them alone', async () => {
     const client = new pg.Client(database.url)
     await client.connect()

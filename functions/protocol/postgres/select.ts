@@ -1,5 +1,6 @@
 import type { FuncCall, LockingClause, Node, SelectStmt } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
+import type { Tag } from './classes.ts'
 import { missing, unsupported } from './effects.ts'
 import { cast, expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
 import { commonType, fromClause } from './from.ts'
@@ -217,6 +218,7 @@ function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
     const other = right[i]
     const tags = distinct([...col.tags, ...other?.tags ?? []])
     if (compares) a.found.use(tagsOf(other ? [col, other] : [col]), 'in a set operation that compares rows', null)
+    else a.found.use(answering(a, col, other, isNull(node.rarg, i), isNull(node.larg, i)), 'in one column with values that a hash mask would answer', null)
     const given = other?.type ?? unknown
     // A set operation computes all of both sides.
     if (level.frame.view) for (const one of [col, other]) if (one?.fails) a.found.use(one.derived, unasked, null)
@@ -226,6 +228,19 @@ function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
   order(a, node, cols.map((col) => ({ col, span: null, expression: false })), level)
   if (node.lockingClause) throw unsupported('unknown_syntax', 'rows of a set operation cannot be locked', null)
   return cols
+}
+
+/** Equal values of a class stay equal under `hash`: whoever may put a value of his own into its column (`select ssn … union all select '123-45-6789'`) would try out one a row. So such a column holds this class from every side, or nothing. */
+function answering(a: Analysis, col: Col, other: Col | undefined, ...[otherIsNull, colIsNull]: readonly [boolean, boolean]): Tag[] {
+  const alone = (mine: Col, theirs: Col | undefined) => mine.tags.filter(({ dataClass }) => a.found.classes.mask(dataClass) === 'hash' && !theirs?.tags.some((tag) => tag.dataClass === dataClass))
+  return [...otherIsNull ? [] : alone(col, other), ...other === undefined || colIsNull ? [] : alone(other, col)]
+}
+function isNull(side: SelectStmt | undefined, index: number): boolean {
+  const target = side?.targetList?.[index]
+  const value = target && 'ResTarget' in target ? target.ResTarget.val : undefined
+  const inner = value && 'TypeCast' in value ? value.TypeCast.arg : value
+  return side?.targetList?.every((one) => 'ResTarget' in one && !(one.ResTarget.val && 'ColumnRef' in one.ResTarget.val && one.ResTarget.val.ColumnRef.fields?.some((field) => 'A_Star' in field))) === true
+    && inner !== undefined && 'A_Const' in inner && inner.A_Const.isnull === true
 }
 
 /** FOR UPDATE and the like: locks what FROM reached, inside views and subqueries too, or the named items. */
