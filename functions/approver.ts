@@ -22,6 +22,7 @@ import type { Story } from './record/story.ts'
 import { locksOn } from './own.ts'
 import { findLock } from './resolve/locks.ts'
 import { createSteward } from './steward.ts'
+import { silent } from './stream.ts'
 
 type Permitted = Extract<Decision, { kind: 'permit' }>
 type Store = NonNullable<Parameters<Story['intend']>[1]>
@@ -72,7 +73,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     const query: Query = { ...bound.query, purpose: bound.purpose }
     story.asked(query)
     let changes: readonly string[] = []
-    const approved = (effects: Effects) => (ask: Extract<Decision, { kind: 'ask' }>): boolean => {
+    const approvedBy = ({ policy, locks }: Pick<Admitted, 'policy' | 'locks'>) => (effects: Effects) => (ask: Extract<Decision, { kind: 'ask' }>): boolean => {
       const again = bind(policy, caller, bound.connection, query, { effects, ...ask }, bound.expiresAt, bound.salt)
       changes = digestOf(again) === request.digest ? [] : differenceOf(bound, again)
       if (digestOf(again) !== request.digest) return false
@@ -83,6 +84,7 @@ export function createApprover(ports: Ports, gate: Gate) {
       changes = ['whether its approvers count']
       return false
     }
+    const approved = approvedBy(admitted)
     const lock = findLock(locksOn(locks, bound), policy, caller, bound.connection, ports.now())   // of a statement `consider` asks too; of the gate's own resources nobody else does
     if (lock) return stop(request, story, because(lock))
     const chore = bound.connection === 'sluice' ? steward.judge(admitted, query, approved) : null
@@ -99,12 +101,23 @@ export function createApprover(ports: Ports, gate: Gate) {
     await begin(request, admitted, evaluation, async (store) => {
       if (work === null) return performChore(admitted, query, decision, story, store)
       const cut = new AbortController()
-      const done = await gate.perform(work, decision, query, admitted, story, { store, cut: cut.signal })
+      const done = await gate.perform(work, decision, query, admitted, story, { store, cut: cut.signal, during: (_, run) => gate.streams.during(over, cut, run) })
       if (!done.ok) return done
       const { masked, outcome, rowCounts } = done.value
       const { body, refusal } = await keptOf(masked, query.batch, { evaluation, session: request.session, event: outcome }, cut)
       return refusal ? { ok: false, refusal, began: 'no', outcome, body } : { ok: true, body, outcome, rowCounts }
     })
+
+    /** Why what runs must end: it would not run now. There is no token any more, so it is judged by the claims it was asked with. */
+    async function over(): Promise<string | null> {
+      const then = await gate.standing.current()
+      if (!then.ok) return then.refusal.reason
+      const stopped = findLock(locksOn(then.value.locks, bound), then.value.policy, caller, bound.connection, ports.now())
+      if (stopped) return stopped.reason
+      const judged = await gate.consider(bound.connection, query, { ...admitted, ...then.value }, silent, approvedBy(then.value))
+      if (!judged.ok) return judged.refusal.reason
+      return judged.value.decision.kind === 'permit' ? null : judged.value.decision.refusal.reason
+    }
 
     function asked({ permit, rules }: Permitted): boolean {
       return digestOf(bind(policy, caller, bound.connection, query, { effects, obligations: permit.obligations, rules, demands: bound.demands }, bound.expiresAt, bound.salt)) === request.digest

@@ -10,7 +10,7 @@ const indexOnly = ['object', 'action', 'decision', 'rule'] as const
 const decisions = ['permit', 'deny', 'ask', 'succeeded', 'failed', 'unknown']
 type Filters = Readonly<Partial<Record<(typeof filters)[number], string>>>
 const kinds = Object.keys({
-  intent: 0, outcome: 0, correction: 0, refusal: 0, policy: 0, lock: 0, 'audit-read': 0, explain: 0, repeat: 0, stream: 0, start: 0, unauthenticated: 0, heartbeat: 0, writer: 0, void: 0, 'log-key': 0, 'sign-in': 0, erasure: 0, prune: 0,
+  intent: 0, outcome: 0, correction: 0, refusal: 0, policy: 0, lock: 0, 'audit-read': 0, explain: 0, repeat: 0, stream: 0, output: 0, start: 0, unauthenticated: 0, heartbeat: 0, writer: 0, void: 0, 'log-key': 0, 'sign-in': 0, erasure: 0, prune: 0,
   request: 0, approval: 0, rejection: 0, cancellation: 0, expiry: 0, stale: 0,
 } satisfies Record<Event['kind'], 0>)
 const pageLength = { usual: 50, most: 200 }

@@ -9,9 +9,9 @@ import { Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 
-/** What the command wrote and how it ended. `truncated`: more was written than the limits let through. */
-export interface Said { readonly stdout: string | null; readonly stderr: string | null; readonly exitCode: number; readonly truncated: boolean; readonly withheld?: string; readonly evaluation: string; readonly session: string | null; readonly receipt?: { readonly event: string } }
-const saidForm = z.object({ stdout: z.string().nullable(), stderr: z.string().nullable(), exitCode: z.int(), truncated: z.boolean(), withheld: z.string().optional() })
+/** What the command wrote and how it ended. `truncated`: more was written than the limits let through; the record has all of it. `exitCode` null: it was let go of before its end, and `ended` says why. */
+export interface Said { readonly stdout: string | null; readonly stderr: string | null; readonly exitCode: number | null; readonly truncated: boolean; readonly withheld?: string; readonly ended?: string; readonly evaluation: string; readonly session: string | null; readonly receipt?: { readonly event: string } }
+const saidForm = z.object({ stdout: z.string().nullable(), stderr: z.string().nullable(), exitCode: z.int().nullable(), truncated: z.boolean(), withheld: z.string().optional(), ended: z.string().optional() })
 const statusForm = z.object({ message: z.string() })
 
 /**
@@ -50,8 +50,8 @@ function told({ status, bytes }: Enclosed, about: Pick<Said, 'evaluation' | 'ses
   const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
   const said = saidForm.safeParse(value)
   if (status < 400 && said.success) {
-    const { withheld, ...rest } = said.data
-    return ok({ ...rest, ...(withheld === undefined ? {} : { withheld }), ...about })
+    const { withheld, ended, ...rest } = said.data
+    return ok({ ...rest, ...(withheld === undefined ? {} : { withheld }), ...(ended === undefined ? {} : { ended }), ...about })
   }
   const why = statusForm.safeParse(value)
   return refuse({ slug: 'target-error', reason: `status_${status}`, next: status >= 500 ? 'retry' : 'fix', detail: `the cluster did not run it: ${why.success ? why.data.message.slice(0, 500) : `it answered ${status}`}` })

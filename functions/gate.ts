@@ -28,8 +28,8 @@ export type Answer =
   | { readonly masked: Masked; readonly batch: boolean; readonly outcome: Id<'evt'>; readonly keep: (status: number, body: string | null) => Promise<void> }
   | Asked
 type Permitted = Extract<Decision, { kind: 'permit' }>
-/** `store`: how an intent is stored, where that is more than a record: see Story. `cut`: ends an answer that streams. */
-interface Manner { readonly store?: Parameters<Story['intend']>[1]; readonly cut?: AbortSignal }
+/** `store`: how an intent is stored, where that is more than a record: see Story. `cut`: ends an answer that streams, or what is run. `during`: runs what takes as long as it likes, judged meanwhile. */
+interface Manner { readonly store?: Parameters<Story['intend']>[1]; readonly cut?: AbortSignal; readonly during?: Place['during'] }
 
 /** Pipeline of CONTRACT.md: authenticate and resolve (door.ts), then the stages below. Comments say what a process that dies right there leaves behind. */
 export function createGate(ports: Ports) {
@@ -88,12 +88,14 @@ export function createGate(ports: Ports) {
   }
 
   /** reserve → intend → execute → mask → settle: for a call that is permitted, and for one that people approved. `began`: whether the target may have an effect of it. */
-  async function perform({ connection, engine, plan }: Considered, decision: Permitted, query: Query, { caller }: Admitted, story: Story, { store, cut }: Manner = {}) {
+  async function perform(considered: Considered, decision: Permitted, query: Query, { caller }: Admitted, story: Story, { store, cut, during }: Manner = {}) {
+    const { connection, engine, plan } = considered
     const quota = await reserve(ports, caller, connection.name, decision.permit, query)
     if (!quota.ok) return { ...await story.refuse(quota.refusal), began: 'no', outcome: null } as const    // dies here: quota lost for the hour, nothing else
     const intent = await story.intend(decision, store)                   // durable, or nothing is executed
     if (!intent.ok) return { ...intent, began: 'no', outcome: null } as const           // dies here: an intent; the sweeper settles it as unknown
-    const executed = await engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, ...(cut ? { cut } : {}) })
+    const run = () => engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, heard: story.hear, ...(cut ? { cut } : {}) })
+    const executed = await (plan.lasting && during ? during(considered, run) : run())
     quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
     const done = executed.status === 'succeeded' ? { ...executed, masked: engine.mask(decision.permit, plan, executed.rows) } : { ...executed, masked: null }
     const outcome = await story.settle(executed, done.masked)            // durable, or the caller gets `outcome-unknown` and no rows

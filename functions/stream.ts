@@ -19,14 +19,18 @@ const lastWordMs = 5000
 
 interface Done { readonly masked: Masked; readonly outcome: Id<'evt'>; readonly ended?: Promise<StreamEnd> | undefined }
 interface Asking { readonly call: Knock; readonly admitted: Admitted; readonly query: Query; readonly story: Story }
-/** `cut`: ends the answer; none where it ends by itself. `follow`: gives the answer as it leaves; one that streams keeps its place until it ends. `considered`: what it was permitted as. */
-export interface Place { readonly cut?: AbortSignal; follow<D extends Done>(done: D, considered: Considered): D }
-interface Open extends Asking { readonly stands: string; readonly control: AbortController; cut: string | null }
+/**
+ * `cut`: ends the answer; none where it ends by itself. `follow`: gives the answer as it leaves; one that streams keeps its place until it ends. `during`: what runs before there is an answer, judged
+ * meanwhile as a stream is. `considered`: what it was permitted as.
+ */
+export interface Place { readonly cut?: AbortSignal; follow<D extends Done>(done: D, considered: Considered): D; during<T>(considered: Considered, run: () => Promise<T>): Promise<T> }
+/** `over`: why it must end now; null: it stands. */
+interface Open { readonly over: () => Promise<string | null>; readonly control: AbortController; /** Ends by itself, soon. */ readonly brief: boolean; cut: string | null }
 
 /**
  * Answers that go on: each is asked again, a moment long, whether the same call would still be permitted and masked alike (its token, locks, policy, roles, connection), and is ended where not.
  * One look judges all streams of the process and costs at most one freshness read. Whatever cannot be judged is ended. A process that dies ends its streams with it; the record then has their
- * outcome and no `stream`.
+ * outcome and no `stream`. So is a command while it runs, whoever waits for it.
  */
 export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, consider }: Pick<Door, 'admit'> & { readonly consider: Consider }) {
   const open = new Set<Open>()
@@ -36,7 +40,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** Runs a call in a place of its caller's, the look before a write included: that asks the target too. */
   async function hold<T>(asking: Asking, run: (place: Place) => Promise<Result<T>>): Promise<Result<T>> {
-    if (asking.query.form === undefined) return run({ follow: (done) => done })   // SQL: an answer of rows ends by itself
+    if (asking.query.form === undefined) return run({ follow: (done) => done, during: (_, run) => run() })   // SQL: an answer of rows ends by itself
     const { caller } = asking.admitted
     const key = canonicalJson([caller.issuer, caller.subject.id, asking.call.connection])
     const taken = places.get(key) ?? 0
@@ -48,6 +52,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     try {
       const done = await run({
         cut: control.signal,
+        during: (considered, run) => during(judgeOf(asking, considered), control, run),
         follow: (performed, considered) => {
           if (!performed.ended) return performed
           state.followed = true
@@ -63,26 +68,43 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
   }
 
   function follow(asking: Asking, considered: Considered, { masked, outcome }: Done, ended: Promise<StreamEnd>, control: AbortController, leave: () => void): Masked {
-    const one: Open = { ...asking, stands: standsOf(considered, asking.admitted), control, cut: null }
+    const one: Open = { over: judgeOf(asking, considered), control, brief: false, cut: null }
     const began = ports.now()
-    open.add(one)
-    timer ??= setInterval(() => void look(), lookMs).unref()
+    enter(one)
     const { answer } = masked
     const given = { bytes: 0 }
     const ending = Promise.race([ended, silence(control.signal)]).then(async (end) => {
-      open.delete(one)
+      exit(one)
       leave()
-      if (open.size === 0 && timer) { clearInterval(timer); timer = null }
       await asking.story.notice('stream', { outcome, bytes: given.bytes, items: end?.items ?? null, how: one.cut === null ? end?.how ?? 'not known' : `cut: ${one.cut}`, detected: end?.detected ?? {}, seconds: Math.round((ports.now() - began) / 1000) })
     }).catch((error: unknown) => ports.alarm('the end of a stream is not recorded', { error: error instanceof Error ? error.message : 'unknown' })).finally(() => endings.delete(ending))
     endings.add(ending)
     return answer && answer.body instanceof ReadableStream ? { ...masked, answer: { ...answer, body: guarded(answer.body, control.signal, given) } } : masked
   }
 
+  /** Runs it while `over` says nothing; where it does, `control` is aborted with its word, and whoever runs must end. */
+  async function during<T>(over: Open['over'], control: AbortController, run: () => Promise<T>): Promise<T> {
+    const one: Open = { over, control, brief: true, cut: null }
+    enter(one)
+    try {
+      return await run()
+    } finally {
+      exit(one)
+    }
+  }
+  function enter(one: Open): void {
+    open.add(one)
+    timer ??= setInterval(() => void look(), lookMs).unref()
+  }
+  function exit(one: Open): void {
+    open.delete(one)
+    if (open.size === 0 && timer) { clearInterval(timer); timer = null }
+  }
+
   /** Judges every open stream as of now; the timer does it, and a test. Never throws. */
   async function look(): Promise<void> {
     await Promise.all([...open].map(async (one) => {
-      const reason = await Promise.race([over(one), late()]).catch(() => 'not_judged')
+      const reason = await Promise.race([one.over(), late()]).catch(() => 'not_judged')
       if (reason !== null) cut(one, reason)
     }))
   }
@@ -96,12 +118,16 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** For a process that stops in order: ends what is open, and resolves when their ends are on record. */
   async function close(): Promise<void> {
-    for (const one of [...open]) cut(one, 'gate_stopped')
+    for (const one of [...open]) if (!one.brief) cut(one, 'gate_stopped')
     await Promise.all(endings)
   }
 
-  /** Why it must end; null: it stands. The very call is made again as far as its decision, with the token it came with. */
-  async function over({ call, admitted, query, stands }: Open): Promise<string | null> {
+  /** The very call is made again as far as its decision, with the token it came with. */
+  function judgeOf({ call, admitted, query }: Asking, first: Considered): Open['over'] {
+    const stands = standsOf(first, admitted)
+    return () => over(call, admitted, query, stands)
+  }
+  async function over(call: Knock, admitted: Admitted, query: Query, stands: string): Promise<string | null> {
     if (ports.now() >= admitted.caller.expiresAt) return 'token_expired'   // a new call gets some seconds for clocks that differ; what runs already has had its time
     const again = await admit({ authorization: call.authorization, session: admitted.session })
     if (!again.ok) return again.refusal.reason
@@ -111,7 +137,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     if (decision.kind !== 'permit') return decision.refusal.reason
     return standsOf(considered.value, again.value) === stands ? null : 'permitted_otherwise'
   }
-  return { hold, look, close, /** How many there are, for readiness and tests. */ count: () => open.size }
+  return { hold, during, look, close, /** How many there are, for readiness and tests. */ count: () => open.size }
 }
 
 /** What of a decision shows in the answer, and as whom the target is asked. A span or a limit changes nothing that is already on its way. */
@@ -120,7 +146,7 @@ function standsOf({ connection, plan, decision }: Considered, { policy, caller }
   const shown = plan.effects.shown.map(({ resource, column, dataClass, statement, output }) => [resource, column, dataClass, statement, output])
   return canonicalJson([connection, policy.rolesOf(caller.actors[0] ?? caller.subject), shown, masks, detect])
 }
-const silent: Pick<Story, 'refuse' | 'decided'> = { refuse: async (refusal) => ({ ok: false, refusal }), decided: () => {} }
+export const silent: Pick<Story, 'refuse' | 'decided'> = { refuse: async (refusal) => ({ ok: false, refusal }), decided: () => {} }
 
 /** An issuer or a store that hangs holds no stream open: what is not judged in time is ended. */
 const late = (): Promise<string> => new Promise((resolve) => { setTimeout(() => resolve('not_judged'), judgingMs).unref() })

@@ -16,7 +16,7 @@ const members: Readonly<Record<Event['kind'], Members>> = {
   request: { change: ['statements', 'params', 'purpose', 'callKey', 'diff'] },
   approval: { change: ['reason'] }, rejection: { change: ['reason'] }, cancellation: { change: ['reason'] }, expiry: { change: ['reason'] }, stale: { change: ['detail'] },
   explain: { change: ['statements', 'purpose'] },
-  policy: {}, lock: {}, 'audit-read': {}, repeat: {}, stream: {}, start: {}, unauthenticated: {}, heartbeat: {}, writer: {}, void: {}, 'log-key': {}, 'sign-in': {}, erasure: {}, prune: {},
+  policy: {}, lock: {}, 'audit-read': {}, repeat: {}, stream: {}, output: { change: ['text', 'base64'] }, start: {}, unauthenticated: {}, heartbeat: {}, writer: {}, void: {}, 'log-key': {}, 'sign-in': {}, erasure: {}, prune: {},
 }
 
 /** By kind and member, for a look-up a member: this runs for every event there is. */

@@ -69,7 +69,7 @@ export interface OutcomeEvent extends Common {
   readonly refusal: RefusalRecord | null
   /** Of a target that is answered for in its own protocol: its HTTP status, and the id its own audit has for the request. */
   readonly answered?: { readonly status: number; readonly audit: string | null }
-  /** What a command said, whole: masked as the caller got it, cut past 128 KB and said so. */
+  /** What a command said, masked: whole where it is short, else how many events of kind `output` before this have it, and the length and SHA-256 of each stream; and how it ended. */
   readonly said?: Readonly<Record<string, unknown>>
   readonly durationMs: number
   /** `sweeper` when the process that intended it did not live to tell. */
@@ -89,11 +89,11 @@ export interface RefusalEvent extends Common {
 /** A change of the gate's own state: policy applied, lock set or lifted. `change` is plain JSON: what, from, to, commit. */
 export interface ChangeEvent extends Common { readonly kind: 'policy' | 'lock'; readonly change: Readonly<Record<string, unknown>> }
 /**
- * Somebody read the audit, was given an earlier call's stored answer again, an answer that went on ended (`stream`: what was given, and why it ended), a process came up with a weakness the auditor must know of, or nothing happened (`heartbeat`). A process begins to write
+ * Somebody read the audit, was given an earlier call's stored answer again, an answer that went on ended (`stream`: what was given, and why it ended), a command wrote something (`output`: one part of it, of which intent), a process came up with a weakness the auditor must know of, or nothing happened (`heartbeat`). A process begins to write
  * (`writer`: its key); an event of its was not stored (`void`: of which kind, under the same number). The log gets another key (`log-key`). A person signs in or out at the console (`sign-in`).
  * Content is about to be erased (`erasure`: which keys), or the log's oldest entries to be removed (`prune`: which).
  */
-export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'stream' | 'start' | 'unauthenticated' | 'heartbeat' | 'writer' | 'void' | 'log-key' | 'sign-in' | 'erasure' | 'prune'; readonly change: Readonly<Record<string, unknown>> }
+export interface NoticeEvent extends Common { readonly kind: 'audit-read' | 'explain' | 'repeat' | 'stream' | 'output' | 'start' | 'unauthenticated' | 'heartbeat' | 'writer' | 'void' | 'log-key' | 'sign-in' | 'erasure' | 'prune'; readonly change: Readonly<Record<string, unknown>> }
 
 export interface RefusalRecord {
   readonly slug: Slug; readonly reason: string; readonly detail: string; readonly next: Next; readonly inner?: string

@@ -64,6 +64,8 @@ export interface Plan {
    * Also where an engine keeps a refusal back until what it found before that is decided, because else it would tell which objects are there: then this gives the refusal.
    */
   readonly preview?: () => Promise<Result<Plan>>
+  /** It takes as long as it likes, and is judged again meanwhile as a stream is; `Run.cut` ends it. */
+  readonly lasting?: true
   /** What a person who approves sees of the change, beside the statement: unified diff lines, masked, at most 64 KB. */
   readonly diff?: string
 }
@@ -75,6 +77,8 @@ export interface Run {
   readonly maxRows: number | null
   /** Aborted where a stream must end: the token's end, a lock, a policy that refuses it now. Engines without streams ignore it. */
   readonly cut?: AbortSignal
+  /** Hears what a command writes, masked as its caller may see it, all of it, also what is too much for the answer; resolves when there is room for more. Rejects where it cannot be recorded: then the command ends, and its outcome is `unknown`. */
+  readonly heard?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>
 }
 /** Rows still in clear, one entry a statement; only the engine that made it can read it. */
 export interface Raw {

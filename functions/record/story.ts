@@ -1,6 +1,6 @@
 import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Effects } from '../../schema/effects.ts'
-import type { ApprovalEvent, ChangeEvent, Event, Id, IntentEvent, NoticeEvent, OutcomeEvent } from '../../schema/event.ts'
+import type { ApprovalEvent, ChangeEvent, Event, Id, IntentEvent, NoticeEvent } from '../../schema/event.ts'
 import { correctionId, maxEventBytes, outcomeId } from '../../schema/item.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
@@ -8,6 +8,7 @@ import type { Decision } from '../permit.ts'
 import type { Ports } from '../ports.ts'
 import type { Executed, Masked } from '../protocol/protocol.ts'
 import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, refusalOf, whoOf } from './draft.ts'
+import { createHearing, type Stream } from './heard.ts'
 import { redactValue } from './redact.ts'
 import { resultOf } from './result.ts'
 import { saidOf } from './said.ts'
@@ -40,6 +41,8 @@ export interface Story {
    * write; `lost` where somebody else began it, and then nothing is stored.
    */
   intend(decision: Permitted, store?: (intent: IntentEvent) => Promise<'stored' | 'lost'>): Promise<Result<{ readonly deadline: number }>>
+  /** What a command writes, masked, as it comes; resolves when there is room for more. Throws Fault where it cannot be recorded: then the command must end. */
+  hear(stream: Stream, bytes: Uint8Array): Promise<void>
   /** The outcome's id, durable; `outcome-unknown` when it cannot be recorded. `masked`: the answer its caller is about to get, kept unless the connection says `record: none`. */
   settle(executed: Executed, masked?: Masked | null): Promise<Result<Id<'evt'>>>
   /** A change of the gate's own state. `audit-unavailable` when it is not recorded: then do not make it. */
@@ -78,6 +81,11 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
   const who = whoOf(caller, (principal) => policy.rolesOf(principal))
   const common = (id: Id<'evt'>): Common => ({ id, at: iso(ports.now()), evaluation, session, who, connection, policy: policy.version, ...(request === null ? {} : { request }) })
 
+  const keeps = policy.connections?.get(connection)?.record !== 'none'
+  const hearing = createHearing(async (part) => {
+    if (!open) throw new TypeError('output without an intent')
+    await ports.ledger.append({ ...common(ports.id('evt')), kind: 'output', change: { intent: open.id, ...part } })
+  })
   const alarmed = (event: Event, error: unknown) => ports.alarm('event not recorded', { evaluation, kind: event.kind, error: error instanceof Error ? error.message : 'unknown' })
   async function keep(event: Event, lost: Refusal): Promise<Result<Id<'evt'>>> {
     try {
@@ -130,7 +138,9 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
 
   /** The outcome, or beside an outcome somebody else wrote first (the sweeper, when we were slow) a correction. Throws what the ledger throws. */
   async function conclude(intent: Id<'evt'>, at: number, executed: Executed, masked: Masked | null = null): Promise<Id<'evt'>> {
-    const kept = masked && revealed && policy.connections?.get(connection)?.record !== 'none' ? keepable(query, masked, revealed) : {}
+    const said = keeps && query ? await saidOf(query, masked, hearing) : null
+    const result = keeps && masked && revealed ? resultOf(masked, revealed) : null
+    const kept = { ...(result ? { result } : {}), ...(said ? { said } : {}) }
     const outcome = outcomeOf(common(outcomeId(intent)), intent, executed, ports.now() - at, kept)
     if (await ports.ledger.append(outcome) === 'stored') return outcome.id
     const correction = { ...outcome, id: correctionId(intent, 1), kind: 'correction' as const }
@@ -161,7 +171,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
       revealed = decision.kind === 'permit' ? decision.permit.obligations.revealed : null
     },
     deadlines: () => ({ evaluation, settleBy: ports.now() + storesMs + beginMs + skewMs + targetMs(limitMs ?? longestMs, query) }),
-    refuse: refused, intend, settle,
+    refuse: refused, intend, settle, hear: async (stream, bytes) => { if (keeps) await hearing.hear(stream, bytes) },
     change: (kind, change) => keep({ ...common(ports.id('evt')), kind, change: redactValue(change) as ChangeEvent['change'] }, unavailable(kind)),
     step: (kind, id, change) => ({ ...common(ports.id('evt')), kind, request: id, change: redactValue(change) as ApprovalEvent['change'] }),
     notice: (kind, change) => keep({ ...common(ports.id('evt')), kind, change: redactValue(change) as NoticeEvent['change'] }, unavailable(kind)),
@@ -174,12 +184,6 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     unrecorded: () => ({ ...story, refuse: async (refusal) => refuse(refusal) }),
   }
   return story
-}
-
-/** What of the answer stays with its outcome. */
-function keepable(query: Query | null, masked: Masked, revealed: readonly string[]): Pick<OutcomeEvent, 'result' | 'said'> {
-  const [result, said] = [resultOf(masked, revealed), query && saidOf(query, masked)]
-  return { ...(result ? { result } : {}), ...(said ? { said } : {}) }
 }
 
 /** The target's own time: every statement of a batch may take the whole timeout. */

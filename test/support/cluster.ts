@@ -6,7 +6,7 @@ import { createApp } from '../../functions/app.ts'
 import { createApprover } from '../../functions/approver.ts'
 import { createGate } from '../../functions/gate.ts'
 import type { Approvals } from '../../functions/ports.ts'
-import type { Masked, Plan, Protocol, Run, StreamEnd } from '../../functions/protocol/protocol.ts'
+import type { Executed, Masked, Plan, Protocol, Run, StreamEnd } from '../../functions/protocol/protocol.ts'
 import { demo } from './policy.ts'
 import { createWorld, type TokenOptions, type World } from './ports.ts'
 import { createMemoryRequests } from './requests.ts'
@@ -22,6 +22,8 @@ export interface FakeCluster extends Protocol {
   next: { readonly status: number; readonly body: unknown } | null
   /** Feeds the newest stream; `end` ends it. */
   readonly streams: { readonly feed: (text: string) => void; readonly end: () => void; readonly fail: (error: Error) => void; readonly cut: AbortSignal; cancelled: boolean; readonly pulls: () => number }[]
+  /** How a command runs instead. */
+  command: ((run: Run) => Promise<Executed>) | null
   /** What a preview says the cluster would refuse. */
   fails: Refusal | null
   /** For each request that previews: how often. */
@@ -40,7 +42,7 @@ const attributes = (method: string, path: string, query: string) => {
 
 export function createCluster(): FakeCluster {
   const cluster: FakeCluster = {
-    ran: [], objects: new Map(), next: null, streams: [], previews: 0, fails: null,
+    ran: [], objects: new Map(), next: null, streams: [], command: null, previews: 0, fails: null,
     read(method, target, headers, body) {
       if (/\.\.|%|\/\//.test(target)) return refuse({ slug: 'invalid-request', reason: 'dot_segment', next: 'fix', detail: 'the path holds an empty, `.` or `..` segment; write it plainly' })
       const text = body === null ? null : Buffer.from(body).toString('utf8')
@@ -61,6 +63,7 @@ export function createCluster(): FakeCluster {
       const answered = (status: number, body: unknown) => ({ status: 'succeeded', rows: { raw: { status, body }, rowCounts: [1], truncated: false, answered: { status, audit: 'audit-1' } } }) as const
       if (cluster.next) return answered(cluster.next.status, cluster.next.body)
       if (/[?&](watch|follow)=true/.test(sql)) return streamed(cluster, run)
+      if (sql.includes('/exec?') && cluster.command) return cluster.command(run)
       if (sql.includes('/exec?')) return answered(200, { stdout: 'hello\n', stderr: '', exitCode: 0, truncated: false })
       const object = cluster.objects.get(path)
       if (method === 'GET' || method === 'HEAD') return object ? answered(200, object) : answered(404, { kind: 'Status', code: 404, reason: 'NotFound', message: `${path} not found` })
@@ -93,7 +96,7 @@ function planOf(prepared: Prepared, search: string, cluster: FakeCluster): Plan 
   }
   const writes = found !== null && ['update', 'patch', 'delete'].includes(found.verb)
   const diff = () => `-${JSON.stringify(cluster.objects.get(prepared.path) ?? null)}\n+${JSON.stringify(submitted)}`.slice(0, 1000)
-  return { effects: effects(false), plan: prepared, ...(writes ? { preview: async () => { cluster.previews++; return ok({ effects: effects(true), plan: prepared, diff: diff(), ...(cluster.fails ? { fails: cluster.fails } : {}) }) } } : {}) }
+  return { effects: effects(false), plan: prepared, ...(found?.resource === 'pods/exec' ? { lasting: true as const } : {}), ...(writes ? { preview: async () => { cluster.previews++; return ok({ effects: effects(true), plan: prepared, diff: diff(), ...(cluster.fails ? { fails: cluster.fails } : {}) }) } } : {}) }
 }
 
 function streamed(cluster: FakeCluster, run: Run) {

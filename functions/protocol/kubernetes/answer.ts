@@ -56,13 +56,14 @@ const withheldStatus = (status: number, wrote: boolean) => {
 }
 
 /** Each stream of the command is masked as lines of its own. */
-function execBody(begin: () => Masker, { stdout, stderr, exitCode, truncated }: Extract<Clear['body'], { kind: 'exec' }>, withheld: (error: unknown) => void): Uint8Array {
+function execBody(begin: () => Masker, { stdout, stderr, exitCode, truncated, ended }: Extract<Clear['body'], { kind: 'exec' }>, withheld: (error: unknown) => void): Uint8Array {
+  const rest = { exitCode, truncated, ...(ended === undefined ? {} : { ended }) }
   try {
     const text = (bytes: Uint8Array) => { const masker = begin(); return Buffer.concat([masker.write(bytes), masker.end()]).toString('utf8') }
-    return json({ stdout: text(stdout), stderr: text(stderr), exitCode, truncated })
+    return json({ stdout: text(stdout), stderr: text(stderr), ...rest })
   } catch (error) {
     withheld(error)
-    return json({ stdout: null, stderr: null, exitCode, truncated, withheld: 'what the command wrote cannot be masked' })
+    return json({ stdout: null, stderr: null, ...rest, withheld: 'what the command wrote cannot be masked' })
   }
 }
 

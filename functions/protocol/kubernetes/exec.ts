@@ -5,7 +5,7 @@ import type { Executed, Run } from '../protocol.ts'
 import { CredentialError, type Credentials } from './credential.ts'
 import type { Cluster } from './kubeconfig.ts'
 import { unknown } from './outcome.ts'
-import type { KubernetesPlan } from './plan.ts'
+import type { KubernetesPlan, Masker } from './plan.ts'
 import { isObject } from './precondition.ts'
 import { rawOf } from './raw.ts'
 import { tlsOf } from './transport.ts'
@@ -14,16 +14,20 @@ import { failureOf, TransportError } from './trouble.ts'
 export interface ExecJob {
   readonly plan: KubernetesPlan; readonly cluster: Cluster; readonly account: string; readonly run: Run; readonly maskKey: string | null
   readonly limits: { readonly bytes: number; readonly timeoutMs: number }
+  /** Masks one of the outputs, for the record. */
+  readonly begin: () => Masker
 }
 export type RunExec = (job: ExecJob) => Promise<Executed>
 interface Opened { readonly socket: WebSocket; readonly audit: string | null }
 interface Refused { readonly status: number; readonly audit: string | null; readonly bytes: Uint8Array }
 const connectMs = 5_000
 const errorBytes = 64 * 1024
+/** Of both outputs together, of one command. */
+const mostBytes = 16 * 1024 * 1024
 /** Of one frame; the API server sends at most 32 KB at once. */
 const frameBytes = 1024 * 1024
 /** Of the last channel, which carries a Status. */
-const [stdoutChannel, stderrChannel, errorChannel, closeChannel] = [1, 2, 3, 255]
+const [stdoutChannel, stderrChannel, errorChannel] = [1, 2, 3]
 
 /**
  * One command in a pod, without a terminal and without input, to its end: over the WebSocket the API server has for it. From the moment the connection is accepted the command may run, so
@@ -92,42 +96,92 @@ function secured(cluster: Cluster, cut: AbortSignal | undefined): Promise<TLSSoc
   })
 }
 
-/** Both outputs together hold at most `limits.bytes`; what is more is dropped, and the command still heard to its end. */
-function finish({ socket, audit }: Opened, { run, limits, maskKey }: ExecJob): Promise<Executed> {
+/**
+ * Heard whole, by the record, up to `mostBytes`; past that the command is let go of, and its answer says so. Of both outputs together the answer holds at most `limits.bytes`. A process that
+ * nobody listens to any more ends when it next writes, as behind any closed pipe: what it does until then is not the gate's to stop.
+ */
+function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
+  const { run, limits, maskKey } = job
   return new Promise((resolve) => {
-    const parts = { [stdoutChannel]: [] as Buffer[], [stderrChannel]: [] as Buffer[] }
-    let [bytes, truncated] = [0, false]
     let ending: Ending | null = null
-    const lost = (why: string) => { stop(); resolve(unknown(why)) }
-    const cut = () => { lost('the command was cut off') }
-    const timer = setTimeout(() => { lost(`no end of the command within ${limits.timeoutMs} ms`) }, limits.timeoutMs)
-    const stop = () => {
+    let over = false
+    const end = (what: () => Executed) => {
+      if (over) return
+      over = true
       clearTimeout(timer)
       run.cut?.removeEventListener('abort', cut)
       socket.terminate()
+      // The rest of what it wrote is on record before its outcome is, whatever that is.
+      void output.close().then(() => { resolve(what()) }, () => { resolve(unheard) })
+    }
+    const output = listen(job, socket, () => { end(() => unheard) })
+    const lost = (why: string) => { end(() => unknown(why)) }
+    const cut = () => { const reason: unknown = run.cut?.reason; end(() => cutOff(reason instanceof Error ? reason.message : 'it may not go on')) }
+    const timer = setTimeout(() => { lost(`no end of the command within ${limits.timeoutMs} ms`) }, limits.timeoutMs)
+    const ended = (exitCode: number | null, more: { readonly ended?: string } = {}) => {
+      const { stdout, stderr, truncated } = output.kept()
+      return { status: 'succeeded', rows: rawOf({ ...json, status: 200, audit, maskKey, body: { kind: 'exec', stdout, stderr, exitCode, truncated, ...more } }) } as const
     }
     run.cut?.addEventListener('abort', cut, { once: true })
     socket.on('error', () => undefined)                                    // `close` follows, and says the same
     socket.on('message', (data: RawData, binary: boolean) => {
-      if (!binary || !Buffer.isBuffer(data) || data.byteLength === 0) return
+      if (over || !binary || !Buffer.isBuffer(data) || data.byteLength === 0) return
       const [channel, rest] = [data[0], data.subarray(1)]
       if (channel === errorChannel) ending = endingOf(rest)
-      if (channel === closeChannel || (channel !== stdoutChannel && channel !== stderrChannel)) return
-      const fits = rest.subarray(0, Math.max(0, limits.bytes - bytes))
-      if (fits.byteLength < rest.byteLength) truncated = true
-      bytes += fits.byteLength
-      if (fits.byteLength > 0) parts[channel]?.push(Buffer.from(fits))
+      else if (channel === stdoutChannel || channel === stderrChannel) {
+        if (output.take(channel === stdoutChannel ? 'stdout' : 'stderr', rest)) return
+        end(() => ended(null, { ended: `it wrote more than ${mostBytes / 1024 / 1024} MB, which is the most a command may; it was let go of there, and how it ended is not known` }))
+      }
     })
     socket.once('close', () => {
       if (ending === null) return lost('the connection broke off before the command had ended')
-      stop()
-      if (!('exitCode' in ending)) return resolve({ status: 'succeeded', rows: rawOf({ ...json, status: ending.code, audit, maskKey, body: { kind: 'bytes', bytes: ending.bytes } }) })
-      resolve({ status: 'succeeded', rows: rawOf({ ...json, status: 200, audit, maskKey, body: { kind: 'exec', stdout: Buffer.concat(parts[stdoutChannel] ?? []), stderr: Buffer.concat(parts[stderrChannel] ?? []), exitCode: ending.exitCode, truncated } }) })
+      const { ...last } = ending
+      end(() => ('exitCode' in last ? ended(last.exitCode) : { status: 'succeeded', rows: rawOf({ ...json, status: last.code, audit, maskKey, body: { kind: 'bytes', bytes: last.bytes } }) }))
     })
     if (run.cut?.aborted) cut()
     else socket.resume()
   })
 }
+
+/** Both outputs: what the answer keeps of them, and all of it for the record, masked as lines of its own each. The cluster is read no faster than the record is written. */
+function listen({ run, limits, begin }: ExecJob, socket: WebSocket, fail: () => void) {
+  const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
+  const maskers = { stdout: begin(), stderr: begin() }
+  let [bytes, written, waiting] = [0, 0, 0]
+  let failed = false
+  let told: Promise<void> = Promise.resolve()
+  function tell(stream: 'stdout' | 'stderr', shown: Uint8Array): void {
+    if (!run.heard || shown.byteLength === 0) return
+    const { heard } = run
+    waiting++
+    socket.pause()
+    told = told.then(async () => { if (!failed) await heard(stream, shown) }).catch(() => { failed = true; fail() }).finally(() => { if (--waiting === 0) socket.resume() })
+  }
+  return {
+    /** false: no more of it may come. */
+    take(stream: 'stdout' | 'stderr', rest: Buffer): boolean {
+      const fits = Buffer.from(rest.subarray(0, Math.max(0, limits.bytes - bytes)))
+      if (fits.byteLength > 0) kept[stream].push(fits)
+      bytes += rest.byteLength
+      tell(stream, Uint8Array.from(maskers[stream].write(rest.subarray(0, Math.max(0, mostBytes - written)))))
+      written += rest.byteLength
+      return written <= mostBytes
+    },
+    /** Resolves when all of it is on record; rejects where some of it could not be. */
+    async close(): Promise<void> {
+      for (const stream of ['stdout', 'stderr'] as const) tell(stream, maskers[stream].end())
+      await told
+      if (failed) throw new Error('what a command wrote is not recorded')
+    },
+    kept: () => ({ stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr), truncated: bytes > limits.bytes }),
+  }
+}
+
+/** The command began, so what it did until then is done. */
+const cutOff = (reason: string): Executed => ({
+  status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'cut', next: 'none', inner: `cut: ${reason}`, detail: `the command was ended while it ran, because it may not go on (${reason}); what it did until then is done, and what it wrote is on record` },
+})
+const unheard: Executed = unknown('what the command wrote could not be recorded, so it was ended')
 const json = { contentType: 'application/json', headers: {} }
 type Ending = { readonly exitCode: number } | { readonly code: number; readonly bytes: Uint8Array }
 

@@ -11,6 +11,7 @@ import { changed, executedOf, tooLarge, unknown } from './outcome.ts'
 import type { Dry, KubernetesPlan } from './plan.ts'
 import { guarded, isObject } from './precondition.ts'
 import { type Preview, stateOf } from './preview.ts'
+import { maskLog } from './log.ts'
 import { rawOf } from './raw.ts'
 import type { Reach } from './reach.ts'
 import { chunksOf, wholeOf } from './bytes.ts'
@@ -56,7 +57,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
     try {
       const maskKey = permit.obligations.masks.includes('hash') ? await secrets.get(maskKeySecret) : null
       const job: Job = { plan: known.plan, known, cluster: await reach.cluster(known.connection), run, limits: permit.obligations.limits, maskKey, writes }
-      if (known.plan.form === 'exec') return await exec({ ...job, account: known.account })
+      if (known.plan.form === 'exec') return await exec({ ...job, account: known.account, begin: () => maskLog(permit.obligations.detect) })
       const kept = await discovery.answer(job.cluster, known.account, known.plan, run.deadline)
       if (kept) return { status: 'succeeded', rows: rawOf({ ...kept, maskKey, body: { kind: 'bytes', bytes: kept.bytes } }) }
       return await send(job)

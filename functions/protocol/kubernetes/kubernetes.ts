@@ -44,7 +44,7 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
   /** The service account takes part in what is approved: another one is another deed. */
   function planOf({ effects, plan, fails, told }: Classified, about: Omit<Understood, 'plan'>): Plan {
     known.set(plan, { ...about, plan, ...(fails ? { fails } : {}) })
-    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account])) }, ...(fails ? { fails } : {}), ...(told ? { told } : {}) }
+    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account])) }, ...(fails ? { fails } : {}), ...(told ? { told } : {}), ...(plan.form === 'exec' ? { lasting: true as const } : {}) }
   }
 
   async function previewed(connection: ConnectionDocument, query: Query, account: string, first: Plan): Promise<Result<Plan>> {

@@ -3,7 +3,7 @@ import type { Step, Told, ToldRequest } from '../../../schema/told.ts'
 
 type Words = readonly [title: string, tone: Step['tone']]
 const titles: Readonly<Record<Exclude<Event['kind'], 'outcome' | 'correction'>, Words>> = {
-  intent: ['permitted, and about to run', 'good'], refusal: ['refused', 'bad'], explain: ['asked what would be decided; nothing ran', ''], repeat: ['given an earlier answer again', ''], stream: ['an answer that went on ended', ''],
+  intent: ['permitted, and about to run', 'good'], refusal: ['refused', 'bad'], explain: ['asked what would be decided; nothing ran', ''], repeat: ['given an earlier answer again', ''], stream: ['an answer that went on ended', ''], output: ['a command wrote', ''],
   request: ['waits for people', ''], approval: ['a person approved', 'good'], rejection: ['a person rejected', 'bad'], cancellation: ['taken back', ''], expiry: ['nobody decided in time', 'bad'], stale: ['what it would do had changed; it did not run', 'bad'],
   policy: ['a policy was put in force', ''], lock: ['a lock was set or lifted', ''], 'audit-read': ['the record was read', ''], start: ['a gate started', ''], unauthenticated: ['callers without a token that holds', 'bad'], heartbeat: ['nothing happened', ''],
   writer: ['a process of the gate began to write', ''], void: ['an event was not stored, and never will be', ''], 'log-key': ['the log gets another key', ''], 'sign-in': ['a person signed in or out', ''],

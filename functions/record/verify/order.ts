@@ -23,7 +23,7 @@ export interface Counts {
 const roles: Readonly<Record<Event['kind'], 'intent' | 'outcome' | 'correction' | 'step' | 'refusal' | 'succession' | 'other'>> = {
   intent: 'intent', outcome: 'outcome', correction: 'correction', refusal: 'refusal',
   request: 'step', approval: 'step', rejection: 'step', cancellation: 'step', expiry: 'step', stale: 'step',
-  policy: 'other', lock: 'other', heartbeat: 'other', 'audit-read': 'other', explain: 'other', repeat: 'other', stream: 'other', start: 'other', unauthenticated: 'other', writer: 'other', void: 'other', 'log-key': 'succession', 'sign-in': 'other', erasure: 'other', prune: 'other',
+  policy: 'other', lock: 'other', heartbeat: 'other', 'audit-read': 'other', explain: 'other', repeat: 'other', stream: 'other', output: 'other', start: 'other', unauthenticated: 'other', writer: 'other', void: 'other', 'log-key': 'succession', 'sign-in': 'other', erasure: 'other', prune: 'other',
 }
 const isKind = (kind: string): kind is Event['kind'] => Object.hasOwn(roles, kind)
 

@@ -57,7 +57,7 @@ const opening = Buffer.from('{"event":{')
 const closing = Buffer.from(',"v":1}')
 const nothing = Object.freeze({})
 /** Kinds of which nothing but this is looked at. `intent`: those of no access request. */
-const plain: ReadonlySet<string> = new Set(['intent', 'outcome', 'correction', 'refusal', 'policy', 'lock', 'audit-read', 'explain', 'repeat', 'stream', 'start', 'heartbeat', 'unauthenticated', 'void', 'sign-in'])
+const plain: ReadonlySet<string> = new Set(['intent', 'outcome', 'correction', 'refusal', 'policy', 'lock', 'audit-read', 'explain', 'repeat', 'stream', 'output', 'start', 'heartbeat', 'unauthenticated', 'void', 'sign-in'])
 const statuses: ReadonlySet<string> = new Set(['succeeded', 'failed', 'unknown'])
 const names = ['at', 'id', 'intent', 'kind', 'request', 'status', 'writer', 'policy', 'rules', 'who']
 const keys = names.map((name) => Buffer.from(name))

@@ -71,6 +71,63 @@ describe('a command in a pod', () => {
   })
 })
 
+describe('what a command writes is heard whole', () => {
+  const hearing = (more: { slow?: boolean; fails?: () => boolean } = {}) => {
+    const heard = { stdout: '', stderr: '' }
+    const listen = async (stream: 'stdout' | 'stderr', bytes: Uint8Array) => {
+      if (more.slow) await new Promise((resolve) => { setTimeout(resolve, 1) })
+      if (more.fails?.()) throw new Error('no store')
+      heard[stream] += Buffer.from(bytes).toString('latin1')
+    }
+    return { heard, listen }
+  }
+  test('though its answer is cut, and the record is slow', async () => {
+    serve((socket) => { for (let i = 0; i < 60; i++) { socket.send(frame(1, `${i}${'x'.repeat(30_000)}\n`)); socket.send(frame(2, `e${i}\n`)) } socket.send(success); socket.close() })
+    const { heard, listen } = hearing({ slow: true })
+    const { answer } = await answerOf({ limits: { bytes: 1000 }, run: { heard: listen } })
+    expect(answer).toMatchObject({ exitCode: 0, truncated: true })
+    expect([heard.stdout, heard.stderr]).toEqual([Array.from({ length: 60 }, (_, i) => `${i}${'x'.repeat(30_000)}\n`).join(''), Array.from({ length: 60 }, (_, i) => `e${i}\n`).join('')])
+  })
+  test('masked, also where a value comes in two pieces and the last line has no end', async () => {
+    serve((socket) => { socket.send(frame(1, 'to ada@exa')); socket.send(frame(1, 'mple.com\nlast ada@')); socket.send(frame(2, 'eva@example.com')); socket.send(frame(1, 'example.com')); socket.send(success); socket.close() })
+    const { heard, listen } = hearing()
+    await answerOf({ run: { heard: listen }, detect: ['email'] })
+    expect(heard).toEqual({ stdout: 'to [redacted: email]\nlast [redacted: email]', stderr: '[redacted: email]' })
+  })
+  test('up to 16 MB; there it is let go of, and its answer says so', async () => {
+    let closed = false
+    serve((socket) => { socket.on('close', () => { closed = true }); for (let i = 0; i < 20; i++) socket.send(frame(1, Buffer.alloc(1_000_000, 'y'))) })
+    const { heard, listen } = hearing()
+    const { executed, answer } = await answerOf({ run: { heard: listen } })
+    expect(answer).toMatchObject({ exitCode: null, ended: expect.stringContaining('16 MB') as string, truncated: true })
+    expect([heard.stdout.length, executed.status === 'succeeded' && executed.rows.truncated]).toEqual([16 * 1024 * 1024, true])
+    await expect.poll(() => closed).toBe(true)
+  })
+  test.each<[string, (socket: WebSocket, cut: AbortController) => void, object]>([
+    ['the connection drops', (socket) => { setTimeout(() => { socket.terminate() }, 10) }, { reason: 'answer_lost' }],
+    ['it never ends', () => undefined, { reason: 'answer_lost' }],
+    ['it is cut off', (_, cut) => { setTimeout(() => { cut.abort(new Error('locked')) }, 20) }, { reason: 'cut', inner: 'cut: locked', detail: expect.stringContaining('(locked)') as string }],
+  ])('as far as it came where %s', async (_, happens, refusal) => {
+    const cut = new AbortController()
+    serve((socket) => { socket.send(frame(1, 'half a li')); happens(socket, cut) })
+    const { heard, listen } = hearing()
+    expect((await answerOf({ limits: { timeoutMs: 300 }, run: { heard: listen, cut: cut.signal } })).executed).toMatchObject({ status: 'unknown', refusal })
+    expect(heard.stdout).toBe('half a li')
+  })
+  test('or not at all: what cannot be recorded ends it, and it may have run', async () => {
+    let closed = false
+    serve((socket) => { socket.on('close', () => { closed = true }); socket.send(frame(1, 'one\n')); setTimeout(() => { socket.send(frame(1, 'two\n')) }, 5) })
+    const { listen } = hearing({ fails: () => true })
+    expect((await answerOf({ run: { heard: listen } })).executed).toMatchObject({ status: 'unknown', refusal: { inner: expect.stringContaining('recorded') as string } })
+    await expect.poll(() => closed).toBe(true)
+  })
+  test('and where only its last piece cannot be recorded, it is not told as done', async () => {
+    serve((socket) => { socket.send(frame(1, 'one')); socket.send(success); socket.close() })
+    const { listen } = hearing({ fails: () => true })
+    expect((await answerOf({ run: { heard: listen }, detect: ['email'] })).executed).toMatchObject({ status: 'unknown' })
+  })
+})
+
 describe('what goes wrong', () => {
   const refuse = (code: number, body: object, socket: Duplex) => { const text = JSON.stringify(body); socket.end(`HTTP/1.1 ${code} No\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\naudit-id: dddd\r\n\r\n${text}`) }
   test('refused before it begins: the cluster\'s answer', async () => {

@@ -27,6 +27,7 @@ export const events: Readonly<Record<Event['kind'], Event>> = {
   repeat: { ...common, id: id(7), kind: 'repeat', change: { first: 'eval_1' } },
   start: { ...common, id: id(8), kind: 'start', who: null, session: null, connection: null, policy: null, change: { unsafe: 'local identity' } },
   stream: { ...common, id: id(24), kind: 'stream', change: { outcome: id(2), bytes: 10, items: 1, how: 'complete', detected: {}, seconds: 3 } },
+  output: { ...common, id: id(25), kind: 'output', change: { intent: id(1), part: 1, stream: 'stdout', bytes: 6, text: 'hello\n' } },
   heartbeat: { ...common, id: id(9), kind: 'heartbeat', who: null, session: null, connection: null, policy: null, change: {} },
   writer: { ...common, id: id(17), kind: 'writer', who: null, session: null, connection: null, policy: null, writer: { id: id(17), n: 1 }, change: { key: 'A'.repeat(43) } },
   void: { ...common, id: id(18), kind: 'void', who: null, session: null, connection: null, policy: null, writer: { id: id(17), n: 3, open: [2] }, change: { kind: 'intent', id: id(18) } },
