@@ -1,5 +1,4 @@
 import { Hono, type Context } from 'hono'
-import document from '../schema/openapi.json' with { type: 'json' }
 import type { AccessRequest } from '../schema/approval.ts'
 import type { Refusal } from '../schema/refusal.ts'
 import { createAdministration } from './administer.ts'
@@ -49,7 +48,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
   const grants = createGrants(ports, own)
   const locking = createLocking(ports, own)
   const open = { url: ports.self.url, evaluation: null, session: null }
-  const openapi = JSON.stringify({ ...document, servers: [{ url: ports.self.url }] })
+  const openapi = async () => JSON.stringify({ ...(await import('../schema/openapi.json', { with: { type: 'json' } })).default, servers: [{ url: ports.self.url }] })   // large, and seldom asked for
   const pressed = createSlack(ports, requests.rejectFromChat, gate.standing.current)
   const exec = createExec(ports, gate)
   const kubernetes = createKubernetes(ports, gate, targetOf)
@@ -119,7 +118,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
       const metadata = await discovery.metadata()
       return metadata.ok ? sendJson(c, open, 200, metadata.value) : no(c, metadata.refusal)
     })
-    .get('/openapi.json', (c) => send(c, 200, 'application/json', openapi))
+    .get('/openapi.json', async (c) => send(c, 200, 'application/json', await openapi()))
     .get('/problems', (c) => send(c, 200, 'text/html; charset=utf-8', problemIndex(), pageHeaders))
     .get('/problems/:slug', (c) => {
       const slug = c.req.param('slug')

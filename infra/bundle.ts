@@ -19,7 +19,7 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
     entryPoints: { index: join(root, entries[name]) }, outdir: folder, outExtension: { '.js': '.mjs' }, absWorkingDir: root, metafile: true, bundle: true,
     // What is imported at its first use stays a file of its own. In one file esbuild would wrap every module it shares, and those that import each other in a circle then break.
     splitting: true, chunkNames: '[name]-[hash]', minify: true, platform: 'node', target: 'node24', format: 'esm',
-    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], plugins: [bytesBeside(folder)], legalComments: 'none', logLevel: 'warning',
+    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], plugins: [bytesBeside(folder), ...(answering.has(name) ? [] : [plainHttp])], legalComments: 'none', logLevel: 'warning',
     // CommonJS dependencies inside an ES module bundle still call require() for Node's own modules.
     banner: { js: "import{createRequire as sluiceRequire}from'node:module';const require=sluiceRequire(import.meta.url);" },
   })
@@ -42,6 +42,19 @@ const bytesBeside = (folder: string): Plugin => ({
     })
   },
 })
+
+const answering: ReadonlySet<string> = new Set(['http', 'people'])
+/**
+ * `import … from 'node:http'` makes Node read each member it has, and one of them is `WebSocket`, for which it loads all of undici: 30 ms of CPU. Taken as CommonJS takes it, only what is named is read. Those that answer
+ * with a `Response`, which is undici's too, would gain nothing.
+ */
+const plainHttp: Plugin = {
+  name: 'plain-http',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^(node:)?http$/ }, ({ kind }) => (kind === 'import-statement' ? { path: 'http', namespace: 'plain' } : { path: 'node:http', external: true }))
+    onLoad({ filter: /^http$/, namespace: 'plain' }, () => ({ contents: `module.exports = process.getBuiltinModule('node:http')`, loader: 'js' }))
+  },
+}
 
 /** The entry and every file it imports at once. */
 function startOf({ outputs }: Metafile): ReadonlySet<string> {

@@ -1,7 +1,15 @@
+import { setFlagsFromString } from 'node:v8'
 import { Fault, type Ports, type Post, type Secrets } from '../ports.ts'
 import { placeOf } from './dynamo.ts'
+import { fetchJson } from './issuer.ts'
 import { createPost } from './post.ts'
 import { createVault } from './secrets.ts'
+
+/**
+ * V8 compiles a function of WebAssembly a second time, optimised, once it has run so much of it. The SQL grammar's largest is that far within a first query, and costs 200 ms of CPU on another thread of a function that has
+ * less than one: ten times later it is worth it.
+ */
+setFlagsFromString('--wasm-tiering-budget=130000000')
 
 /**
  * What every Lambda function brings itself, from its environment. `SLUICE_PUBLIC_URL` is the gate's own address, `SLUICE_CONSOLE_URL` that of the pages people see where
@@ -30,24 +38,6 @@ export function createSecrets(env: Readonly<Record<string, string | undefined>> 
 }
 
 const vaultOf = (env: Readonly<Record<string, string | undefined>>): string => env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] ?? `https://secretsmanager.${placeOf(env).region}.amazonaws.com`
-
-/** Only https, so that nobody on the way can name the keys that tokens are checked with. */
-async function fetchJson(url: string): Promise<unknown> {
-  if (!url.startsWith('https://')) throw new Fault('issuer-unavailable', 'an issuer is fetched over https only')
-  try {
-    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(3000), headers: { accept: 'application/json' } })
-    if (!response.ok || !response.body) throw new Error(`status ${response.status}`)
-    const parts: Uint8Array[] = []
-    let bytes = 0
-    for await (const part of response.body) {
-      if ((bytes += part.byteLength) > 256 * 1024) throw new Error('over 256 KB')
-      parts.push(part)
-    }
-    return JSON.parse(Buffer.concat(parts).toString('utf8'))
-  } catch (cause) {
-    throw new Fault('issuer-unavailable', `${URL.parse(url)?.host ?? 'the issuer'} gave no json document`, { cause })
-  }
-}
 
 /** One line of JSON on standard error is what a log group's alarms read. */
 export const speak: Ports['alarm'] = (what, detail) => { process.stderr.write(`${JSON.stringify({ alarm: what, ...detail })}\n`) }

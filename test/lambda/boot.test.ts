@@ -1,8 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { itemOf } from '../../functions/aws/event.ts'
 import type { createStores } from '../../functions/aws/ports.ts'
@@ -119,4 +120,10 @@ describe('the WebSocket function', () => {
     const answer = await invoke({ requestContext: { routeKey: '$connect', eventType: 'CONNECT', connectionId: 'abc=', requestId: 'r', domainName: 'socket.gate.sluice.test', stage: '$default', connectedAt: Date.now() }, headers: {}, isBase64Encoded: false }) as { statusCode: number }
     expect(answer.statusCode).toBe(401)
   })
+})
+
+test.each(['websocket', 'approval', 'sequencer', 'sweeper'] as const)('%s comes up without undici, which it has no use for', async (name) => {
+  const { file } = await bundle(name, directory)
+  const loads = `await import(${JSON.stringify(file)}); console.log(process.moduleLoadList.filter((module) => module.includes('undici')).length); process.exit(0)`
+  expect((await promisify(execFile)(process.execPath, ['--input-type=module', '-e', loads], { env })).stdout.trim()).toBe('0')
 })
