@@ -107,9 +107,14 @@ async function connected(client: pg.Client, address: Address, timeoutMs: number)
   function bounded<T>(ms: number, work: () => Promise<T>): Promise<T> {
     if (state.over) return Promise.reject(new TransportError('unreachable', 'the connection was cut'))
     return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => { void stop(client, address).then(() => destroy(new TransportError('timeout', 'no answer in time'))) }, Math.max(1, ms))
-      state.broken = reject
-      work().then(resolve, (error: unknown) => reject(understood(error))).finally(() => {
+      const late = new TransportError('timeout', 'no answer in time')
+      let over = false
+      const timer = setTimeout(() => {
+        over = true                                                  // what the server says of being stopped is no answer of its own
+        void stop(client, address).then(() => { destroy(late); reject(late) })
+      }, Math.max(1, ms))
+      state.broken = (reason) => reject(over ? late : reason)
+      work().then(resolve, (error: unknown) => { if (!over) reject(understood(error)) }).finally(() => {
         clearTimeout(timer)
         state.broken = () => {}
       })
@@ -155,7 +160,11 @@ function asked(client: pg.Client, sql: Sql | string, watching: (over: () => void
       } else cutOff(new TransportError('too-large', 'the answer went past the byte cap'))
     })
     query.on('row', (row: unknown) => { rows.push(row as (string | null)[]) })
-    query.on('error', (error) => { unwatch(); reject(error) })
+    query.on('error', (error: Error & { severity?: string }) => {
+      unwatch()
+      if (error.severity !== 'ERROR') reject(error)
+      else client.once('drain', () => reject(error))                  // the server has said that it is ready for what comes next
+    })
     query.on('end', (result) => {
       unwatch()
       const { command, rowCount, fields: described } = [result].flat().at(-1) as pg.QueryResult
