@@ -14,8 +14,9 @@ const time = z.iso.datetime()
 export const told = z.looseObject({
   id: z.string().regex(/^evt_[0-7][0-9A-HJKMNP-TV-Z]{25}$/), at: time, kind: z.string().min(1).max(64), evaluation: z.string(), session: z.string().nullable(), who: who.nullable(), connection: z.string().nullable(), policy: z.string().nullable(),
   request: z.string().optional(), statements: list(statement).optional(), purpose: z.string().nullable().optional(), accesses: list(access).optional(), rules: list(z.string()).optional(),
-  masks: z.record(z.string(), z.string()).optional(), revealed: list(z.string()).optional(), deadline: time.optional(),
+  masks: z.record(z.string(), z.string()).optional(), revealed: list(z.string()).optional(), diff: z.string().optional(), deadline: time.optional(),
   intent: z.string().optional(), status: z.string().optional(), rowCounts: list(z.number()).optional(), truncated: z.boolean().optional(), refusal: refusal.nullable().optional(), durationMs: z.number().optional(), by: z.string().optional(),
+  answered: z.looseObject({ status: z.number(), audit: z.string().nullable() }).optional(), said: z.record(z.string(), z.unknown()).optional(),
   change: z.record(z.string(), z.unknown()).optional(),
   result: z.looseObject({ bytes: z.number(), text: z.string().nullable() }).optional(), content: z.looseObject({ state: z.string().optional() }).optional(),
 })
@@ -45,6 +46,8 @@ export interface Step {
   readonly request: string | null
   readonly purpose: string | null
   readonly statements: readonly { readonly sql: string; readonly params: readonly unknown[] }[] | null
+  /** What the target said it would change: unified diff lines, masked. */
+  readonly diff: string | null
   readonly decision: { readonly kind: 'permit' | 'ask' | 'deny'; readonly rules: readonly string[]; readonly reason: string | null; readonly detail: string | null; readonly policy: string | null } | null
   readonly accesses: readonly string[]
   readonly masks: readonly { readonly column: string; readonly mask: string }[]
@@ -52,7 +55,9 @@ export interface Step {
   readonly demands: readonly { readonly by: readonly string[]; readonly quorum: number; readonly rule: string }[]
   /** A person's word, with their reason. */
   readonly word: { readonly decision: string; readonly reason: string | null; readonly signedInAt: string | null } | null
-  readonly outcome: { readonly status: string; readonly rows: readonly number[]; readonly truncated: boolean; readonly durationMs: number | null; readonly by: string | null; readonly reason: string | null; readonly detail: string | null; /** The masked answer: its beginning, and the bytes of the whole. */ readonly result: { readonly bytes: number; readonly text: string | null } | null } | null
+  readonly outcome: { readonly status: string; readonly rows: readonly number[]; readonly truncated: boolean; readonly durationMs: number | null; readonly by: string | null; readonly reason: string | null; readonly detail: string | null; /** The masked answer: its beginning, and the bytes of the whole. */ readonly result: { readonly bytes: number; readonly text: string | null } | null; /** Of a target that speaks HTTP: its status and its own Audit-ID. */ readonly answered: { readonly status: number; readonly audit: string | null } | null; /** Of a command: how it ended, and how much of what it wrote is in steps before this one. */ readonly said: Readonly<Record<string, unknown>> | null } | null
+  /** What a command wrote: all of it where it is short, else one part; bytes that are no text in base64. */
+  readonly wrote: readonly { readonly stream: string; readonly text: string; readonly base64: boolean }[]
   /** What became of what was written there, where that cannot be read any more: `erased`, or `damaged`. */
   readonly gone: string | null
   /** Of what changes the gate itself, as it was recorded. */

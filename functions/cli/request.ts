@@ -51,9 +51,14 @@ function terms(say: Say, request: Read): void {
   const most = (name: string, unit: string) => limits[name] == null ? [] : [`${text(limits[name])} ${unit}`]
   say('UNMASKED', list(request['reveal']).length === 0 ? '' : `the call asks to see ${joined(request['reveal'])} in clear`)
   say('in clear', joined(request['revealed']))
-  say('runs as', `${request['batch'] === true ? `a transaction of ${list(request['statements']).length}` : 'one statement'}, ${text(request['isolation'])}`)
-  say('rows', `as ${text(request['rowMode'])}${request['maxRows'] == null ? '' : `, the call asks for at most ${text(request['maxRows'])}`}`)
-  say('at most', [...most('rows', 'rows given'), ...most('bytes', 'bytes'), ...most('affected', 'rows changed'), ...(limits['timeoutMs'] === undefined ? [] : [`${Number(limits['timeoutMs']) / 1000} s`]), ...most('cost', 'cost'), ...most('statementsPerHour', 'statements an hour'), ...most('rowsPerHour', 'rows an hour')].join(', '))
+  const reached = list(request['accesses']).map(object)
+  const cluster = reached.length > 0 && reached.every(({ target }) => target !== undefined) && request['isolation'] === 'read committed' && request['rowMode'] === 'object' && request['maxRows'] == null && request['batch'] !== true
+  if (cluster) {
+    say('runs as', 'one request to the API server, on the object as it is shown: its uid and version go along, and where it is another by then nothing runs')
+    say('its state', request['fingerprint'] == null ? '' : `${text(request['fingerprint'])} (salted hash, without status, managers and versions)`)
+  } else say('runs as', `${request['batch'] === true ? `a transaction of ${list(request['statements']).length}` : 'one statement'}, ${text(request['isolation'])}`)
+  if (!cluster) say('rows', `as ${text(request['rowMode'])}${request['maxRows'] == null ? '' : `, the call asks for at most ${text(request['maxRows'])}`}`)
+  say('at most', [...most('rows', cluster ? 'objects of a list' : 'rows given'), ...most('bytes', cluster ? 'bytes of one' : 'bytes'), ...(cluster ? [] : most('affected', 'rows changed')), ...(limits['timeoutMs'] === undefined ? [] : [`${Number(limits['timeoutMs']) / 1000} s`]), ...most('cost', 'cost'), ...most('statementsPerHour', 'statements an hour'), ...most('rowsPerHour', 'rows an hour')].join(', '))
   say('also hides', joined(request['detect']))
 }
 

@@ -16,7 +16,18 @@ ${request.reveal.length === 0 ? '' : html`<p class="warn"><strong>Without masks.
 `)}</dl></section>`
 }
 
-function asked({ revealed, batch, isolation, statements, maxRows, rowMode }: RequestView): readonly Term[] {
+/** Of a cluster: one request, about objects in a place. What is bound of a transaction and of rows says nothing there, as long as it is what every such request has. */
+const ofCluster = ({ accesses, isolation, rowMode, maxRows, batch }: RequestView): boolean =>
+  accesses.length > 0 && accesses.every(({ target }) => target !== undefined) && isolation === 'read committed' && rowMode === 'object' && maxRows === null && !batch
+
+function asked(request: RequestView): readonly Term[] {
+  const { revealed, batch, isolation, statements, maxRows, rowMode, fingerprint } = request
+  if (ofCluster(request)) return [
+    { what: 'Comes in clear', value: revealed.length === 0 ? html`nothing classified` : html`<span class="clear">${names(revealed)}</span>`, unusual: revealed.length > 0 },
+    { what: 'Runs as', value: html`one request to the API server`, unusual: false },
+    { what: 'On', value: html`the object as it is shown here. Right before it runs it is looked at again, and its uid and version go along: where it is another by then, nothing runs`, unusual: false },
+    ...(fingerprint === null ? [] : [{ what: 'Its state', value: html`without status, managers and versions, by a salted hash: <code>${fingerprint.slice(0, 16)}</code>`, unusual: false }]),
+  ]
   return [
     { what: 'Comes in clear', value: revealed.length === 0 ? html`nothing classified` : html`<span class="clear">${names(revealed)}</span>`, unusual: revealed.length > 0 },
     { what: 'Runs as', value: html`${batch ? `a transaction of ${statements.length}` : 'one statement'}, ${isolation}`, unusual: isolation !== 'read committed' },
@@ -25,16 +36,20 @@ function asked({ revealed, batch, isolation, statements, maxRows, rowMode }: Req
   ]
 }
 
-function held({ detect, limits }: RequestView): readonly Term[] {
+function held(request: RequestView): readonly Term[] {
+  const { detect, limits } = request
   const { rows, bytes, timeoutMs, affected, cost, statementsPerHour, rowsPerHour, ...rest } = limits
+  const calls = ofCluster(request) ? 'requests' : 'statements'
   nothing(rest)
   return [
     { what: 'Also hidden', value: detect.length === 0 ? html`nothing more` : html`${detect.join(', ')}, where found`, unusual: false },
-    { what: 'Rows given', value: html`at most ${count(rows)}, ${count(bytes)} bytes`, unusual: false },
-    { what: 'Rows changed', value: html`at most ${count(affected)}`, unusual: false },
+    ...(ofCluster(request) ? [{ what: 'Given', value: html`at most ${count(rows)} objects of a list; ${count(bytes)} bytes of one`, unusual: false }] : [
+      { what: 'Rows given', value: html`at most ${count(rows)}, ${count(bytes)} bytes`, unusual: false },
+      { what: 'Rows changed', value: html`at most ${count(affected)}`, unusual: false },
+    ]),
     { what: 'Time', value: html`at most ${count(timeoutMs / 1000)} s`, unusual: false },
     ...(cost === undefined ? [] : [{ what: 'Cost', value: html`at most ${count(cost)}, in the target's units`, unusual: false }]),
-    { what: 'In an hour', value: html`${statementsPerHour === null ? 'any number of statements' : `${count(statementsPerHour)} statements`}, ${rowsPerHour === null ? 'any number of rows' : `${count(rowsPerHour)} rows`}`, unusual: false },
+    { what: 'In an hour', value: html`${statementsPerHour === null ? `any number of ${calls}` : `${count(statementsPerHour)} ${calls}`}${ofCluster(request) ? '' : rowsPerHour === null ? ', any number of rows' : `, ${count(rowsPerHour)} rows`}`, unusual: false },
   ]
 }
 /** A limit that is bound and not shown is a type error. */

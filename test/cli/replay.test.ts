@@ -43,6 +43,16 @@ describe('a session', () => {
     for (const text of ['│ select id, email from public.customers -- \\u{1b}[2J\\u{202e}\\r\\u{7}hidden', '│ limit 2', 'decision  permit by support-agent.rules[0], policy ', 'reaches   select public.customers', 'masked    public.customers.email (email)', 'outcome   succeeded, ', 'purpose   why\\u{1b}]0;x', '+2.5 s  refusal', 'because   denied (denied_by_rule)']) expect(out).toContain(text)
     expect(out.split('\n').filter((line) => /^ {2,3}\d/.test(line)).map((line) => line.trim().split(/\s+/)[0])).toEqual(['1', '2', '3'])
   })
+  test('of a cluster tells what would change, and all that a command wrote', async () => {
+    const long = Array.from({ length: 5000 }, (_, n) => `line ${n}`).join('\n')
+    const events = [
+      toldOf('intent', { diff: '# of the object with uid u-1, generation 4\n-  replicas: 2\n+  replicas: 5\u001b[2J' }), toldOf('output', { change: { intent: 'evt_x', part: 1, stream: 'stdout', text: `${long}\n\u001b[2J\n` } }), toldOf('output', { id: 'evt_01KAR0V2G00000000000000260', change: { part: 2, stream: 'stderr', base64: '/w==' } }),
+      toldOf('outcome', { answered: { status: 200, audit: 'a-1' }, said: { parts: 1, stdout: { bytes: 9 }, exitCode: 3, ended: 'too much\u001b[2J' } }),
+    ]
+    const { code, out } = await (await recorded()).sluice(['audit', 'replay', String(events[0]?.session), '--from', file(events.map((event) => JSON.stringify(event)).join('\n'))])
+    for (const text of ['│ # of the object with uid u-1, generation 4', '│ +  replicas: 5\\u{1b}[2J', '│ line 0\n', '│ line 4999\n', '      stderr (in base64)\n      │ /w==', 'HTTP 200, Audit-ID a-1', 'exitCode 3', 'ended too much\\u{1b}']) expect(out).toContain(text)
+    expect([code, out.includes('\u001b')]).toEqual([0, false])
+  })
   test('comes out of an exported file the same, without a gate or a token', async () => {
     const { run, session, exported, sluice, sent } = await recorded()
     const [path, online] = [await exported(), await run(session)]

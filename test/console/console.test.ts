@@ -76,6 +76,12 @@ describe('what the page shows', () => {
     expect(page).toContain('class-bb): used-cc (statement 2)')
   })
 
+  test('of a request to a cluster what is true of its object, and no word of a database', async () => {
+    const page = plain(await read({ accesses: [{ action: 'patch', resource: 'apps/deployments', columns: null, via: [], statements: [0], target: { namespace: 'web', name: 'front', needs: [] } }], diff: '# of the object with uid u-1, generation 4\n-  replicas: 2\n+  replicas: 5', fingerprint: 'c0ffee'.repeat(8) }))
+    for (const text of ['one request to the API server', 'its uid and version go along', 'c0ffeec0ffeec0ff', 'uid u-1, generation 4', '+  replicas: 5', 'at most 1000 objects of a list']) expect(page).toContain(text.replace('  ', ' '))
+    expect(page).not.toMatch(/read committed|Form of a row|Rows given|Rows changed|any number of rows|statements an hour/)
+  })
+
   test('what the call asks to see without masks cannot be overlooked, and the unusual comes first', async () => {
     const page = await read({ reveal: ['pii.ssn'], revealed: ['pii.ssn'], isolation: 'serializable' })
     expect(page).toContain('<p class="warn"><strong>Without masks.</strong> The call asks to be shown <bdi class="name">pii.ssn</bdi> in clear.</p> <dl><dt>Comes in clear</dt><dd><strong><span class="clear">')

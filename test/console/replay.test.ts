@@ -26,11 +26,21 @@ test('every kind of event has its place on it', async () => {
   for (const kind of Object.keys(events)) expect(plain).toContain(kind)
   expect(plain).not.toMatch(/undefined|\[object|NaN/)
 })
+test('a cluster\'s change shows what it would change, and a command all that it wrote, long output folded', async () => {
+  const long = Array.from({ length: 40 }, (_, n) => `line ${n}`).join('\n')
+  const { html, plain } = await shown([
+    toldOf('intent', { diff: '# of the object with uid u-1, generation 4\n-  replicas: 2\n+  replicas: 5' }), toldOf('output', { change: { intent: 'evt_x', part: 1, stream: 'stdout', text: long } }),
+    toldOf('outcome', { answered: { status: 200, audit: 'a-1' }, said: { parts: 2, stdout: { bytes: 9, sha256: 'x' }, exitCode: 3 } }), toldOf('correction', { said: { stdout: 'short', stderr: '', exitCode: 0 } }),
+  ])
+  for (const text of ['uid u-1, generation 4', '+ replicas: 5', 'HTTP 200', 'exitCode 3', 'parts 2', 'a-1', 'stdout : 40 lines', 'line 39', 'short']) expect(plain).toContain(text)
+  expect([html.split('<details>').length - 1, plain.includes('1 row')]).toEqual([1, false])
+})
 test('what a stranger wrote is text: never markup, never a link, never invisible, wherever it stands', async () => {
   const evil = '</code><img src=x onerror=alert(1)><a href="https://evil.example">x</a>\u202e\u200b\u001b[2J'
   const { html } = await shown([
     toldOf('intent', { statements: [{ sql: evil, params: [evil] }], purpose: evil, rules: [evil], masks: { [evil]: evil }, revealed: [evil], accesses: [{ action: evil, resource: evil }], connection: evil, who: { issuer: evil, subject: evil, actors: [evil], groups: [], roles: [] } }),
     toldOf('refusal', { refusal: { slug: evil, reason: evil, detail: evil } }), toldOf('approval', { change: { reason: evil, signedInAt: evil } }), toldOf('outcome', { status: evil }), toldOf('start', { kind: evil, change: { [evil]: evil } }),
+    toldOf('intent', { diff: evil }), toldOf('output', { change: { stream: evil, text: `${evil}\n`.repeat(30) } }), toldOf('outcome', { answered: { status: 200, audit: evil }, said: { stdout: evil, [evil]: evil, ended: evil } }),
     toldOf('request', { request: evil, change: { statements: [evil], purpose: evil, demands: [{ by: [evil], quorum: 1, rule: evil }] } }),
   ])
   expect(html).not.toMatch(/<img|href="https:|\u202e|\u200b|\u001b/)

@@ -3,7 +3,7 @@ import { visible } from '../visible.ts'
 
 /** One step for a terminal, each line made visible: what a stranger wrote neither moves the cursor nor begins a line of its own making. */
 export function stepLines(step: Step, number: number): readonly string[] {
-  const { at, sinceMs, kind, title, who, connection, request, purpose, statements, decision, accesses, masks, revealed, demands, word, outcome, change, gone } = step
+  const { at, sinceMs, kind, title, who, connection, request, purpose, statements, decision, accesses, masks, revealed, demands, word, outcome, change, gone, diff, wrote } = step
   const by = decision && decision.rules.length > 0 ? ` by ${decision.rules.join(', ')}` : ''
   const fact = (name: string, value: string) => `      ${name.padEnd(9)} ${visible(value)}`
   return [
@@ -14,12 +14,15 @@ export function stepLines(step: Step, number: number): readonly string[] {
     ...(decision === null ? [] : [fact('decision', `${decision.kind}${by}${decision.policy === null ? '' : `, policy ${decision.policy.slice(0, 12)}`}`)]),
     ...(decision?.reason ? [fact('because', `${decision.reason}${decision.detail === null ? '' : `: ${decision.detail}`}`)] : []),
     ...accesses.map((access) => fact('reaches', access)),
+    ...(diff === null || diff === '' ? [] : ['      would change', ...diff.split('\n').map((line) => `      │ ${visible(line)}`)]),
     ...masks.map(({ column, mask }) => fact('masked', `${column} (${mask})`)), ...(revealed.length === 0 ? [] : [fact('in clear', revealed.join(', '))]),
     ...demands.map(({ by: people, quorum, rule }) => fact('asks', `${quorum} of ${people.join(', ')} (${rule})`)),
     ...(word === null || word.reason === null ? [] : [fact('reason', word.reason)]), ...(word === null || word.signedInAt === null ? [] : [fact('signed in', word.signedInAt)]),
-    ...(outcome === null ? [] : [fact('outcome', [outcome.status, `${outcome.rows.join(' + ') || 0} ${outcome.rows.join() === '1' ? 'row' : 'rows'}${outcome.truncated ? ', cut by a limit' : ''}`, ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', '))]),
+    ...(outcome === null ? [] : [fact('outcome', [outcome.status, `${outcome.answered ? `HTTP ${outcome.answered.status}${outcome.answered.audit === null ? '' : `, Audit-ID ${outcome.answered.audit}`}` : `${outcome.rows.join(' + ') || 0} ${outcome.rows.join() === '1' ? 'row' : 'rows'}`}${outcome.truncated ? ', cut by a limit' : ''}`, ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', '))]),
     ...(outcome?.reason ? [fact('because', `${outcome.reason}${outcome.detail === null ? '' : `: ${outcome.detail}`}`)] : []),
     ...(outcome?.result ? [fact('answer', outcome.result.text === null ? `${outcome.result.bytes} bytes; none of them kept, because a class came in clear` : beginningOf(outcome.result.text, outcome.result.bytes))] : []),
+    ...(outcome?.said ? [fact('said', Object.entries(outcome.said).map(([name, value]) => `${name} ${String(value)}`).join(', '))] : []),
+    ...wrote.flatMap(({ stream, text, base64 }) => [`      ${visible(stream)}${base64 ? ' (in base64)' : ''}`, ...text.replace(/\n$/, '').split('\n').map((line) => `      │ ${visible(line)}`)]),
     ...(gone === null ? [] : [fact('content', gone)]),
     ...(change === null ? [] : [fact('what', JSON.stringify(change))]),
   ]

@@ -7,6 +7,14 @@ import type { Dry } from './plan.ts'
 
 type Value = Readonly<Record<string, unknown>>
 
+/** Which object it is, and how often its specification has changed: what a person can hold against the cluster. */
+function identityOf(old: Value | null | undefined): readonly string[] {
+  if (old === null) return ['# there is no such object yet']
+  const { uid, generation } = (old?.['metadata'] ?? {}) as Value
+  if (typeof uid !== 'string' || !/^[\w.-]{1,64}$/.test(uid)) return []
+  return [`# of the object with uid ${uid}${typeof generation === 'number' ? `, generation ${generation}` : ''}`]
+}
+
 /** What people who decide see of a change: every class masked, whoever asks and whoever looks, for the diff goes into chat and onto the record. */
 export function changeOf({ plan, effects }: Classified, { object, oldObject }: Dry, detect: readonly DetectorName[], silent: string | undefined): string {
   const note = silent === undefined ? [] : [`# ${silent}`]
@@ -15,7 +23,7 @@ export function changeOf({ plan, effects }: Classified, { object, oldObject }: D
   try {
     const before = oldObject ?? null
     const unseen = oldObject === undefined ? ['# the object as it is could not be seen'] : []
-    return [...note, ...unseen, unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) }, status: ['status', 'approval'].includes(plan.attributes.subresource ?? '') })].join('\n')
+    return [...note, ...unseen, ...identityOf(oldObject), unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) }, status: ['status', 'approval'].includes(plan.attributes.subresource ?? '') })].join('\n')
   } catch {
     return [...note, '# the change cannot be shown: the object is not of a form that can be masked'].join('\n')
   }

@@ -34,10 +34,11 @@ function stepOf(event: Told): Step {
   return {
     id, at, sinceMs: null, kind, title, tone, who, connection, request: event.request ?? null, purpose: event.purpose ?? text(asked?.['purpose']),
     statements: event.statements ? event.statements.map(({ sql, params }) => ({ sql, params: params ?? [] })) : asked && Array.isArray(asked['statements']) ? asked['statements'].map((sql, at) => ({ sql: text(sql) ?? '', params: paramsIn(asked, at) })) : null,
+    diff: event.diff ?? text(asked?.['diff']), wrote: wroteOf(event),
     decision: decisionOf(event), accesses: (event.accesses ?? accessesIn(asked)).map(({ action, resource, columns, namespace, name, needs }) => `${action} ${resource}${columns && columns.length > 0 ? ` (${columns.join(', ')})` : ''}${namespace === undefined && name === undefined ? '' : ` ${namespace ?? '*'}/${name ?? '*'}`}${needs && needs.length > 0 ? ` (${needs.join(', ')})` : ''}`),
     masks: Object.entries(event.masks ?? object(asked?.['masks'])).map(([column, mask]) => ({ column, mask: text(mask) ?? '' })), revealed: event.revealed ?? strings(asked?.['revealed']), demands: demandsIn(asked),
     word: person ? { decision: kind === 'approval' ? 'approve' : 'reject', reason: text(change?.['reason']), signedInAt: text(change?.['signedInAt']) } : null,
-    outcome: kind === 'outcome' || kind === 'correction' ? outcomeOf(event) : null, change: asked || person ? null : change, gone: event.content?.state ?? null,
+    outcome: kind === 'outcome' || kind === 'correction' ? outcomeOf(event) : null, change: asked || person || kind === 'output' ? null : change, gone: event.content?.state ?? null,
   }
 }
 
@@ -58,16 +59,23 @@ function decisionOf(event: Told): Step['decision'] {
   return { kind: said, rules: strings(event.change?.['rules']), reason: text(event.change?.['reason']), detail: null, policy }
 }
 
-const outcomeOf = ({ status, rowCounts, truncated, durationMs, by, refusal, result }: Told): Step['outcome'] => ({
+const outcomeOf = ({ status, rowCounts, truncated, durationMs, by, refusal, result, answered, said }: Told): Step['outcome'] => ({
   status: status ?? 'unknown', rows: rowCounts ?? [], truncated: truncated ?? false, durationMs: durationMs ?? null, by: by ?? null,
   reason: refusal ? `${refusal.slug} (${refusal.reason})` : null, detail: refusal?.detail ?? null, result: result ? { bytes: result.bytes, text: result.text } : null,
+  answered: answered ? { status: answered.status, audit: answered.audit } : null, said: said ? Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined && typeof value !== 'object').filter(([name]) => name !== 'stdout' && name !== 'stderr')) : null,
 })
+
+/** Of a part, and of an outcome whose command wrote little. */
+function wroteOf({ kind, change, said }: Told): Step['wrote'] {
+  if (kind === 'output') return [{ stream: text(change?.['stream']) ?? '', text: text(change?.['text']) ?? text(change?.['base64']) ?? '', base64: change?.['text'] === undefined && change?.['base64'] !== undefined }]
+  return ['stdout', 'stderr'].flatMap((stream) => { const wrote = text(said?.[stream]); return wrote === null || wrote === '' ? [] : [{ stream, text: wrote, base64: false }] })
+}
 
 function wordOf(request: ToldRequest, { decision, subject, at, reason, signedInAt }: ToldRequest['verdicts'][number]): Step {
   const kind = decision === 'approve' ? 'approval' : 'rejection'
   const [title, tone] = titles[kind]
   return {
-    id: request.id, at, sinceMs: null, kind, title, tone, who: subject, connection: null, request: request.id, purpose: null, statements: null, decision: null, accesses: [], masks: [], revealed: [], demands: [],
+    id: request.id, at, sinceMs: null, kind, title, tone, who: subject, connection: null, request: request.id, purpose: null, statements: null, diff: null, wrote: [], decision: null, accesses: [], masks: [], revealed: [], demands: [],
     word: { decision, reason, signedInAt: signedInAt === '' ? null : signedInAt }, outcome: null, change: null, gone: null,
   }
 }

@@ -64,6 +64,7 @@ describe('the demo cluster, through the engine', () => {
     const [first, again] = [await patch(), await patch()]
     expect(first.effects.fingerprint).toBe(again.effects.fingerprint)
     expect(first.effects.accesses[0]?.target).toMatchObject({ oldObject: { spec: { replicas: expect.any(Number) as number } }, object: { spec: { replicas: 4 } } })
+    expect(first.diff).toMatch(/^# of the object with uid [\w.-]+(?:, generation \d+)?\n@@/)
     expect(first.diff).toContain('+  replicas: 4')
     expect((await perform(first)).body).toMatchObject({ spec: { replicas: 4 } })
     expect((await patch()).effects.fingerprint).not.toBe(first.effects.fingerprint)
