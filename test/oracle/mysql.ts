@@ -119,8 +119,9 @@ export async function main([count = '2500', seed = '1']: readonly string[]): Pro
   if (mysqlServer === null) { console.error(whyNot.trim()); process.exit(1) }
   const { disagreements, ...rest } = await runOracle({ count: Number(count), seed: Number(seed) })
   const worlds = await runWorlds({ count: Number(count), seed: Number(seed) })
-  console.table({ ...rest, disagreements: disagreements.length, 'compared in two worlds': worlds.compared, 'differing in them': worlds.differing.length })
-  for (const one of worlds.differing.slice(0, 20)) console.log(`\n${one}`)
+  const wide = await runWorlds({ count: Number(count), seed: Number(seed), wide: true })
+  console.table({ ...rest, disagreements: disagreements.length, 'compared in two worlds': worlds.compared + wide.compared, unsteady: worlds.unsteady + wide.unsteady, 'differing in them': worlds.differing.length + wide.differing.length })
+  for (const one of [...worlds.differing, ...wide.differing].slice(0, 20)) console.log(`\n${one}`)
   for (const { sql, why } of disagreements.slice(0, 20)) console.log(`\n${sql}\n  ${why}`)
-  process.exit(disagreements.length + worlds.differing.length > 0 ? 1 : 0)
+  process.exit(disagreements.length + worlds.differing.length + wide.differing.length > 0 ? 1 : 0)
 }

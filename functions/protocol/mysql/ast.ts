@@ -165,6 +165,8 @@ export type Unit = (typeof units)[number]
  */
 export interface Call extends At {
   readonly kind: 'call'; readonly schema: Name | null; readonly name: Name; readonly arguments: readonly Expression[]; readonly star: boolean; readonly distinct: boolean; readonly over: Name | Window | null
+  /** Of JSON_ARRAYAGG, which MariaDB can sort. Never parsed: the analysis says so. */
+  readonly orderBy?: readonly Order[]
 }
 export interface GroupConcat extends At { readonly kind: 'groupConcat'; readonly distinct: boolean; readonly arguments: readonly Expression[]; readonly orderBy: readonly Order[]; readonly separator: string }
 /** Full text. */

@@ -17,6 +17,7 @@ const scalars = words(`
   inet6_aton inet6_ntoa inet_aton inet_ntoa is_ipv4 is_ipv6 is_uuid bin_to_uuid uuid_to_bin grouping any_value charset coercibility collation`)
 const aggregates = words('avg bit_and bit_or bit_xor count json_arrayagg json_objectagg max min std stddev stddev_pop stddev_samp sum var_pop var_samp variance')
 const windows = words('cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number')
+export const aggregateNames: ReadonlySet<string> = new Set(aggregates)
 export const functionNames: ReadonlySet<string> = new Set([...scalars, ...aggregates, ...windows])
 
 /** Those that never fail, whatever the values: what a view may compute of a classified column that nobody asks for. */

@@ -49,7 +49,7 @@ export interface Column {
   readonly json: boolean
 }
 export interface Trigger { readonly schema: string; readonly name: string; readonly event: 'insert' | 'update' | 'delete'; readonly before: boolean }
-export interface Index { readonly name: string; readonly unique: boolean; readonly columns: readonly string[]; /** It gives rows in its order. */ readonly ordered: boolean }
+export interface Index { readonly name: string; readonly unique: boolean; readonly columns: readonly string[]; /** It gives rows in its order. */ readonly ordered: boolean; /** Of columns alone, none of them an expression. */ readonly plain: boolean }
 export interface ForeignKey { readonly schema: string; readonly table: string; readonly columns: readonly string[]; readonly toSchema: string; readonly toTable: string; readonly referenced: readonly string[]; readonly onUpdate: string; readonly onDelete: string }
 export interface Routine { readonly schema: string; readonly name: string; readonly procedure: boolean; readonly print: string; readonly rows: readonly (readonly [string, string])[] }
 
@@ -157,6 +157,7 @@ function readIndexes(rows: readonly Cells[], names: readonly string[]): readonly
   for (const row of rows) groups.set(str(row[0]), [...groups.get(str(row[0])) ?? [], row])
   return [...groups].map(([name, parts]) => ({
     name, unique: parts.every(([, nonUnique]) => Number(nonUnique) === 0), ordered: parts.every(([, , , , type]) => !['FULLTEXT', 'SPATIAL'].includes(str(type).toUpperCase())),
+    plain: parts.every(([, , , column]) => column !== null && column !== undefined),
     columns: parts.sort((a, b) => Number(a[2]) - Number(b[2])).flatMap(([, , , column, , expression]) => (column === null || column === undefined ? mentioned(str(expression), names) : [str(column)])),
   }))
 }

@@ -6,7 +6,7 @@ import { Fault } from '../../ports.ts'
 import type { Plan } from '../protocol.ts'
 import type { Parsed, Statement } from './ast.ts'
 import { readCatalog, readServer, type Catalog, type Relation, type SnapshotRow } from './catalog.ts'
-import { createClasses, type Classes, type Tag } from './classes.ts'
+import { createClasses, type Classes } from './classes.ts'
 import { Findings, Refused, type Frame } from './effects.ts'
 import { assemble } from './assemble.ts'
 import type { Analysis } from './expression.ts'
@@ -15,9 +15,9 @@ import type { MySqlPlan, Output, PlannedStatement, Reached } from './plan.ts'
 import { heldIn } from './relation.ts'
 import { rewrite } from './rewrite.ts'
 import { query as subquery } from './select.ts'
-import { shuffled } from './shuffle.ts'
 import { serverQuery, snapshotQueries } from './snapshot.ts'
 import { analyse } from './statement.ts'
+import { totalled } from './total.ts'
 import { judgeParameters, type Written } from './writeback.ts'
 
 /**
@@ -147,14 +147,13 @@ function examine(state: Known, connection: ConnectionDocument, parsed: Parsed): 
     const { kind, cols, capped, answer } = analyse(analysis, parsed.statement, { frame, parent: null, items: [], cols: [], ctes: new Map(), outputs: null })
     if (!found.readOnly) found.use(found.computing, 'where a statement that writes or locks takes whole rows of a view, with all that it computes', null)
     const plainly = rewrite(parsed.statement, keepOrder(found))
-    const tree = found.ordered.some(({ ignore, relation }) => ignore === null && telling(found, relation).length > 0) ? shuffled(plainly, [...found.views]) : plainly
-    if (tree === null) tell(found)
+    const tree = ordered(state, found, plainly)
     const shown: Shown[] = []
     const outputs = cols?.map((col, output): Output => ({
       name: col.name, origin: col.origin, shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
       ...(col.unclassified ? { unclassified: true as const } : {}), ...(col.json ? { json: true as const } : {}),
     })) ?? null
-    return ok({ ...factsFrom(found, shown, parsed), kind, outputs, capped, tree: tree ?? plainly, ...(answer ? { answer } : {}) })
+    return ok({ ...factsFrom(found, shown, parsed), kind, outputs, capped, tree, ...(answer ? { answer } : {}) })
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     // Nothing of the target's was named before: it is told at once. Else told only to whom that is permitted, or a part the gate does not know would tell an object that is there from one that is not.
@@ -162,25 +161,28 @@ function examine(state: Known, connection: ConnectionDocument, parsed: Parsed): 
     return ok({ ...factsFrom(found, [], parsed), kind: 'select', outputs: [], capped: false, tree: parsed.statement, missing: error.refusal, ...(error.missing ? {} : { unknown: true }) })
   }
 }
+/** Where a table with a classified column is reached, no order that can show is the server's to choose (total.ts); what is its choice all the same is a use of all that its choice may rest on. */
+function ordered({ views }: Known, found: Findings, tree: Statement): Statement {
+  const held = [...found.relations.values()].flatMap(({ relation }) => heldIn(found, relation, relation.columns.map(({ name }) => name)))
+  if (held.length === 0) return tree
+  const total = totalled(tree, { catalog: found.catalog, hidden: (relation, column) => heldIn(found, relation, [column]).length > 0, view: (relation) => views.get(relation) ?? null })
+  for (const { how, span } of total.told) found.useNow(held, how, span)
+  return total.tree
+}
 /**
- * Indexes over a classified column are taken out of the server's choice, so that rows do not come in their order; what a view reads cannot be told that, so its rows are shuffled, or else it is a use. Where the
- * statement uses such a column it is permitted only to whom the column is revealed, and nothing is taken out.
+ * Indexes over a classified column are taken out of the server's choice, so that nothing in between comes in their order either. Where the statement uses such a column it is permitted only to whom the column is
+ * revealed, and nothing is taken out.
  */
 function keepOrder(found: Findings): Findings['replaced'] {
   for (const { relation, ignore } of found.ordered) {
     const names = telling(found, relation).map(({ name }) => name)
-    if (names.length > 0) ignore?.(names)
+    if (names.length > 0) ignore(names)
   }
   return found.replaced
 }
-function telling(found: Findings, relation: Relation): readonly { readonly name: string; readonly held: readonly Tag[] }[] {
+function telling(found: Findings, relation: Relation): readonly { readonly name: string }[] {
   const used = new Set(found.used.map(({ resource, column }) => `${resource}.${column}`))
-  return relation.indexes.filter((index) => index.name !== 'PRIMARY' && index.ordered).map((index) => ({ name: index.name, held: heldIn(found, relation, index.columns).filter((tag) => !used.has(`${tag.resource}.${tag.column}`)) })).filter(({ held }) => held.length > 0)
-}
-function tell(found: Findings): void {
-  for (const { relation, ignore, span } of found.ordered) {
-    if (ignore === null) found.useNow(telling(found, relation).flatMap(({ held }) => held), 'where an index may give rows in its order, which cannot be kept out behind a view; leave limits inside, groups and windows out, or name the table itself', span)
-  }
+  return relation.indexes.filter((index) => index.name !== 'PRIMARY' && index.ordered).filter((index) => heldIn(found, relation, index.columns).some((tag) => !used.has(`${tag.resource}.${tag.column}`)))
 }
 function factsFrom(found: Findings, shown: readonly Shown[], { parameters }: Parsed) {
   const { accesses, used, readOnly, written } = found

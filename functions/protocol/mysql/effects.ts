@@ -1,7 +1,6 @@
 import type { Access, Used } from '../../../schema/effects.ts'
 import type { ActionName } from '../../../schema/policy.ts'
 import type { Refusal, Span } from '../../../schema/refusal.ts'
-import type { Statement } from './ast.ts'
 import { systemSchemas, type Catalog, type Column, type Relation, type Routine } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
 import type { Written } from './writeback.ts'
@@ -68,10 +67,8 @@ export class Findings {
   readonly written: Written[] = []
   /** Nodes of the caller's tree → what is printed in their place: names qualified, stars spelled out (rewrite.ts). */
   readonly replaced = new Map<object, object | readonly object[]>()
-  /** Tables whose indexes must not choose the order of rows, with the node that names each; null where a view names it. */
-  readonly ordered: { readonly relation: Relation; readonly ignore: ((names: readonly string[]) => void) | null; readonly span: Span | null }[] = []
-  /** Texts of the views it reads. */
-  readonly views = new Set<Statement>()
+  /** Tables whose indexes must not choose the order of rows, and how those are taken out. What a view names is out of reach. */
+  readonly ordered: { readonly relation: Relation; readonly ignore: (names: readonly string[]) => void }[] = []
   #columns = 0
 
   constructor(catalog: Catalog, classes: Classes) {

@@ -28,7 +28,7 @@ export function relationItem(a: Analysis, node: Table, scope: Scope, { alias = t
   found.reach(relation, { named: !frame.view, written: access !== 'select' })
   found.log.push({ relation, frame })
   if (access !== 'insert') placed(a, relation, span)
-  if (access !== 'insert' && chosen) ordering(a, relation, ignore, frame, span)
+  if (access !== 'insert' && chosen) ordering(a, relation, ignore, span)
   const inside = relation.kind === 'view' ? insideOf(a, relation, frame, span) : null
   return { alias: text, relation, handle, cols: columnsOf(a, relation, handle, inside, frame, text), reached: found.log.slice(mark) }
 }
@@ -47,16 +47,16 @@ function columnsOf({ found }: Analysis, relation: Relation, handle: Handle, insi
   })
 }
 /**
- * Rows come in the order of whatever index the server takes, and of a primary key always: `select id from customers` in the order of their salaries tells the salaries' order. So an index over a classified
- * column is taken out of the choice where the statement names the table itself; what cannot be taken out is a use.
+ * Rows come in the order of whatever index the server takes, and of a primary key always: `select id from customers` in the order of their salaries tells the salaries' order. What can show is sorted (total.ts); an index over a
+ * classified column is taken out of the choice as well where the statement names the table itself, and the order of a key is a use.
  */
-function ordering({ found }: Analysis, relation: Relation, ignore: ((names: readonly string[]) => void) | null, frame: Frame, span: Span | null): void {
+function ordering({ found }: Analysis, relation: Relation, ignore: ((names: readonly string[]) => void) | null, span: Span | null): void {
   const classified = (names: readonly string[]) => heldIn(found, relation, names)
   const primary = relation.indexes.find(({ name }) => name === 'PRIMARY')
   // Without a primary key, rows lie in the order of the first unique index over columns that are never null.
   const clustering = primary ? [primary] : relation.indexes.filter(({ unique, columns }) => unique && relation.columns.every((c) => !columns.includes(c.name) || !c.nullable))
   found.useNow(classified(clustering.flatMap(({ columns }) => columns)), `where the key of ${relation.name} gives rows in its order`, span)
-  if (relation.indexes.some((index) => index !== primary && index.ordered && classified(index.columns).length > 0)) found.ordered.push({ relation, ignore, span: frame.view ? frame.place : span })
+  if (ignore !== null && relation.indexes.some((index) => index !== primary && index.ordered && classified(index.columns).length > 0)) found.ordered.push({ relation, ignore })
 }
 
 /** Which partition a row lies in, and the order partitions are read in, tell of the columns that decide it. */
@@ -74,7 +74,6 @@ function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | nu
   const parsed = a.view(relation)
   if (!parsed || parsed.kind !== 'query') throw refused
   if (frame.via.length > 20) throw refused
-  a.found.views.add(parsed)
   const place: Frame = { via: [...frame.via, name], schema: relation.schema, place: span, view: true, invoker: frame.invoker && relation.invoker }
   const cols = inView(() => a.query(a, parsed, { frame: place, parent: null, items: [], cols: [], ctes: new Map(), outputs: null }), refused)
   for (const col of cols) a.found.computing.push(...col.derived)

@@ -33,7 +33,7 @@ describe.skipIf(mysqlServer === null)(`what a statement would do${whyNot}`, () =
 
   test('names tables with their schema and columns with their alias, whatever case they were written in', async () => {
     const { text, accesses } = await plan('SELECT NAME, o.Note FROM customers c JOIN orders o ON o.CUSTOMER_ID = c.id')
-    expect(text).toBe('SELECT `c`.`name` AS `NAME`, `o`.`note` AS `Note` FROM (`shop`.`customers` AS `c` IGNORE INDEX (`code`, `by_email`) JOIN `shop`.`orders` AS `o` ON (`o`.`customer_id` = `c`.`id`))')
+    expect(text).toBe('SELECT `c`.`name` AS `NAME`, `o`.`note` AS `Note` FROM (`shop`.`customers` AS `c` IGNORE INDEX (`code`, `by_email`) JOIN `shop`.`orders` AS `o` ON (`o`.`customer_id` = `c`.`id`)) ORDER BY `o`.`id`')
     expect(accesses).toEqual(['select | shop.customers | id name', 'select | shop.orders | customer_id note'])
   })
   test('reads a star as the columns that are shown by it, in the catalog\'s order', async () => {

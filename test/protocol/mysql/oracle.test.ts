@@ -15,4 +15,9 @@ describe.skipIf(mysqlServer === null)(`the server as oracle${whyNot}`, () => {
     expect(differing).toEqual([])
     expect(compared).toBeGreaterThan(30)
   }, 120_000)
+  test('nor, over many rows and in small buffers, of how long one is', async () => {
+    const { compared, differing } = await runWorlds({ count: 120, seed: 11, wide: true })
+    expect(differing).toEqual([])
+    expect(compared).toBeGreaterThan(20)
+  }, 180_000)
 })

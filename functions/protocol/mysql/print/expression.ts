@@ -75,7 +75,8 @@ function printCall(e: Call, query: PrintQuery): string {
   const name = e.schema ? `${quoteName(e.schema)}.${quoteName(e.name)}` : word(e.name.text)
   const values = e.star ? '*' : `${e.distinct ? 'DISTINCT ' : ''}${e.arguments.map((one) => printExpression(one, query)).join(', ')}`
   const over = !e.over ? '' : ` OVER ${'kind' in e.over ? printWindow(e.over, query) : quoteName(e.over)}`
-  return `${name}(${values})${over}`
+  const order = e.orderBy && e.orderBy.length > 0 ? ` ${printOrderBy(e.orderBy, query)}` : ''
+  return `${name}(${values}${order})${over}`
 }
 
 function printGroupConcat(e: GroupConcat, query: PrintQuery): string {

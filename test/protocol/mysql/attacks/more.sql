@@ -10,17 +10,39 @@ SELECT id FROM parts
 + SELECT id FROM v_indexed LIMIT 1
 + SELECT v.id FROM v_indexed v JOIN users u ON u.id = v.id ORDER BY u.name
 + SELECT count(*), max(id) FROM v_indexed
-SELECT id FROM (SELECT id FROM v_indexed LIMIT 1) x
-SELECT group_concat(id) FROM v_indexed
-SELECT json_arrayagg(id) FROM v_indexed
-SELECT id, row_number() OVER () FROM v_indexed
-SELECT id FROM users WHERE id = (SELECT id FROM v_indexed LIMIT 1)
++ SELECT id FROM (SELECT id FROM v_indexed LIMIT 1) x
++ SELECT group_concat(id) FROM v_indexed
++ SELECT json_arrayagg(id) FROM v_indexed
++ SELECT id, row_number() OVER () FROM v_indexed
++ SELECT id FROM users WHERE id = (SELECT id FROM v_indexed LIMIT 1)
 SELECT max(id), name FROM v_indexed GROUP BY id > 0
-SELECT DISTINCT id FROM v_indexed
-SELECT id FROM v_indexed UNION ALL SELECT id FROM users
-INSERT INTO notes(body) SELECT name FROM v_indexed
-UPDATE notes n JOIN v_indexed v ON v.id = n.id SET n.body = v.name
++ SELECT DISTINCT id FROM v_indexed
++ SELECT id FROM v_indexed UNION ALL SELECT id FROM users
+UPDATE notes n JOIN v_indexed v ON v.name = n.body SET n.body = v.id
 SELECT id FROM v_first
+SELECT json_objectagg(name, id) FROM users
+SELECT id, last_value(id) OVER (ORDER BY name) FROM users
+SELECT id, nth_value(id, 2) OVER (ORDER BY name) FROM users
+SELECT id, count(*) FROM users
+SELECT max(id), name FROM users GROUP BY name LIKE 'a%'
+SELECT name, any_value(id) FROM users GROUP BY name
+SELECT u.name, o.note FROM users u JOIN orders o ON o.user_id = u.id GROUP BY u.id
+SELECT u.name FROM users u JOIN orders o ON o.user_id = u.id GROUP BY u.id HAVING o.note > 'a'
+SELECT u.name FROM users u JOIN orders o ON o.user_id = u.id GROUP BY u.id ORDER BY o.note
+SELECT name, (SELECT o.note FROM orders o WHERE o.user_id = u.id) FROM users u GROUP BY name
+SELECT u.name, o.note FROM users u JOIN orders o ON o.id = u.name GROUP BY u.name
+WITH RECURSIVE t(n) AS (SELECT id FROM users UNION ALL SELECT n + 1 FROM t WHERE n < 9 LIMIT 3) SELECT n FROM t
+UPDATE notes n JOIN users u ON u.name = n.body SET n.body = u.id
+UPDATE notes n, users u SET n.body = u.name
+INSERT INTO notes(body) SELECT body FROM (SELECT name AS body, count(*) AS c FROM users) x
+SELECT n FROM v_lists
+SELECT * FROM v_loose
+SELECT id FROM v_limited
++ SELECT n FROM v_ordered
++ SELECT u.name, count(*) FROM users u JOIN orders o ON o.user_id = u.id GROUP BY u.id
++ SELECT o.note, u.name FROM users u JOIN orders o ON o.user_id = u.id GROUP BY o.id
++ SELECT name, ssn FROM users UNION ALL SELECT note, note FROM orders ORDER BY name LIMIT 1
++ SELECT (SELECT o.note FROM orders o WHERE o.user_id = u.id ORDER BY o.amount LIMIT 1) FROM users u
 SELECT id FROM keyless
 SELECT id, initial FROM people
 SELECT id, copied FROM people
@@ -48,7 +70,6 @@ INSERT IGNORE INTO people(id, name, age, email) VALUES (3, 'x', 1, 'alice@exampl
 INSERT INTO badges VALUES (3, 'bob@example.com')
 DELETE FROM accounts WHERE plan = 'free'
 UPDATE accounts SET email = 'x' WHERE plan = 'free'
-DELETE FROM people WHERE id > 0 LIMIT 1
 INSERT INTO logged(id) VALUES (7)
 REPLACE INTO logged(id) VALUES (7)
 INSERT INTO fast VALUES (1, 'x')

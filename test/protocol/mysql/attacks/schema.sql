@@ -33,3 +33,7 @@ CREATE VIEW v_num AS SELECT id, ssn + 0 AS n FROM users;
 CREATE FUNCTION nvl2(a int, b int, c int) RETURNS text DETERMINISTIC RETURN 'own';
 CREATE TABLE keyless(id int, email varchar(80) NOT NULL UNIQUE); INSERT INTO keyless VALUES (1,'bob@example.com'),(2,'alice@example.com');
 CREATE VIEW v_first AS SELECT id FROM people LIMIT 1;
+CREATE VIEW v_lists AS SELECT group_concat(name) AS n FROM users;
+CREATE VIEW v_loose AS SELECT max(id) AS id, name FROM users GROUP BY id > 0;
+CREATE VIEW v_limited AS SELECT id FROM users ORDER BY name LIMIT 1;
+CREATE VIEW v_ordered AS SELECT name AS n FROM users ORDER BY name, id LIMIT 1;
