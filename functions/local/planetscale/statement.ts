@@ -1,5 +1,5 @@
 import type { Connection } from 'mysql2'
-import { fieldOf, type Column, type Field } from './field.ts'
+import { fieldOf, type Column, type Field } from '../../protocol/mysql/field.ts'
 
 /** As PlanetScale answers, in proto3 JSON: 64-bit numbers are strings, bytes base64, and what is zero or empty is left out. A length of -1 is NULL. */
 export interface Result {

@@ -71,7 +71,8 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, open,
         connection, plan: inner, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity), deadline: run.deadline, flavour,
         masked: inner.statements.map(({ outputs }) => (outputs ?? []).map(({ shown }) => heldMask(shown, masks, plan.effects.shown) !== null)),
       }
-      const ran = await runPlan(job, { session: open(url), now, alarm, look: (sql) => look(connection, sql) })
+      const session = open(url)
+      const ran = await runPlan(job, { session, now, alarm, look: (sql) => look(connection, sql) }).finally(() => session.end?.())
       if (ran.ok) return { status: 'succeeded', rows: rawOf({ results: ran.results, rowMode: run.rowMode, maskKey }) }
       if (ran.executed.status === 'stale') forget(connection)
       return ran.executed

@@ -11,7 +11,7 @@ import { inspect } from './inspect.ts'
 import { createMask } from './mask.ts'
 import { flavourOf, type Flavour } from './pins.ts'
 import { createAccountCheck } from './role.ts'
-import { openSession, ServerError, type Endpoint, type RawResult } from './transport.ts'
+import { openSession, ServerError, type Endpoint, type RawResult, type Session } from './transport.ts'
 
 export interface MySqlOptions {
   readonly secrets: Secrets
@@ -21,25 +21,35 @@ export interface MySqlOptions {
   readonly isPermit: (value: unknown) => boolean
   /** Where the driver's protocol is answered for a connection string, and by which user name; null or left out: where PlanetScale answers it. */
   readonly endpoint?: (url: string) => Endpoint | null
+  /** A session with the credential in a secret; left out: of PlanetScale's serverless driver. */
+  readonly open?: (secret: string) => Session
 }
 const catalogBounds = { maxBytes: 64 * 1024 * 1024, timeoutMs: 15_000 }
 const flavourAgeMs = 600_000
 
-/** The MySQL engine, through PlanetScale's serverless driver: classify → execute → mask. */
-export function createMySql({ secrets, now, alarm, isPermit, endpoint }: MySqlOptions): Protocol {
-  const open = (url: string) => openSession(url, endpoint?.(url) ?? null)
+/** The MySQL engine: classify → execute → mask. */
+export function createMySql({ secrets, now, alarm, isPermit, endpoint, open = (url) => openSession(url, endpoint?.(url) ?? null) }: MySqlOptions): Protocol {
   const flavours = new Map<string, { readonly flavour: Flavour; readonly at: number }>()
   /** Asked now and then: a target may be upgraded under us, and settings have other names then. */
   async function flavourAt(url: string): Promise<Flavour> {
     const held = flavours.get(url)
     if (held && now() - held.at < flavourAgeMs) return held.flavour
-    const { rows } = await open(url).run('SELECT VERSION()', catalogBounds)
+    const { rows } = await alone(url, 'SELECT VERSION()')
     const flavour = flavourOf(rows[0]?.[0] ?? '')
     if (flavours.size >= 100) flavours.clear()
     flavours.set(url, { flavour, at: now() })
     return flavour
   }
-  const ask = async (secret: string, sql: string): Promise<RawResult> => open(await secrets.get(secret)).run(sql, catalogBounds)
+  const ask = async (secret: string, sql: string): Promise<RawResult> => alone(await secrets.get(secret), sql)
+  /** A text of ours in a session of its own. */
+  async function alone(url: string, sql: string): Promise<RawResult> {
+    const session = open(url)
+    try {
+      return await session.run(sql, catalogBounds)
+    } finally {
+      session.end?.()
+    }
+  }
 
   /**
    * The catalog is read as the account that writes where there is one: information_schema shows each account what it has rights on, and triggers only to one that has TRIGGER, which the account that reads must

@@ -24,18 +24,23 @@ export class ServerError extends Error {
   }
 }
 
-/** One session: what is set or begun in it holds for its later statements, and for nobody else's. It ends by itself when nothing is sent any more. */
+/**
+ * The target port: all that the engine asks of whatever carries its statements. Two implement it: PlanetScale's serverless driver here, and the server's own protocol by `mysql2` (direct.ts), for targets that only a private
+ * network reaches. One session: what is set or begun in it holds for its later statements, and for nobody else's.
+ */
 export interface Session {
-  /** One text, one statement, one HTTP request; never sent twice. Throws TransportError, or ServerError for what the server refused. */
+  /** One text, one statement; never sent twice. Throws TransportError, or ServerError for what the server refused. */
   run(text: string, bounds: Bounds): Promise<RawResult>
+  /** Nothing more is sent: what was not committed is rolled back. Left out: it ends by itself when nothing is sent any more. */
+  end?(): void
 }
 
-const binaryCharset = 63
+export const binaryCharset = 63
 /** Descriptions, lengths and quotes beside the values, which base64 makes a third longer. */
 const overheadBytes = 512 * 1024
 const bodyBytes = (valueBytes: number) => Math.ceil(valueBytes * 4 / 3) + overheadBytes
 
-/** A session of the driver's on the lean transport. `url`: `mysql://user:password@host/database`, as PlanetScale gives it. Throws a plain Error for what is none, without a word of it. */
+/** A session of PlanetScale's driver on the lean transport, a statement an HTTP request. `url`: `mysql://user:password@host/database`, as PlanetScale gives it. Throws a plain Error for what is none, without a word of it. */
 export function openSession(url: string, endpoint: Endpoint | null): Session {
   const { host, username, password } = partsOf(url)
   let bounds: Bounds = { maxBytes: 0, timeoutMs: 1 }
@@ -65,7 +70,8 @@ function cast({ charset, type }: { readonly charset?: number | null; readonly ty
   if (value === null || charset === binaryCharset && bytes.has(type)) return value
   return /^[\x00-\x7f]*$/.test(value) ? value : Buffer.from(value, 'latin1').toString('utf8')
 }
-const bytes: ReadonlySet<string> = new Set(['BLOB', 'BINARY', 'VARBINARY', 'GEOMETRY', 'BIT'])
+/** What of a column in charset 63 is given a character a byte. */
+export const bytes: ReadonlySet<string> = new Set(['BLOB', 'BINARY', 'VARBINARY', 'GEOMETRY', 'BIT'])
 
 function partsOf(text: string): { readonly host: string; readonly username: string; readonly password: string } {
   if (!URL.canParse(text)) throw new Error('the secret is no connection string')

@@ -5,6 +5,7 @@ import type { Permit } from '../../../functions/permit.ts'
 import { startPlanetScale, type PlanetScale } from '../../../functions/local/planetscale.ts'
 import { readTarget, usernameOf } from '../../../functions/local/planetscale/target.ts'
 import type { Plan, Run } from '../../../functions/protocol/protocol.ts'
+import { createDirect } from '../../../functions/protocol/mysql/direct.ts'
 import { createExecute } from '../../../functions/protocol/mysql/execute.ts'
 import { digestOf } from '../../../functions/protocol/mysql/guard.ts'
 import { createMask } from '../../../functions/protocol/mysql/mask.ts'
@@ -27,7 +28,12 @@ CREATE USER slim@'127.0.0.1' IDENTIFIED BY 'slim'; GRANT SELECT (id, name) ON d.
 const guardQuery = "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'd' ORDER BY TABLE_NAME, ORDINAL_POSITION"
 const permits = new WeakSet<object>()
 
-describe.skipIf(mysqlServer === null)(`a plan on a real server${whyNot}`, () => {
+const ways: readonly (readonly [string, (endpoint: PlanetScale) => (url: string) => Session])[] = [
+  ['by planetscale', (endpoint) => (url) => openSession(url, { http: endpoint.url, username: usernameOf(readTarget(url)) })],
+  ['by mysql2', () => createDirect()],
+]
+
+describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${whyNot}`, (_, way) => {
   let db: Awaited<ReturnType<typeof startServer>>
   let endpoint: PlanetScale
   let expected = ''
@@ -37,11 +43,15 @@ describe.skipIf(mysqlServer === null)(`a plan on a real server${whyNot}`, () => 
   let tap: (session: Session) => Session = (session) => session
 
   const urlOf = (account: string) => db.urlOf(account, account, 'd')
-  const session = (url: string) => openSession(url, { http: endpoint.url, username: usernameOf(readTarget(url)) })
-  const look = async (sql: string) => (await session(urlOf('app')).run(sql, { maxBytes: 1e6, timeoutMs: 5000 })).rows
+  let session: (url: string) => Session
+  const look = async (sql: string) => {
+    const one = session(urlOf('app'))
+    return (await one.run(sql, { maxBytes: 1e6, timeoutMs: 5000 }).finally(() => one.end?.())).rows
+  }
   beforeAll(async () => {
     db = await startServer(schema)
     endpoint = await startPlanetScale({ sessions: { size: 12 } })
+    session = way(endpoint)
     expected = digestOf([await look(guardQuery)])
   }, 120_000)
   afterAll(async () => {
@@ -164,7 +174,7 @@ describe.skipIf(mysqlServer === null)(`a plan on a real server${whyNot}`, () => 
     let [altered, before]: [Promise<unknown> | null, boolean] = [null, false]
     let settled = false
     tap = (inner) => ({
-      run: async (text, within) => {
+      ...inner, run: async (text, within) => {
         if (text.startsWith('SELECT id, name')) {
           altered = db.admin.query('ALTER TABLE d.t CHANGE name name2 varchar(20)').then(() => { settled = true })
           await expect.poll(async () => JSON.stringify((await db.other.query('SHOW PROCESSLIST'))[0]), { timeout: 4000 }).toContain('metadata lock').catch(() => {})
@@ -195,7 +205,7 @@ describe.skipIf(mysqlServer === null)(`a plan on a real server${whyNot}`, () => 
     await db.admin.query("SET GLOBAL sql_mode = DEFAULT, GLOBAL time_zone = 'SYSTEM', GLOBAL group_concat_max_len = DEFAULT")
   })
   it('runs nothing where a setting does not hold', async () => {
-    tap = (inner) => ({ run: (text, within) => inner.run(text.startsWith('SET ') ? "SET @@session.time_zone = '+05:00'" : text, within) })
+    tap = (inner) => ({ ...inner, run: (text, within) => inner.run(text.startsWith('SET ') ? "SET @@session.time_zone = '+05:00'" : text, within) })
     expect((await go([statement("UPDATE d.t SET name = 'loose' WHERE id = 1", null)])).refusal).toMatchObject({ reason: 'setting_not_held' })
     tap = (inner) => inner
     expect(await count("name = 'loose'")).toBe(0)
@@ -206,13 +216,13 @@ describe.skipIf(mysqlServer === null)(`a plan on a real server${whyNot}`, () => 
   })
   it('begins nothing after the deadline, by our clock or the target\'s', async () => {
     expect((await go([statement("UPDATE d.t SET name = 'late' WHERE id = 1", null)], { run: { deadline: Date.now() - 1 } })).refusal).toMatchObject({ reason: 'deadline_passed' })
-    tap = (inner) => ({ run: async (text, within) => { const done = await inner.run(text, within); return text.startsWith('SELECT UNIX_TIMESTAMP') ? { ...done, rows: done.rows.map(([clock, ...rest]) => [String(Number(clock) + 60), ...rest]) } : done } })
+    tap = (inner) => ({ ...inner, run: async (text, within) => { const done = await inner.run(text, within); return text.startsWith('SELECT UNIX_TIMESTAMP') ? { ...done, rows: done.rows.map(([clock, ...rest]) => [String(Number(clock) + 60), ...rest]) } : done } })
     expect((await go([statement("UPDATE d.t SET name = 'late' WHERE id = 1", null)])).refusal).toMatchObject({ reason: 'deadline_passed' })
     tap = (inner) => inner
     expect(await count("name = 'late'")).toBe(0)
   })
   it('calls a lost answer to COMMIT unknown, and anything lost before it failed', async () => {
-    const losing = (lost: string) => (inner: Session): Session => ({ run: async (text, within) => { const done = await inner.run(text, within); if (text.startsWith(lost)) throw new (await import('../../../functions/protocol/post.ts')).TransportError('unreachable', 'lost'); return done } })
+    const losing = (lost: string) => (inner: Session): Session => ({ ...inner, run: async (text, within) => { const done = await inner.run(text, within); if (text.startsWith(lost)) throw new (await import('../../../functions/protocol/post.ts')).TransportError('unreachable', 'lost'); return done } })
     tap = losing('COMMIT')
     expect(await go([statement("UPDATE d.t SET name = 'lost' WHERE id = 4", null)])).toMatchObject({ status: 'unknown', refusal: { slug: 'outcome-unknown' } })
     tap = losing('UPDATE')

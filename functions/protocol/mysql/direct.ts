@@ -1,0 +1,163 @@
+import { isIP } from 'node:net'
+import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
+import { addressBy, type Address } from '../address.ts'
+import { createPlaces } from '../places.ts'
+import { TransportError } from '../post.ts'
+import { fieldOf, type Column } from './field.ts'
+import { binaryCharset, bytes, ServerError, type Bounds, type Field, type RawResult, type Session } from './transport.ts'
+
+const maxOpen = 8
+/** Descriptions and lengths beside the values. */
+const overheadBytes = 512 * 1024
+/** For a connection that stops what another does. */
+const killMs = 2000
+const addressOf = addressBy({ protocols: ['mysql:'], port: 3306, checked: ['ssl-mode', 'VERIFY_IDENTITY'] })
+
+/**
+ * The server's own protocol as the target port, by `mysql2`, for targets in a private network. Each session has a connection of its own, which ends with it, so that nothing of it (settings, user variables, locks by name,
+ * temporary tables, a transaction) meets another. At most `maxOpen` at once to one secret. The text protocol alone, and nothing is put into a text here: a `?` is a character.
+ */
+export function createDirect(): (secret: string) => Session {
+  const places = createPlaces(maxOpen)
+  return (secret) => {
+    let opened: Opened | null = null
+    let ended = false
+    return {
+      async run(text, { maxBytes, timeoutMs }) {
+        if (ended) throw new TransportError('unreachable', 'the connection was cut')
+        const until = performance.now() + timeoutMs
+        opened ??= await open(secret, timeoutMs, await places.take(secret, timeoutMs))
+        return opened.run(text, { maxBytes, timeoutMs: Math.max(1, until - performance.now()) })
+      },
+      end() {
+        ended = true
+        opened?.end()
+      },
+    }
+  }
+}
+
+interface Opened { run(text: string, bounds: Bounds): Promise<RawResult>; end(): void }
+
+/** `leave`: called once, when the connection is gone or none came about. */
+async function open(secret: string, timeoutMs: number, leave: () => void): Promise<Opened> {
+  const state = { over: false, busy: false, broken: (_: Error): void => {} }
+  let connection: Connection
+  let address: Address
+  try {
+    address = addressOf(secret)
+    connection = createConnection(optionsOf(address, timeoutMs))
+  } catch (error) {
+    leave()
+    throw error
+  }
+  const destroy = (reason: Error) => {
+    state.over = true
+    leave()
+    connection.destroy()
+    state.broken(reason)
+  }
+  connection.on('error', (error) => destroy(understood(error)))     // without a listener, a server that goes away takes this process along
+  connection.on('end', () => destroy(new TransportError('unreachable', 'the connection ended')))
+
+  /** What `work` gives, or the end of the connection, or the end of the time, whichever is first. At the end of the time the server is told to stop, before anybody may believe that it did. */
+  function bounded<T>(ms: number, work: () => Promise<T>): Promise<T> {
+    if (state.over) return Promise.reject(new TransportError('unreachable', 'the connection was cut'))
+    return new Promise<T>((resolve, reject) => {
+      const late = new TransportError('timeout', 'no answer in time')
+      let over = false
+      const timer = setTimeout(() => {
+        over = true                                                  // what the server says of being stopped is no answer of its own
+        void kill(address, connection.threadId).then(() => { destroy(late); reject(late) })
+      }, ms)
+      state.busy = true
+      state.broken = (reason) => reject(over ? late : reason)
+      work().then(resolve, (error: unknown) => { if (!over) reject(understood(error)) }).finally(() => {
+        clearTimeout(timer)
+        state.busy = false
+        state.broken = () => {}
+      })
+    })
+  }
+  await bounded(timeoutMs, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
+    destroy(error)
+    throw error
+  })
+  const stream = (connection as unknown as { stream: NodeJS.EventEmitter }).stream
+  return {
+    run: (text, { maxBytes, timeoutMs: ms }) => bounded(ms, () => {
+      let left = maxBytes + overheadBytes
+      const watch = (chunk: Buffer) => { if ((left -= chunk.length) < 0) destroy(new TransportError('too-large', 'the answer went past the byte cap')) }
+      stream.on('data', watch)
+      return runText(connection, text).finally(() => stream.removeListener('data', watch))
+    }),
+    end() {
+      if (state.over) return
+      if (state.busy) return destroy(new TransportError('unreachable', 'the connection was cut'))
+      state.over = true
+      connection.end(() => leave())
+    },
+  }
+}
+
+/** No file of this machine to the server; rows as changed and not as matched, as PlanetScale counts; no code made of a column's name; a certificate that is checked, its name too, which this driver does only when told. */
+function optionsOf({ host, port, user, password, database, tls }: Address, connectTimeout: number): ConnectionOptions {
+  if (tls !== null && isIP(host)) throw new TransportError('unreachable', 'the secret\'s url must name the host as its certificate does')   // the driver would compare the certificate with `localhost`
+  return {
+    host, port, user, password, database, charset: 'utf8mb4_unicode_ci', timezone: 'Z', connectTimeout, multipleStatements: false, flags: ['-LOCAL_FILES', '-FOUND_ROWS'], disableEval: true, enableCleartextPlugin: false,
+    ...(tls === null ? {} : { ssl: sslOf(tls) }),
+  } as ConnectionOptions
+}
+/** The driver keeps what it made of it by this object, and a bundle of authorities takes a while to read. */
+function sslOf(tls: NonNullable<Address['tls']>): object {
+  const known = kept.get(tls) ?? { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2', ...(tls.ca === null ? {} : { ca: tls.ca }) }
+  kept.set(tls, known)
+  return known
+}
+const kept = new WeakMap<object, object>()
+
+/** Ends a connection of this account, and with it its statement and its transaction. Resolves when that is done, or a little later; never rejects. */
+function kill(address: Address, id: number | null | undefined): Promise<void> {
+  if (!Number.isSafeInteger(id)) return Promise.resolve()
+  return new Promise((resolve) => {
+    const other = createConnection(optionsOf(address, killMs))
+    const end = () => {
+      clearTimeout(timer)
+      other.destroy()
+      resolve()
+    }
+    const timer = setTimeout(end, killMs)
+    other.on('error', end)
+    other.query(`KILL ${Number(id)}`, end)
+  })
+}
+
+/** One text by the text protocol, which takes one statement and no more. */
+function runText(connection: Connection, text: string): Promise<RawResult> {
+  return new Promise((resolve, reject) => {
+    const rows: (string | null)[][] = []
+    let [fields, results, affected]: [readonly Field[], number, number] = [[], 0, 0]
+    const query = connection.query({ sql: text, rowsAsArray: true, typeCast: (field) => field.buffer() } as Parameters<Connection['query']>[0])
+    query.on('error', reject)
+    query.on('fields', (columns: readonly Column[] | undefined) => {
+      if (!columns) return
+      results++
+      fields = columns.map((column) => { const { name = '', type = 'NULL', ...more } = fieldOf(column); return { ...more, name, type } })
+    })
+    query.on('result', (row: readonly (Buffer | null)[] | { readonly affectedRows?: number }) => {
+      if (!Array.isArray(row)) affected = (row as { readonly affectedRows?: number }).affectedRows ?? 0
+      else rows.push((row as readonly (Buffer | null)[]).map((cell, index) => textOf(cell, fields[index])))
+    })
+    query.on('end', () => (results > 1 ? reject(new ServerError(1235, '42000', 'several results')) : resolve({ fields, rows, affected: results > 0 ? 0 : affected })))
+  })
+}
+/** Text is UTF-8, as the session is told to send it. */
+const textOf = (cell: Buffer | null, field: Field | undefined): string | null => (cell === null ? null : cell.toString(field?.charset === binaryCharset && bytes.has(field.type) ? 'latin1' : 'utf8'))
+
+/** What the server itself refused; all else is the way to it, in words without a name of host or user. */
+function understood(error: unknown): TransportError | ServerError {
+  if (error instanceof TransportError || error instanceof ServerError) return error
+  const { errno, sqlState, code = '', message = '' } = error as { errno?: number; sqlState?: string; code?: string; message?: string }
+  if (typeof errno === 'number' && errno >= 1000 && typeof sqlState === 'string' && /^[0-9A-Z]{5}$/.test(sqlState)) return new ServerError(errno, sqlState, message)
+  return new TransportError('unreachable', /CERT|SSL|TLS|SIGNED|ISSUER/.test(code) ? 'the target\'s certificate is not one that is trusted' : 'the connection failed', { cause: error })
+}
