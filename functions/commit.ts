@@ -39,7 +39,9 @@ const mostTurns = 300
  *    A checkpoint is shown to nobody before its head is stored: a signature over a tree that never was would be a fork.
  * 5. write that this revision has been, and the tiles, each once. Dying here or later: step 1 of whoever comes next does the rest from the staged object.
  * 6. write the indexes. An event that has another one is refused by the store: in the log once, or an alarm.
- * 7. publish the checkpoint, now that all it covers can be read; then let go of what is superfluous.
+ * 7. publish the checkpoint, now that all it covers can be read: an object beside the tiles, for ever, and the sign that this head is in effect; then let go of what is superfluous.
+ *
+ * A process that comes up compares the head with what was published: a store of heads that was put back is not continued, nor one that was lost begun anew.
  */
 export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'> & { readonly log: Log }) {
   const { signer, objects, store } = log
@@ -52,14 +54,16 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
   /** Steps 1, 5 to 7. Throws Fault. */
   async function stand(): Promise<Standing> {
     for (;;) {
+      const shown = standing === null ? await store.published() : null              // before the head: that may be further by then, never less
       const head = await store.head()
       if (standing && standing.head?.checkpoint === head?.checkpoint && standing.head?.revision === head?.revision) return standing
+      largest = Math.max(largest, head === null ? 0 : shown?.size ?? 0)
       if ((head?.size ?? 0) < largest) {
         alarm('the log went back', { size: head?.size ?? 0, was: largest })
         throw new Fault('internal', 'the head of the log is older than one that was seen')
       }
       if (head === null) {
-        if (await objects.get(begun) === null) return standing = { head, edge: emptyLog }
+        if (shown === null && await objects.get(begun) === null) return standing = { head, edge: emptyLog }
         if (await store.head() !== null) continue                   // somebody has just made the first
         alarm('the head of the log is gone', {})
         throw new Fault('internal', 'the head is gone and its log is not: another one must not begin in its place')
@@ -75,8 +79,9 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
 
   async function effect(head: Head): Promise<Standing> {
     const bytes = await objects.get(head.bundle)
-    if (bytes === null) throw new Fault('internal', 'the staged object of the head is missing')
-    await apply(head, decodeStage(head.bundle, bytes))
+    if (bytes !== null) await apply(head, decodeStage(head.bundle, bytes))
+    // What is staged may be gone after a long silence. Published is the last step, so a head that is has nothing left to be done.
+    else if ((await store.published())?.checkpoint !== head.checkpoint) throw new Fault('internal', 'the staged object of the head is missing')
     if (await objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth })) !== null) throw new Fault('internal', 'the log went back: there are tiles beyond its head')
     const edge = await edgeFrom(head.size, objects.get)
     const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), await ring.keys())
@@ -90,7 +95,7 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
     await Promise.all(Array.from({ length: abreast }, async () => { for (const { path, bytes } of next) await objects.create(path, bytes) }))
     if (revision === 1) await objects.create(begun, Buffer.from(checkpoint))
     await store.placed(ids.map((id, at) => ({ id, index: first + at })))
-    await store.publish({ revision, size, checkpoint })
+    await store.publish({ size, checkpoint })
     largest = Math.max(largest, size)
     remember(ids)
     const full = tiles.filter(({ path }) => parseTilePath(path).width === tileWidth)

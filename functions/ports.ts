@@ -2,6 +2,7 @@ import type { AccessRequest, Status } from '../schema/approval.ts'
 import type { Row } from '../schema/audit.ts'
 import type { Event, Id, Prefix } from '../schema/event.ts'
 import type { Bundle, ConnectionDocument } from '../schema/policy.ts'
+import type { Regions } from '../schema/region.ts'
 import type { Protocol } from './protocol/protocol.ts'
 
 /**
@@ -49,6 +50,8 @@ export interface Self {
   readonly console: string
   /** Name of the implied local issuer, or null in production; written into every record of the run as `issuer: local`. */
   readonly localIssuer: { readonly name: 'local'; readonly issuer: string; readonly audience: string } | null
+  /** Where other deployments with the same policy are. Left out: there are none. */
+  readonly regions?: Regions
 }
 
 export class Fault extends Error {
@@ -170,16 +173,25 @@ export interface Objects {
   /** Durable when it returns, whole or not at all. `same`: these very bytes are there already. Throws Fault internal where others are. */
   create(path: string, bytes: Uint8Array): Promise<'created' | 'same'>
   get(path: string): Promise<Uint8Array | null>
+  /** Paths below this folder that come after `path` in the order of their bytes (``: all), the first `limit` of them, at most 1000. Strongly consistent: what was created before is among them. */
+  after(folder: 'checkpoints/' | 'tile/', path: string, limit: number): Promise<readonly string[]>
   /**
    * What later objects made superfluous may go, now or when the store sees fit: one object below `staging/`, or with a slash at the end a folder of partial
    * tiles. Throws Fault internal for any other path: nothing else is ever removed through this port.
    */
   forget(path: string): Promise<void>
   /**
-   * One full bundle of entries (`tile/entries/<N>`), all of it older than `before` (epoch ms), may go: the log says so itself by then. Durable when it returns; gone already is success. Throws
-   * Fault internal for any other path, and for an object that was made later than that. Left out where the store itself decides how long it keeps what it has.
+   * One full bundle of entries (`tile/entries/<N>`), all of it older than `before` (epoch ms), may go, and its partial tiles with it: the log says so itself by then. Durable when it returns; gone
+   * already is success. Throws Fault internal for any other path, and for an object that was made later than that; store-unavailable where a lock is not over.
    */
-  readonly prune?: (path: string, before: number) => Promise<void>
+  prune(path: string, before: number): Promise<void>
+  /** The store's own locks. Left out: a store that has none. */
+  readonly locks?: {
+    /** When the object was made, and until when nobody at all can remove it, epoch ms. null: no such object. */
+    read(path: string): Promise<{ readonly made: number; readonly until: number } | null>
+    /** Locks it until then, epoch ms; there is no way back. One that ends later stays as it is. Durable when it returns. Throws Fault store-unavailable. Left out where locks run out. */
+    readonly lengthen?: (path: string, until: number) => Promise<void>
+  }
 }
 /** Where the log stands: one small row, and the commit point of every sequencer. */
 export interface Head {
@@ -211,12 +223,23 @@ export interface LogStore {
   where(ids: readonly Id<'evt'>[]): Promise<ReadonlyMap<Id<'evt'>, number>>
   /** Durable when it returns; written again it changes nothing. Throws Fault internal where an event has another index: it is in the log once. */
   placed(entries: readonly { readonly id: Id<'evt'>; readonly index: number }[]): Promise<void>
-  /** The checkpoint readers get: everything it covers is in place. An older one than is published changes nothing. */
+  /** The checkpoint readers get: everything it covers is in place. Durable, among the write-once objects, when it returns. Throws Fault internal where that tree size has another: a fork. */
   publish(published: Published): Promise<void>
-  /** null: nothing was ever published. */
+  /** The newest among the objects. null: nothing was ever published. Throws Fault. */
   published(): Promise<Published | null>
+  /** How far locks were lengthened (functions/lengthen.ts). null: never. */
+  lengthened(): Promise<Lengthened | null>
+  progress(lengthened: Lengthened): Promise<void>
 }
-export interface Published { readonly revision: number; readonly size: number; readonly checkpoint: string }
+export interface Published { readonly size: number; readonly checkpoint: string }
+/** What of a LogStore is small rows that change. `functions/publish.ts` makes the whole of it: what is published is an object, and no row says which. */
+export interface LogRows extends Omit<LogStore, 'publish' | 'published'> {
+  /** Where the newest checkpoint may be looked for first, by its size; nothing rests on it. Only a larger one replaces it. */
+  hint(size: number): Promise<void>
+  hinted(): Promise<number | null>
+}
+/** A walk over all objects by which their locks come to end as late as `goal` says. `after`: the last path it came to; null: it is through. `since`: epoch ms, when it began. */
+export interface Lengthened { readonly goal: string; readonly since: number; readonly after: string | null }
 
 // ---- the index of the log -------------------------------------------------------------------------------------------
 

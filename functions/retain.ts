@@ -46,8 +46,6 @@ export function createRetention(ports: Pick<Ports, 'now' | 'id' | 'policies' | '
   }
 
   async function prune({ objects, store }: Log, kept: Kept): Promise<number> {
-    const { prune: remove } = objects
-    if (remove === undefined) return 0                              // a store that keeps its objects for as long as it was told to when it got them
     const full = Math.floor(((await store.published())?.size ?? 0) / tileWidth)
     const start = await firstThere(objects, full)
     const found = await over(objects, start, full, kept, ports.now())
@@ -60,7 +58,7 @@ export function createRetention(ports: Pick<Ports, 'now' | 'id' | 'policies' | '
       if (i >= patience.tries) return 0
       await pause(patience.everyMs)
     }
-    for (let index = start; index < end; index++) await remove(tilePath(bundle(index)), ports.now() - kept.ms)     // dies here: the rest is there, and the next run says so again
+    for (let index = start; index < end; index++) await objects.prune(tilePath(bundle(index)), ports.now() - kept.ms)     // dies here: the rest is there, and the next run says so again
     return end - start
   }
 
@@ -84,10 +82,11 @@ async function firstThere(objects: Log['objects'], full: number): Promise<number
   return low
 }
 
-/** From `start` on, how far all is older. null: not even the first. */
+/** From `start` on, how far all is older, and locked by nothing any more: what the store will not remove is not said to be. null: not even the first. */
 async function over(objects: Log['objects'], start: number, full: number, kept: Kept, now: number): Promise<{ readonly end: number; readonly before: string } | null> {
   let [end, before] = [start, '']
   for (; end < Math.min(full, start + most.bundles); end++) {
+    if (((await objects.locks?.read(tilePath(bundle(end))))?.until ?? 0) > now) break
     const bytes = await objects.get(tilePath(bundle(end)))
     if (bytes === null) throw new Fault('internal', 'a bundle of entries is missing between others')
     const newest = overBy(decodeEntries(bytes), now, kept)

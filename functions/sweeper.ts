@@ -30,7 +30,7 @@ const retention = createRetention(ports)
 const retainEveryMs = 3_600_000
 let retained = 0
 
-/** What a policy keeps no longer is destroyed, now and then: keys of content, whole sheets. The log's objects in S3 are kept for as long as they were locked for when they were written. */
+/** What a policy keeps no longer is destroyed, now and then: keys of content, whole sheets, and bundles of the log's entries whose lock is over. No other function may delete anything of the log. */
 async function retain(): Promise<void> {
   if (Date.now() - retained < retainEveryMs) return
   await retention.run()

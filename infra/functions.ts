@@ -2,7 +2,7 @@ import { approvalDefinition } from './approval'
 import { arnOf, lambda, secretsOf } from './function'
 import { dead } from './dead'
 import { dataKey, logKey, letSign } from './keys'
-import { logBucket, retainDays } from './log'
+import { lockMode, logBucket, onBucket, retainDays } from './log'
 import { edgeValue, indexSecret, ownSecrets, slackSecrets, targetSecrets } from './secrets'
 import { account, domain, mailFrom, prefix, production, region } from './stage'
 import { tables } from './tables'
@@ -23,10 +23,10 @@ const socketEndpoint = $interpolate`https://${socketApi.nodes.api.id}.execute-ap
 
 const common = { SLUICE_HOME_REGION: region, SLUICE_PUBLIC_URL: `https://${domain}`, SLUICE_CONSOLE_URL: `https://console.${domain}`, SLUICE_SECRETS: prefix }
 const asking = { SLUICE_STATE_MACHINE: machineArn }
-const log = { SLUICE_LOG_NAME: `${domain}/audit`, SLUICE_LOG_BUCKET: bucketUrl, SLUICE_LOG_KEY: logKey.arn, SLUICE_LOG_DAYS: String(retainDays) }
+const log = { SLUICE_LOG_NAME: `${domain}/audit`, SLUICE_LOG_BUCKET: bucketUrl, SLUICE_LOG_KEY: logKey.arn, SLUICE_LOG_DAYS: String(retainDays), SLUICE_LOG_LOCK: lockMode }
 const executing = secretsOf(ownSecrets.session, ownSecrets.mask, ownSecrets.result, ...targetSecrets)
 const startAndWake = [{ actions: ['states:StartExecution'], resources: [machineArn] }, { actions: ['states:SendTaskSuccess'], resources: [machineArn] }]
-const readLog = [{ actions: ['s3:GetObject'], resources: [$interpolate`${logBucket.arn}/*`] }, { actions: ['kms:GetPublicKey'], resources: [logKey.arn] }]
+const logPublic = { actions: ['kms:GetPublicKey'], resources: [logKey.arn] }
 const push = [{ actions: ['execute-api:ManageConnections'], resources: [$interpolate`${socketApi.nodes.api.executionArn}/$default/POST/@connections/*`, $interpolate`${socketApi.nodes.api.executionArn}/$default/DELETE/@connections/*`] }]
 const mail = mailFrom === '' ? [] : [{ actions: ['ses:SendEmail'], resources: [arnOf('ses', `identity/${mailFrom.split('@')[1]}`), arnOf('ses', `identity/${mailFrom}`)] }]
 const telling: Record<string, string> = { ...(mailFrom === '' ? {} : { SLUICE_MAIL_FROM: mailFrom }), ...(process.env['SLUICE_SLACK'] ? { SLUICE_SLACK: 'yes' } : {}) }
@@ -35,8 +35,8 @@ const edge = { SLUICE_EDGE_KEY: edgeValue.base64 }
 
 // One code, three functions: what holds callers while people decide, and what streams for minutes, has places of its own, so that neither can keep a query from being decided.
 const served = { bundle: 'http', megabytes: 1024, streaming: true, url: true }
-export const http = lambda('Http', { ...served, seconds: 60, environment: { ...common, ...asking, ...log, ...index, ...edge, SLUICE_WAITS: 'elsewhere' }, may: [executing, secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...readLog] })
-export const hold = lambda('Hold', { ...served, seconds: 75, environment: { ...common, ...asking, ...log, ...edge }, may: [executing, ...startAndWake, ...readLog] })
+export const http = lambda('Http', { ...served, seconds: 60, environment: { ...common, ...asking, ...log, ...index, ...edge, SLUICE_WAITS: 'elsewhere' }, may: [executing, secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...onBucket('Http'), logPublic] })
+export const hold = lambda('Hold', { ...served, seconds: 75, environment: { ...common, ...asking, ...log, ...edge }, may: [executing, ...startAndWake, ...onBucket('Hold'), logPublic] })
 export const stream = lambda('Stream', { ...served, seconds: 900, environment: { ...common, ...asking, ...edge }, may: [executing, ...startAndWake] })
 /** The approvers' origin: it has no target's secret, and no way to the policy but to read it. */
 export const people = lambda('People', { bundle: 'people', megabytes: 512, seconds: 30, url: true, environment: { ...common, ...asking, ...edge }, may: [secretsOf(ownSecrets.console, ownSecrets.session, ownSecrets.result), ...startAndWake] })
@@ -61,7 +61,7 @@ export const sequencer = lambda('Sequencer', {
   bundle: 'sequencer', megabytes: 1024, seconds: 300, environment: { ...common, ...log, ...index },
   may: [
     secretsOf(indexSecret),
-    { actions: ['s3:GetObject', 's3:PutObject', 's3:PutObjectRetention', 's3:PutObjectTagging'], resources: [$interpolate`${logBucket.arn}/*`] },
+    ...onBucket('Sequencer'),
     { actions: ['kms:Sign', 'kms:GetPublicKey'], resources: [logKey.arn] },
     { actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'], resources: [tables.audit.nodes.table.streamArn] },
     { actions: ['dynamodb:ListStreams'], resources: [$interpolate`${tables.audit.arn}/stream/*`] },        // Lambda takes no stream as a source without it
@@ -70,5 +70,5 @@ export const sequencer = lambda('Sequencer', {
 })
 letSign(sequencer.nodes.role.arn)
 
-/** Settles what a process did not live to settle, brings on requests that were left lying (what is approved may have to be executed), and ends sockets that a lock or the clock ended. */
-export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...asking, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, ...startAndWake, ...push, secretsOf(ownSecrets.socket)] })
+/** Settles what a process did not live to settle, brings on requests that were left lying (what is approved may have to be executed), ends sockets that a lock or the clock ended, and removes from the record and the log what the policy keeps no longer: the one role that may. */
+export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...asking, ...log, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, ...startAndWake, ...push, secretsOf(ownSecrets.socket), ...onBucket('Sweeper'), logPublic] })

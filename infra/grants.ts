@@ -39,10 +39,22 @@ export const functions = {
   Socket: ['standing', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'sockets', 'content'],
   Approval: ['policies', 'ledger', 'meter', 'requests', 'workflow', 'sockets', 'content'],
   People: ['standing', 'ledger', 'requests', 'workflow', 'content'],
-  Sequencer: ['ledger', 'logWriter'],
-  Sweeper: ['standing', 'ledger', 'unsettled', 'meter', 'requests', 'workflow', 'sockets', 'content', 'erasure'],
+  Sequencer: ['standing', 'ledger', 'logWriter'],
+  Sweeper: ['standing', 'ledger', 'unsettled', 'meter', 'requests', 'workflow', 'sockets', 'content', 'erasure', 'logReader'],
 } as const satisfies Readonly<Record<string, readonly Adapter[]>>
 export type Name = keyof typeof functions
+
+/**
+ * What the adapter of the log's bucket (functions/aws/objects.ts) asks of S3: on the bucket, or on objects below a path. Whoever reads also lists: without that S3 answers 403 for what is missing, and nobody could
+ * tell it from a refusal. One role writes, another deletes, and what it deletes are versions of bundles of entries, whose lock is over. Nobody has DeleteObject, which hides and deletes nothing.
+ */
+export const bucketParts = {
+  read: [{ below: null, actions: ['ListBucket', 'ListBucketVersions'] }, { below: '*', actions: ['GetObject', 'GetObjectVersion'] }],
+  write: [{ below: '*', actions: ['GetObjectRetention', 'PutObject', 'PutObjectRetention', 'PutObjectTagging'] }],
+  prune: [{ below: 'tile/entries/*', actions: ['DeleteObjectVersion', 'GetObjectRetention'] }],
+} as const satisfies Readonly<Record<string, readonly { readonly below: string | null; readonly actions: readonly string[] }[]>>
+export type BucketPart = keyof typeof bucketParts
+export const bucketUsers = { Http: ['read'], Hold: ['read'], Sequencer: ['read', 'write'], Sweeper: ['read', 'prune'] } as const satisfies Partial<Record<Name, readonly BucketPart[]>>
 
 /** Those that execute, and so read targets' credentials. */
 export const executors = ['Approval', 'Hold', 'Http', 'Socket', 'Stream', 'Sweeper'] as const satisfies readonly Name[]

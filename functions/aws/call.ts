@@ -8,9 +8,9 @@ const attemptMs = 5000
 const attempts = 4
 const firstWaitMs = 50
 
-/** One request to a service of AWS. `headers` are sent and signed as they are, names in lower case; `path` as sent, and it holds nothing that wants escaping. */
-export interface Call { readonly method: 'GET' | 'PUT' | 'POST'; readonly path: string; readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array }
-export interface Answer { readonly status: number; readonly body: Buffer }
+/** One request to a service of AWS. `headers` are sent and signed as they are, names in lower case; `path` as sent, and it holds nothing that wants escaping; after a `?` its query, sorted by name, each name with its `=`. */
+export interface Call { readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'; readonly path: string; readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array }
+export interface Answer { readonly status: number; readonly headers: http.IncomingHttpHeaders; readonly body: Buffer }
 export type Send = (call: Call) => Promise<Answer>
 
 /**
@@ -29,7 +29,7 @@ export function createCall(service: string, { endpoint, now, ...place }: Place &
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => { chunks.push(chunk) })
         response.on('error', reject)
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }))
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }))
       })
       request.on('error', reject).end(call.body)
     })
@@ -60,7 +60,8 @@ function sign(service: string, { region, credentials }: Omit<Place, 'endpoint'>,
     ...headers, host, 'x-amz-content-sha256': digest, 'x-amz-date': date, ...(credentials.sessionToken === undefined ? {} : { 'x-amz-security-token': credentials.sessionToken }),
   }
   const names = Object.keys(signed).toSorted()
-  const canonical = [method, path, '', ...names.map((name) => `${name}:${signed[name]?.trim()}`), '', names.join(';'), digest].join('\n')
+  const [resource = '', query = ''] = path.split('?')
+  const canonical = [method, resource, query, ...names.map((name) => `${name}:${signed[name]?.trim()}`), '', names.join(';'), digest].join('\n')
   const key = [region, service, 'aws4_request'].reduce(hmac, hmac(`AWS4${credentials.secretAccessKey}`, date.slice(0, 8)))
   const signature = hmac(key, `AWS4-HMAC-SHA256\n${date}\n${scope}\n${createHash('sha256').update(canonical).digest('hex')}`).toString('hex')
   return { ...signed, authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}` }

@@ -1,12 +1,13 @@
 import type { Id } from '../../schema/event.ts'
 import { isEventId, tables } from '../../schema/item.ts'
-import { Fault, type Head, type LogStore, type Published } from '../ports.ts'
+import { Fault, type Head, type Lengthened, type LogRows } from '../ports.ts'
 import { conditionFailed, type Dynamo, type Item } from './dynamo.ts'
 import { failed, transact } from './transact.ts'
 
 const TableName = tables.log.name
 const head = { pk: { S: 'head' } } as const
-const published = { pk: { S: 'published' } } as const
+const hint = { pk: { S: 'hint' } } as const
+const lengthened = { pk: { S: 'lengthened' } } as const
 /** DynamoDB's own bound of both a batch of reads and a transaction. */
 const batch = 100
 const maxBatches = 20
@@ -14,8 +15,8 @@ const maxBatches = 20
 const abreast = 4
 
 /** Where the log stands, in DynamoDB. One item is the commit point, moved only by a condition on the revision it was read at. */
-export function createLogStore(dynamo: Dynamo): LogStore {
-  async function read(key: typeof head | typeof published): Promise<Item | null> {
+export function createLogStore(dynamo: Dynamo): LogRows {
+  async function read(key: typeof head | typeof hint | typeof lengthened): Promise<Item | null> {
     return (await dynamo('GetItem', { TableName, Key: key, ConsistentRead: true })).Item ?? null
   }
 
@@ -60,26 +61,36 @@ export function createLogStore(dynamo: Dynamo): LogStore {
     }))
   }
 
-  async function publish({ revision, size, checkpoint }: Published): Promise<void> {
+  async function raise(size: number): Promise<void> {
     try {
       await dynamo('PutItem', {
-        TableName, Item: { ...published, revision: { N: String(revision) }, size: { N: String(size) }, checkpoint: { S: checkpoint } },
-        ConditionExpression: 'attribute_not_exists(pk) OR revision <= :revision', ExpressionAttributeValues: { ':revision': { N: String(revision) } },
+        TableName, Item: { ...hint, size: { N: String(size) } },
+        ConditionExpression: 'attribute_not_exists(pk) OR #size <= :size', ExpressionAttributeNames: { '#size': 'size' }, ExpressionAttributeValues: { ':size': { N: String(size) } },
       })
     } catch (error) {
       if (!conditionFailed(error)) throw error                      // a later one is there: another sequencer was faster
     }
+  }
+
+  /** Blindly: of two that walk at once, one goes over what the other has done. */
+  async function progress({ goal, since, after }: Lengthened): Promise<void> {
+    await dynamo('PutItem', { TableName, Item: { ...lengthened, goal: { S: goal }, since: { N: String(since) }, ...(after === null ? {} : { after: { S: after } }) } })
   }
   return {
     head: async () => {
       const item = await read(head)
       return item && readHead(item)
     },
-    advance, where, placed, publish,
-    published: async () => {
-      const item = await read(published)
-      return item && { revision: Number(item['revision']?.N), size: Number(item['size']?.N), checkpoint: item['checkpoint']?.S ?? '' }
+    advance, where, placed, hint: raise,
+    hinted: async () => {
+      const size = Number((await read(hint))?.['size']?.N ?? NaN)
+      return Number.isSafeInteger(size) && size >= 0 ? size : null
     },
+    lengthened: async () => {
+      const item = await read(lengthened)
+      return item && readLengthened(item)
+    },
+    progress,
   }
 }
 
@@ -94,4 +105,10 @@ function readHead(item: Item): Head {
   } catch (error) {
     throw new Fault('internal', 'the head of the log is damaged', { cause: error })
   }
+}
+
+/** What is damaged is done again from the beginning. */
+function readLengthened(item: Item): Lengthened | null {
+  const { goal, since, after } = item
+  return goal?.S === undefined || since?.N === undefined ? null : { goal: goal.S, since: Number(since.N), after: after?.S ?? null }
 }

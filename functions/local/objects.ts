@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rm, stat, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Fault, type Objects } from '../ports.ts'
 
@@ -59,6 +59,20 @@ export function createObjects(directory: string): Objects {
     }
   }
 
+  /** In the order of bytes of whole paths, which is that of names where a folder's ends in its slash. */
+  async function* below(folder: string, past: string): AsyncGenerator<string> {
+    const entries = await readdir(join(directory, folder), { withFileTypes: true }).catch((error: unknown) => { if (codeOf(error) === 'ENOENT') return []; throw new Fault('store-unavailable', `\`${folder}\` cannot be read (${codeOf(error)})`, { cause: error }) })
+    for (const path of entries.map((entry) => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`).toSorted()) {
+      if (!path.endsWith('/')) { if (path > past) yield path }
+      else if (path > past || past.startsWith(path)) yield* below(path, past)
+    }
+  }
+  async function after(folder: string, path: string, limit: number): Promise<readonly string[]> {
+    const found: string[] = []
+    for await (const one of below(folder, path)) if (found.push(one) === limit) break
+    return found
+  }
+
   async function forget(path: string): Promise<void> {
     if (!passing.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
     await rm(placeOf(path), { recursive: true, force: true })
@@ -69,10 +83,11 @@ export function createObjects(directory: string): Objects {
     const there = await stat(placeOf(path)).catch((error: unknown) => { if (codeOf(error) === 'ENOENT') return null; throw error })
     if (there === null) return
     if (!(there.mtimeMs < before)) throw new Fault('internal', `\`${path}\` is younger than what may go`)
+    await rm(placeOf(`${path}.p`), { recursive: true, force: true })    // before it: a run that breaks off finds the rest by it
     await rm(placeOf(path))
     await sync(dirname(placeOf(path)))
   }
-  return { create, get: (path) => read(placeOf(path)), forget, prune }
+  return { create, get: (path) => read(placeOf(path)), after, forget, prune }
 }
 
 function same(path: string, there: Uint8Array, bytes: Uint8Array): 'same' {

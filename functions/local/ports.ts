@@ -3,6 +3,7 @@ import { createStores, type Machine } from '../aws/ports.ts'
 import { isPermit } from '../decide/permit.ts'
 import type { Hints } from '../hint.ts'
 import { numbered } from '../numbering.ts'
+import { publishing } from '../publish.ts'
 import type { Log, Ports, Post, Search, Self } from '../ports.ts'
 import { sealing } from '../record/content.ts'
 import { createKubernetes } from '../protocol/kubernetes/kubernetes.ts'
@@ -46,6 +47,6 @@ export function createLocalPorts({ dynamo, neon, planetscale, secrets, machine, 
   const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
   const mysql = createMySql({ secrets, endpoint: (url) => ({ http: planetscale, username: usernameOf(readTarget(url)) }), now: stores.now, alarm, isPermit })
   const kubernetes = createKubernetes({ secrets, now: stores.now, alarm, isPermit })
-  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, mysql, kubernetes }, approvals: { requests, workflow, post }, log: log && { ...log, store: logStore }, ...(log === null ? {} : { promise }), search, alarm, self }
+  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, mysql, kubernetes }, approvals: { requests, workflow, post }, log: log && { ...log, store: publishing(log.objects, logStore) }, ...(log === null ? {} : { promise }), search, alarm, self }
   return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: counted.ledger, createTables: stores.createTables, close: stores.close, workflow }
 }

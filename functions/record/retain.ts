@@ -20,6 +20,14 @@ export function retentionOf({ documents }: Bundle): Retention {
   return { content: said?.content === undefined ? null : ageOf(said.content), entries: said?.entries === undefined ? null : ageOf(said.entries) }
 }
 
+const entries = /^tile\/entries\//
+/**
+ * Until when (epoch ms) the store of objects locks what lies under `path`: bundles of entries for as long as the policy keeps entries, everything else for ever, and a lock never ends later than `mostMs` from
+ * now, because there is no way back from one: it is lengthened in time instead. `made`: epoch ms. `kept` null: entries stay for ever.
+ */
+export const lockOf = (path: string, made: number, kept: Kept | null, now: number, mostMs: number): number =>
+  Math.min(entries.test(path) && kept !== null ? made + kept.ms : Infinity, now + mostMs)
+
 /** The days, oldest first, whose sheets have sealed nothing that is younger than `kept`: a sheet made in a day's last moment seals for an hour more. */
 export function daysOver(since: string, now: number, { ms }: Kept): readonly string[] {
   const days: string[] = []

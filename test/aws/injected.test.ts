@@ -51,7 +51,7 @@ await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
 const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 const place = { region: 'eu-west-1', endpoint, credentials, now: Date.now }
 const signer = createSigner({ ...place, name: 'acme.dev/audit', keyId: 'arn:aws:kms:eu-west-1:123456789012:key/ab' })
-const objects = createObjects({ ...place, retainDays: 365 })
+const objects = createObjects({ ...place, mode: 'COMPLIANCE', until: async () => Date.now() + 86_400_000 })
 afterAll(() => { signer.close(); objects.close(); server.closeAllConnections(); server.close() })
 beforeEach(() => { plan = []; asked = 0; stored.clear() })
 const bytes = new TextEncoder().encode('a tile')

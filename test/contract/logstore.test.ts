@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createIds } from '../../functions/aws/ulid.ts'
-import type { Head, LogStore } from '../../functions/ports.ts'
+import type { Head, LogRows, LogStore } from '../../functions/ports.ts'
+import { publishing } from '../../functions/publish.ts'
 import { createMemoryLog } from '../support/log.ts'
 import { carriers, createRig } from './rig.ts'
 import type { Id } from '../../schema/event.ts'
@@ -8,6 +9,8 @@ import type { Id } from '../../schema/event.ts'
 interface Rig {
   readonly store: LogStore
   other(): LogStore
+  /** The same objects over a store of rows that was emptied, or says what it is told to. */
+  over(hint: number | null): LogStore
   /** The next writes of this kind fail: nothing stored, or stored and the answer lost. */
   fail(how: 'not stored' | 'stored'): void
   heal(): void
@@ -81,11 +84,44 @@ function logStoreContract(name: string, create: () => Promise<Rig>): void {
       await rig.store.placed([])
     })
 
+    const published = (size: number) => ({ size, checkpoint: `sluice.test/log\n${size}\n${Buffer.alloc(32, size % 256).toString('base64')}\n\n— sluice.test/log AAAAAAAA\n` })
     test('what is published never goes back', async () => {
       expect(await rig.store.published()).toBeNull()
-      const published = (revision: number) => ({ revision, size: revision * 10, checkpoint: `c ${revision}` })
-      for (const revision of [2, 1, 2, 9, 10, 3]) await (revision % 2 === 0 ? rig.store : rig.other()).publish(published(revision))
+      for (const size of [2, 1, 2, 9, 10, 3]) await (size % 2 === 0 ? rig.store : rig.other()).publish(published(size))
       expect(await rig.other().published()).toEqual(published(10))
+    })
+
+    test('the newest checkpoint is found among the objects, whatever the row says: gone, put back, ahead, of a size that never was', async () => {
+      const sizes = [1, 2, 3, 7, 8, 100, 256, 4096, 4097, 65_535, 1_000_003]
+      for (const [at, size] of sizes.entries()) {
+        await rig.store.publish(published(size))
+        for (const hint of [null, 0, 1, 5, sizes[at - 1] ?? 0, size, size + 1, 2 ** 53 - 1]) expect(await rig.over(hint).published(), `${size} by ${hint}`).toEqual(published(size))
+      }
+    })
+
+    test('of one size another checkpoint is not published: that would be a fork', async () => {
+      await rig.store.publish(published(7))
+      await rig.other().publish(published(7))
+      await expect(rig.other().publish({ ...published(7), checkpoint: published(7).checkpoint.replace('AAAAAAAA', 'BBBBBBBB') })).rejects.toMatchObject({ code: 'internal' })
+      expect(await rig.store.published()).toEqual(published(7))
+    })
+
+    test('a row that cannot be written leaves what was published published', async () => {
+      await rig.store.publish(published(7))
+      rig.fail('not stored')
+      await expect(rig.store.publish(published(9))).rejects.toMatchObject({ code: 'store-unavailable' })
+      rig.heal()
+      expect([published(7), published(9)]).toContainEqual(await rig.store.published())
+      await rig.store.publish(published(9))
+      expect(await rig.other().published()).toEqual(published(9))
+    })
+
+    test('how far locks were lengthened is kept as it was said last', async () => {
+      expect(await rig.store.lengthened()).toBeNull()
+      for (const after of ['', 'tile/0/007', null]) {
+        await rig.store.progress({ goal: '7y', since: 1_700_000_000_000, after })
+        expect(await rig.other().lengthened()).toEqual({ goal: '7y', since: 1_700_000_000_000, after })
+      }
     })
   })
 }
@@ -94,15 +130,17 @@ logStoreContract('memory', async () => {
   const memory = createMemoryLog()
   const { Fault } = await import('../../functions/ports.ts')
   return {
-    store: memory.log.store, other: () => memory.log.store, heal: () => { memory.fail = () => {} }, close: () => {},
+    store: memory.log.store, other: () => memory.log.store, over: (hint) => { memory.rows.hint = hint; return memory.log.store }, heal: () => { memory.fail = () => {} }, close: () => {},
     fail: (how) => { memory.fail = (_, when) => { if (when === (how === 'stored' ? 'after' : 'before')) throw new Fault('store-unavailable', 'injected') } },
   }
 })
 for (const carrier of carriers) {
   logStoreContract(`DynamoDB, ${carrier}`, async () => {
     const rig = await createRig(carrier)
+    const { objects } = createMemoryLog().log
+    const whole = (rows: LogRows) => publishing(objects, rows)
     return {
-      store: rig.ports.logStore, other: () => rig.other().logStore, heal: rig.heal, close: rig.close,
+      store: whole(rig.ports.logStore), other: () => whole(rig.other().logStore), over: (hint) => whole({ ...rig.other().logStore, hinted: async () => hint }), heal: rig.heal, close: rig.close,
       fail: (how) => rig.break(how === 'stored' ? { after: 'error' } : { before: 'throttle' }, { operation: 'PutItem' }),
     }
   })

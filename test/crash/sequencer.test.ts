@@ -8,6 +8,7 @@ import { createStores } from '../../functions/aws/ports.ts'
 import { startDynamo } from '../../functions/local/dynamodb.ts'
 import { createObjects } from '../../functions/local/objects.ts'
 import { keepSigner } from '../../functions/local/signer.ts'
+import { publishing } from '../../functions/publish.ts'
 import { sealing } from '../../functions/record/content.ts'
 import type { Event } from '../../schema/event.ts'
 import { intentEvent, outcomeEvent, refusalEvent } from '../contract/ledger.ts'
@@ -48,7 +49,7 @@ async function add(count: number): Promise<void> {
     for (const event of events) { await stores.ledger.append(event); stored.push(event) }
   }
 }
-const log = async () => ({ signer: await keepSigner(directory, name), objects: createObjects(join(directory, 'log')), store: stores.logStore })
+const log = async () => { const objects = createObjects(join(directory, 'log')); return { signer: await keepSigner(directory, name), objects, store: publishing(objects, stores.logStore) } }
 
 describe('sequencers killed at any moment', () => {
   test('leave a log in which every event is once, and a checkpoint that verifies after each of them', async () => {

@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { tables as shapes } from '../../schema/item.ts'
 import { actionsOf, executors, functions, whoever, type Name } from '../../infra/grants.ts'
+import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
 import { placesOf } from '../../infra/places.ts'
 import { type Graph, installed, type Resource } from './evaluate.ts'
 
@@ -108,6 +109,10 @@ describe.skipIf(!installed)('what is deployed', () => {
     test('the log\'s bucket: locked, versioned, encrypted, private, over TLS', () => {
       const [lock] = of(stage, 'aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration')
       expect(lock?.inputs['rule']).toEqual({ defaultRetention: { mode: stage === 'production' ? 'COMPLIANCE' : 'GOVERNANCE', days: 1 } })
+      for (const { inputs } of of(stage, 'aws:lambda/function:Function')) {
+        const { variables } = inputs['environment'] as { variables: Record<string, string> }
+        if (variables['SLUICE_LOG_BUCKET'] !== undefined) expect(variables).toMatchObject({ SLUICE_LOG_LOCK: stage === 'production' ? 'COMPLIANCE' : 'GOVERNANCE', SLUICE_LOG_DAYS: stage === 'production' ? '3653' : '1' })
+      }
       expect(of(stage, 'aws:s3/bucket:Bucket')[0]?.inputs).toMatchObject({ objectLockEnabled: true, forceDestroy: false })
       expect(of(stage, 'aws:s3/bucketVersioning:BucketVersioning')[0]?.inputs).toMatchObject({ versioningConfiguration: { status: 'Enabled' } })
       expect(of(stage, 'aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock')[0]?.inputs).toMatchObject({ blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true })
@@ -150,14 +155,30 @@ describe.skipIf(!installed)('what is deployed', () => {
       }
     })
     test('the log\'s bucket is written, tagged and locked by the sequencer\'s role alone, and in production nobody hides or deletes an object', () => {
-      const statements = (json(of(stage, 'aws:s3/bucketPolicy:BucketPolicy')[0]?.inputs['policy']) as { statements: { effect: string; actions: string[]; conditions?: { values: string[] }[] }[] }).statements
+      const statements = (json(of(stage, 'aws:s3/bucketPolicy:BucketPolicy')[0]?.inputs['policy']) as { statements: { effect: string; actions: string[]; resources: string[]; conditions?: { test: string; variable: string; values: string[] }[] }[] }).statements
       expect(statements.every(({ effect }) => effect === 'Deny')).toBe(true)
       const writing = statements.find(({ actions }) => actions.includes('s3:PutObject'))
       expect(writing?.conditions).toEqual([{ test: 'StringNotEquals', variable: 'aws:PrincipalArn', values: roles(['Sequencer']) }])
       for (const action of ['s3:PutObjectTagging', 's3:PutObjectVersionTagging', 's3:PutObjectRetention']) expect(writing?.actions).toContain(action)
       const deleting = statements.find(({ actions }) => actions.includes('s3:DeleteObject'))
-      if (stage === 'production') expect(deleting).toMatchObject({ actions: expect.arrayContaining(['s3:DeleteObjectVersion', 's3:BypassGovernanceRetention']) as unknown })
+      if (stage === 'production') expect(deleting).toMatchObject({ actions: expect.arrayContaining(['s3:DeleteObject', 's3:BypassGovernanceRetention']) as unknown })
       expect(deleting?.conditions).toBeUndefined()
+      // Over what is there nobody writes, the sequencer's role neither.
+      const over = statements.find(({ conditions }) => conditions?.some(({ variable }) => variable === 's3:if-none-match'))
+      expect(over).toMatchObject({ effect: 'Deny', actions: ['s3:PutObject'], conditions: [{ test: 'Null', values: ['true'] }] })
+      // One role removes versions, and nobody does of anything but bundles of entries.
+      const [others, everything] = statements.filter(({ actions }) => actions.includes('s3:DeleteObjectVersion'))
+      if (stage !== 'production') return expect(others).toBeUndefined()
+      expect(others?.conditions).toEqual([{ test: 'StringNotEquals', variable: 'aws:PrincipalArn', values: roles(['Sweeper']) }])
+      expect(everything?.conditions).toBeUndefined()
+      const refuses = (key: string) => everything?.resources.some((resource) => new RegExp(`^${resource.replaceAll('.', '[.]').replaceAll('?', '.').replaceAll('*', '.*')}$`).test(`arn:aws:s3:::sluice-production-log-123456789012/${key}`))
+      for (const key of ['begun', checkpointPath(7), 'staging/1', 'tile/0/000', 'tile/0/x001/000', 'tile/1/000.p/3', 'tile/7/000', 'tile/12/000']) expect(refuses(key), key).toBe(true)
+      for (const key of ['tile/entries/000', 'tile/entries/x001/000', 'tile/entries/000.p/7']) expect(refuses(key), key).toBe(false)
+      for (const name of Object.keys(functions)) for (const { actions, resources } of allowed(roleOf(stage, name))) {
+        expect(actions, name).not.toContain('s3:DeleteObject')
+        if (actions.includes('s3:DeleteObjectVersion')) expect([name, ...resources]).toEqual(['Sweeper', 'arn:aws:s3:::sluice-production-log-123456789012/tile/entries/*'])
+        if (actions.includes('s3:PutObject')) expect(name).toBe('Sequencer')
+      }
     })
     test('the data key is used through this region\'s stores and for this stage\'s logs, and is granted to services only', () => {
       const statements = statementsOf(of(stage, 'aws:kms/key:Key').find(({ name }) => name === 'DataKey')?.inputs['policy'])

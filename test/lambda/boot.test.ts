@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { itemOf } from '../../functions/aws/event.ts'
 import type { createStores } from '../../functions/aws/ports.ts'
+import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
 import type { Event } from '../../schema/event.ts'
 import { bundle } from '../../infra/bundle.ts'
 import type { Stub } from '../aws/bucket.ts'
@@ -66,9 +67,10 @@ describe('the sequencer', () => {
     expect([...(await stores.logStore.where([told.id, silent.id])).keys()]).toEqual([told.id])
     await invoke({ source: 'schedule' })
     expect([...(await stores.logStore.where([told.id, silent.id])).keys()].sort()).toEqual([told.id, silent.id].sort())
-    const published = await stores.logStore.published()
-    expect(published?.checkpoint).toMatch(/^gate\.sluice\.test\/audit\n\d+\n/)
-    expect(published?.size).toBe((await stores.logStore.head())?.size)
+    const [path, [published] = []] = [...bucket.objects].filter(([key]) => key.startsWith('checkpoints/')).toSorted(([a], [b]) => (a < b ? -1 : 1)).at(-1) ?? ['']
+    expect(published?.bytes?.toString()).toMatch(/^gate\.sluice\.test\/audit\n\d+\n/)
+    expect(published?.lock?.mode).toBe('COMPLIANCE')
+    expect(path).toBe(checkpointPath((await stores.logStore.head())?.size ?? 0))
     const locked = bucket.requests.filter(({ method, path }) => method === 'PUT' && path.startsWith('/tile/') && !path.includes('.p/'))
     for (const { headers } of locked) expect(headers['x-amz-object-lock-mode']).toBe('COMPLIANCE')
     expect(bucket.requests.every(({ method }) => method === 'PUT' || method === 'GET')).toBe(true)
@@ -120,6 +122,12 @@ describe('the WebSocket function', () => {
     const answer = await invoke({ requestContext: { routeKey: '$connect', eventType: 'CONNECT', connectionId: 'abc=', requestId: 'r', domainName: 'socket.gate.sluice.test', stage: '$default', connectedAt: Date.now() }, headers: {}, isBase64Encoded: false }) as { statusCode: number }
     expect(answer.statusCode).toBe(401)
   })
+})
+
+test.each(['websocket', 'approval', 'sequencer', 'sweeper'] as const)('%s comes up without undici, which it has no use for', async (name) => {
+  const { file } = await bundle(name, directory)
+  const loads = `await import(${JSON.stringify(file)}); console.log(process.moduleLoadList.filter((module) => module.includes('undici')).length); process.exit(0)`
+  expect((await promisify(execFile)(process.execPath, ['--input-type=module', '-e', loads], { env })).stdout.trim()).toBe('0')
 })
 
 test.each(['websocket', 'approval', 'sequencer', 'sweeper'] as const)('%s comes up without undici, which it has no use for', async (name) => {

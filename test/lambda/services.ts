@@ -18,7 +18,7 @@ export async function startServices(directory: string) {
   const dynamo = await startDynamo({ directory: null, credentials })
   const machines = await startStepFunctions({ directory: join(directory, 'machines'), credentials, alarm: () => {} })
   const arn = await machines.define('approval', approvalDefinition(functionArn))
-  const bucket = await startBucket()
+  const bucket = await startBucket(credentials)
   const services = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -33,7 +33,7 @@ export async function startServices(directory: string) {
   const env = {
     PATH: process.env['PATH'] ?? '', AWS_REGION: 'local', AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey, AWS_ENDPOINT_URL_DYNAMODB: dynamo.url, AWS_ENDPOINT_URL_SFN: machines.url,
     AWS_ENDPOINT_URL_KMS: service, AWS_ENDPOINT_URL_SECRETS_MANAGER: service, SLUICE_TABLES: 'sluice-test', SLUICE_SECRETS: 'sluice-test', SLUICE_PUBLIC_URL: 'https://gate.sluice.test', SLUICE_CONSOLE_URL: 'https://console.gate.sluice.test',
-    SLUICE_STATE_MACHINE: arn, SLUICE_SOCKET_ENDPOINT: service, SLUICE_LOG_NAME: 'gate.sluice.test/audit', SLUICE_LOG_KEY: 'arn:aws:kms:eu-west-1:123456789012:key/ab', SLUICE_LOG_BUCKET: bucket.url, SLUICE_HOME_REGION: 'local',
+    SLUICE_STATE_MACHINE: arn, SLUICE_SOCKET_ENDPOINT: service, SLUICE_LOG_NAME: 'gate.sluice.test/audit', SLUICE_LOG_KEY: 'arn:aws:kms:eu-west-1:123456789012:key/ab', SLUICE_LOG_BUCKET: bucket.url, SLUICE_LOG_LOCK: 'COMPLIANCE', SLUICE_HOME_REGION: 'local',
   }
   const stores = createStores({ region: 'local', endpoint: dynamo.url, credentials, tables: 'sluice-test' })
   await stores.createTables()

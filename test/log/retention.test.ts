@@ -159,17 +159,20 @@ describe('retention', () => {
       expect(await verified()).toMatchObject({ ok: true })
     })
 
-    test('a bundle with one young entry stays, and a store that cannot remove removes nothing', async () => {
+    test('a bundle with one young entry stays, and what the store has locked is neither removed nor said to be, until its lock is over', async () => {
       await add(150)
       later(300)
       await add(80)
       later(70)
       expect((await retention().run()).bundles).toBe(0)
       later(400)
-      const { prune: _, ...objects } = world.memory.log.objects
-      Object.assign(ids(), { log: { ...world.memory.log, objects } })
+      const until = world.world.clock.ms + 5 * dayMs
+      Object.assign(ids(), { log: { ...world.memory.log, objects: { ...world.memory.log.objects, locks: { read: async (path: string) => ({ made: 0, until: path === 'tile/entries/000' ? until : 0 }) } } } })
       expect((await retention().run()).bundles).toBe(0)
       expect(await told('prune')).toEqual([])
+      later(5)
+      expect((await retention().run()).bundles).toBeGreaterThan(0)
+      expect(await verified()).toMatchObject({ ok: true })
     })
 
     test('entries that somebody else removed are missing: below no prune, beyond it, or with their hashes', async () => {

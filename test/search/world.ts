@@ -39,7 +39,7 @@ export async function createIndexed(server: TestPostgres): Promise<Indexed> {
     const checkpoint = (await headNote(grown.log.edge.size, grown.root, signer)).toString()
     const next: Head = { revision: (head?.revision ?? 0) + 1, size: grown.log.edge.size, bundle: '', checkpoint, at: 0, mark, awaited: [] }
     await memory.log.store.advance(next, head)
-    await memory.log.store.publish({ revision: next.revision, size: next.size, checkpoint })
+    await memory.log.store.publish({ size: next.size, checkpoint })
     head = next
     log = grown.log
   }
@@ -53,6 +53,7 @@ export async function createIndexed(server: TestPostgres): Promise<Indexed> {
     },
     async replace(entries) {
       memory.objects.clear()
+      memory.rows.hint = null
       await publish(append(emptyLog, entries), 0)
     },
   }

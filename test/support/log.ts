@@ -1,6 +1,7 @@
 import { generateKeyPairSync, createPublicKey, sign } from 'node:crypto'
 import type { Id } from '../../schema/event.ts'
-import { Fault, type Head, type Log, type LogStore, type Objects, type Published, type Signer } from '../../functions/ports.ts'
+import { Fault, type Head, type Lengthened, type Log, type LogRows, type Objects, type Signer } from '../../functions/ports.ts'
+import { publishing } from '../../functions/publish.ts'
 
 /** A log in memory, with the handles a test needs to break it. `fail`: called before and after each call; what it throws is thrown. */
 export interface MemoryLog {
@@ -8,6 +9,8 @@ export interface MemoryLog {
   readonly objects: Map<string, Uint8Array>
   readonly places: Map<Id<'evt'>, number>
   readonly heads: Head[]
+  /** What lies in rows and may be lost or put back. */
+  readonly rows: { head: string | null; hint: number | null; lengthened: Lengthened | null }
   fail: (call: string, when: 'before' | 'after') => void | Promise<void>
 }
 export const name = 'sluice.test/log'
@@ -22,22 +25,21 @@ export function createMemoryLog(signer: Signer = createSigner()): MemoryLog {
   const objects = new Map<string, Uint8Array>()
   const places = new Map<Id<'evt'>, number>()
   const heads: Head[] = []
-  let current: string | null = null
-  let published: Published | null = null
-  const memory: MemoryLog = { log: undefined as never, objects, places, heads, fail: () => {} }
+  const rows: MemoryLog['rows'] = { head: null, hint: null, lengthened: null }
+  const memory: MemoryLog = { log: undefined as never, objects, places, heads, rows, fail: () => {} }
   const around = <A extends unknown[], R>(what: string, run: (...args: A) => R) => async (...args: A): Promise<Awaited<R>> => {
     await memory.fail(what, 'before')
     const result = await run(...args)
     await memory.fail(what, 'after')
     return result
   }
-  const store: LogStore = {
-    head: around('head', () => current === null ? null : JSON.parse(current) as Head),
+  const store: LogRows = {
+    head: around('head', () => rows.head === null ? null : JSON.parse(rows.head) as Head),
     advance: around('advance', (next: Head, over: Head | null) => {
       const json = JSON.stringify(next)
-      if (current === json) return true
-      if (current !== (over === null ? null : JSON.stringify(over))) return false
-      current = json
+      if (rows.head === json) return true
+      if (rows.head !== (over === null ? null : JSON.stringify(over))) return false
+      rows.head = json
       heads.push(next)
       return true
     }),
@@ -48,8 +50,10 @@ export function createMemoryLog(signer: Signer = createSigner()): MemoryLog {
         places.set(id, index)
       }
     }),
-    publish: around('publish', (next: Published) => { if (published === null || published.revision <= next.revision) published = next }),
-    published: around('published', () => published),
+    hint: around('hint', (size: number) => { rows.hint = Math.max(rows.hint ?? 0, size) }),
+    hinted: around('hinted', () => rows.hint),
+    lengthened: around('lengthened', () => rows.lengthened),
+    progress: around('progress', (next: Lengthened) => { rows.lengthened = next }),
   }
   const made: Objects = {
     create: around('create', (path: string, bytes: Uint8Array) => {
@@ -59,14 +63,15 @@ export function createMemoryLog(signer: Signer = createSigner()): MemoryLog {
       return 'same' as const
     }),
     get: around('get', (path: string) => objects.get(path) ?? null),
+    after: around('after', (folder: string, path: string, limit: number) => [...objects.keys()].filter((key) => key.startsWith(folder) && key > path).toSorted().slice(0, limit)),
     forget: around('forget', (path: string) => {
       if (!/^staging\/[^/]+$|^tile\/\w+\/[x\d/]+\.p\/$/.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
       for (const key of objects.keys()) if (key === path || (path.endsWith('/') && key.startsWith(path))) objects.delete(key)
     }),
     prune: around('prune', (path: string) => {
       if (!/^tile\/entries\/(?:x\d{3}\/){0,5}\d{3}$/.test(path)) throw new Fault('internal', `\`${path}\` is for ever`)
-      objects.delete(path)
+      for (const key of objects.keys()) if (key === path || key.startsWith(`${path}.p/`)) objects.delete(key)
     }),
   }
-  return Object.assign(memory, { log: { signer, objects: made, store } })
+  return Object.assign(memory, { log: { signer, objects: made, store: publishing(made, store) } })
 }

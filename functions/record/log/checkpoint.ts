@@ -7,6 +7,22 @@ export interface Checkpoint { readonly origin: string; readonly size: number; /*
 
 export const checkpointText = ({ origin, size, root, extensions }: Checkpoint): string => `${[origin, size, Buffer.from(root).toString('base64'), ...extensions].join('\n')}\n`
 
+/** Below it lies every checkpoint that was published. */
+export const checkpoints = 'checkpoints/'
+const digits = 18
+/**
+ * Where the checkpoint of the tree of this size lies: one name for each size, so that of one size there can be no two, and in the order of sizes, so that the newest is the last. In groups of three digits, as tiles
+ * are. Other than these the log has no file that says which is its newest: such a file could be put back.
+ */
+export const checkpointPath = (size: number): string => `${checkpoints}${(String(size).padStart(digits, '0').match(/\d{3}/g) ?? []).join('/')}`
+
+/** The size that a path names. Throws FormatError for any that `checkpointPath` does not give. */
+export function parseCheckpointPath(path: string): number {
+  const size = /^checkpoints(?:\/\d{3}){6}$/.test(path) ? Number(path.replace(/\D/g, '')) : NaN
+  if (!Number.isSafeInteger(size)) throw new FormatError('not the path of a checkpoint')
+  return size
+}
+
 /** Throws FormatError. */
 export function parseCheckpoint(text: string): Checkpoint {
   const [origin = '', size = '', root = '', ...rest] = text.split('\n')

@@ -1,0 +1,54 @@
+import type { Lengthened, Log, Ports } from './ports.ts'
+import { checkpoints } from './record/log/checkpoint.ts'
+import { parseTilePath, tileWidth } from './record/log/tile.ts'
+import { lockOf } from './record/retain.ts'
+import { goalOf, type Term } from './term.ts'
+
+/** Objects one run looks at, and how many at once. */
+const mostObjects = 200
+const abreast = 8
+/** A lock that is this little short is long enough: a clock, a minute's delay. */
+const slackMs = 3_600_000
+const folders = [checkpoints, 'tile/'] as const
+
+/**
+ * Lengthens the locks of what is in the log's bucket, object by object: when the policy keeps entries longer than it did, and when a quarter of the longest lock is over since the last walk, because what stays for
+ * ever is locked for `mostMs` at a time. A policy that keeps entries less long shortens nothing: a lock that ends later stays. The walk is resumed where it was, by whoever comes next; two at once
+ * do the same twice. Where the store lengthens nothing, nothing is done.
+ */
+export function createLengthening({ now, log: { objects, store }, term }: Pick<Ports, 'now'> & { readonly log: Pick<Log, 'objects' | 'store'>; readonly term: () => Promise<Term | null> }, mostMs: number) {
+  /** Gives how many locks it lengthened. Throws Fault; what was lengthened stays so. */
+  async function run(): Promise<number> {
+    const { read, lengthen } = objects.locks ?? {}
+    if (read === undefined || lengthen === undefined) return 0
+    const said = await term()
+    if (said === null) return 0
+    const walk = due(await store.lengthened(), goalOf(said))
+    if (walk.after === null) return 0
+    const paths = await objects.after(folderOf(walk.after), walk.after, mostObjects)
+    const next = paths.filter(isKept).values()
+    let count = 0
+    await Promise.all(Array.from({ length: abreast }, async () => {
+      for (const path of next) {
+        const lock = await read(path)
+        if (lock === null) continue                                 // its time was over
+        const to = lockOf(path, lock.made, said.kept, now(), mostMs)
+        if (lock.until + slackMs >= to) continue
+        await lengthen(path, to)
+        count++
+      }
+    }))
+    await store.progress({ ...walk, after: paths.length === mostObjects ? paths.at(-1) ?? null : folders[folders.indexOf(folderOf(walk.after)) + 1] ?? null })
+    return count
+  }
+
+  function due(walk: Lengthened | null, goal: string): Lengthened {
+    const over = walk !== null && walk.after === null && now() - walk.since >= mostMs / 4
+    return walk === null || walk.goal !== goal || over ? { goal, since: now(), after: '' } : walk
+  }
+  return { run }
+}
+
+const folderOf = (after: string): (typeof folders)[number] => after.startsWith(folders[1]) ? folders[1] : folders[0]
+/** Partial tiles go when the full ones come. */
+const isKept = (path: string): boolean => !path.startsWith(folders[1]) || parseTilePath(path).width === tileWidth
