@@ -3,6 +3,7 @@ import { type AccessRequest, decisionBody, type RequestSummary, type RequestView
 import type { Caller } from '../schema/caller.ts'
 import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
+import { elsewhere } from '../schema/region.ts'
 import { answerOf } from './ask.ts'
 import { concerns, ineligible, ownersOf, signedInMs } from './approve/eligible.ts'
 import { end, settledAlready, vote } from './approve/step.ts'
@@ -135,9 +136,15 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     return refuse(busy)
   }
 
+  /** What is not here may be where its id was made: there its caller may know of it, and there alone it goes on. */
+  function away(id: string): Refusal {
+    const there = elsewhere(ports.self.regions, id)
+    return there === null ? none : { ...none, reason: 'request_elsewhere', next: 'fix', detail: `such a request would be in ${there.region}, and is answered and decided there alone: ask ${there.url}/v1/requests/${id}` }
+  }
+
   async function find(admitted: Admitted, id: string): Promise<Result<AccessRequest>> {
     const request = store && /^arq_[0-9A-Z]{26}$/.test(id) ? await store.get(id as Id<'arq'>) : null
-    return request && (isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy)) ? ok(request) : refuse(none)
+    return request && (isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy)) ? ok(request) : refuse(away(id))
   }
   function seen(admitted: Admitted, request: AccessRequest): RequestView | null {
     return isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy) ? view(admitted, request) : null

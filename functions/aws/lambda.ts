@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { Fault, type Ports, type Post, type Secrets } from '../ports.ts'
 import { placeOf } from './dynamo.ts'
+import { regionsOf } from './home.ts'
 import { fetchJson } from './issuer.ts'
 import { createPost } from './post.ts'
 import { createVault } from './secrets.ts'
@@ -23,7 +24,8 @@ export function createLambdaParts(env: Readonly<Record<string, string | undefine
   }
   const url = https('SLUICE_PUBLIC_URL')
   const secrets = createSecrets(env)
-  return { fetchJson, alarm: speak, secrets, post: createPost(secrets, env), self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null } }
+  const regions = regionsOf(env)
+  return { fetchJson, alarm: speak, secrets, post: createPost(secrets, env), self: { url, console: env['SLUICE_CONSOLE_URL'] === undefined ? url : https('SLUICE_CONSOLE_URL'), localIssuer: null, ...(regions && { regions }) } }
 }
 
 /** Secrets Manager where `SLUICE_SECRETS` says where in it they lie, else the environment. */

@@ -3,6 +3,7 @@ import { canonicalBundle } from '../../schema/bundle.ts'
 import { maxChunkBytes, maxLocks, tables } from '../../schema/item.ts'
 import { type Bundle, type Known, policyDocument } from '../../schema/policy.ts'
 import { Fault, type Lock, type Pointer, type PolicyStore } from '../ports.ts'
+import { mustBeRecent } from './beat.ts'
 import { conditionFailed, type Dynamo, DynamoError, type Item } from './dynamo.ts'
 
 const TableName = tables.policy.name
@@ -11,10 +12,20 @@ const pointerKey = { pk: { S: 'policy' }, sk: { S: 'pointer' } } as const
 /**
  * The policy in DynamoDB: one pointer item with every lock in it, read whole on the hot path, and chunks under the content digest they belong
  * to. Whoever can write chunks but not the pointer changes nothing: a version is served only when its bytes hash to its name.
+ *
+ * `replica`: what `hot` reads follows the table that `cold` writes, in another region. Then a pointer says when its home last spoke, and is none where that is too long ago (beat.ts); every change, and what it rests on, is
+ * asked of the home.
  */
-export function createPolicies({ hot, cold, now }: { readonly hot: Dynamo; readonly cold: Dynamo; readonly now: () => number }): PolicyStore {
+export function createPolicies({ hot, cold, now, replica = false }: { readonly hot: Dynamo; readonly cold: Dynamo; readonly now: () => number; readonly replica?: boolean }): PolicyStore {
   async function pointer(): Promise<Pointer | null> {
     const { Item: item } = await hot('GetItem', { TableName, Key: pointerKey, ConsistentRead: true })
+    if (item && replica) mustBeRecent(item, now())
+    return item ? readPointer(item) : null
+  }
+
+  async function atHome(): Promise<Pointer | null> {
+    if (!replica) return pointer()
+    const { Item: item } = await cold('GetItem', { TableName, Key: pointerKey, ConsistentRead: true })
     return item ? readPointer(item) : null
   }
 
@@ -80,13 +91,13 @@ export function createPolicies({ hot, cold, now }: { readonly hot: Dynamo; reado
 
   /** Locks whose time is over must not keep a new one out in an emergency. */
   async function dropExpired(): Promise<boolean> {
-    const over = (await pointer())?.locks.filter(({ until }) => until !== null && Date.parse(until) < now()) ?? []
+    const over = (await atHome())?.locks.filter(({ until }) => until !== null && Date.parse(until) < now()) ?? []
     for (const { target } of over) await unlock(target)
     return over.length > 0
   }
 
   async function unlock(target: string): Promise<boolean> {
-    if (!(await pointer())?.locks.some((lock) => lock.target === target)) return false
+    if (!(await atHome())?.locks.some((lock) => lock.target === target)) return false
     try {
       await cold('UpdateItem', {
         TableName, Key: pointerKey, UpdateExpression: 'REMOVE #locks.#target', ConditionExpression: 'attribute_exists(#locks.#target)',

@@ -1,3 +1,4 @@
+import { tables } from '../../schema/item.ts'
 import type { Dynamo, Output } from './dynamo.ts'
 
 /** What every table's name in schema/item.ts begins with; an account with several stages has `sluice-production-…` in its place. */
@@ -5,12 +6,12 @@ const ours = 'sluice-'
 
 /**
  * The same operations on the tables of one stage: names go out with its prefix, and those that come back in a batch have it taken off again. null: the names as they are.
- * Everything else of an input and an answer is passed on as it is.
+ * Everything else of an input and an answer is passed on as it is. `policy`: the prefix of the one table that is a replica of another stage's.
  */
-export function prefixed<D extends Dynamo>(dynamo: D, prefix: string | null): D {
+export function prefixed<D extends Dynamo>(dynamo: D, prefix: string | null, policy: string | null = null): D {
   if (prefix === null) return dynamo
   const theirs = `${prefix}-`
-  const out = (name: string): string => name.startsWith(ours) ? theirs + name.slice(ours.length) : name
+  const out = (name: string): string => policy !== null && name === tables.policy.name ? `${policy}-${name.slice(ours.length)}` : name.startsWith(ours) ? theirs + name.slice(ours.length) : name
   const back = (name: string): string => name.startsWith(theirs) ? ours + name.slice(theirs.length) : name
   const keys = <T>(record: Readonly<Record<string, T>> | undefined, name: (text: string) => string) => record && Object.fromEntries(Object.entries(record).map(([key, value]) => [name(key), value]))
 

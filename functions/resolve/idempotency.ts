@@ -4,6 +4,7 @@ import type { Caller } from '../../schema/caller.ts'
 import type { Id } from '../../schema/event.ts'
 import { maxAnswerBytes } from '../../schema/item.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
+import { keptElsewhere } from '../../schema/region.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Permit } from '../permit.ts'
 import type { Ports } from '../ports.ts'
@@ -17,6 +18,7 @@ export interface Claim {
   release<T>(refused: T): Promise<T>
 }
 const longestKey = 255
+type Claiming = Pick<Ports, 'now' | 'idempotency' | 'alarm'> & { readonly self?: Pick<Ports['self'], 'regions'> }
 
 /**
  * Idempotency-Key, scoped to subject, actors, issuer and connection. The decision was made before this is asked, and a stored answer is given only
@@ -24,11 +26,13 @@ const longestKey = 255
  * the other is told to come back.
  */
 export async function claim(
-  ports: Pick<Ports, 'now' | 'idempotency' | 'alarm'>, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query, permit: Permit,
+  ports: Claiming, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query, permit: Permit,
   { evaluation, settleBy }: { readonly evaluation: Id<'eval'>; readonly settleBy: number },
 ): Promise<Result<Claim>> {
   if (call.idempotencyKey === null) return ok({ stored: null, keep: async () => undefined, release: async (refused) => refused })
   if (call.idempotencyKey === '' || call.idempotencyKey.length > longestKey) return refuse(badKey)
+  const away = keptElsewhere(ports.self?.regions, call.idempotencyKey)
+  if (away) return refuse(belongs(away))
   const key = keyOf(caller, call.connection, call.idempotencyKey)
   const asked = hash(query)
   const body = `${asked}.${hash(permitted(permit))}`
@@ -52,11 +56,13 @@ const people = 'people'
  * with the key, and `keep` stores its request. Dies in between: the call key finds the request all the same.
  */
 export async function claimRequest(
-  ports: Pick<Ports, 'now' | 'idempotency' | 'alarm'>, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query,
+  ports: Claiming, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query,
   { evaluation, settleBy }: { readonly evaluation: Id<'eval'>; readonly settleBy: number },
 ): Promise<Result<RequestClaim>> {
   if (call.idempotencyKey === null) return ok({ earlier: null, keep: async () => undefined, release: async (refused) => refused })
   if (call.idempotencyKey === '' || call.idempotencyKey.length > longestKey) return refuse(badKey)
+  const away = keptElsewhere(ports.self?.regions, call.idempotencyKey)
+  if (away) return refuse(belongs(away))
   const key = keyOf(caller, call.connection, call.idempotencyKey)
   const asked = hash(query)
   const found = await ports.idempotency.claim(key, { body: `${asked}.${people}`, evaluation, settleBy })
@@ -95,6 +101,9 @@ const permitted = ({ effects, obligations }: Permit) => ({
 })
 const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')
 
+const belongs = ({ region, url }: { readonly region: string; readonly url: string }): Refusal => ({
+  slug: 'invalid-request', reason: 'idempotency_elsewhere', next: 'fix', detail: `this idempotency key belongs to ${region}, where alone it can be told whether the call was made before: send the call to ${url}, or for a new call begin its key with the region it is sent to and a colon`,
+})
 const badKey: Refusal = { slug: 'invalid-request', reason: 'idempotency_key', next: 'fix', detail: 'an idempotency key has 1 to 255 characters' }
 const mismatch: Refusal = { slug: 'idempotency-mismatch', reason: 'body_differs', next: 'fix', detail: 'this idempotency key was first used with another body; use a new key for a new call' }
 const notKept = (status: number): Refusal => ({
