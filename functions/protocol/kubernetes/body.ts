@@ -121,8 +121,16 @@ function badOptions({ group, version }: Attributes, options: Members, query: Rea
   if (options.apiVersion !== undefined && !versions.includes(String(options.apiVersion))) return unreadable('kind', `the body of a delete must be of \`v1\``)
   const { dryRun } = options
   if (dryRun !== undefined && dryRun !== null && !(Array.isArray(dryRun) && (dryRun.length === 0 || (dryRun.length === 1 && dryRun[0] === 'All')))) return unreadable('delete_options', '`dryRun` may be `["All"]`')
+  const wrong = Object.entries(options).find(([member, value]) => value !== null && optionForms[member]?.(value) === false)?.[0]
+  if (wrong !== undefined) return unreadable('delete_options', `member \`${clip(wrong)}\` of delete options is not of its kind`)
   const twice = ['dryRun', 'gracePeriodSeconds', 'propagationPolicy', 'orphanDependents'].find((key) => query.has(key))
   return twice === undefined ? null : unreadable('delete_options', `\`${twice}\` is in the query, and there is a body, beside which servers do not read it; put it into the body`)
+}
+
+/** What cannot be decoded the server answers with a bare 500, after which nobody would know whether the delete was done. */
+const optionForms: Readonly<Record<string, (value: Json) => boolean>> = {
+  gracePeriodSeconds: (value) => Number.isSafeInteger(value), orphanDependents: (value) => typeof value === 'boolean', propagationPolicy: (value) => typeof value === 'string',
+  preconditions: (value) => Object.entries(membersOf(value) ?? { '': 0 }).every(([member, text]) => (member === 'uid' || member === 'resourceVersion') && (text === null || typeof text === 'string')),
 }
 
 /** JSON as a body is sent, also where it travels as YAML: there these characters would end a line, or be none at all. */

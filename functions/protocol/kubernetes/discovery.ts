@@ -103,13 +103,14 @@ const tooLarge: Document = {
   bytes: Buffer.from(JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'Unknown', message: 'the document is larger than may be', code: 507 })),
 }
 
-/** What the group itself publishes: a parameter `dryRun` on this way of writing this resource. */
+/** What the group itself publishes: a parameter `dryRun` on this way of writing this resource. Servers before 1.24 have all groups in one document of the second version. */
 async function dryInOpenApi(reach: Reach, cluster: Cluster, account: string, { group, version, resource, verb }: Attributes): Promise<boolean> {
   const method = verb === 'create' ? 'post' : verb === 'update' ? 'put' : 'patch'
+  const read = (target: string) => reach.json(cluster, account, target, { maxBytes: largestBytes })
   try {
-    const paths = (await reach.json(cluster, account, `/openapi/v3/apis/${group}/${version}`, { maxBytes: largestBytes }))?.['paths']
+    const paths = (await read(`/openapi/v3/apis/${group}/${version}`) ?? await read('/openapi/v2'))?.['paths']
     if (!isObject(paths)) return false
-    return Object.entries(paths).some(([path, item]) => path.split('/').includes(resource) && isObject(item) && isObject(item[method]) && list(item[method]['parameters']).some(({ name }) => name === 'dryRun'))
+    return Object.entries(paths).some(([path, item]) => path.startsWith(`/apis/${group}/${version}/`) && path.split('/').includes(resource) && isObject(item) && isObject(item[method]) && list(item[method]['parameters']).some(({ name }) => name === 'dryRun'))
   } catch (error) {
     if (error instanceof StatusError) return false
     throw error

@@ -17,6 +17,7 @@ import type { Reach } from './reach.ts'
 import { chunksOf, wholeOf } from './bytes.ts'
 import type { Reply } from './transport.ts'
 import { TransportError } from './trouble.ts'
+import { statusIn, untouched } from './untouched.ts'
 
 /** `account`: the service account the call goes by. `dry`: what the target said, where it was asked. `fails`: what classify knew would; what a dry run met, the cluster itself says again. */
 export interface Understood { readonly connection: ConnectionDocument; readonly query: Query; readonly plan: KubernetesPlan; readonly account: string; readonly dry?: Dry; readonly fails?: Refusal }
@@ -107,7 +108,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
       if (writes && reply.status < 300 && error instanceof TransportError) return null              // done, and its answer lost on the way
       return watch.explain(error)
     }).finally(watch.stop)
-    if (writes && reply.status >= 500 && mayHaveHappened(reply.status, bytes)) return unknown(`the cluster answered ${reply.status}`)
+    if (writes && reply.status >= 500 && !untouched(reply.status, bytes)) return unknown(`the cluster answered ${reply.status}`)
     if (bytes !== null) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'bytes', bytes } }) }
     if (reply.status >= 400) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'bytes', bytes: new Uint8Array() } }) }
     if (writes) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'own', value: doneWithout(reply.status) } }) }
@@ -118,30 +119,12 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
 const headOf = ({ status, contentType, headers, audit }: Reply) => ({ status, contentType, headers, audit })
 const doneWithout = (code: number) => ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: 'done; the cluster\'s answer was lost or is too large, so it is left out', code })
 
-const statusOf = (body: Uint8Array | null): Readonly<Record<string, unknown>> => {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(body ?? []).toString('utf8'))
-    return isObject(value) && value['kind'] === 'Status' ? value : {}
-  } catch {
-    return {}
-  }
-}
 /** Over the object's version or identity. Over a field that another manager owns is an answer to this very request: the caller forces it, or does not. */
 const versionOf = (object: unknown): unknown => (isObject(object) && isObject(object['metadata']) ? object['metadata']['resourceVersion'] ?? null : null)
 const isConflict = (body: Uint8Array | null): boolean => {
-  const { reason, details } = statusOf(body)
+  const { reason, details } = statusIn(body)
   const causes = isObject(details) && Array.isArray(details['causes']) ? details['causes'] as readonly unknown[] : []
   return reason === 'Conflict' && !causes.some((cause) => isObject(cause) && cause['reason'] === 'FieldManagerConflict')
-}
-
-/**
- * A 5xx to a write. The API server says 503 and 429 before it begins, and 500 with the name of the step where admission failed, which comes before storage. A proxy's, a
- * timeout's and a store's errors say nothing of what became of it.
- */
-function mayHaveHappened(status: number, body: Uint8Array | null): boolean {
-  const { reason, message } = statusOf(body)
-  if (status === 503) return reason !== 'ServiceUnavailable'
-  return !(status === 500 && reason === 'InternalError' && typeof message === 'string' && /^Internal error occurred: (?:failed calling webhook|admission plugin)/.test(message))
 }
 
 interface Stopwatch { readonly signal: AbortSignal; stop(): void; explain(error: unknown): never }

@@ -9,6 +9,7 @@ import { isObject } from './precondition.ts'
 import { type Reach, StatusError } from './reach.ts'
 import { wholeOf } from './bytes.ts'
 import { TransportError } from './trouble.ts'
+import { untyped } from './untouched.ts'
 
 type Value = Readonly<Record<string, unknown>>
 export interface Previewed {
@@ -65,7 +66,7 @@ export function createPreview({ reach, discovery, now }: { readonly reach: Reach
       deadline: now() + previewMs, headersMs: previewMs, signal: AbortSignal.timeout(previewMs),
     })
     const bytes = await wholeOf(reply.body, previewMs, objectBytes)
-    if (reply.status >= 500 || reply.status === 429) throw new TransportError('lost', `the cluster answers a dry run with status ${reply.status}`, false)
+    if ((reply.status >= 500 && !untyped(reply.status, bytes)) || reply.status === 429) throw new TransportError('lost', `the cluster answers a dry run with status ${reply.status}`, false)
     // A webhook that would have effects of its own has no dry runs: that says nothing of the write.
     if (reply.status === 400 && /dry.?run/i.test(bytes?.toString('utf8') ?? '')) return { dry: old, silent: 'something on the way to the object does not know dry runs, so what it would become is not known' }
     if (reply.status < 200 || reply.status >= 300) return { dry: old, fails: refused(reply.status), silent: `the cluster refuses it now (status ${reply.status})` }

@@ -17,9 +17,10 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
 # Lists of its own, so that the machine's are left as they are, and no root is needed. apt checks the signature of the list and the hashes in it.
 mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/src/k8s.io"
-echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' > "$work/sources.list"
+echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main
+deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' > "$work/sources.list"
 apt=(-q -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Cache::Archives=$work/archives" -o APT::Sandbox::User=)
-(cd "$work" && apt-get "${apt[@]}" update && apt-get "${apt[@]}" source --download-only "kubernetes=$package") >&2
+(cd "$work" && apt-get "${apt[@]}" update && apt-get "${apt[@]}" source --download-only "kubernetes=$package" && apt-get "${apt[@]}" download golang-github-modern-go-reflect2-dev) >&2
 tar -xzf "$work"/kubernetes_*.orig.tar.gz -C "$work/src/k8s.io"
 root=$(echo "$work"/src/k8s.io/*)
 [ "$root" = "$work/src/k8s.io/kubernetes" ] || mv "$root" "$work/src/k8s.io/kubernetes"
@@ -31,6 +32,10 @@ export GOPATH=$work GO111MODULE=off GOFLAGS= CGO_ENABLED=0
 nice go build -o "$work/openapi-gen" k8s.io/kubernetes/vendor/k8s.io/kube-openapi/cmd/openapi-gen >&2
 types=$(grep -rl --include='*.go' --exclude='*_test.go' '+k8s:openapi-gen=' vendor/k8s.io/*/ pkg cmd plugin | grep -vE '^vendor/k8s.io/(code-generator|sample-apiserver|kube-openapi)/' | xargs -n1 dirname | sort -u | sed 's,^,k8s.io/kubernetes/,' | paste -sd,)
 nice "$work/openapi-gen" --logtostderr -i "$types" -p k8s.io/kubernetes/pkg/generated/openapi -O zz_generated.openapi -h vendor/k8s.io/code-generator/hack/boilerplate.go.txt -r "$work/violations" >&2
+# The one that came with it reads maps as Go did before 1.18, and the server dies of it. Debian's is newer.
+dpkg-deb -x "$work"/golang-github-modern-go-reflect2-dev_*.deb "$work/deb"
+rm -r vendor/github.com/modern-go/reflect2
+cp -r "$work/deb/usr/share/gocode/src/github.com/modern-go/reflect2" vendor/github.com/modern-go/reflect2
 # What `/version` says, which a git checkout would fill in.
 sed -i "s/v0.0.0-master+[0-9a-f]*/v$version/; s/gitMajor string/gitMajor = \"1\"/; s/gitMinor string/gitMinor = \"20\"/" staging/src/k8s.io/component-base/version/base.go
 for one in kube-controller-manager kube-apiserver; do

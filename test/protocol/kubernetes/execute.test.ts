@@ -80,6 +80,7 @@ describe('what is lost', () => {
   })
   test.each([
     [500, status(500, 'InternalError', 'Internal error occurred: failed calling webhook "x": timeout'), 'succeeded'], [503, status(503, 'ServiceUnavailable'), 'succeeded'], [503, { error: 'a proxy' }, 'unknown'],
+    [500, { kind: 'Status', status: 'Failure', message: 'failed to create typed patch object: .data.z: expected string', code: 500 }, 'succeeded'], [500, { kind: 'Status', status: 'Failure', message: 'etcdserver: request timed out', code: 500 }, 'unknown'],
     [500, status(500, 'InternalError', 'Internal error occurred: etcdserver: request timed out'), 'unknown'], [502, {}, 'unknown'], [504, status(504, 'Timeout'), 'unknown'],
   ] as const)('a write answered with %i %j: %s', async (code, body, expected) => {
     stub.handler = (_, response) => { json(response, code, body) }

@@ -68,6 +68,24 @@ describe('a look before a write', () => {
     documents = { paths: { '/apis/acme.io/v1/namespaces/{namespace}/widgets/{name}': { patch: { parameters: [{ name: 'dryRun' }] } } } }
     expect((await look(plan())).dry).toEqual({ oldObject: object(1), object: object(2) })
   })
+  test('is tried where a server too old for documents of each group says so in the one it has', async () => {
+    const custom = { attributes: { group: 'acme.io', resource: 'widgets', name: 'w' } }
+    const parameters = [{ name: 'dryRun', in: 'query' }]
+    let group = 'acme.io'
+    stub.handler = ({ url, method }, response) => {
+      if (url.startsWith('/openapi/v3')) json(response, 404, status(404, 'NotFound'))
+      else json(response, 200, url === '/openapi/v2' ? { paths: { [`/apis/${group}/v1/namespaces/{namespace}/widgets/{name}`]: { patch: { parameters } } } } : object(method === 'GET' ? 1 : 2))
+    }
+    const plan = () => planOf({ method: 'PATCH', target: '/apis/acme.io/v1/namespaces/web/widgets/w', contentType: 'application/merge-patch+json', body: '{}', preview: true, ...custom })
+    group = 'other.io'
+    expect(await look(plan())).toMatchObject({ silent: expect.stringContaining('without doing it') as string })
+    group = 'acme.io'
+    expect((await look(plan())).dry).toEqual({ oldObject: object(1), object: object(2) })
+  })
+  test('an apply of what is not of its type is refused in the server\'s way, a 500: it is no server that cannot answer', async () => {
+    stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(1)); else json(response, 500, { kind: 'Status', status: 'Failure', message: 'failed to create typed patch object: .data.z: expected string', code: 500 }) }
+    expect(await look()).toMatchObject({ fails: { slug: 'target-error', reason: 'dry_run_refused' } })
+  })
   test.each([500, 429])('a cluster that cannot answer (%i) is a fault, not a guess', async (code) => {
     stub.handler = (_, response) => { json(response, code, {}) }
     await expect(look()).rejects.toMatchObject({ code: 'target-unavailable' })

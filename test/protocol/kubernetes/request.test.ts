@@ -69,6 +69,9 @@ describe('a body', () => {
     expect(reason(send('DELETE', `${maps}/a?dryRun=All`, '{"kind":"DeleteOptions","apiVersion":"v1"}'))).toBe('delete_options')
     expect(reason(send('DELETE', `${maps}/a`, '{"kind":"DeleteOptions","apiVersion":"v1","dryRun":["all"]}'))).toBe('delete_options')
     expect(reason(send('DELETE', `${maps}/a`, '{"kind":"DeleteOptions","apiVersion":"v1","frobnicate":1}'))).toBe('delete_options')
+    // A real server answers these with a bare 500, after which nobody knows whether it was done.
+    for (const options of ['"gracePeriodSeconds":"x"', '"gracePeriodSeconds":1.5', '"preconditions":5', '"preconditions":{"uid":5}', '"preconditions":{"name":"a"}', '"orphanDependents":"true"', '"propagationPolicy":7']) expect([options, reason(send('DELETE', `${maps}/a`, `{"kind":"DeleteOptions","apiVersion":"v1",${options}}`))]).toEqual([options, 'delete_options'])
+    expect(send('DELETE', `${maps}/a`, '{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":0,"preconditions":{"uid":"u","resourceVersion":null},"propagationPolicy":"Background","orphanDependents":null}').ok).toBe(true)
     const dry = send('DELETE', `${maps}/a`, '{"kind":"DeleteOptions","apiVersion":"v1","dryRun":["All"]}')
     expect(dry.ok && classify({ name: 'c' }, dry.value)).toMatchObject({ value: { plan: { dryRun: true } } })
   })

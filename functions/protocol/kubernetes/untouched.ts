@@ -1,0 +1,30 @@
+import { isObject } from './precondition.ts'
+
+/** Members of a Status of the API server's; none of them where it is something else. */
+export function statusIn(body: Uint8Array | null): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body ?? []).toString('utf8'))
+    return isObject(value) && value['kind'] === 'Status' ? value : {}
+  } catch {
+    return {}
+  }
+}
+
+/**
+ * An apply whose object is not of its type: the API server says so with a bare 500 where another refusal is a 4xx. It is the caller's mistake, found before anything is stored, and never
+ * comes from elsewhere.
+ */
+export const untyped = (status: number, body: Uint8Array | null): boolean => {
+  const { message } = statusIn(body)
+  return status === 500 && typeof message === 'string' && message.startsWith('failed to create typed patch object')
+}
+
+/**
+ * Whether a write that was answered with a 5xx has done nothing. The API server says 503 before it begins, and 500 with the name of the step where admission failed, which comes before
+ * storage. A proxy's, a timeout's and a store's errors say nothing of what became of it.
+ */
+export function untouched(status: number, body: Uint8Array | null): boolean {
+  const { reason, message } = statusIn(body)
+  if (status === 503) return reason === 'ServiceUnavailable'
+  return untyped(status, body) || (status === 500 && reason === 'InternalError' && typeof message === 'string' && /^Internal error occurred: (?:failed calling webhook|admission plugin)/.test(message))
+}
