@@ -63,6 +63,11 @@ export const connectionDocument = z.strictObject({
   engine: z.enum(['postgres', 'mysql', 'kubernetes']),
   secret: z.string().min(1).optional(),
   secrets: z.strictObject({ write: z.string().min(1).optional(), read: z.string().min(1), plain: z.string().min(1).optional() }).optional(),
+  /**
+   * How the target is reached. Left out: over the internet, by the serverless drivers of Neon and PlanetScale. `private`: by the server's own protocol over TLS, from inside a network that only it is in
+   * (docs/deploy.md); a secret is then a URL, or JSON of `url` and `ca`.
+   */
+  transport: z.literal('private').optional(),
   searchPath: z.array(z.string().min(1)).min(1).optional(),
   allowOwner: z.boolean().optional(),
   classify: z.record(column, z.union([dataClass, z.literal('none'), z.strictObject({ class: z.union([dataClass, z.literal('none')]), optional: z.literal(true) })])).optional(),

@@ -7,8 +7,11 @@ import { publishing } from '../publish.ts'
 import type { Log, Ports, Post, Search, Self } from '../ports.ts'
 import { sealing } from '../record/content.ts'
 import { createKubernetes } from '../protocol/kubernetes/kubernetes.ts'
+import { createDirect as createMySqlSessions } from '../protocol/mysql/direct.ts'
 import { createMySql } from '../protocol/mysql/mysql.ts'
+import { createDirect as createPgTransport } from '../protocol/postgres/direct.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
+import { routed } from '../protocol/routed.ts'
 import { fetchJson } from './fetch.ts'
 import { readTarget, usernameOf } from './planetscale/target.ts'
 import type { LocalSecrets } from './secrets.ts'
@@ -44,8 +47,9 @@ export function createLocalPorts({ dynamo, neon, planetscale, secrets, machine, 
   const { workflow, requests, logStore, promise, ...stores } = sealing(counted, raw.keys, raw.now)
   if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
-  const postgres = createPostgres({ secrets, endpoint: () => endpoint, now: stores.now, alarm, isPermit })
-  const mysql = createMySql({ secrets, endpoint: (url) => ({ http: planetscale, username: usernameOf(readTarget(url)) }), now: stores.now, alarm, isPermit })
+  const parts = { secrets, now: stores.now, alarm, isPermit }
+  const postgres = routed(createPostgres({ ...parts, endpoint: () => endpoint }), createPostgres({ ...parts, transport: createPgTransport() }))
+  const mysql = routed(createMySql({ ...parts, endpoint: (url) => ({ http: planetscale, username: usernameOf(readTarget(url)) }) }), createMySql({ ...parts, open: createMySqlSessions() }))
   const kubernetes = createKubernetes({ secrets, now: stores.now, alarm, isPermit })
   const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, mysql, kubernetes }, approvals: { requests, workflow, post }, log: log && { ...log, store: publishing(log.objects, logStore) }, ...(log === null ? {} : { promise }), search, alarm, self }
   return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: counted.ledger, createTables: stores.createTables, close: stores.close, workflow }

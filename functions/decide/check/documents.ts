@@ -36,6 +36,7 @@ function checkWhole(entries: readonly Entry[]): readonly Finding[] {
   checkNames(entries, reporter)
   const known = new Map(connections.map(({ document }) => [document.name, document]))
   for (const { document, report } of connections) checkConnection(document, report)
+  checkTransports(connections)
   for (const { document, report } of roles) {
     document.rules.forEach((rule, n) => checkRule(rule, n, known, report))
     checkGroups(document, issuers.map((issuer) => issuer.document), report)
@@ -66,6 +67,17 @@ function checkConnection(document: ConnectionDocument, report: Report): void {
   const classes = classesOf(document)
   for (const name of Object.keys(document.mask ?? {})) {
     if (name !== '*' && !classes.includes(name)) report('error', ['mask', name], `no column is of class \`${name}\`${suggest(name, classes)}`, { key: true })
+  }
+}
+
+/** The secret of a private target is of another form, and another function may read it: one name cannot be both. */
+function checkTransports(connections: readonly { readonly document: ConnectionDocument; readonly report: Report }[]): void {
+  const secretsOf = ({ secret, secrets }: ConnectionDocument) => [secret, secrets?.write, secrets?.read, secrets?.plain].filter((name) => name !== undefined)
+  const open = new Map(connections.filter(({ document }) => document.transport === undefined).flatMap(({ document }) => secretsOf(document).map((name) => [name, document.name] as const)))
+  for (const { document, report } of connections) {
+    if (document.transport === undefined) continue
+    if (document.engine === 'kubernetes') report('error', ['transport'], 'a cluster is reached over https from where the gate is; `transport: private` is not built for engine `kubernetes`', { key: true })
+    for (const name of new Set(secretsOf(document))) if (open.has(name)) report('error', ['transport'], `the secret \`${name}\` is also of connection \`${open.get(name)}\`, which is not private; a private target has a secret of its own`, { key: true })
   }
 }
 
