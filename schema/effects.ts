@@ -50,6 +50,8 @@ export interface Target {
   /** For `when`: the object as it will be, and as it is. null: there is none; left out: not known yet (`Plan.preview`). Never recorded, never bound but by `fingerprint`. */
   readonly object?: Readonly<Record<string, unknown>> | null
   readonly oldObject?: Readonly<Record<string, unknown>> | null
+  /** Where the two differ, as paths (`spec.replicas`), sorted; left out unless both are known and there. */
+  readonly changed?: readonly string[]
 }
 interface Classified {
   readonly dataClass: string

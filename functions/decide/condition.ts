@@ -9,7 +9,7 @@ import type { ActionName } from '../../schema/policy.ts'
  */
 export interface Condition {
   readonly source: string
-  /** It reads `object` or `oldObject`, which a first look at a call may not know yet. */
+  /** It reads `object`, `oldObject` or `changed`, which a first look at a call may not know yet. */
   readonly readsObject: boolean
   readonly test: (scope: Scope) => Verdict
 }
@@ -23,7 +23,7 @@ export interface Scope {
   readonly subject: Who; readonly actor: Who | null; readonly claims: Readonly<Record<string, unknown>>
   readonly action: ActionName | 'reveal'; readonly resource: string; readonly context: Asserted
   /** Of Kubernetes, see Target; left out where they are not known: reading them is an error. */
-  readonly object?: unknown; readonly oldObject?: unknown
+  readonly object?: unknown; readonly oldObject?: unknown; readonly changed?: readonly string[]
 }
 
 class Who {
@@ -42,7 +42,7 @@ class Asserted {
  * when a condition is there to see it.
  */
 export function openScope(caller: Caller, rolesOf: (principal: Principal) => readonly string[], context: Context): (action: Scope['action'], resource: string, target?: Target) => Scope {
-  let base: Omit<Scope, 'action' | 'resource' | 'object' | 'oldObject'> | null = null
+  let base: Omit<Scope, 'action' | 'resource' | 'object' | 'oldObject' | 'changed'> | null = null
   const open = () => {
     const actor = caller.actors[0]
     return {
@@ -52,7 +52,7 @@ export function openScope(caller: Caller, rolesOf: (principal: Principal) => rea
   }
   return (action, resource, target) => ({
     ...(base ??= open()), action, resource,
-    ...(target?.object === undefined ? {} : { object: whole(target.object) }), ...(target?.oldObject === undefined ? {} : { oldObject: whole(target.oldObject) }),
+    ...(target?.object === undefined ? {} : { object: whole(target.object) }), ...(target?.oldObject === undefined ? {} : { oldObject: whole(target.oldObject) }), ...(target?.changed === undefined ? {} : { changed: target.changed }),
   })
 }
 
@@ -77,6 +77,7 @@ const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 40 }
   .registerVariable('context', 'Context')
   .registerVariable('object', 'dyn')
   .registerVariable('oldObject', 'dyn')
+  .registerVariable('changed', 'list<string>')
 
 /** `at`: offset in the source. `reads`: the names it reads (`subject`, `context.purpose`), for the warning about what rests on `context` alone. */
 export interface Inspected { readonly problem: { readonly message: string; readonly at: number } | null; readonly reads: ReadonlySet<string> }
@@ -98,7 +99,7 @@ export function inspectCondition(source: string): Inspected {
 /** Never throws: a condition that is not sound is an error at every evaluation. */
 export function compileCondition(source: string): Condition {
   const { problem, reads } = inspectCondition(source)
-  const readsObject = [...reads].some((name) => /^(?:object|oldObject)(?:\.|$)/.test(name))
+  const readsObject = [...reads].some((name) => /^(?:object|oldObject|changed)(?:\.|$)/.test(name))
   if (problem) return { source, readsObject, test: () => 'error' }
   const run = environment.parse(source)
   return {

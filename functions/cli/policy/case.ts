@@ -10,7 +10,7 @@ const names = z.array(z.string().min(1))
 const access = z.strictObject({
   action: z.enum(actionNames), on: z.string().min(1), columns: names.optional(), uses: names.optional(), via: names.optional(), system: z.boolean().optional(),
   // Of Kubernetes; `namespace` left out: all of them, or none.
-  namespace: z.string().min(1).optional(), name: z.string().min(1).optional(), needs: z.array(z.enum(capabilityNames)).optional(), object: z.record(z.string(), z.json()).nullable().optional(), oldObject: z.record(z.string(), z.json()).nullable().optional(),
+  namespace: z.string().min(1).optional(), name: z.string().min(1).optional(), needs: z.array(z.enum(capabilityNames)).optional(), object: z.record(z.string(), z.json()).nullable().optional(), oldObject: z.record(z.string(), z.json()).nullable().optional(), changed: z.array(z.string()).optional(),
 })
 const testCase = z.strictObject({
   name: z.string().min(1),
@@ -56,8 +56,8 @@ export function effectsOf({ accesses }: TestCase, connection: ConnectionDocument
   return { accesses: declared, shown, used, readOnly: declared.every((one) => ['select', 'read', 'get', 'list', 'watch'].includes(one.action)), fingerprint: '' }
 }
 
-const targetOf = ({ namespace, name, needs, object, oldObject }: z.infer<typeof access>): Target => ({
-  namespace: namespace ?? null, name: name ?? null, needs: needs ?? [], ...(object === undefined ? {} : { object }), ...(oldObject === undefined ? {} : { oldObject }),
+const targetOf = ({ namespace, name, needs, object, oldObject, changed }: z.infer<typeof access>): Target => ({
+  namespace: namespace ?? null, name: name ?? null, needs: needs ?? [], ...(object === undefined ? {} : { object }), ...(oldObject === undefined ? {} : { oldObject }), ...(changed === undefined ? {} : { changed }),
 })
 
 function classOf(connection: ConnectionDocument | null, resource: string, column: string): string | null {

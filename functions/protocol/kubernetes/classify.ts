@@ -7,6 +7,7 @@ import type { Query } from '../../../schema/request.ts'
 import type { Json } from '../json.ts'
 import { inYaml, membersOf } from './body.ts'
 import { everyNeed, harmlessKinds, needsOf } from './capability.ts'
+import { changedIn } from './changed.ts'
 import { isSystem, kindOf, named, resourceOf } from './kind.ts'
 import type { Attributes, Dry, KubernetesPlan } from './plan.ts'
 import { settingOf } from './pointer.ts'
@@ -74,7 +75,7 @@ function accessesOf(statement: Statement, classes: readonly ClassRule[], dry: Dr
   const name = attributes.name ?? made
   const namespace = group === '' && resource === 'namespaces' ? name : attributes.namespace
   const scoped = kindOf(group, resource)?.clusterScoped === true && resource !== 'namespaces'
-  const place: Omit<Target, 'needs'> = { namespace, name, ...(scoped ? { clusterScoped: true as const } : {}), ...(dry?.object === undefined ? {} : { object: judged(attributes, dry.object) }), ...(dry?.oldObject === undefined ? {} : { oldObject: judged(attributes, dry.oldObject) }) }
+  const place: Omit<Target, 'needs'> = { namespace, name, ...(scoped ? { clusterScoped: true as const } : {}), ...(dry?.object === undefined ? {} : { object: judged(attributes, dry.object) }), ...(dry?.oldObject === undefined ? {} : { oldObject: judged(attributes, dry.oldObject) }), ...changes(attributes, dry) }
   const access = (action: Access['action'], resource: string, system: boolean, target: Target): Access => ({ action, resource, columns: null, system, via: [], statement: 0, span: null, target })
   const main = access(verb, resourceOf(attributes), isSystem(group, resource, subresource), { ...place, needs: needed(statement, classes, dry) })
   // A patch or update of what is not there creates it, where the server lets it; of what could not be seen, nobody knows.
@@ -92,6 +93,11 @@ function judged({ subresource }: Attributes, object: NonNullable<Dry['object']> 
   return subresource === 'scale' && object?.kind === 'Scale' && spec !== null ? { ...object, spec: { replicas: 0, ...spec } } : object
 }
 
+function changes(attributes: Attributes, { object, oldObject }: Dry = {}): Pick<Target, 'changed'> {
+  const [before, after] = [judged(attributes, oldObject ?? null), judged(attributes, object ?? null)]
+  return before === null || after === null ? {} : { changed: changedIn(before, after, ['status', 'approval'].includes(attributes.subresource ?? '')) }
+}
+
 /** Everything known of the object a write leaves behind; null: a patch of an object nobody told of. */
 function objectsOf({ attributes, contentType, body }: Statement, dry: Dry | undefined): readonly Json[] | null {
   const submitted = body === null ? [] : settingOf(contentType, body as Json)
@@ -103,8 +109,10 @@ function needed(statement: Statement, classes: readonly ClassRule[], dry: Dry | 
   const { attributes, contentType, body } = statement
   const { verb, group, resource, subresource } = attributes
   if ((verb !== 'create' && verb !== 'update' && verb !== 'patch') || harmlessKinds.has(named(group, resource, null)) || ['scale', 'eviction', 'binding', 'exec', 'log', 'status'].includes(subresource ?? '')) return []
+  // A first look at what says the whole of an object again: whether it leaves the pods as they are is known only with the object, and the decision is made then.
+  if (dry === undefined && previews(attributes) && (verb === 'update' || contentType === 'application/apply-patch+yaml')) return []
   // Not where it sets what holds a class: that it needs no permit would tell that the value is the one there.
-  if (dry?.object && dry.oldObject && sameBeyondMetadata(dry.object as Json, dry.oldObject as Json) && !sets(statement, classes)) return []
+  if (dry?.object && dry.oldObject && sameBeyondReplicas(dry.object as Json, dry.oldObject as Json) && !sets(statement, classes)) return []
   const objects = objectsOf(statement, dry)
   if (objects) return needsOf(objects)
   const settings = settingOf(contentType, body as Json)
@@ -119,8 +127,9 @@ function changesLittle(setting: Json): boolean {
   return Object.keys(others).length === 0 && within(metadata, ['name', 'namespace', 'labels', 'annotations', 'finalizers']) && within(spec, ['replicas', 'paused', 'suspend'])
 }
 
-function sameBeyondMetadata(one: Json, other: Json): boolean {
-  const rest = (value: Json) => { const { metadata: _metadata, status: _status, ...others } = membersOf(value) ?? {}; return stable(others) }
+function sameBeyondReplicas(one: Json, other: Json): boolean {
+  // More or fewer of the same pods: each may do what it could.
+  const rest = (value: Json) => { const { metadata: _metadata, status: _status, spec, ...others } = membersOf(value) ?? {}; const { replicas: _replicas, ...own } = membersOf(spec) ?? { replicas: null, spec }; return stable({ ...others, spec: own as Json }) }
   return rest(one) === rest(other)
 }
 function stable(value: unknown): string {

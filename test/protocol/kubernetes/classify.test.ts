@@ -145,10 +145,40 @@ describe('what pods may do', () => {
     expect(ofPatch({ metadata: { labels: { a: 'b' } } }, merge, { object: { ...privileged, metadata: { labels: { a: 'b' } } }, oldObject: privileged })).toEqual([])
     expect(judged('PATCH', `${front}/scale`, { spec: { replicas: 9 } }, merge).effects.accesses[0]?.target?.needs).toEqual([])
   })
+  test('that are there already need nothing more, scaled in or out, also where the whole of it is said again; a look before the object is known holds nothing against that', () => {
+    const one = (replicas: number, image = 'a') => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'front' }, spec: { replicas, template: { spec: { containers: [{ name: 'c', image, securityContext: { privileged: true } }] } } } })
+    const needs = (method: string, type: string, body: unknown, dry?: Dry) => judged(method, front, body, type, dry ? { dry } : {}).effects.accesses[0]?.target?.needs
+    for (const [method, type] of [['PUT', json], ['PATCH', apply]] as const) {
+      expect([needs(method, type, one(5)), needs(method, type, one(5), { object: one(5), oldObject: one(2) }), needs(method, type, one(5, 'b'), { object: one(5, 'b'), oldObject: one(2) }), needs(method, type, one(5), { object: one(5), oldObject: null })]).toEqual([[], [], ['privileged'], ['privileged']])
+      expect(needs(method, type, one(5), {})).toContain('privileged')
+    }
+    expect(judged('POST', '/apis/apps/v1/namespaces/web/deployments', one(2), json).effects.accesses[0]?.target?.needs).toEqual(['privileged'])
+  })
   test('where the server will not say, anything but labels, annotations and replicas may do everything', () => {
     expect(ofPatch({ metadata: { labels: { a: 'b' } }, spec: { replicas: 3 } }, merge, {})).toEqual([])
     expect(ofPatch({ spec: { template: { spec: { containers: [{ name: 'c', image: 'b' }] } } } }, strategic, {})).toHaveLength(5)
     expect(ofPatch([{ op: 'copy', from: '/spec/a', path: '/metadata/labels/b' }], patch, {})).toHaveLength(5)
+  })
+})
+
+describe('what a write changes', () => {
+  const one = (more: object = {}, meta: object = {}) => ({ kind: 'Deployment', metadata: { name: 'd', resourceVersion: '1', generation: 1, ...meta }, spec: { replicas: 3, list: [{ a: 1 }], ...more }, status: { ready: 1 } })
+  const copy = (value: unknown) => ({ annotations: { 'kubectl.kubernetes.io/last-applied-configuration': typeof value === 'string' ? value : JSON.stringify(value) } })
+  const last = 'metadata.annotations.kubectl\\.kubernetes\\.io/last-applied-configuration'
+  test.each<[string, object, object, readonly string[]]>([
+    ['nothing but what the server keeps', one(), { ...one({}, { resourceVersion: '9', generation: 4, managedFields: [{}] }), status: { ready: 2 } }, []], ['a number', one(), one({ replicas: 1 }), ['spec.replicas']], ['a list, as a whole', one(), one({ list: [{ a: 2 }] }), ['spec.list']], ['what comes and what goes', one({ a: 1 }), one({ b: 1 }), ['spec.a', 'spec.b']],
+    ['a name that looks like a path', one(), { ...one(), 'spec.replicas': 1 }, ['spec\\.replicas']], ['the name of what everything has', one(), JSON.parse('{"kind":"Deployment","metadata":{"name":"d"},"spec":{"replicas":3,"list":[{"a":1}],"__proto__":{"x":1},"constructor":1}}') as object, ['spec.__proto__', 'spec.constructor']],
+    ['labels and annotations one by one', one(), one({}, { labels: { a: '1' }, annotations: { 'acme.io/x': 'y' } }), ['metadata.annotations.acme\\.io/x', 'metadata.labels.a']],
+    ['the same in the copy', one({}, copy({ spec: { replicas: 3 } })), one({ replicas: 1 }, copy({ spec: { replicas: 1 } })), ['spec.replicas']], ['something else in the copy', one({}, copy({ spec: { replicas: 3 } })), one({}, copy({ spec: { replicas: 3, paused: true } })), ['spec.paused']],
+    ['a copy that comes', one(), one({}, copy({})), [last]], ['goes', one({}, copy({})), one(), [last]], ['or cannot be read', one({}, copy({})), one({}, copy('{')), [last]],
+  ])('%s', (_, before, after, expected) => {
+    expect(judged('PATCH', '/apis/apps/v1/namespaces/web/deployments/d', {}, merge, { dry: { object: after as never, oldObject: before as never } }).effects.accesses[0]?.target?.changed).toEqual(expected)
+  })
+  test('is not said of what is not there, or could not be seen; of a status it is the status', () => {
+    const changed = (target: string, dry: Dry) => judged('PATCH', target, {}, merge, { dry }).effects.accesses[0]?.target?.changed
+    for (const dry of [{}, { object: one() }, { oldObject: one() }, { object: one(), oldObject: null }, { object: null, oldObject: one() }] as Dry[]) expect(changed('/apis/apps/v1/namespaces/web/deployments/d', dry)).toBeUndefined()
+    expect(changed('/apis/apps/v1/namespaces/web/deployments/d/status', { object: { ...one(), status: { ready: 9 } }, oldObject: one() })).toEqual(['status.ready'])
+    expect(changed('/apis/apps/v1/namespaces/web/deployments/d/scale', { object: { kind: 'Scale', spec: {} }, oldObject: { kind: 'Scale', spec: { replicas: 2 } } })).toEqual(['spec.replicas'])
   })
 })
 

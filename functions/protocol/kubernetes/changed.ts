@@ -1,0 +1,65 @@
+import { isApplied } from './annotation.ts'
+import { isObject } from './precondition.ts'
+
+type Value = Readonly<Record<string, unknown>>
+/** What the server and its controllers write with every change, or by themselves. */
+const kept: ReadonlySet<string> = new Set(['managedFields', 'resourceVersion', 'generation'])
+/** More of them than a rule would name. */
+const mostPaths = 200
+
+/**
+ * The places in which a write leaves an object otherwise than it is, as a rule's `changed` has them: members by name between dots, `\.` a dot in a name, a list as a whole; sorted. Left out are the
+ * status (but of a write of the status: `status`), and what the server keeps of versions and managers. Of the copy that `kubectl apply` keeps, the places that change in the copy: what somebody's next apply
+ * takes away is told by it, so one that says nothing new is no change, and one that comes, goes or cannot be read is one.
+ */
+export function changedIn(before: Value, after: Value, status: boolean): readonly string[] {
+  const found = new Set<string>()
+  const { status: old, ...own } = before
+  const { status: now, ...next } = after
+  compare(own, next, [], found)
+  if (status) compare(old, now, ['status'], found)
+  return [...found].sort()
+}
+
+function compare(one: unknown, other: unknown, path: readonly string[], found: Set<string>): void {
+  if (found.size >= mostPaths) return
+  if (isObject(one) && isObject(other)) {
+    for (const key of new Set([...Object.keys(one), ...Object.keys(other)])) {
+      if (path.length === 1 && path[0] === 'metadata' && kept.has(key)) continue
+      const [a, b] = [member(one, key), member(other, key)]
+      if (path.length === 1 && path[0] === 'metadata' && maps.has(key) && (a === undefined || b === undefined)) { compare(a ?? {}, b ?? {}, [...path, key], found); continue }
+      if (path.length === 2 && path[0] === 'metadata' && path[1] === 'annotations' && isApplied(key) && a !== b && copies(a, b, found)) continue
+      compare(a, b, [...path, key], found)
+    }
+    return
+  }
+  if (!same(one, other)) found.add(path.map((step) => step.replaceAll('\\', '\\\\').replaceAll('.', '\\.')).join('.'))
+}
+const maps: ReadonlySet<string> = new Set(['annotations', 'labels'])
+const member = (value: Value, key: string): unknown => (Object.hasOwn(value, key) ? value[key] : undefined)
+
+/** Both are copies that can be read, and their differences are among `found` now. */
+function copies(one: unknown, other: unknown, found: Set<string>): boolean {
+  const [before, after] = [copyOf(one), copyOf(other)]
+  if (before === null || after === null) return false
+  compare(before, after, [], found)
+  return true
+}
+function copyOf(text: unknown): Value | null {
+  if (typeof text !== 'string') return null
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+function same(one: unknown, other: unknown): boolean {
+  if (Array.isArray(one) && Array.isArray(other)) return one.length === other.length && one.every((item, at) => same(item, other[at]))
+  if (isObject(one) && isObject(other)) {
+    const keys = Object.keys(one)
+    return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && same(one[key], other[key]))
+  }
+  return one === other
+}
