@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Effects } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
-import type { Query } from '../../../schema/request.ts'
+import type { Query as Asked } from '../../../schema/request.ts'
 import { ok, refuse, type Result } from '../../../schema/refusal.ts'
 import type { Plan } from '../protocol.ts'
-import type { Statement } from './ast.ts'
+import type { Item, Query, Statement, Update } from './ast.ts'
 import type { Catalog } from './catalog.ts'
 import type { Facts } from './classify.ts'
 import { digestOf } from './guard.ts'
@@ -14,7 +14,7 @@ import { bind } from './rewrite.ts'
 import { objectQuery } from './snapshot.ts'
 
 /** Several statements' facts as one plan: parameters put in, printed, indexes moved, what is reached joined. */
-export function assemble(catalog: Catalog, connection: ConnectionDocument, query: Query, all: readonly Facts[], fresh: boolean): Result<Plan & { readonly plan: MySqlPlan }> {
+export function assemble(catalog: Catalog, connection: ConnectionDocument, query: Asked, all: readonly Facts[], fresh: boolean): Result<Plan & { readonly plan: MySqlPlan }> {
   const effects: Effects = {
     accesses: numbered(all, (facts) => facts.accesses), shown: numbered(all, (facts) => facts.shown), used: numbered(all, (facts) => facts.used), readOnly: all.every((facts) => facts.readOnly), fingerprint: fingerprintOf(all),
   }
@@ -36,7 +36,7 @@ export function assemble(catalog: Catalog, connection: ConnectionDocument, query
 }
 const numbered = <T extends { readonly statement: number }>(all: readonly Facts[], of: (facts: Facts) => readonly T[]): readonly T[] => all.flatMap((facts, statement) => (statement === 0 ? of(facts) : of(facts).map((item) => ({ ...item, statement }))))
 
-function plannedOf(facts: Facts, params: readonly Query['statements'][number]['params'][number][], before: number): Result<PlannedStatement> {
+function plannedOf(facts: Facts, params: readonly Asked['statements'][number]['params'][number][], before: number): Result<PlannedStatement> {
   const { kind, missing, answer } = facts
   const outputs = facts.outputs?.map((output) => ({ ...output, shown: output.shown.map((n) => n + before) })) ?? null
   const rest = { kind, outputs, ...(answer ? { answer } : {}), ...(missing ? { missing } : {}) }
@@ -44,7 +44,16 @@ function plannedOf(facts: Facts, params: readonly Query['statements'][number]['p
   const bound = bind(facts.tree, params)
   if (!bound.ok) return bound
   const tree = bound.value
-  return ok({ ...rest, text: print(tree), capped: facts.capped ? (rows) => print(capped(tree, rows)) : null })
+  return ok({ ...rest, text: print(tree), capped: facts.capped ? (rows) => print(capped(tree, rows)) : null, ...(facts.counted && tree.kind === 'update' ? { counted: (rows: number) => print(found(tree, rows)) } : {}) })
+}
+/** The rows that an UPDATE of one table finds, locked. */
+function found({ from, where, orderBy, limit, with: before, span }: Update, rows: number): Query {
+  const one: Item = { kind: 'item', expression: { kind: 'number', text: '1', span }, name: { text: '1', span }, span }
+  const own = limit?.count.kind === 'number' ? Number(limit.count.text) : Infinity
+  return {
+    kind: 'query', with: before, body: { kind: 'select', distinct: false, items: [one], from, where, groupBy: [], rollup: false, having: null, windows: [], span }, orderBy,
+    limit: { count: { kind: 'number', text: String(Math.min(own, rows)), span }, offset: null, span }, locking: [{ strength: 'update', of: [], wait: null, span }], span,
+  }
 }
 /** At most that many rows: the statement's own LIMIT where that is less. */
 function capped(tree: Statement, rows: number): Statement {

@@ -147,7 +147,7 @@ function readColumns(rows: readonly Cells[]): readonly Column[] {
     return {
       name: str(name), type: str(type).toLowerCase(), columnType: str(columnType), nullable: str(nullable) === 'YES', generated, invisible: /\binvisible\b/.test(more),
       from: [...new Set(mentioned(`${str(expression)} ${str(preset)}`, names))], filled: preset !== null && preset !== undefined && str(preset).toUpperCase() !== 'NULL',
-      moves: more.includes('on update') || (generated && /current|now|timestamp/i.test(str(expression))), json: false,
+      moves: more.includes('on update') || (generated && /current|now|timestamp|row (start|end)/i.test(str(expression))), json: false,
     }
   })
 }

@@ -37,20 +37,20 @@ export function insert(a: Analysis, node: Insert, parent: Scope): void {
     const given = a.query(a, node.source, inner(level))
     for (const [i, col] of given.entries()) a.found.use(tagsOf([col]), `as a new value of ${columns[i]?.name ?? 'a column'}`, col.span ?? null)
     for (const [i, column] of columns.slice(0, given.length).entries()) {
-      setColumn(a, scope, relation, column, null, true, span)
+      setColumn(a, scope, relation, column, null, 'new', span)
       noteWritten(a.found, relation, column, given[i]?.texts ?? new Map(), span)
     }
   }
   if (node.onDuplicate.length === 0) return
   const items = node.alias === null ? [target] : [target, aliased(target, node.alias)]
-  const set = assignments(a, node.onDuplicate, { ...scope, items }, () => target)
+  const set = assignments(a, node.onDuplicate, { ...scope, items }, 'there', () => target)
   consequences(a.found, relation, 'update', set.map(({ name }) => name), frame, span)
 }
 function rows(a: Analysis, all: readonly (readonly Expression[])[], columns: readonly Column[], target: Target, scope: Scope): void {
   for (const [i, column] of columns.entries()) {
     const cells = all.flatMap((row) => row[i] ?? [])
     const [, texts] = a.found.textsOf(() => { for (const cell of cells) expression(a, cell, scope, `as a new value of ${column.name}`) })
-    setColumn(a, scope, target.relation, column, cells, true, spanIn(scope.frame, cells[0]?.span ?? { start: 0, end: 0 }))
+    setColumn(a, scope, target.relation, column, cells, 'new', spanIn(scope.frame, cells[0]?.span ?? { start: 0, end: 0 }))
     noteWritten(a.found, target.relation, column, texts, null)
   }
   for (const row of all) for (const cell of row.slice(columns.length)) expression(a, cell, scope, 'as a new value')
@@ -70,7 +70,7 @@ export function update(a: Analysis, node: Update, parent: Scope): void {
   const only = onlyTable(a, node.from, level, { access: 'update', chosen: node.limit !== null })
   const scope: Scope = only ? { ...level, items: [only], cols: only.cols } : { ...level, ...fromClause(a, node.from, level) }
   const targets = new Map<Target, string[]>()
-  const set = assignments(a, node.assignments, scope, (column, item) => {
+  const set = assignments(a, node.assignments, scope, only !== null && stands(only.relation, node) ? 'counted' : 'there', (column, item) => {
     const target = asTarget(item, spanIn(level.frame, column.column.span))
     targets.set(target, [...targets.get(target) ?? [], column.column.name.text])
     return target
@@ -81,7 +81,12 @@ export function update(a: Analysis, node: Update, parent: Scope): void {
   }
   expression(a, node.where, scope, 'in a where clause')
   chosenRows(a, node, scope)
+  // Counted first, a routine in the condition would run twice.
+  if (a.found.counted && a.found.routines.size > 0) for (const column of set) a.found.use(a.found.classes.of([...targets.keys()][0]?.relation ?? only?.relation as Relation, column).plain, unlike, null)
 }
+const unlike = 'as a new value of a row that is there: how many rows change tells whether it was the same'
+/** No column but those it sets tells whether a row of it really changed. */
+const stands = (relation: Relation, { assignments: set }: Update): boolean => relation.columns.every((column) => !column.moves || set.some((one) => columnKey(one.column.name.text) === columnKey(column.name)))
 /** A statement over one plain table reads no column of it that it does not mention. */
 function onlyTable(a: Analysis, from: readonly Reference[], level: Scope, reading: { readonly access: 'update' | 'delete'; readonly chosen: boolean; readonly alias?: boolean }): Target | null {
   const [first, more] = from
@@ -120,7 +125,7 @@ function targetOf(a: Analysis, node: Table, scope: Scope): Target {
   return asTarget(item, span)
 }
 
-function assignments(a: Analysis, nodes: readonly Assignment[], scope: Scope, targetOfColumn: (node: Assignment, item: Item | null) => Target): readonly Column[] {
+function assignments(a: Analysis, nodes: readonly Assignment[], scope: Scope, row: Standing, targetOfColumn: (node: Assignment, item: Item | null) => Target): readonly Column[] {
   return nodes.map((node) => {
     const span = spanIn(scope.frame, node.column.span)
     const item = node.column.table !== null ? itemNamed(a.found, scope, node.column.schema, node.column.table, span) : null
@@ -129,29 +134,33 @@ function assignments(a: Analysis, nodes: readonly Assignment[], scope: Scope, ta
     const column = columnNamed(target, { text: col.name, span: node.column.name.span })
     spell(a.found, scope, node.column, { ...col, at: target.alias })
     const [, texts] = a.found.textsOf(() => expression(a, node.value, scope, `as a new value of ${column.name}`))
-    setColumn(a, scope, target.relation, column, [node.value], false, span)
+    setColumn(a, scope, target.relation, column, [node.value], row, span)
     noteWritten(a.found, target.relation, column, texts, span)
     return column
   })
 }
 
 const isNothing = (node: Expression): boolean => node.kind === 'null' || (node.kind === 'default' && node.column === null)
+/** `counted`: in rows that are there, of which those that are found are counted, not those that really change (run.ts). */
+type Standing = 'new' | 'counted' | 'there'
 /**
- * A caller who may not see a classified column may set it in a new row, unless success or failure would tell what is there: a unique index, a check, a foreign key of either side, or a `hash` mask that shows
- * equal values as equal. In a row that is there it may not be set: how many rows changed, and a time that the server sets when one does, tell whether the new value was the old one. An update of another column
- * that a constraint or a generated column reads together with a classified one tells as much.
+ * A caller who may not see a classified column may set it, unless success or failure would tell what is there: a unique index, a check, a foreign key of either side, or a `hash` mask that shows
+ * equal values as equal. In a row that is there how many rows changed, and a time that the server sets when one does, tell whether the new value was the old one: there it may be set only where neither shows. An
+ * update of another column that a constraint or a generated column reads together with a classified one tells as much.
  */
-function setColumn({ found }: Analysis, { frame }: Scope, relation: Relation, column: Column, values: readonly Expression[] | null, fresh: boolean, span: Span | null): void {
+function setColumn({ found }: Analysis, { frame }: Scope, relation: Relation, column: Column, values: readonly Expression[] | null, row: Standing, span: Span | null): void {
   found.looked(relation, column, frame)
   const own = found.classes.of(relation, column)
   const nothing = values !== null && values.length > 0 && values.every(isNothing)
   const changed = [column.name, ...relation.columns.filter((c) => c.from.includes(column.name)).map((c) => c.name)]
   const groups = relation.answering.filter((group) => group.some((name) => changed.includes(name)))
-  if (!fresh) {
-    found.use(own.plain, 'as a new value of a row that is there: how many rows change tells whether it was the same', span)
+  if (row !== 'new') {
+    if (row === 'counted') found.counted ||= own.plain.length > 0
+    else found.use(own.plain, `${unlike}${relation.columns.some((c) => c.moves) ? '; in an update of this table alone that sets the columns which tell of a change as well, it does not show' : ''}`, span)
+    if (relation.referencedBy.some(({ referenced }) => referenced.includes(column.name))) found.use(own.plain, 'where a foreign key looks for what it was', span)
     found.use(own.derived, 'as the source of a default', span)
     found.use(groups.flatMap((group) => heldIn(found, relation, group)), `where a constraint compares it with ${column.name}`, span)
-    const made = relation.columns.filter((c) => c.generated && c.from.includes(column.name)).flatMap((c) => c.from)
+    const made = relation.columns.filter((c) => c.generated && c.from.includes(column.name)).flatMap((c) => c.from.filter((name) => name !== column.name))
     found.use(heldIn(found, relation, made), `where a generated column is made from it and ${column.name}`, span)
   }
   if (nothing) return

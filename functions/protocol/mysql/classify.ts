@@ -45,6 +45,7 @@ export interface Facts {
   readonly kind: PlannedStatement['kind']; readonly tree: Statement; readonly outputs: readonly Output[] | null; readonly capped: boolean; readonly answer?: PlannedStatement['answer']
   /** What stands for the definitions of all it reaches: the objects, and `schema.name digest` of each. */
   readonly objects: readonly { readonly schema: string; readonly name: string; readonly routine: boolean; readonly rows: readonly (readonly [string, string])[]; readonly print: string }[]
+  readonly counted?: boolean
   readonly missing?: Refusal
   /** It is not missing there: something in the statement is not known here, and what was found before it is to be decided first. */
   readonly unknown?: boolean
@@ -153,7 +154,7 @@ function examine(state: Known, connection: ConnectionDocument, parsed: Parsed): 
       name: col.name, origin: col.origin, shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
       ...(col.unclassified ? { unclassified: true as const } : {}), ...(col.json ? { json: true as const } : {}),
     })) ?? null
-    return ok({ ...factsFrom(found, shown, parsed), kind, outputs, capped, tree, ...(answer ? { answer } : {}) })
+    return ok({ ...factsFrom(found, shown, parsed), kind, outputs, capped, tree, ...(found.counted ? { counted: true } : {}), ...(answer ? { answer } : {}) })
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     // Nothing of the target's was named before: it is told at once. Else told only to whom that is permitted, or a part the gate does not know would tell an object that is there from one that is not.

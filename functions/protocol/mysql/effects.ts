@@ -62,6 +62,8 @@ export class Findings {
   /** What views compute of classified columns: a statement that writes or locks takes whole rows of them, asked for or not. */
   readonly computing: Tag[] = []
   classifiedRead = false
+  /** It sets a classified column in rows that are there, so the caller is told how many were found and not how many really changed. */
+  counted = false
   /** While an expression that gives a column its value is read: the constants and parameters in it. null: nobody asks. */
   texts: Map<string | number, Span | null> | null = null
   readonly written: Written[] = []

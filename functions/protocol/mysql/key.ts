@@ -85,9 +85,9 @@ export const shuffle = (span: Span): Order => ({ expression: { kind: 'call', sch
 const mostColumns = 8
 /**
  * Columns that tell apart the rows that `there` leaves equal. RAND() last, where some reference has no key that may be used. Of several keys the one after which least is left to be told apart, so that a join by keys
- * is sorted by one of them.
+ * is sorted by one of them. `among`: the columns that may be taken; null for any.
  */
-export function keysFor(rows: Rows, there: readonly Expression[]): readonly Order[] {
+export function keysFor(rows: Rows, there: readonly Expression[], among: ReadonlySet<string> | null = null): readonly Order[] {
   const span = { start: 0, end: 0 }
   let known = closure(rows, there.map(refOf).filter((one) => one !== null))
   let left = rows.sources.filter((source) => !isOne(source, known))
@@ -95,7 +95,7 @@ export function keysFor(rows: Rows, there: readonly Expression[]): readonly Orde
   let keyless = false
   while (left.length > 0) {
     const tried = left.map((source) => {
-      const names = namesOf(source).filter((name) => !known.has(ref(source.alias, name)))
+      const names = namesOf(source, among).filter((name) => !known.has(ref(source.alias, name)))
       const after = closure(rows, [...known, ...names.map((name) => ref(source.alias, name))])
       return { source, names, after, rest: left.filter((one) => one !== source && !isOne(one, after)) }
     })
@@ -108,7 +108,7 @@ export function keysFor(rows: Rows, there: readonly Expression[]): readonly Orde
   return keyless ? [...added, shuffle(span)] : added
 }
 /** Its first key that holds nothing classified, else some columns of it. */
-function namesOf({ columns, keys }: Source): readonly string[] {
-  const seen = (name: string) => columns.some((column) => column.name === name && !column.hidden)
+function namesOf({ alias, columns, keys }: Source, among: ReadonlySet<string> | null): readonly string[] {
+  const seen = (name: string) => columns.some((column) => column.name === name && !column.hidden) && (among === null || among.has(ref(alias, name)))
   return keys.find((names) => names.every(seen)) ?? columns.filter(({ hidden }) => !hidden).slice(0, mostColumns).map(({ name }) => name)
 }

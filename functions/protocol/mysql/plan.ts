@@ -28,6 +28,8 @@ export interface PlannedStatement {
   readonly text: string
   /** The same tree printed so that it gives at most that many rows: its own LIMIT where that is less. null where the text gives no rows, or a LIMIT would change what it does (a locking read, CALL). */
   readonly capped: ((rows: number) => string) | null
+  /** Of an UPDATE whose count of changed rows would tell of a classified value: finds and locks at most that many of its rows, and what is found is the count. */
+  readonly counted?: (rows: number) => string
   /** One entry an output column, in order; null when it returns no rows. */
   readonly outputs: readonly Output[] | null
   /** Answered by us from the catalog, filtered (SHOW): nothing is sent for it. */

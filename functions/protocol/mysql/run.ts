@@ -117,7 +117,11 @@ async function runOne(job: Job, say: Say, statement: PlannedStatement, index: nu
   if (statement.answer) return answered(statement.answer)
   try {
     const spare = job.masked[index]?.includes(true) ? maskedBytes : 0
-    return await say(statement.capped?.(rows) ?? statement.text, job.limits.bytes * 2 + spare)
+    // Locked and counted before they change: how many really change would tell which of them held the new value already.
+    const found = statement.counted ? (await say(statement.counted(job.limits.affected + 1))).rows.length : null
+    if (found !== null && found > job.limits.affected) throw new Stop(failed(tooManyAffected(job, index)))
+    const result = await say(statement.capped?.(rows) ?? statement.text, job.limits.bytes * 2 + spare)
+    return found === null ? result : { ...result, affected: found }
   } catch (error) {
     if (error instanceof ServerError) throw new Stop(outcomeOf(error, job, job.plan.statements.length > 1 ? index : null))
     throw error

@@ -153,9 +153,8 @@ function shapeOf(node: Select, items: readonly Item[], level: Level): Shape {
   if (level.rollup) return { columns, keys: [] }
   if (level.groups !== null) return { columns, keys: key(level.groups) }
   if (node.distinct) return { columns, keys: [columns.map(({ name }) => name)] }
-  const told = items.map(({ expression }) => expression).filter((expression) => refOf(expression) !== null)
-  const all = keysFor(level, [])
-  return { columns, keys: [...key(all.map(({ expression }) => expression)), ...(keysFor(level, told).length === 0 ? key(told) : [])] }
+  const by = keysFor(level, [], new Set(items.map(({ expression }) => refOf(expression)).filter((one) => one !== null)))
+  return { columns, keys: key(by.map(({ expression }) => expression)) }
 }
 const mentions = (value: unknown, known: ReadonlyMap<string, Seen>): boolean => {
   if (typeof value !== 'object' || value === null) return false

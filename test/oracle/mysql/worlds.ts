@@ -5,6 +5,7 @@ import type { ConnectionDocument } from '../../../schema/policy.ts'
 import { startServer } from '../../local/server.mysql.ts'
 import { analysisOf } from '../../protocol/mysql/target.ts'
 import { createGenerator } from './generate.ts'
+import { createOrders } from './orders.ts'
 
 /**
  * Two worlds that differ in classified values alone: each statement that is permitted with masks, writes included, gives the same clear cells in the same order, the same counts and the same failure in both.
@@ -38,7 +39,7 @@ async function world(changes: readonly string[], count: number, seed: number, wi
     await db.admin.query("SET SESSION max_statement_time = 3, sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'")
     for (const sql of [...(wide ? many : []), ...changes, analyse]) await db.admin.query(sql)
     const { ask } = analysisOf(db.other, connection)
-    const generator = createGenerator(seed)
+    const generator = wide ? createOrders(seed) : createGenerator(seed)
     const all: (readonly [string, string])[] = []
     for (let n = 0; n < count; n++) {
       const result = await ask(generator.next())

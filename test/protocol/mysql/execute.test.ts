@@ -148,6 +148,12 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
     expect(await go([statement("UPDATE d.t SET name = 'changed' WHERE id <= 3", null)])).toMatchObject({ status: 'succeeded', rows: { rowCounts: [3] } })
     expect(await count("name = 'changed'")).toBe(3)
   })
+  it('tells how many rows were found, not how many really changed, where that would tell of a classified value', async () => {
+    const counted = (where: string) => statement(`UPDATE d.t SET secret = '${canary}-1' WHERE ${where}`, null, { counted: (rows) => `SELECT 1 FROM d.t WHERE ${where} LIMIT ${rows} FOR UPDATE` })
+    expect(await go([counted('id = 1')])).toMatchObject({ status: 'succeeded', rows: { rowCounts: [1] } })     // it was the same
+    expect(await go([statement(`UPDATE d.t SET secret = '${canary}-1' WHERE id = 1`, null)])).toMatchObject({ rows: { rowCounts: [0] } })
+    expect((await go([counted('id > 1')])).refusal).toMatchObject({ reason: 'too_many_affected' })
+  })
   it('rolls back all of it past the limit of affected rows, in one statement or together', async () => {
     expect((await go([statement("UPDATE d.t SET name = 'many'", null)])).refusal).toMatchObject({ slug: 'too-large', reason: 'too_many_affected' })
     const some = (from: number) => statement(`UPDATE d.t SET name = 'many' WHERE id BETWEEN ${from} AND ${from + 5}`, null)

@@ -47,4 +47,13 @@ describe.skipIf(mysqlServer === null)(`an order that is the server's to choose${
     const open = analysisOf(db.admin, { ...base, name: 'open', classify: {} }).ask
     expect(await printed('SELECT name, id FROM users GROUP BY name', open)).not.toContain('ORDER BY')
   })
+
+  test('counts the rows an UPDATE finds where it sets a classified column, under its own condition and limit', async () => {
+    const result = await ask("UPDATE listed SET ssn = ? WHERE id > 1 ORDER BY id LIMIT 3", 'x')
+    const open = analysisOf(db.admin, { ...base, name: 'listed', classify: { 'atk.listed.ssn': 'ssn' } }).ask
+    const set = await open("UPDATE listed SET ssn = ? WHERE id > 1 ORDER BY id LIMIT 3", 'x')
+    expect(result.ok && result.value.plan.statements[0]?.counted).toBeUndefined()
+    expect(set.ok && set.value.effects.used).toEqual([])
+    expect(set.ok && [2, 9].map((rows) => set.value.plan.statements[0]?.counted?.(rows).replaceAll('`', ''))).toEqual([2, 3].map((rows) => `SELECT 1 AS 1 FROM atk.listed AS listed WHERE (listed.id > 1) ORDER BY listed.id LIMIT ${rows} FOR UPDATE`))
+  })
 })

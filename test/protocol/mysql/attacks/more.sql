@@ -60,7 +60,15 @@ UPDATE people SET ssn = NULL WHERE id = 1
 UPDATE people SET age = 3 WHERE id = 1
 UPDATE people SET copied = DEFAULT
 UPDATE people SET email = 'alice@example.com' WHERE id = 2
-UPDATE listed SET ssn = '123-45-6789' WHERE id = 1
+UPDATE listed l JOIN notes n ON n.id = l.id SET l.ssn = '123-45-6789'
+UPDATE listed SET ssn = '123-45-6789' WHERE ssn = '123-45-6789'
+UPDATE listed SET ssn = 'x' WHERE f_del() = 1
+UPDATE listed SET ssn = 'x', id = id + (ssn = '123-45-6789')
+UPDATE people SET ssn = '123-45-6789', changed = now() WHERE id = 1
+UPDATE accounts SET email = 'alice@example.com' WHERE plan = 'free'
+UPDATE marked SET ssn = '123-45-6789' WHERE id = 1
+UPDATE mixed SET ssn = '123-45-6789' WHERE id = 1
+UPDATE history SET ssn = '123-45-6789' WHERE id = 1
 REPLACE INTO listed VALUES (1, '123-45-6789')
 REPLACE INTO listed(id) VALUES (1)
 INSERT INTO listed(id, ssn) VALUES (1, 'x') ON DUPLICATE KEY UPDATE ssn = '123-45-6789'

@@ -37,3 +37,6 @@ CREATE VIEW v_lists AS SELECT group_concat(name) AS n FROM users;
 CREATE VIEW v_loose AS SELECT max(id) AS id, name FROM users GROUP BY id > 0;
 CREATE VIEW v_limited AS SELECT id FROM users ORDER BY name LIMIT 1;
 CREATE VIEW v_ordered AS SELECT name AS n FROM users ORDER BY name, id LIMIT 1;
+CREATE TABLE marked(id int PRIMARY KEY, ssn varchar(20), changed timestamp DEFAULT current_timestamp ON UPDATE current_timestamp); INSERT INTO marked(id, ssn) VALUES (1,'123-45-6789');
+CREATE TABLE mixed(id int PRIMARY KEY, ssn varchar(20), email varchar(80), both_of int AS (1 / (length(ssn) - length(email))) STORED); INSERT INTO mixed(id, ssn, email) VALUES (1,'123-45-6789','x@example.com');
+CREATE TABLE history(id int PRIMARY KEY, ssn varchar(20), since timestamp(6) GENERATED ALWAYS AS ROW START, until timestamp(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME(since, until)) WITH SYSTEM VERSIONING; INSERT INTO history(id, ssn) VALUES (1,'123-45-6789');
