@@ -79,7 +79,7 @@ describe.skipIf(binary === null)('the policy that is shipped, with kubectl', () 
     ['another image, applied', ['apply', '-f', '-'], front(1, { image: 'front:2' })], ['a label, applied', ['apply', '-f', '-'], front(1, { labels: { a: 'b' } })], ['another image, applied by the server', server, front(1, { image: 'front:2' })], ['a label, applied by the server', server, { ...least(1), metadata: { ...least(1).metadata, labels: { a: 'b' } } }],
     ['another image, replaced', ['replace', '-f', '-'], front(1, { image: 'front:2' })], ['a finalizer', patch('merge', { metadata: { finalizers: ['acme.io/hold'] }, spec: { replicas: 1 } })],
   ]
-  test.each(others)('scaling in is asked about where it changes besides %s', async (_, args, stdin) => {
+  test.each(others.map(([what, args, stdin]) => ({ what, args, stdin })))('scaling in is asked about where it changes besides $what', async ({ args, stdin }) => {
     const { code, err } = await run(args, stdin)
     expect([code, await replicas(), err]).toEqual([1, 3, expect.stringMatching(/waits for 1 of support-leads|needs `permit`|permit/)])
   })
