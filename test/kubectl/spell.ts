@@ -26,8 +26,16 @@ export const spelling = fc.record({ start: fc.constantFrom(...base), changes: fc
 export const method = fc.constantFrom('GET', 'GET', 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
 export const prefix = fc.constantFrom(...Array.from({ length: 12 }, () => '/v1/kubernetes/cluster'), '/v1/kubernetes/./cluster', '/v1/kubernetes/clu%73ter', '//v1/kubernetes/cluster', '/v1/kubernetes/cluster/..', '/v1/kubernetes/other/../cluster', '/v1%2fkubernetes/cluster', '/v1/kubernetes/cluster%2f')
 
-/** A body where the method has one. */
-export const bodyOf = (method: string): string => (method === 'POST' || method === 'PUT' || method === 'PATCH' ? '{"metadata":{"labels":{"a":"b"}}}' : '')
+const kinds: readonly (readonly [RegExp, string, string])[] = [
+  [/scale/, 'autoscaling/v1', 'Scale'], [/deployments/, 'apps/v1', 'Deployment'], [/clusterroles/, 'rbac.authorization.k8s.io/v1', 'ClusterRole'], [/widgets/, 'acme.io/v1', 'Widget'], [/eviction/, 'policy/v1beta1', 'Eviction'], [/secrets/, 'v1', 'Secret'],
+  [/configmaps/, 'v1', 'ConfigMap'], [/nodes/, 'v1', 'Node'], [/services/, 'v1', 'Service'], [/pods/, 'v1', 'Pod'], [/namespaces/, 'v1', 'Namespace'],
+]
+/** A body where the method has one: of the kind that the path seems to be of, so that what is wrong with it is the path alone. */
+export function bodyOf(method: string, target: string): string {
+  if (method !== 'POST' && method !== 'PUT' && method !== 'PATCH') return ''
+  const [, apiVersion, kind] = kinds.find(([pattern]) => pattern.test(target)) ?? []
+  return JSON.stringify({ ...(kind ? { apiVersion, kind } : {}), metadata: { labels: { a: 'b' } } })
+}
 const patienceMs = 150
 /** Status of one call; a stream is left as soon as it begins. 0: no answer at all. */
 export const callAt = (url: string, agent: Agent, token: string) => (method: string, target: string, body = ''): Promise<number> => new Promise((done) => {

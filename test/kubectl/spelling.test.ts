@@ -56,7 +56,7 @@ describe('a request through the gate', () => {
     let forwarded = 0
     await fc.assert(fc.asyncProperty(method, prefix, spelling, async (how, before, target) => {
       const from = { seen: seen.length, events: gated.world.events.length }
-      await call(how, `${before}${target}`, bodyOf(how))
+      await call(how, `${before}${target}`, bodyOf(how, target))
       if (heardSince(from.seen).length > 0) forwarded++
       expect(disagreements(heardSince(from.seen), gated.world.events.slice(from.events))).toEqual([])
       if (how === 'DELETE') await furnish()

@@ -4,7 +4,7 @@ import { slicesOf, stringAt, Unmaskable } from './scan.ts'
 const sayings: Readonly<Record<string, string>> = {
   NotFound: 'not found', AlreadyExists: 'already exists', Conflict: 'the object has been modified; please apply your changes to the latest version and try again', Forbidden: 'is forbidden', Gone: 'is gone', Expired: 'the provided resource version is too old',
   Invalid: 'is invalid', Timeout: 'the request timed out', ServerTimeout: 'the server timed out', TooManyRequests: 'too many requests; try again later', BadRequest: 'the request is not understood', MethodNotAllowed: 'does not support this method',
-  NotAcceptable: 'cannot be given in the form asked for', UnsupportedMediaType: 'does not take a body of this form', InternalError: 'an internal error occurred', ServiceUnavailable: 'the service is unavailable', Unauthorized: 'not authorized', RequestEntityTooLarge: 'the request is too large',
+  NotAcceptable: 'cannot be given in the form asked for', UnsupportedMediaType: 'does not take a body of this form', InternalError: 'an internal error occurred', ServiceUnavailable: 'the service is unavailable', Unauthorized: 'not authorized', RequestEntityTooLarge: 'the request is too large', Unknown: 'is refused, in words of the cluster\'s that may quote a value and are left out',
 }
 const word = (value: unknown, pattern: RegExp): string | null => (typeof value === 'string' && value.length <= 253 && pattern.test(value) ? value : null)
 
