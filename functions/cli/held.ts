@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { parseCheckpoint } from '../record/log/checkpoint.ts'
 import { parseNote } from '../record/log/note.ts'
 import { heldIn } from '../record/export/held.ts'
+import { headPath } from '../record/verify/published.ts'
 import type { Files } from '../record/verify/verify.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 import { visible } from './visible.ts'
@@ -11,7 +12,7 @@ const most = 100
 
 /** `sluice audit verify DIR --events FILE`: whether an ndjson export holds the events of this log and no others. After the log itself was verified. */
 export async function held(terminal: Terminal, files: Files, path: string): Promise<Exit> {
-  const note = await files.read('checkpoint', 256 * 1024)
+  const note = await files.read(await headPath(files, 256 * 1024), 256 * 1024)
   const input = createReadStream(path)
   const lines = createInterface({ input, crlfDelay: Infinity })
   const opened = new Promise<void>((done, fail) => input.once('open', () => done()).once('error', () => fail(new Stop(exit.invalid, `\`${path}\` cannot be read`))))

@@ -32,7 +32,7 @@ export async function verify(terminal: Terminal, directory: string, given: Given
   const promises = (await Promise.all((given.promise ?? []).map(promisesIn))).flat()
   const witnesses = witnessesOf(given, now())
   const kept = await Promise.all((given.checkpoint ?? []).map((path) => readFile(path).catch(() => { throw new Stop(exit.invalid, `\`${path}\` cannot be read`) })))
-  if (!found(join(directory, 'checkpoint'))) throw new Stop(exit.invalid, `there is no log in \`${directory}\`: it has no file \`checkpoint\``)
+  if (!found(join(directory, 'checkpoint')) && !found(join(directory, 'checkpoints'))) throw new Stop(exit.invalid, `there is no log in \`${directory}\`: it has no file \`checkpoint\`, and no folder \`checkpoints\` as the log's bucket has`)
   let told = 0
   const report = await verifyLog(filesOf(directory), {
     keys: given.vkey?.map((text) => keyOf(text, '--vkey')) ?? null, kept, ...(given.promise === undefined ? {} : { promises: { given: promises, nowMs: now() } }), ...(witnesses === null ? {} : { witnesses }),
@@ -87,7 +87,7 @@ function spanOf(text: string): number {
   return Number(count) * (unit === 's' ? 1000 : unit === 'm' ? 60_000 : unit === 'h' ? 3_600_000 : 86_400_000)
 }
 
-function say(terminal: Terminal, { ok, origin, size, root, counts, contents, pruned, promises, witnesses, findings, more }: Report, { vkey, promise, witness }: Given): void {
+function say(terminal: Terminal, { ok, origin, size, root, counts, contents, pruned, promises, witnesses, checkpoints, findings, more }: Report, { vkey, promise, witness }: Given): void {
   for (const finding of findings) terminal.err(`${visible(lineOf(finding))}\n`)
   if (more > 0) terminal.err(`and ${more} more\n`)
   if (origin !== null) terminal.err(`${visible(origin)}: ${size} ${size === 1 ? 'entry' : 'entries'}, root ${root}\n`)
@@ -95,7 +95,7 @@ function say(terminal: Terminal, { ok, origin, size, root, counts, contents, pru
     `${counts.intents} intents`, `${counts.outcomes} outcomes`, `${counts.refusals} refusals`, `${counts.requests} access requests`, `${counts.approvals} approvals`,
     ...(counts.unsettled > 0 ? [`${counts.unsettled} intents without an outcome yet`] : []), ...(counts.digests > 0 ? [`${counts.digests} entries by digest alone`] : []),
     ...(counts.writers > 0 ? [`${counts.writers} processes`] : []), ...(counts.lost > 0 ? [`${counts.lost} events that were in flight when their process died`] : []),
-    ...(pruned > 0 ? [`${pruned} entries were removed when their time was over`] : []), ...(contents.checked > 0 ? [`${contents.checked} contents that are what the log committed to`] : []), ...(contents.erased > 0 ? [`${contents.erased} erased`] : []),
+    ...(checkpoints > 0 ? [`${checkpoints} published checkpoints that are of this tree`] : []), ...(pruned > 0 ? [`${pruned} entries were removed when their time was over`] : []), ...(contents.checked > 0 ? [`${contents.checked} contents that are what the log committed to`] : []), ...(contents.erased > 0 ? [`${contents.erased} erased`] : []),
     ...(contents.unexplained > 0 ? [`${contents.unexplained} of them by no erasure in this log yet`] : []),
     ...(counts.unjudged > 0 ? [`${counts.unjudged} executions whose approval lies here by digest alone and was not judged`] : []),
   ]
@@ -119,7 +119,7 @@ function filesOf(directory: string): Files {
       if (file.size > most) throw new FormatError('it is too large')
       return readFileSync(join(directory, path))
     },
-    list: () => below(directory, 'tile'),
+    list: (folder) => below(directory, folder.slice(0, -1)),
   }
 }
 function found(path: string): Stats | null {

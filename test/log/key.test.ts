@@ -42,7 +42,7 @@ function createKeyed() {
 }
 /** The files as an export has them, without a key of their own. */
 async function judge(objects: ReadonlyMap<string, Uint8Array>, checkpoint: string, keys: readonly Tested[], kept: readonly string[] = []): Promise<Report> {
-  const files = new Map([...objects].filter(([path]) => path.startsWith('tile/')).map(([path, bytes]) => [path, Buffer.from(bytes)]))
+  const files = new Map([...objects].filter(([path]) => path.startsWith('tile/') || path.startsWith('checkpoints/')).map(([path, bytes]) => [path, Buffer.from(bytes)]))
   files.set('checkpoint', Buffer.from(checkpoint))
   return verifyLog(filesOf(files), { keys: keys.map(({ key }) => key), kept: kept.map((note) => Buffer.from(note)) })
 }

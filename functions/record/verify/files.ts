@@ -9,7 +9,7 @@ import type { Files } from './verify.ts'
  * entries that the checkpoint does not admit to. The tiles of the tree itself were compared before.
  */
 export async function checkFiles(files: Files, size: number, most: { readonly entries: number; readonly hashes: number }, add: (finding: Finding) => void): Promise<void> {
-  for await (const path of files.list()) {
+  for await (const path of files.list('tile/')) {
     try {
       const tile = parseTilePath(path)
       const width = widthIn(size, tile.level, tile.index)

@@ -3,6 +3,7 @@ import { FormatError, fromUtf8 } from '../log/format.ts'
 import { formatVkey, type Key, type Note, parseNote, parseVkey, signedBy } from '../log/note.ts'
 import { follow, type Succession } from '../log/succession.ts'
 import type { Finding } from './finding.ts'
+import { headPath } from './published.ts'
 import type { Files } from './verify.ts'
 
 /** What the entries are held against. `notes`: the head, and those kept that are of its text. */
@@ -10,13 +11,16 @@ export interface Heads {
   readonly checkpoint: Checkpoint
   readonly notes: readonly Note[]
   readonly kept: readonly Checkpoint[]
+  /** One that lies with the log. undefined: it is among the findings. */
+  open(path: string, bytes: Uint8Array): Checkpoint | undefined
   /** When the log was walked: with the successions that its entries told, in their order. Signatures that wait for a key they name are checked now. */
-  settle(successions: readonly (Succession & { readonly index: number })[]): readonly Finding[]
+  settle(successions: readonly (Succession & { readonly index: number })[]): Promise<readonly Finding[]>
 }
-interface Waiting { readonly path: string; readonly bytes: Uint8Array }
+/** `bytes` null: they are read again, because a log may have very many. */
+interface Waiting { readonly path: string; readonly bytes: Uint8Array | null }
 
 /**
- * Reads the signed head, and those kept elsewhere. The keys that are trusted are those given, or the directory's own. What none of them signed may be by a key that followed one of them, as an entry of the
+ * Reads the signed head (published.ts says where it lies), and those kept elsewhere. The keys that are trusted are those given, or the directory's own. What none of them signed may be by a key that followed one of them, as an entry of the
  * log itself says: that is known when the log was walked, so until then such a head is taken for what it says, and afterwards it is signed or all of it is refused. null: there is nothing to
  * hold the files against.
  */
@@ -25,8 +29,9 @@ export async function readHeads(files: Files, given: readonly Key[] | null, kept
   const trusted = given ?? own ?? []
   if (trusted.length === 0) return add({ path: 'vkey', reason: 'there is no key to check the log by' }), null
   const waiting: Waiting[] = []
-  const bytes = await files.read('checkpoint', most.checkpoint).catch(formatOnly)
-  const head = attempt(bytes ?? new FormatError('it is missing'), 'checkpoint', add, (note) => open(note, trusted, () => waiting.push({ path: 'checkpoint', bytes: note })))
+  const path = await headPath(files, most.checkpoint)
+  const bytes = await files.read(path, most.checkpoint).catch(formatOnly)
+  const head = attempt(bytes ?? new FormatError('it is missing'), path, add, (note) => open(note, trusted, () => waiting.push({ path, bytes: note })))
   if (head === undefined) return null
   const { checkpoint } = head
   const earlier: Checkpoint[] = []
@@ -40,12 +45,18 @@ export async function readHeads(files: Files, given: readonly Key[] | null, kept
     else earlier.push(one.checkpoint)
   }
 
-  function settle(successions: readonly (Succession & { readonly index: number })[]): readonly Finding[] {
+  const openOne = (at: string, note: Uint8Array): Checkpoint | undefined => {
+    const one = attempt(note, at, add, () => open(note, trusted, () => waiting.push({ path: at, bytes: null })))
+    if (one !== undefined && one.checkpoint.origin !== checkpoint.origin) add({ path: at, reason: 'it is of another log' })
+    return one?.checkpoint
+  }
+
+  async function settle(successions: readonly (Succession & { readonly index: number })[]): Promise<readonly Finding[]> {
     const led = new Set(follow(trusted, successions).map(formatVkey))
     const keys = [...new Map([...follow(trusted, successions), ...follow(trusted, successions, 'back')].map((key) => [formatVkey(key), key])).values()]
     const known = new Set(keys.map(formatVkey))
     const findings: Finding[] = successions.filter(({ to }) => !known.has(formatVkey(to))).map(({ index }) => ({ index, reason: 'it makes a key follow that is not the log\'s' }))
-    for (const { path, bytes } of waiting) attempt(bytes, path, (finding) => findings.push(finding), (note) => openCheckpoint(note, keys))
+    for (const { path: at, bytes: note } of waiting) attempt(note ?? await files.read(at, most.checkpoint).catch(formatOnly), at, (finding) => findings.push(finding), (one) => openCheckpoint(one, keys))
     if (given !== null && own?.length && !own.some((key) => known.has(formatVkey(key)))) findings.push({ path: 'vkey', reason: 'the directory names another key than the one given' })
     // Once the log says who signs, only who signs says who is next: a key that was given up cannot be made the last one by a statement that it follows somebody.
     const last = successions.reduce<Succession | undefined>((present, one) => led.has(formatVkey(one.to)) && (present === undefined || led.has(formatVkey(one.from))) ? one : present, undefined)
@@ -55,7 +66,7 @@ export async function readHeads(files: Files, given: readonly Key[] | null, kept
     }
     return findings
   }
-  return { checkpoint, notes, kept: earlier, settle }
+  return { checkpoint, notes, kept: earlier, open: openOne, settle }
 }
 
 /** Checked by the keys that are trusted; where none of them signed, and it is of their log, `later` hears of it. */

@@ -13,6 +13,7 @@ import { createPromises } from './promises.ts'
 import { checkFiles } from './files.ts'
 import { readHeads } from './heads.ts'
 import { createPruned } from './pruned.ts'
+import { createPublished } from './published.ts'
 import { skimEntry } from './skim.ts'
 import { countWitnesses, type Witnesses } from './witnessed.ts'
 
@@ -20,8 +21,8 @@ import { countWitnesses, type Witnesses } from './witnessed.ts'
 export interface Files {
   /** null: there is none. Throws FormatError for one over `most` bytes, or that is no plain file. */
   read(path: string, most: number): Promise<Uint8Array | null>
-  /** Paths of every file below `tile/`, in any order. */
-  list(): AsyncIterable<string>
+  /** Paths of every file below this folder, in any order. */
+  list(folder: 'checkpoints/' | 'tile/'): AsyncIterable<string>
 }
 export interface Options {
   /** Keys from elsewhere. null: the directory's own `vkey`, which shows that the log is whole, and not whose it is. */
@@ -34,7 +35,7 @@ export interface Options {
   readonly witnesses?: Witnesses
   readonly progress?: (done: number, size: number) => void
 }
-export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Of the content that lies beside the log. */ readonly contents: ContentCounts; /** Entries that were removed because their time was over, as the log itself says. */ readonly pruned: number; /** Promises that the log keeps, those whose time is not over, and those of entries that were removed. */ readonly promises: { readonly kept: number; readonly due: number; readonly removed: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
+export interface Report { readonly ok: boolean; readonly origin: string | null; readonly size: number; readonly root: string | null; readonly counts: Counts; /** Of the content that lies beside the log. */ readonly contents: ContentCounts; /** Entries that were removed because their time was over, as the log itself says. */ readonly pruned: number; /** Promises that the log keeps, those whose time is not over, and those of entries that were removed. */ readonly promises: { readonly kept: number; readonly due: number; readonly removed: number }; /** Witnesses that cosigned this checkpoint in time. */ readonly witnesses: number; /** Checkpoints that lie with the log and are of its tree. */ readonly checkpoints: number; readonly findings: readonly Finding[]; /** Findings beyond those listed. */ readonly more: number }
 
 const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 + maxEntryBytes), hashes: tileWidth * hashBytes }
 
@@ -50,9 +51,10 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   let told = { kept: 0, due: 0, removed: 0 }
   let cosigned = 0
   let pruned = createPruned(files, 0, most)
+  let published: Awaited<ReturnType<typeof createPublished>> | null = null
   const report = (checkpoint: Checkpoint | null): Report => ({
     ok: findings.count() === 0, origin: checkpoint?.origin ?? null, size: checkpoint?.size ?? 0, root: checkpoint && Buffer.from(checkpoint.root).toString('base64'),
-    counts: order.counts(), contents: contents.counts(), pruned: pruned.count(), promises: told, witnesses: cosigned, findings: findings.listed(), more: findings.count() - findings.listed().length,
+    counts: order.counts(), contents: contents.counts(), pruned: pruned.count(), promises: told, witnesses: cosigned, checkpoints: published?.count() ?? 0, findings: findings.listed(), more: findings.count() - findings.listed().length,
   })
   const head = await readHeads(files, keys, kept, most, findings.add)
   if (head === null) return report(null)
@@ -63,15 +65,17 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     for (const finding of wrong) findings.add(finding)
   }, 'checkpoint', findings.add)
   pruned = createPruned(files, size, most)
+  const laid = published = await createPublished(files, size, most.checkpoint, head.open, findings.add)
   const expected = new Map(head.kept.map((one) => [one.size, one]))
 
   const filled: { tile: Tile; bytes: Buffer }[] = []
   const tree = growing({ size: 0, levels: [] }, (tile, bytes) => { filled.push({ tile, bytes }) })
-  const beginsWith = () => {
+  const beginsWith = async () => {
+    await laid.reached(tree.size(), tree.root)
     const kept = expected.get(tree.size())
     if (kept && Buffer.compare(kept.root, tree.root()) !== 0) findings.add({ path: 'checkpoint', reason: `the log does not begin with the kept checkpoint of ${kept.size} entries: it was rewritten or forked` })
   }
-  beginsWith()
+  await beginsWith()
   for (let index = 0; index * tileWidth < size; index++) {
     const ids: string[] = []
     const bundle = await bundleOf(files, { level: 'entries', index, width: widthIn(size, 'entries', index) }, findings.add)
@@ -83,7 +87,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
       }
       for (const hash of hashes) {
         tree.addHash(hash)
-        if (expected.has(tree.size())) beginsWith()
+        await beginsWith()
       }
       for (const { tile, bytes } of [...filled.splice(0), ...(tree.size() === size ? tree.partial() : [])]) await compare(tile, bytes, [])
       continue
@@ -91,16 +95,16 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     if (bundle === null) return unreadable()                       // without these entries nothing that follows can be compared with anything
     const first = index * tileWidth
     const { bytes, entries } = bundle
-    const apart = [...expected.keys()].some((kept) => kept > first && kept < first + entries.length)   // a kept checkpoint ends within it: only then each entry by itself
+    const apart = laid.endsWithin(first, first + entries.length) || [...expected.keys()].some((kept) => kept > first && kept < first + entries.length)   // a checkpoint ends within it: only then each entry by itself
     for (const [at, entry] of entries.entries()) {
       ids.push(judge(entry, first + at))
       if (!apart) continue
       tree.add(entry)
-      if (expected.has(tree.size())) beginsWith()
+      await beginsWith()
     }
     if (!apart) {
       tree.addBundle(bytes, 0, entries.length)
-      if (expected.has(tree.size())) beginsWith()
+      await beginsWith()
     }
     await contents.check({ level: 'entries', index, width: entries.length }, entries, first)
     for (const { tile, bytes } of [...filled.splice(0), ...(tree.size() === size ? tree.partial() : [])]) await compare(tile, bytes, ids)
@@ -111,15 +115,15 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   told = judged
   const before = pruned.before()
   if (before !== null) order.writers.removed(before)
-  for (const finding of [...order.end().filter((orphan) => !pruned.excusesOrphan(orphan)), ...broken, ...head.settle(order.successions())]) findings.add(finding)
+  for (const finding of [...order.end().filter((orphan) => !pruned.excusesOrphan(orphan)), ...broken, ...await head.settle(order.successions())]) findings.add(finding)
   const { unexplained } = contents.counts()
   if (unexplained > 0) findings.add({ path: 'content', reason: `${unexplained} contents are said to be erased, and no erasure in this log names their keys: they were destroyed without a record, or after this log was exported; export it again` })
   await checkFiles(files, size, most, findings.add)
   return report(head.checkpoint)
 
   /** What waits for a key that the entries name waits in vain. */
-  function unreadable(): Report {
-    for (const finding of head?.settle(order.successions()) ?? []) findings.add(finding)
+  async function unreadable(): Promise<Report> {
+    for (const finding of await head?.settle(order.successions()) ?? []) findings.add(finding)
     return report(head?.checkpoint ?? null)
   }
   function judge(bytes: Buffer, index: number): string {

@@ -28,7 +28,7 @@ export const filesOf = (log: Log): Files => ({
     if ((log.get(path)?.length ?? 0) > most) throw new FormatError('it is too large')
     return log.get(path) ?? null
   },
-  list: async function* () { for (const path of log.keys()) if (path.startsWith('tile/')) yield path },
+  list: async function* (folder) { for (const path of log.keys()) if (path.startsWith(folder)) yield path },
 })
 export const check = (log: Log, { known = false, kept = [], ...more }: { readonly known?: boolean; readonly kept?: readonly Uint8Array[] } & Pick<Options, 'promises' | 'witnesses'> = {}): Promise<Report> =>
   verifyLog(filesOf(log), { keys: known ? [key] : null, kept, ...more })
