@@ -26,6 +26,9 @@ const { approvals } = ports
 const gate = createGate(ports)
 const requests = createRequests(ports, gate, createOwn(ports, gate))
 
+const { regions } = ports.self
+/** Whether others read replicas of the policy that is written here. */
+const home = regions !== undefined && [...regions.urls.keys()][0] === regions.here
 const retention = createRetention(ports)
 const retainEveryMs = 3_600_000
 let retained = 0
@@ -40,6 +43,7 @@ async function retain(): Promise<void> {
 export async function handler(): Promise<void> {
   const done = await Promise.allSettled([
     retain(),
+    home ? ports.beat() : 0,
     sweep(ports), cutSockets(ports, gate),
     approvals === null ? 0 : unstick(ports, {
       ...createApprover(ports, gate), announce: createAnnouncer({ ...ports, approvals }, gate.standing.current).announce,

@@ -1,5 +1,6 @@
 import { actionsOf, type Name } from './grants'
 import { dataKey } from './keys'
+import { policyAtHome } from './regions'
 import { account, partition, places, prefix, production, region, roleName } from './stage'
 import { tables } from './tables'
 
@@ -10,7 +11,7 @@ export interface Lambda {
   readonly megabytes: number
   readonly environment: Readonly<Record<string, $util.Input<string>>>
   /** Beside its tables: what else it may do, by ARN. */
-  readonly may: readonly { readonly actions: string[]; readonly resources: $util.Input<string>[] }[]
+  readonly may: readonly { readonly actions: string[]; readonly resources: $util.Input<string>[]; readonly conditions?: { readonly test: string; readonly variable: string; readonly values: string[] }[] }[]
   readonly streaming?: boolean
   readonly url?: boolean
 }
@@ -23,7 +24,7 @@ export function lambda(name: Name, { bundle, seconds, megabytes, environment, ma
   const logs = new aws.cloudwatch.LogGroup(`${name}Logs`, { name: `/sluice/${prefix}/${name}`, retentionInDays: production ? 400 : 14, kmsKeyId: dataKey.arn })
   const onTables = [...actionsOf(name)].map(([table, actions]) => ({
     actions: actions.map((action) => `dynamodb:${action}`),
-    resources: [tables[table].arn, ...(table === 'requests' ? [$interpolate`${tables[table].arn}/index/byRequester`, $interpolate`${tables[table].arn}/index/byState`] : [])],
+    resources: [tables[table].arn, ...(table === 'requests' ? [$interpolate`${tables[table].arn}/index/byRequester`, $interpolate`${tables[table].arn}/index/byState`] : []), ...(table === 'policy' ? policyAtHome : [])],
   }))
   return new sst.aws.Function(name, {
     bundle: `dist/${bundle}`, handler: 'index.handler', runtime: 'nodejs24.x', architecture: 'arm64', timeout: `${seconds} seconds`, memory: `${megabytes} MB`,

@@ -3,6 +3,7 @@ import { arnOf, lambda, secretsOf } from './function'
 import { dead } from './dead'
 import { dataKey, logKey, letSign } from './keys'
 import { lockMode, logBucket, onBucket, retainDays } from './log'
+import { beating, regional } from './regions'
 import { edgeValue, indexSecret, ownSecrets, slackSecrets, targetSecrets } from './secrets'
 import { account, domain, mailFrom, prefix, production, region } from './stage'
 import { tables } from './tables'
@@ -21,7 +22,7 @@ export const socketApi = new sst.aws.ApiGatewayWebSocket('SocketApi', {
 })
 const socketEndpoint = $interpolate`https://${socketApi.nodes.api.id}.execute-api.${region}.amazonaws.com/$default`
 
-const common = { SLUICE_HOME_REGION: region, SLUICE_PUBLIC_URL: `https://${domain}`, SLUICE_CONSOLE_URL: `https://console.${domain}`, SLUICE_SECRETS: prefix }
+const common = { SLUICE_HOME_REGION: region, SLUICE_PUBLIC_URL: `https://${domain}`, SLUICE_CONSOLE_URL: `https://console.${domain}`, SLUICE_SECRETS: prefix, ...regional }
 const asking = { SLUICE_STATE_MACHINE: machineArn }
 const log = { SLUICE_LOG_NAME: `${domain}/audit`, SLUICE_LOG_BUCKET: bucketUrl, SLUICE_LOG_KEY: logKey.arn, SLUICE_LOG_DAYS: String(retainDays), SLUICE_LOG_LOCK: lockMode }
 const executing = secretsOf(ownSecrets.session, ownSecrets.mask, ownSecrets.result, ...targetSecrets)
@@ -71,4 +72,4 @@ export const sequencer = lambda('Sequencer', {
 letSign(sequencer.nodes.role.arn)
 
 /** Settles what a process did not live to settle, brings on requests that were left lying (what is approved may have to be executed), ends sockets that a lock or the clock ended, and removes from the record and the log what the policy keeps no longer: the one role that may. */
-export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...asking, ...log, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, ...startAndWake, ...push, secretsOf(ownSecrets.socket), ...onBucket('Sweeper'), logPublic] })
+export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...asking, ...log, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [executing, ...startAndWake, ...push, secretsOf(ownSecrets.socket), ...onBucket('Sweeper'), logPublic, ...beating(tables.policy.arn)] })

@@ -13,6 +13,8 @@ export const adapters = {
   policies: { policy: ['GetItem', 'PutItem', 'UpdateItem'] },
   /** Of policies, what everyone who decides needs. */
   standing: { policy: ['GetItem'] },
+  /** Where the policy has replicas, the sweeper's, and of one attribute only (infra/regions.ts). */
+  beat: { policy: ['UpdateItem'] },
   append: { audit: ['PutItem'] },
   ledger: { audit: ['GetItem', 'PutItem', 'Query'] },
   unsettled: { audit: ['GetItem', 'Query'], state: ['GetItem', 'PutItem'] },

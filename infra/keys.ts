@@ -15,18 +15,21 @@ export const logKey = new aws.kms.Key('LogKey', {
   description: 'signs the checkpoints of the audit log', keyUsage: 'SIGN_VERIFY', customerMasterKeySpec: 'ECC_NIST_EDWARDS25519', deletionWindowInDays: production ? 30 : 7,
 }, { protect: production })
 
+/** A key looked after by `administrators` and used by these services of one region that store, for callers of this account who may use those: nobody decrypts with it directly, and nobody gives a grant but to a service. */
+export const throughStores = (administrators: string, owner: string, where: string, services: readonly string[]) => [
+  { Sid: 'Administer', Effect: 'Allow', Principal: { AWS: administrators }, Action: [...manage, 'kms:RevokeGrant'], Resource: '*' },
+  // A table holds the key by a grant.
+  { Sid: 'GrantToServices', Effect: 'Allow', Principal: { AWS: administrators }, Action: 'kms:CreateGrant', Resource: '*', Condition: { Bool: { 'kms:GrantIsForAWSResource': 'true' }, StringEquals: { 'kms:ViaService': `dynamodb.${where}.amazonaws.com` } } },
+  { Sid: 'ThroughServices', Effect: 'Allow', Principal: { AWS: '*' }, Action: use, Resource: '*', Condition: { StringEquals: { 'kms:CallerAccount': owner, 'kms:ViaService': services.map((service) => `${service}.${where}.amazonaws.com`) } } },
+]
+
 /** Encrypts tables, objects, logs and secrets at rest. */
 export const dataKey = new aws.kms.Key('DataKey', {
   description: 'encrypts what the gate stores', enableKeyRotation: true, deletionWindowInDays: production ? 30 : 7,
   policy: $resolve([root, account, region, partition]).apply(([administrators, owner, where, part]) => JSON.stringify({
     Version: '2012-10-17',
     Statement: [
-      { Sid: 'Administer', Effect: 'Allow', Principal: { AWS: administrators }, Action: [...manage, 'kms:RevokeGrant'], Resource: '*' },
-      // A table holds the key by a grant; nobody may give one to anybody else.
-      { Sid: 'GrantToServices', Effect: 'Allow', Principal: { AWS: administrators }, Action: 'kms:CreateGrant', Resource: '*', Condition: { Bool: { 'kms:GrantIsForAWSResource': 'true' }, StringEquals: { 'kms:ViaService': `dynamodb.${where}.amazonaws.com` } } },
-      // Used by the services that store, for callers of this account who may use those: nobody decrypts with it directly.
-      { Sid: 'ThroughServices', Effect: 'Allow', Principal: { AWS: '*' }, Action: use, Resource: '*',
-        Condition: { StringEquals: { 'kms:CallerAccount': owner, 'kms:ViaService': ['dynamodb', 's3', 'secretsmanager', 'sns'].map((service) => `${service}.${where}.amazonaws.com`) } } },
+      ...throughStores(administrators, owner, where, ['dynamodb', 's3', 'secretsmanager', 'sns']),
       { Sid: 'Logs', Effect: 'Allow', Principal: { Service: `logs.${where}.amazonaws.com` }, Action: use, Resource: '*',
         Condition: { ArnLike: { 'kms:EncryptionContext:aws:logs:arn': [`/sluice/${prefix}/*`, `/aws/vendedlogs/apis/${prefix}-*`].map((group) => `arn:${part}:logs:${where}:${owner}:log-group:${group}`) } } },
       { Sid: 'Alarms', Effect: 'Allow', Principal: { Service: 'cloudwatch.amazonaws.com' }, Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Resource: '*', Condition: { StringEquals: { 'aws:SourceAccount': owner } } },

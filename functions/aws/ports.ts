@@ -95,7 +95,7 @@ function logOf(place: Place, { logStore, policies }: Pick<Stores, 'logStore' | '
  * Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. `SLUICE_STATE_MACHINE` is the ARN of the state machine of access
  * requests (infra/approval.asl.json); without it nobody can be asked, and what needs people is refused.
  */
-export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search' | 'promise'> & { readonly post: Post }, env: Env = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow'> {
+export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search' | 'promise'> & { readonly post: Post }, env: Env = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow' | 'beat'> {
   const { workflow, requests, sealed: _alone, locking: _sequencers, ...stores } = createRecord(rest.alarm, env)
   return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, search: indexBy(rest.secrets, env)?.search ?? null, workflow }
 }

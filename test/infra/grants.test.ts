@@ -8,7 +8,7 @@ import { credentials } from '../contract/rig.ts'
 
 /** Which files of functions/aws are which adapter. A file that speaks to DynamoDB and is none of these fails the last test. */
 const files: Readonly<Record<Exclude<Adapter, 'standing' | 'append' | 'erasure' | 'logReader'>, readonly string[]>> = {
-  policies: ['policies.ts'], ledger: ['ledger.ts', 'list.ts', 'entry.ts', 'transact.ts'], unsettled: ['unsettled.ts'], idempotency: ['idempotency.ts'], meter: ['meter.ts'],
+  policies: ['policies.ts'], beat: ['beat.ts'], ledger: ['ledger.ts', 'list.ts', 'entry.ts', 'transact.ts'], unsettled: ['unsettled.ts'], idempotency: ['idempotency.ts'], meter: ['meter.ts'],
   requests: ['requests.ts', 'requestlist.ts', 'results.ts', 'transact.ts'], workflow: ['workflow.ts'], sockets: ['sockets.ts'], content: ['keys.ts'], logWriter: ['logstore.ts'],
 }
 /** Adapters that are parts of one file, by what they leave to others. */

@@ -291,6 +291,29 @@ describe.skipIf(!installed)('what is deployed', () => {
     const { resources } = JSON.parse((await evaluate('dev', '10')).stdout) as Graph
     expect(resources.filter(({ type, inputs }) => type === 'aws:lambda/function:Function' && inputs['reservedConcurrentExecutions'] !== undefined)).toEqual([])
   }, 120_000)
+  test('of several regions the first has the policy and replicates it, another reads that and has everything else for itself', async () => {
+    const regions = 'eu-central-1=https://sluice.acme.dev,us-east-1=https://us.sluice.acme.dev'
+    const evaluate = async (more: object) => JSON.parse((await promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), 'dev'], { env: { ...env, SLUICE_REGIONS: regions, ...more }, cwd: root, maxBuffer: 64 * 1024 * 1024 })).stdout) as Graph
+    const all = ({ resources }: Graph, type: string) => resources.filter((resource) => resource.type === type)
+    const may = (graph: Graph, name: string) => (all(graph, 'aws:iam/role:Role').find((role) => role.name === `${name}Role`)?.inputs['inlinePolicies'] as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)) as readonly (Statement & { conditions?: { variable: string; values: string[] }[] })[]
+    const writers = (graph: Graph) => (Object.keys(functions) as Name[]).filter((name) => may(graph, name).some(({ actions = [], resources = [], conditions }) => conditions === undefined && actions.includes('dynamodb:UpdateItem') && resources.some((arn) => arn.includes('-policy'))))
+    const first = await evaluate({})
+    const policy = all(first, 'aws:dynamodb/table:Table').find(({ name }) => name.includes('Policy'))
+    const [key] = all(first, 'aws:kms/key:Key').filter(({ name }) => name.startsWith('PolicyKey'))
+    expect(policy?.inputs).toMatchObject({ streamEnabled: true, streamViewType: 'NEW_AND_OLD_IMAGES', replicas: [{ regionName: 'us-east-1', pointInTimeRecovery: true, kmsKeyArn: expect.stringContaining('PolicyKey') as unknown }] })
+    expect(statementsOf(key?.inputs['policy']).find(({ Sid }) => Sid === 'ThroughServices')?.Condition).toEqual({ StringEquals: { 'kms:CallerAccount': '123456789012', 'kms:ViaService': ['dynamodb.us-east-1.amazonaws.com'] } })
+    expect(all(first, 'aws:dynamodb/table:Table').filter(({ inputs }) => inputs['replicas'] !== undefined)).toHaveLength(1)
+    const beat = may(first, 'Sweeper').find(({ conditions }) => conditions !== undefined)
+    expect([beat?.actions, beat?.conditions?.find(({ variable }) => variable === 'dynamodb:Attributes')?.values]).toEqual([['dynamodb:UpdateItem'], ['pk', 'sk', 'beat']])
+    expect(writers(first)).toEqual(['Http', 'Approval'])
+    const second = await evaluate({ SLUICE_DOMAIN: 'us.sluice.acme.dev', SLUICE_POLICY_STAGE: 'production' })
+    expect(all(second, 'aws:dynamodb/table:Table').map(({ inputs }) => inputs['name']).filter((name) => String(name).endsWith('-policy'))).toEqual([])
+    expect(all(second, 'aws:dynamodb/table:Table').filter(({ inputs }) => inputs['replicas'] !== undefined)).toEqual([])
+    expect(writers(second)).toEqual(['Http', 'Approval'])
+    for (const name of writers(second)) expect(may(second, name).flatMap(({ resources = [] }) => resources)).toContain('arn:aws:dynamodb:eu-central-1:123456789012:table/sluice-production-policy')
+    for (const { name, inputs } of all(second, 'aws:lambda/function:Function')) expect(JSON.stringify(inputs['environment']), name).toContain('"SLUICE_POLICY_TABLES":"sluice-production"')
+    await expect(evaluate({ SLUICE_REGIONS: '', SLUICE_POLICY_STAGE: 'production' })).rejects.toThrow('SLUICE_POLICY_STAGE')
+  }, 180_000)
   test('production is kept from being lost', () => {
     expect(graphs.production.outputs['_protect']).toBe(true)
     expect(graphs.dev.outputs['_protect']).toBe(false)
