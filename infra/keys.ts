@@ -29,7 +29,7 @@ export const dataKey = new aws.kms.Key('DataKey', {
   policy: $resolve([root, account, region, partition]).apply(([administrators, owner, where, part]) => JSON.stringify({
     Version: '2012-10-17',
     Statement: [
-      ...throughStores(administrators, owner, where, ['dynamodb', 's3', 'secretsmanager', 'sns']),
+      ...throughStores(`${administrators}`, `${owner}`, `${where}`, ['dynamodb', 's3', 'secretsmanager', 'sns']),
       { Sid: 'Logs', Effect: 'Allow', Principal: { Service: `logs.${where}.amazonaws.com` }, Action: use, Resource: '*',
         Condition: { ArnLike: { 'kms:EncryptionContext:aws:logs:arn': [`/sluice/${prefix}/*`, `/aws/vendedlogs/apis/${prefix}-*`].map((group) => `arn:${part}:logs:${where}:${owner}:log-group:${group}`) } } },
       { Sid: 'Alarms', Effect: 'Allow', Principal: { Service: 'cloudwatch.amazonaws.com' }, Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Resource: '*', Condition: { StringEquals: { 'aws:SourceAccount': owner } } },

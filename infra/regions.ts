@@ -20,7 +20,7 @@ export const replicas = policyTables !== null ? [] : others.map((regionName) => 
   const provider = new aws.Provider(`In-${regionName}`, { region: regionName as aws.Region })
   const key = new aws.kms.Key(`PolicyKey-${regionName}`, {
     description: 'encrypts a replica of the policy', enableKeyRotation: true, deletionWindowInDays: production ? 30 : 7,
-    policy: $resolve([account, partition]).apply(([owner, part]) => JSON.stringify({ Version: '2012-10-17', Statement: throughStores(`arn:${part}:iam::${owner}:root`, owner, regionName, ['dynamodb']) })),
+    policy: $resolve([account, partition]).apply(([owner, part]) => JSON.stringify({ Version: '2012-10-17', Statement: throughStores(`arn:${part}:iam::${owner}:root`, `${owner}`, regionName, ['dynamodb']) })),
   }, { provider, protect: production })
   return { regionName, kmsKeyArn: key.arn, pointInTimeRecovery: true, deletionProtectionEnabled: production }
 })
