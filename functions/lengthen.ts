@@ -1,6 +1,5 @@
 import type { Lengthened, Log, Ports } from './ports.ts'
 import { checkpoints } from './record/log/checkpoint.ts'
-import { parseTilePath, tileWidth } from './record/log/tile.ts'
 import { lockOf } from './record/retain.ts'
 import { goalOf, type Term } from './term.ts'
 
@@ -32,8 +31,9 @@ export function createLengthening({ now, log: { objects, store }, term }: Pick<P
       for (const path of next) {
         const lock = await read(path)
         if (lock === null) continue                                 // its time was over
-        const to = lockOf(path, lock.made, said.kept, now(), mostMs)
-        if (lock.until + slackMs >= to) continue
+        const at = now()
+        const to = lockOf(path, lock.made, said.kept, at, mostMs)
+        if (lock.until + (to === at + mostMs ? mostMs / 8 : slackMs) >= to) continue       // what stays for ever is not worth a request at every change of the policy
         await lengthen(path, to)
         count++
       }
@@ -51,4 +51,4 @@ export function createLengthening({ now, log: { objects, store }, term }: Pick<P
 
 const folderOf = (after: string): (typeof folders)[number] => after.startsWith(folders[1]) ? folders[1] : folders[0]
 /** Partial tiles go when the full ones come. */
-const isKept = (path: string): boolean => !path.startsWith(folders[1]) || parseTilePath(path).width === tileWidth
+const isKept = (path: string): boolean => !path.includes('.p/')
