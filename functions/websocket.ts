@@ -1,9 +1,11 @@
+import { createApart } from './aws/apart.ts'
 import { createLambdaParts } from './aws/lambda.ts'
 import { createPorts } from './aws/ports.ts'
 import { isPermit } from './decide/permit.ts'
 import { createGate } from './gate.ts'
 import { createOwn } from './own.ts'
 import { later } from './protocol/later.ts'
+import { routed } from './protocol/routed.ts'
 import { createRequests } from './requests.ts'
 import { createSocket } from './socket.ts'
 import { createHandler } from './socket/event.ts'
@@ -13,10 +15,11 @@ import { createHandler } from './socket/event.ts'
  * `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, through which answers are pushed; the function may `execute-api:ManageConnections` there.
  */
 const parts = createLambdaParts()
+const apart = createApart({ ...parts, isPermit })
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
 const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres, mysql, kubernetes } })
+const ports = createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes } })
 const { sockets } = ports
 if (sockets === null) throw new Error('SLUICE_SOCKET_ENDPOINT must be the stage of the WebSocket API')
 const gate = createGate(ports)

@@ -52,7 +52,7 @@ export function createCall(service: string, { endpoint, now, ...place }: Place &
   return Object.assign(call, { close: () => agent.destroy() })
 }
 
-function sign(service: string, { region, credentials }: Omit<Place, 'endpoint'>, host: string, { method, path, headers, body }: Call, at: number): Record<string, string> {
+export function sign(service: string, { region, credentials }: Omit<Place, 'endpoint'>, host: string, { method, path, headers, body }: Call, at: number): Record<string, string> {
   const date = new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '')
   const scope = `${date.slice(0, 8)}/${region}/${service}/aws4_request`
   const digest = createHash('sha256').update(body).digest('hex')

@@ -41,7 +41,7 @@ interface Opened { run(text: string, bounds: Bounds): Promise<RawResult>; end():
 
 /** `leave`: called once, when the connection is gone or none came about. */
 async function open(secret: string, timeoutMs: number, leave: () => void): Promise<Opened> {
-  const state = { over: false, busy: false, broken: (_: Error): void => {} }
+  const state = { over: false, busy: false, broken: (() => {}) as (reason: Error) => void }
   let connection: Connection
   let address: Address
   try {

@@ -93,7 +93,7 @@ function clientOf({ host, port, user, password, database, tls }: Address): pg.Cl
 }
 
 async function connected(client: pg.Client, address: Address, timeoutMs: number): Promise<Wire> {
-  const state = { bytes: 0, over: false, broken: (_: Error): void => {} }
+  const state = { bytes: 0, over: false, broken: (() => {}) as (reason: Error) => void }
   const stream = () => (client as unknown as { connection: { stream: NodeJS.EventEmitter & { destroy(): void } } }).connection.stream
   const destroy = (reason: Error = new TransportError('unreachable', 'the connection was cut')) => {
     state.over = true

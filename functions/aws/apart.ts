@@ -1,0 +1,13 @@
+import type { Secrets } from '../ports.ts'
+import type { Protocol } from '../protocol/protocol.ts'
+import { createRemote } from '../protocol/remote.ts'
+import { placeOf } from './dynamo.ts'
+import { createInvoke } from './invoke.ts'
+
+/** The engines of private targets, in the function that `SLUICE_PRIVATE` names (functions/private.ts); null where there is none. */
+export function createApart(parts: { readonly secrets: Secrets; readonly isPermit: (value: unknown) => boolean }, env: Readonly<Record<string, string | undefined>> = process.env): Protocol | null {
+  const name = env['SLUICE_PRIVATE']
+  if (!name) return null
+  const place = placeOf(env)
+  return createRemote({ ...parts, now: Date.now, send: createInvoke(name, { ...place, endpoint: env['AWS_ENDPOINT_URL_LAMBDA'] ?? `https://lambda.${place.region}.amazonaws.com`, now: Date.now }) })
+}

@@ -1,0 +1,14 @@
+import { createSecrets, speak } from './aws/lambda.ts'
+import { createCarrier, createInside } from './protocol/inside.ts'
+import { later } from './protocol/later.ts'
+
+/**
+ * AWS Lambda in the network of private targets, invoked by the functions that execute and by nobody else. It has the credentials of those targets, no table, no way to the internet and no need of one: of AWS it asks
+ * Secrets Manager alone (`SLUICE_SECRETS`, as everywhere).
+ */
+const { isPermit, carry } = createCarrier()
+const parts = { secrets: createSecrets(), now: Date.now, alarm: speak, isPermit }
+const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, transport: (await import('./protocol/postgres/direct.ts')).createDirect() }), 'granting')
+const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, open: (await import('./protocol/mysql/direct.ts')).createDirect() }), 'granting')
+
+export const handler = createInside({ ...parts, carry, engines: { postgres, mysql } })

@@ -1,0 +1,98 @@
+import type { Effects, Obligations } from '../../schema/effects.ts'
+import type { Permit } from '../permit.ts'
+import { Fault, type Ports, type Secrets } from '../ports.ts'
+import { digestOf, mostBytes, pack, unseal, type Answer, type CarriedOutcome, type CarriedPlan, type Errand } from './carry.ts'
+import type { Plan } from './protocol.ts'
+import { engineOf } from './engine.ts'
+
+export const carryKey = 'sluice-private-key'
+
+/**
+ * Permits that the gate made and sent (carry.ts). Known by identity, as those of functions/decide are: `carry` is called for an errand whose seal was checked, and nowhere else, and each is of one plan made here, whose
+ * effects are the very ones that were decided on.
+ */
+export function createCarrier() {
+  const carried = new WeakSet<object>()
+  return {
+    isPermit: (value: unknown): boolean => typeof value === 'object' && value !== null && carried.has(value),
+    carry(effects: Effects, obligations: Obligations): Permit {
+      const permit = Object.freeze({ effects, obligations }) as unknown as Permit
+      carried.add(permit)
+      return permit
+    },
+  }
+}
+
+export interface InsideOptions extends Pick<Ports, 'engines' | 'now' | 'alarm'> { readonly secrets: Secrets; readonly carry: ReturnType<typeof createCarrier>['carry'] }
+
+/** The engines behind the gate's other end (remote.ts), in a network that only they are in. Takes a sealed errand and gives a packed answer; never throws. Keeps nothing between two errands but what engines keep of catalogs. */
+export function createInside({ engines, now, alarm, secrets, carry }: InsideOptions) {
+  /**
+   * Once more where the engine forgot its catalog over it and ran nothing: of several processes here the next may be one whose catalog is older, and a name that is missing would then never be said to be missing. What was
+   * decided on is asked for each time.
+   */
+  async function execute(errand: Errand & { op: 'execute' }): Promise<CarriedOutcome> {
+    const first = await attempt(errand)
+    return first.status === 'stale' && now() < errand.run.deadline ? attempt(errand) : first
+  }
+  async function attempt(errand: Errand & { op: 'execute' }): Promise<CarriedOutcome> {
+    const { connection, query, effects, obligations, run } = errand
+    const engine = engineOf({ engines }, connection)
+    const found = await engine.classify(connection, query).catch((error: unknown) => {
+      if (error instanceof Fault) return null                        // nothing of it has begun, so the intent that is on record gets an outcome
+      throw error
+    })
+    if (found === null) return { status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_unreachable', detail: 'the target cannot be reached', next: 'retry', retryAfterSeconds: 2, inner: 'its catalog cannot be read' } }
+    // Understood anew, because a plan cannot travel: what it would do must be what was decided on, to the last access.
+    if (!found.ok || digestOf(found.value.effects) !== effects) return { status: 'stale', refusal: { slug: 'approval-stale', reason: 'objects_changed', detail: 'an object the statement reaches changed meanwhile, and nothing ran', next: 'retry' } }
+    const plan = found.value
+    const { limits } = obligations
+    const permit = carry(plan.effects, { ...obligations, limits: { ...limits, bytes: Math.min(limits.bytes, mostBytes) } })
+    const executed = await engine.execute(permit, plan, run)
+    if (executed.status !== 'succeeded') return executed
+    const { rowCounts, truncated } = executed.rows
+    return { status: 'succeeded', results: engine.mask(permit, plan, executed.rows).results, rowCounts, truncated }
+  }
+
+  async function valueOf(errand: Errand): Promise<unknown> {
+    const { connection } = errand
+    const engine = engineOf({ engines }, connection)
+    switch (errand.op) {
+      case 'classify': {
+        const found = await engine.classify(connection, errand.query)
+        return found.ok ? { ok: true, value: await travelling(found.value) } : found
+      }
+      case 'execute': return execute(errand)
+      case 'describe': return engine.describe(connection)
+      case 'ping': await engine.ping?.(connection); return null
+      case 'inspect': return engine.inspect(connection, errand.names)
+      case 'grants':
+        if (!engine.grants) throw new Fault('internal', 'an engine without grants of its own')
+        return engine.grants(connection, errand.rules)
+      case 'estimate': return await engine.estimate?.(connection, errand.query) ?? errand.query.statements.map(() => null)
+    }
+  }
+
+  async function answer(sealed: unknown): Promise<Answer> {
+    try {
+      const errand = unseal(await secrets.get(carryKey), sealed, now())
+      if (errand === null) {
+        alarm('an errand that is not the gate\'s', {})
+        return { ok: false, code: 'internal', message: 'not an errand of the gate' }
+      }
+      if (errand.connection.transport !== 'private') throw new Fault('internal', 'an errand to a target that is not private')
+      return { ok: true, value: await valueOf(errand) }
+    } catch (error) {
+      if (error instanceof Fault) return { ok: false, code: error.code, message: error.message }
+      alarm('an errand failed', { error: error instanceof Error ? error.name : 'unknown' })
+      return { ok: false, code: 'internal', message: 'the engine failed' }
+    }
+  }
+  return async (sealed: unknown): Promise<string> => pack(await answer(sealed))
+}
+
+async function travelling({ effects, fails, told, diff, wants, preview }: Plan): Promise<CarriedPlan> {
+  const seen = await preview?.()
+  if (seen?.ok) throw new Fault('internal', 'a plan that cannot travel')
+  return { effects, ...(fails && { fails }), ...(told && { told }), ...(wants && { wants }), ...(diff !== undefined && { diff }), ...(seen && { held: seen.refusal }) }
+}
