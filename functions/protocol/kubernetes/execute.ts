@@ -108,7 +108,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
       if (writes && reply.status < 300 && error instanceof TransportError) return null              // done, and its answer lost on the way
       return watch.explain(error)
     }).finally(watch.stop)
-    if (writes && reply.status >= 500 && !untouched(reply.status, bytes)) return unknown(`the cluster answered ${reply.status}`)
+    if (writes && reply.status >= 500 && !untouched(reply.status, bytes)) return unknown(`the cluster answered ${reply.status}; its Audit-ID is ${reply.audit}`)
     if (bytes !== null) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'bytes', bytes } }) }
     if (reply.status >= 400) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'bytes', bytes: new Uint8Array() } }) }
     if (writes) return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'own', value: doneWithout(reply.status) } }) }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Readable } from 'node:stream'
@@ -34,7 +35,8 @@ export interface Reply {
   readonly contentType: string
   /** Those that may reach a caller. */
   readonly headers: Readonly<Record<string, string>>
-  readonly audit: string | null
+  /** What the API server's own audit log knows it by: as it says, else as it was asked to (before 1.21 it says nothing of a watch). */
+  readonly audit: string
   /** Decoded. Read it or destroy it: until then it holds a connection. */
   readonly body: Readable
 }
@@ -48,6 +50,8 @@ const maxHeaderBytes = 32 * 1024
 /** A warning is shown where the API server writes it of itself (deprecation); a webhook's may quote the object. */
 const deprecation = /^299 (?:-|[\w.]+) "[\w./ -]+ is deprecated in v[\w. ,+;/-]+"$/
 
+/** Under a name of ours from the start: what is never answered can be found in the cluster's audit log too. */
+type Named = Call & { readonly audit: string }
 interface Pool { readonly agent: https.Agent; calls: number; streams: number; used: number }
 
 export function createTransport({ now }: { readonly now: () => number }): { readonly send: Send; close(): void } {
@@ -78,11 +82,12 @@ export function createTransport({ now }: { readonly now: () => number }): { read
     if (pool[kind] >= (call.stream ? mostStreams : mostCalls)) throw new TransportError('busy', `as many ${kind} are open to the cluster as may be`, false)
     pool[kind]++
     const done = once(() => { pool[kind]-- })
+    const audit = randomUUID()
     try {
-      return replyOf(await exchange(cluster, call, pool.agent, now), call, done)
+      return replyOf(await exchange(cluster, { ...call, audit }, pool.agent, now), { ...call, audit }, done)
     } catch (error) {
       done()
-      throw error
+      throw error instanceof TransportError && error.sent ? new TransportError(error.kind, `${error.message}; its Audit-ID is ${audit}`, true) : error
     }
   }
   return { send, close: () => { for (const { agent } of pools.values()) agent.destroy() } }
@@ -98,16 +103,16 @@ export function tlsOf(cluster: Cluster, own: boolean) {
 }
 
 /** Only these go up, whatever a caller sent: no header of theirs is copied, so none can impersonate. */
-function headersOf(cluster: Cluster, { accept, contentType, body, token, etag }: Call): Record<string, string> {
+function headersOf(cluster: Cluster, { accept, contentType, body, token, etag, audit }: Named): Record<string, string> {
   const bearer = token ?? ('token' in cluster.credential ? cluster.credential.token : null)
   return {
-    accept, 'accept-encoding': 'gzip', 'user-agent': 'sluice', ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
+    accept, 'accept-encoding': 'gzip', 'user-agent': 'sluice', 'audit-id': audit, ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
     ...(body == null ? {} : { 'content-length': String(Buffer.byteLength(body)), ...(contentType ? { 'content-type': contentType } : {}) }), ...(etag === undefined ? {} : { 'if-none-match': etag }),
   }
 }
 
 /** Nothing is written before the connection stands and the time is looked at: a request queued behind a slow handshake would begin too late. */
-function exchange(cluster: Cluster, call: Call, agent: https.Agent, now: () => number): Promise<{ request: ClientRequest; response: IncomingMessage }> {
+function exchange(cluster: Cluster, call: Named, agent: https.Agent, now: () => number): Promise<{ request: ClientRequest; response: IncomingMessage }> {
   return new Promise((resolve, reject) => {
     let sent = false
     const request = https.request({ ...(cluster.serverName === null ? {} : { servername: cluster.serverName }), host: cluster.host, port: cluster.port, method: call.method, path: cluster.prefix + call.target, agent, headers: headersOf(cluster, call), maxHeaderSize: maxHeaderBytes, setDefaultHeaders: true })
@@ -143,7 +148,7 @@ function exchange(cluster: Cluster, call: Call, agent: https.Agent, now: () => n
   })
 }
 
-function replyOf({ request, response }: { request: ClientRequest; response: IncomingMessage }, call: Call, done: () => void): Reply {
+function replyOf({ request, response }: { request: ClientRequest; response: IncomingMessage }, call: Named, done: () => void): Reply {
   const { headers, statusCode: status = 0 } = response
   const encoding = headers['content-encoding'] ?? 'identity'
   response.once('close', done)
@@ -156,7 +161,7 @@ function replyOf({ request, response }: { request: ClientRequest; response: Inco
   response.once('close', () => call.signal?.removeEventListener('abort', cut))
   const body = encoding === 'gzip' && call.method !== 'HEAD' ? expanded(response) : response          // of a HEAD there is nothing to expand, whatever its headers say
   return {
-    status, body, contentType: (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '', audit: oneLine(headers['audit-id']),
+    status, body, contentType: (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '', audit: oneLine(headers['audit-id']) ?? call.audit,
     headers: kept(headers, response),
   }
 }

@@ -37,7 +37,7 @@ dpkg-deb -x "$work"/golang-github-modern-go-reflect2-dev_*.deb "$work/deb"
 rm -r vendor/github.com/modern-go/reflect2
 cp -r "$work/deb/usr/share/gocode/src/github.com/modern-go/reflect2" vendor/github.com/modern-go/reflect2
 # What `/version` says, which a git checkout would fill in.
-sed -i "s/v0.0.0-master+[0-9a-f]*/v$version/; s/gitMajor string/gitMajor = \"1\"/; s/gitMinor string/gitMinor = \"20\"/" staging/src/k8s.io/component-base/version/base.go
+sed -i -E "s/v0\.0\.0-master\+[0-9a-f]*/v$version/; s/gitMajor +string( = \"\")?/gitMajor = \"1\"/; s/gitMinor +string( = \"\")?/gitMinor = \"20\"/" staging/src/k8s.io/{component-base,client-go/pkg}/version/base.go
 for one in kube-controller-manager kube-apiserver; do
   nice go build -ldflags '-s -w' -o "$work/$one" "k8s.io/kubernetes/cmd/$one" >&2
 done

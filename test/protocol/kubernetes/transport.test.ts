@@ -75,7 +75,7 @@ describe('what goes up', () => {
     await text({ method: 'POST', body: '{"a":"é"}', contentType: 'application/json' })
     const [seen] = stub.seen
     const names = (seen?.raw ?? []).filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()).sort()
-    expect(names).toEqual(['accept', 'accept-encoding', 'authorization', 'connection', 'content-length', 'content-type', 'host', 'user-agent'])
+    expect(names).toEqual(['accept', 'accept-encoding', 'audit-id', 'authorization', 'connection', 'content-length', 'content-type', 'host', 'user-agent'])
     expect(seen).toMatchObject({ body: '{"a":"é"}', headers: { authorization: 'Bearer abc', accept: 'application/json', 'user-agent': 'sluice' } })
   })
   test('the target as it is behind the prefix, in nothing normalised', async () => {
@@ -117,6 +117,17 @@ describe('what comes down', () => {
     reply.body.resume()
     expect(reply).toMatchObject({ contentType: 'application/json', audit: '0b1c', headers: { 'audit-id': '0b1c', etag: '"e"', 'retry-after': '1', warning: '299 - "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+"' } })
     expect(Object.keys(reply.headers).sort()).toEqual(['audit-id', 'content-type', 'etag', 'retry-after', 'warning'])
+  })
+  test('with a name for the cluster\'s audit log, which counts where the cluster says none (of a watch old ones do not), and is in what is known of a lost answer', async () => {
+    stub.handler = (_, response) => { response.writeHead(200, { 'content-type': 'application/json' }); response.end('{}') }
+    const replies = [await send(), await send()]
+    for (const { body } of replies) body.resume()
+    const named = stub.seen.map(({ headers }) => headers['audit-id'])
+    expect(replies.map(({ audit }) => audit)).toEqual(named)
+    expect([new Set(named).size, named.every((one) => /^[0-9a-f-]{36}$/.test(String(one)))]).toEqual([2, true])
+    stub.handler = (_, response) => { response.destroy() }
+    const error = await failure(send({ method: 'POST', body: '{}' }))
+    expect([error.sent, error.message]).toEqual([true, expect.stringContaining(`its Audit-ID is ${String(stub.seen.at(-1)?.headers['audit-id'])}`)])
   })
   test('gzip is opened', async () => {
     stub.handler = (_, response) => { response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }); response.end(gzipSync('{"kind":"PodList"}')) }
