@@ -1,11 +1,12 @@
 import { hold, http, people, stream } from './functions'
+import { choosing, paths } from './routes'
 import { edgeValue } from './secrets'
 import { domain, flood, prefix } from './stage'
 
 /** CloudFront and its firewall live in one region, whatever region the rest is in. */
 const east = new aws.Provider('East', { region: 'us-east-1' })
 
-/** What a function's own address names anew goes back to its own name (RFC 6750 clients look for the challenge there), and a call that waits for people goes to the function with places for that. */
+/** What a function's own address names anew goes back to its own name (RFC 6750 clients look for the challenge there), and a call that waits or lasts goes to the function with places for that (infra/routes.ts). */
 const viewerResponse = new aws.cloudfront.Function('Challenge', {
   name: `${prefix}-challenge`, runtime: 'cloudfront-js-2.0', publish: true,
   code: `function handler(event) {
@@ -18,14 +19,7 @@ const viewerResponse = new aws.cloudfront.Function('Challenge', {
 })
 const viewerRequest = new aws.cloudfront.Function('Places', {
   name: `${prefix}-places`, runtime: 'cloudfront-js-2.0', publish: true,
-  code: `import cf from 'cloudfront'
-function handler(event) {
-  var request = event.request, prefer = request.headers['prefer']
-  delete request.headers['x-sluice-edge']
-  if (prefer && (prefer.multiValue || [prefer]).some(function (one) { return /(^|[,;])\\s*wait\\s*=/i.test(one.value) })) cf.selectRequestOriginById('hold')
-  return request
-}
-`,
+  code: choosing,
 })
 
 /** Floods end before a function is paid for. Bodies are not looked into: they are statements, and a rule against SQL in them would refuse the honest work. */
@@ -52,6 +46,7 @@ const behavior = (targetOriginId: string) => ({
   targetOriginId, viewerProtocolPolicy: 'https-only', allowedMethods: ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'], cachedMethods: ['GET', 'HEAD'], compress: false,
   cachePolicyId: uncached, originRequestPolicyId: allButHost,
 })
+const requested = { eventType: 'viewer-request', functionArn: viewerRequest.arn }
 const responding = { eventType: 'viewer-response', functionArn: viewerResponse.arn }
 const distribution = (args: aws.cloudfront.DistributionArgs): undefined => {
   args.webAclId = firewall.arn
@@ -65,11 +60,8 @@ const distribution = (args: aws.cloudfront.DistributionArgs): undefined => {
  */
 export const gate = new sst.aws.Cdn('Gate', {
   domain, origins: [origin('http', http, 60), origin('hold', hold, 75, true), origin('stream', stream, 120, true)],
-  defaultCacheBehavior: { ...behavior('http'), functionAssociations: [{ eventType: 'viewer-request', functionArn: viewerRequest.arn }, responding] },
-  orderedCacheBehaviors: [
-    { pathPattern: '/v1/kubernetes/*', ...behavior('stream'), functionAssociations: [responding] },
-    { pathPattern: '/mcp', ...behavior('hold'), functionAssociations: [responding] },
-  ],
+  defaultCacheBehavior: { ...behavior('http'), functionAssociations: [requested, responding] },
+  orderedCacheBehaviors: paths.map(([pathPattern, to]) => ({ pathPattern, ...behavior(to), functionAssociations: to === 'stream' ? [requested, responding] : [responding] })),
   transform: { distribution },
 })
 /** Where people go: another origin, so that no page of one has a cookie or a script of the other. */

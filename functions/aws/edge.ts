@@ -9,8 +9,8 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
  * Lets through only what came past CloudFront and its firewall, which says so with `SLUICE_EDGE_KEY`: a function's own address is known to whoever looks, and would be a way around both. Without
  * the variable there is nothing in front, and everybody comes directly.
  *
- * `SLUICE_WAITS=elsewhere`: calls that wait for people have a function of their own, to which CloudFront sends them. What comes here all the same, spelt as CloudFront does not know it, is not held: nobody may fill
- * with waiting the places that queries have.
+ * `SLUICE_WAITS=elsewhere`: calls that wait for people have a function of their own, and so have a cluster's streams; CloudFront sends them there (infra/routes.ts). What comes here all the same, spelt as CloudFront does not
+ * know it, is not held and does not last: nobody may fill with waiting the places that queries have.
  */
 export function behindEdge<E extends Env, S extends Schema>(app: Hono<E, S>, env: Readonly<Record<string, string | undefined>> = process.env): Hono {
   const key = env['SLUICE_EDGE_KEY']
@@ -25,11 +25,24 @@ export function behindEdge<E extends Env, S extends Schema>(app: Hono<E, S>, env
   }
   if (elsewhere) {
     edge.use(async (c, next) => {
-      if (c.req.path === '/mcp') return c.body(null, 421, { 'cache-control': 'no-store' })
+      if (c.req.path === '/mcp' || lasts(new URL(c.req.url))) return c.body(null, 421, { 'cache-control': 'no-store' })
       return next()
     })
   }
   return edge.mount('/', elsewhere ? (request: Request, ...rest: unknown[]) => app.fetch(unhurried(request), ...rest as [E['Bindings']]) : app.fetch)
+}
+
+/** A watch, or a log that is followed: what may be either counts. */
+function lasts({ pathname, searchParams }: URL): boolean {
+  const path = decoded(pathname)
+  return path.startsWith('/v1/kubernetes/') && (/\/watch(\/|$)/i.test(path) || [...searchParams.keys()].some((name) => /watch|follow/i.test(name)))
+}
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path                                                        // has no reading, and is refused as such
+  }
 }
 
 /** The same request without a preference to wait. */

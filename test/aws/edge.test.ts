@@ -19,13 +19,18 @@ test('the platform\'s own event reaches the app', async () => {
   expect(await (await edge.request('/x', {}, { event: { rawPath: '/x' } })).json()).toEqual({ event: { rawPath: '/x' } })
 })
 
-test('where waiting has places of its own, nobody waits here: not by a preference, however it is spelt, and not by a call that waits inside', async () => {
+test('where waiting has places of its own, nobody waits here: not by a preference, however it is spelt, not by a call that waits inside, and nothing lasts', async () => {
   const echo = new Hono().post('/x', async (c) => c.json({ prefer: c.req.header('prefer') ?? null, other: c.req.header('other'), body: await c.req.text() })).post('/mcp', (c) => c.text('held'))
   const edge = behindEdge(echo, { SLUICE_WAITS: 'elsewhere' })
   for (const prefer of ['wait=55', 'respond-async, wait=55', ' WAIT = "55"', 'return=minimal']) {
     expect(await (await edge.request('/x', { method: 'POST', headers: { prefer, other: 'o' }, body: 'text' })).json()).toEqual({ prefer: null, other: 'o', body: 'text' })
   }
   for (const path of ['/mcp', '/%6dcp', '/m%63p']) expect((await edge.request(path, { method: 'POST', body: '{}' })).status, path).not.toBe(200)
+  for (const target of ['/pods?watch=true', '/pods?w%61tch=1', '/pods?limit=5&watch', '/watch/pods', '/w%61tch/pods', '/pods/x/log?follow=true', '/pods?WATCH=1']) {
+    expect((await edge.request(`/v1/kubernetes/cluster/api/v1${target}`)).status, target).toBe(421)
+  }
+  for (const target of ['/pods', '/pods?limit=5&labelSelector=app%3Dwatch', '/namespaces/watchers/pods']) expect((await edge.request(`/v1/kubernetes/cluster/api/v1${target}`)).status, target).toBe(404)
+  expect((await edge.request('/x?watch=true', { method: 'POST' })).status).toBe(200)
   expect(await (await behindEdge(echo, {}).request('/x', { method: 'POST', headers: { prefer: 'wait=55', other: 'o' }, body: 'text' })).json()).toMatchObject({ prefer: 'wait=55' })
   expect((await behindEdge(echo, {}).request('/mcp', { method: 'POST' })).status).toBe(200)
 })

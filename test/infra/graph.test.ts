@@ -33,7 +33,7 @@ const roleOf = (stage: Stage, name: string): Resource => {
 }
 const allowed = (role: Resource) => (role.inputs['inlinePolicies'] as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)).map((statement) => ({ actions: [statement.Action ?? statement.actions ?? []].flat(), resources: [statement.Resource ?? statement.resources ?? []].flat() }))
 
-interface Asked { readonly uri?: string; readonly headers: Readonly<Record<string, unknown>> }
+interface Asked { readonly uri: string; readonly querystring?: Readonly<Record<string, unknown>>; readonly headers: Readonly<Record<string, unknown>> }
 /** CloudFront's own function, as it would be published: what it makes of a request, and the origin it chooses; null: the behavior's. */
 function atEdge(stage: Stage, asked: Asked): { readonly request: Asked; readonly origin: string | null } {
   const code = String(of(stage, 'aws:cloudfront/function:Function').find(({ name }) => name === 'Places')?.inputs['code'])
@@ -109,6 +109,8 @@ describe.skipIf(!installed)('what is deployed', () => {
     test('the log\'s bucket: locked, versioned, encrypted, private, over TLS', () => {
       const [lock] = of(stage, 'aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration')
       expect(lock?.inputs['rule']).toEqual({ defaultRetention: { mode: stage === 'production' ? 'COMPLIANCE' : 'GOVERNANCE', days: 1 } })
+      // By a key that nobody in the account can destroy.
+      expect(of(stage, 'aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration').map(({ inputs }) => inputs['rules'])).toEqual([[{ applyServerSideEncryptionByDefault: { sseAlgorithm: 'AES256' } }]])
       for (const { inputs } of of(stage, 'aws:lambda/function:Function')) {
         const { variables } = inputs['environment'] as { variables: Record<string, string> }
         if (variables['SLUICE_LOG_BUCKET'] !== undefined) expect(variables).toMatchObject({ SLUICE_LOG_LOCK: stage === 'production' ? 'COMPLIANCE' : 'GOVERNANCE', SLUICE_LOG_DAYS: stage === 'production' ? '3653' : '1' })
@@ -225,25 +227,28 @@ describe.skipIf(!installed)('what is deployed', () => {
       const free = new Map(['http', 'hold', 'stream'].map((id) => [id, Number(of(stage, 'aws:lambda/function:Function').find(({ name }) => name.toLowerCase() === `${id}function`)?.inputs['reservedConcurrentExecutions'])]))
       const places = free.get('http') ?? 0
       /** Where CloudFront takes it, by the first behavior whose path it has, and by its function; a place is kept until the end of the test. null: Lambda has none left for it. */
-      const send = (uri: string, prefer?: string): string | null => {
+      const send = (target: string, prefer?: string): string | null => {
+        const { pathname: uri, searchParams } = new URL(target, 'https://gate')
         const behavior = behaviors.find(({ pathPattern }) => (pathPattern.endsWith('*') ? uri.startsWith(pathPattern.slice(0, -1)) : uri === pathPattern))
-        const origin = behavior?.targetOriginId ?? atEdge(stage, { uri, headers: prefer === undefined ? {} : { prefer: { value: prefer } } }).origin ?? 'http'
+        const asks = behavior === undefined || behavior.functionAssociations?.some(({ eventType }) => eventType === 'viewer-request')
+        const chosen = asks ? atEdge(stage, { uri, querystring: Object.fromEntries([...searchParams.keys()].map((name) => [name, {}])), headers: prefer === undefined ? {} : { prefer: { value: prefer } } }).origin : null
+        const origin = chosen ?? behavior?.targetOriginId ?? 'http'
         const left = free.get(origin) ?? 0
         if (left === 0) return null
         free.set(origin, left - 1)
         return origin
       }
       for (let i = 0; i < 250; i++) {
-        for (const [uri, prefer] of [['/v1/connections/shop/query', 'wait=55'], ['/v1/requests/arq_1', 'return=minimal, Wait="55"'], ['/mcp', undefined], ['/v1/kubernetes/cluster/api/v1/pods', undefined]] as const) expect(send(uri, prefer)).not.toBe('http')
+        for (const [uri, prefer] of [['/v1/connections/shop/query', 'wait=55'], ['/v1/requests/arq_1', 'return=minimal, Wait="55"'], ['/mcp', undefined], ['/v1/kubernetes/cluster/api/v1/pods?watch=true', undefined], ['/v1/kubernetes/cluster/api/v1/namespaces/web/pods/x/log?follow', undefined], ['/v1/kubernetes/cluster/api/v1/watch/pods', 'wait=5'], ['/v1/kubernetes/cluster/api/v1/pods', 'wait=5']] as const) expect(send(uri, prefer)).not.toBe('http')
       }
       expect([free.get('hold'), free.get('stream')]).toEqual([0, 0])
-      for (let i = 0; i < places; i++) expect(send('/v1/connections/shop/query')).toBe('http')
+      for (let i = 0; i < places; i++) expect(send(i % 2 ? '/v1/connections/shop/query' : '/v1/kubernetes/cluster/api/v1/pods?limit=500')).toBe('http')
     })
     test.each([
       [{}, null], [{ prefer: { value: 'wait=5' } }, 'hold'], [{ prefer: { value: 'respond-async, wait=5' } }, 'hold'], [{ prefer: { value: 'WAIT = "5"' } }, 'hold'], [{ prefer: { value: 'return=minimal' } }, null], [{ prefer: { value: 'await=5' } }, null],
       [{ prefer: { value: 'return=minimal', multiValue: [{ value: 'return=minimal' }, { value: 'wait=5' }] } }, 'hold'],
     ])('at the edge %j goes to %s', (headers, to) => {
-      const { request, origin } = atEdge(stage, { headers: { ...headers, 'x-sluice-edge': { value: 'a guess' } } })
+      const { request, origin } = atEdge(stage, { uri: '/v1/connections/shop/query', headers: { ...headers, 'x-sluice-edge': { value: 'a guess' } } })
       expect(origin).toBe(to)
       expect(request.headers).not.toHaveProperty('x-sluice-edge')
     })
