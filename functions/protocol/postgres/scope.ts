@@ -57,13 +57,24 @@ export type Resolved =
 const noColumn = (name: string, span: Span | null) => missing('42703', `there is no column \`${name}\``, span)
 
 function columnIn(item: Item, name: string, span: Span | null): Col | null {
-  const found = item.cols.filter((col) => col.name === name)
-  if (found.length > 1) throw missing('42702', `column \`${name}\` is ambiguous`, span)
-  const col = found[0] ?? item.system.find((one) => one.name === name) ?? null
+  const found = byName(item.cols).get(name)
+  if (found === null) throw missing('42702', `column \`${name}\` is ambiguous`, span)
+  const col = found ?? item.system.find((one) => one.name === name) ?? null
   // The server would take it for the table's own, and not look further out for another of that name.
   if (!col && item.system.length > 0 && hidden.has(name)) throw noColumn(name, span)
   return col
 }
+/** null: there are several. Made once for a list: a level may have a hundred thousand columns, and a statement thousands of names. */
+function byName(cols: readonly Col[]): ReadonlyMap<string, Col | null> {
+  let names = named.get(cols)
+  if (names === undefined) {
+    const made = new Map<string, Col | null>()
+    for (const col of cols) made.set(col.name, made.has(col.name) ? null : col)
+    named.set(cols, names = made)
+  }
+  return names
+}
+const named = new WeakMap<readonly Col[], ReadonlyMap<string, Col | null>>()
 /** System columns that tell of transactions. */
 const hidden: ReadonlySet<string> = new Set(['xmin', 'xmax', 'cmin', 'cmax'])
 export function columnAt(item: Item, name: string, span: Span | null): Col {
