@@ -239,6 +239,9 @@ function hardships(through: Client): void {
     // The API server believes a token for ten seconds after it has looked.
     expect(await until(async () => { const { status, text } = await through('GET', maps); return status === 503 && causes(text).includes('target-unavailable: target_refused_login') }, 30_000)).toBe(true)
     expect(JSON.stringify(gated.world.events.at(-1))).toContain('the cluster has no service account `sluice/operator`')
+    const write = await through('PATCH', `${maps}/front-config`, { data: { a: 'b' } }, merge)
+    expect([write.status, write.headers['retry-after'], causes(write.text)]).toEqual([503, undefined, expect.stringContaining('target-unavailable: target_refused_login')])
+    expect(JSON.stringify(gated.world.events.at(-1))).toContain('the cluster has no service account `sluice/operator`')
     await admin('POST', '/api/v1/namespaces/sluice/serviceaccounts', { metadata: { name: 'operator' } })
     expect(await until(async () => (await through('GET', maps)).status === 200)).toBe(true)
   })

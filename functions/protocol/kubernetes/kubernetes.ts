@@ -48,7 +48,8 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
   }
 
   async function previewed(connection: ConnectionDocument, query: Query, account: string, first: Plan): Promise<Result<Plan>> {
-    const { dry, fails, silent } = await preview.run(understood(first))
+    const { dry, fails, silent, refused } = await preview.run(understood(first))
+    if (refused) return refuse(refused)
     const again = classify(connection, query, dry)
     if (!again.ok) return again
     const plan = planOf(again.value, { connection, query, account, dry })

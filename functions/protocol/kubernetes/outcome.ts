@@ -6,6 +6,8 @@ import { StatusError } from './reach.ts'
 import { TransportError } from './trouble.ts'
 
 const unavailable = (reason: string, detail: string, inner: string): Refusal => ({ slug: 'target-unavailable', reason, detail, next: 'retry', retryAfterSeconds: 2, inner })
+/** Until an operator mends it: client-go would send it again ten times over in silence, and then show no word of why. */
+const shut = (reason: string, detail: string, inner: string): Refusal => ({ slug: 'target-unavailable', reason, detail, next: 'none', inner })
 export const changed: Refusal = { slug: 'approval-stale', reason: 'objects_changed', detail: 'the object changed meanwhile, and nothing ran', next: 'retry' }
 export const tooLarge = (detail: string): Refusal => ({ slug: 'too-large', reason: 'answer_too_large', detail, next: 'fix' })
 export const unknown = (inner: string): Executed => ({
@@ -14,12 +16,12 @@ export const unknown = (inner: string): Executed => ({
 
 /** What was thrown on the way to the cluster and back. Errors of this code are thrown on. */
 export function refusalOf(error: unknown): Refusal {
-  if (error instanceof CredentialError) return unavailable('target_refused_login', 'the cluster does not let the gate in for this role; its operator can see why', error.message)
-  if (error instanceof Fault && error.code === 'secret-missing') return unavailable('secret_missing', 'the gate has no credential for this cluster', error.message)
+  if (error instanceof CredentialError) return shut('target_refused_login', 'the cluster does not let the gate in for this role; its operator can see why', error.message)
+  if (error instanceof Fault && error.code === 'secret-missing') return shut('secret_missing', 'the gate has no credential for this cluster', error.message)
   if (!(error instanceof TransportError)) throw error
   switch (error.kind) {
     case 'unreachable': return unavailable('target_unreachable', 'the cluster cannot be reached', error.message)
-    case 'untrusted': return unavailable('target_untrusted', 'the cluster is not who its authority says it is, so nothing was sent', error.message)
+    case 'untrusted': return shut('target_untrusted', 'the cluster is not who its authority says it is, so nothing was sent', error.message)
     case 'lost': return unavailable('connection_lost', 'the connection to the cluster broke off', error.message)
     case 'broken': return unavailable('answer_invalid', 'what the cluster answered is not what an API server answers', error.message)
     case 'busy': return { slug: 'rate-limited', reason: 'target_busy', detail: 'as many calls to this cluster are open as may be', next: 'retry', retryAfterSeconds: 2, inner: error.message }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Refusal } from '../../../schema/refusal.ts'
+import { CredentialError } from './credential.ts'
 import type { Discovery } from './discovery.ts'
 import type { Understood } from './execute.ts'
 import type { Cluster } from './kubeconfig.ts'
-import { faultOf } from './outcome.ts'
+import { faultOf, refusalOf } from './outcome.ts'
 import type { Dry } from './plan.ts'
 import { isObject } from './precondition.ts'
 import { type Reach, StatusError } from './reach.ts'
@@ -16,13 +17,15 @@ export interface Previewed {
   readonly dry: Dry
   /** What the cluster says against it now. */
   readonly fails?: Refusal
+  /** Nothing could be looked at, and an operator must mend that. */
+  readonly refused?: Refusal
   /** Why `dry.object` is left out, for the people who are shown the change. */
   readonly silent?: string
 }
 export interface Preview {
   /** The object as it is now. null: there is none. undefined: the service account may not see it, or it has no form of its own. Throws TransportError (never `sent`: nothing was written) and CredentialError. */
   current(known: Understood, cluster: Cluster): Promise<Value | null | undefined>
-  /** What the write would make of it, and from what. Changes nothing. Throws Fault target-unavailable or secret-missing. */
+  /** What the write would make of it, and from what. Changes nothing. Throws Fault target-unavailable or secret-missing; a cluster that does not let the gate in is `refused`. */
   run(known: Understood): Promise<Previewed>
 }
 const previewMs = 10_000
@@ -56,6 +59,7 @@ export function createPreview({ reach, discovery, now }: { readonly reach: Reach
       if (!dryRun && !await discovery.knowsDryRun(cluster, known.account, attributes)) return { dry: old, silent: 'the cluster does not say that it can try such a write without doing it' }
       return await tried(known, cluster, old)
     } catch (error) {
+      if (error instanceof CredentialError) return { dry: {}, refused: refusalOf(error) }
       throw faultOf(error)
     }
   }

@@ -64,7 +64,8 @@ describe('tokens', () => {
   test('a second 401 is `target-unavailable`, not another try', async () => {
     stub.handler = (_, response) => { json(response, 401, status(401, 'Unauthorized')) }
     const { executed } = await rig.run(planOf({ method: 'POST', body: '{}', contentType: 'application/json' }))
-    expect(executed).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_refused_login' } })
+    expect(executed).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_refused_login', next: 'none' } })
+    expect(executed.status === 'failed' ? executed.refusal : {}).not.toHaveProperty('retryAfterSeconds')          // client-go would try for half a minute, and then not say why
     expect(stub.seen.filter(({ url }) => !url.endsWith('/token'))).toHaveLength(2)
   })
   test.each([[401, 'does not accept the credential'], [403, 'may not create `serviceaccounts/token`'], [404, 'no service account `sluice/reader`'], [500, 'minted no token'], [200, 'something else']])('a TokenRequest answered with %i is no effect of the write', async (code, words) => {

@@ -86,6 +86,11 @@ describe('a look before a write', () => {
     stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(1)); else json(response, 500, { kind: 'Status', status: 'Failure', message: 'failed to create typed patch object: .data.z: expected string', code: 500 }) }
     expect(await look()).toMatchObject({ fails: { slug: 'target-error', reason: 'dry_run_refused' } })
   })
+  test('a cluster that does not let the gate in is no fault: an operator must mend it', async () => {
+    stub.mint = (_, response) => { json(response, 404, status(404, 'NotFound')) }
+    expect(await look()).toMatchObject({ dry: {}, refused: { slug: 'target-unavailable', reason: 'target_refused_login', next: 'none', inner: expect.stringContaining('has no service account') as string } })
+    stub.mint = null
+  })
   test.each([500, 429])('a cluster that cannot answer (%i) is a fault, not a guess', async (code) => {
     stub.handler = (_, response) => { json(response, code, {}) }
     await expect(look()).rejects.toMatchObject({ code: 'target-unavailable' })
