@@ -87,9 +87,10 @@ describe('a look before a write', () => {
     expect(await look()).toMatchObject({ fails: { slug: 'target-error', reason: 'dry_run_refused' } })
   })
   test('a cluster that does not let the gate in is no fault: an operator must mend it', async () => {
+    const { mint } = stub
     stub.mint = (_, response) => { json(response, 404, status(404, 'NotFound')) }
     expect(await look()).toMatchObject({ dry: {}, refused: { slug: 'target-unavailable', reason: 'target_refused_login', next: 'none', inner: expect.stringContaining('has no service account') as string } })
-    stub.mint = null
+    stub.mint = mint
   })
   test.each([500, 429])('a cluster that cannot answer (%i) is a fault, not a guess', async (code) => {
     stub.handler = (_, response) => { json(response, code, {}) }
