@@ -12,8 +12,8 @@ interface Doubt { event: Numbered; taken: boolean; readonly alone: boolean; sent
 const mostDoubts = 200
 /** How often one is looked for that may still be on its way. */
 const lookMs = 10_000
-/** Evaluations whose newest event is at hand to be promised. */
-const mostRecent = 1000
+/** Evaluations whose newest event is at hand to be promised: so many of the newest at least, and at most twice as many. */
+const mostRecent = 500
 /** An event is not sent any more when it is so old (aws/entry.ts refuses it); a void in its place must be in time too. */
 const placeableMs = 14 * 60_000
 /** After this nothing that was sent arrives any more: 15 minutes until it is refused, 5 while its signed request is good, 10 for clocks that are apart. */
@@ -32,7 +32,8 @@ const settledMs = 30 * 60_000
  */
 export function numbered<S extends { readonly ledger: Ledger; readonly requests: Requests }>(stores: S, { now, id, alarm }: Pick<Ports, 'now' | 'id' | 'alarm'>): S & { readonly promise: NonNullable<Ports['promise']> } {
   const { ledger, requests } = stores
-  const recent = new Map<Id<'eval'>, Numbered>()
+  let recent = new Map<Id<'eval'>, Numbered>()
+  let earlier = recent
   const doubts = new Map<number, Doubt>()
   let certified: Promise<Writing> | null = null
   let writing: Writing | null = null
@@ -62,7 +63,7 @@ export function numbered<S extends { readonly ledger: Ledger; readonly requests:
 
   async function write<T>(event: Event, alone: boolean, store: (event: Event) => Promise<T>, isStored: (result: T) => boolean): Promise<T> {
     if (event.kind === 'heartbeat') return store(event)
-    const mine = await take(event)
+    const mine = writing !== null && doubts.size === 0 ? { ...event, writer: writing.take() } : await take(event)
     let result: T
     try {
       result = await store(mine)
@@ -78,9 +79,10 @@ export function numbered<S extends { readonly ledger: Ledger; readonly requests:
 
   function stored(event: Numbered): void {
     settle(event.writer.n)
-    recent.delete(event.evaluation)
     recent.set(event.evaluation, event)
-    if (recent.size > mostRecent) for (const [oldest] of recent) { recent.delete(oldest); break }
+    if (recent.size < mostRecent) return
+    earlier = recent                                                // the oldest all at once: to find each of them among the deleted ones costs more than all else here
+    recent = new Map()
   }
   function settle(n: number): void {
     writing?.settle(n)
@@ -142,9 +144,10 @@ export function numbered<S extends { readonly ledger: Ledger; readonly requests:
       swap: (next, event) => event === null ? requests.swap(next, null) : write(event, false, (mine) => requests.swap(next, mine), (swapped) => swapped),
     },
     promise(evaluation) {
-      const event = recent.get(evaluation)
+      const event = recent.get(evaluation) ?? earlier.get(evaluation)
       if (event === undefined || writing === null) return null
       recent.delete(evaluation)
+      earlier.delete(evaluation)
       try {
         return promiseOf(event, writing, now())
       } catch (error) {

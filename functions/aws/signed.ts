@@ -33,6 +33,7 @@ export function signedDynamo(options: SignedOptions): Dynamo & { close(): void }
   const { now, attemptMs = 1000, totalMs = 3000, attempts = 4, random = Math.random } = options
   const url = new URL(options.endpoint)
   const client = url.protocol === 'https:' ? https : http
+  const { hostname: host, port } = url                            // read once: a URL puts each together anew
   const agent = new client.Agent({ keepAlive: true, maxSockets: 64, scheduling: 'lifo' })
   const sign = createSigner(options)
   let skewMs = 0
@@ -69,7 +70,7 @@ export function signedDynamo(options: SignedOptions): Dynamo & { close(): void }
 
   function send(target: string, body: string): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const request = client.request({ host: url.hostname, port: url.port, path: '/', method: 'POST', agent, headers: sign(target, body, now() + skewMs) })
+      const request = client.request({ host, port, path: '/', method: 'POST', agent, headers: sign(target, body, now() + skewMs) })
       const timer = setTimeout(() => request.destroy(new DynamoError('Timeout', `no answer within ${attemptMs} ms`)), attemptMs)
       const failed = (error: Error) => {
         clearTimeout(timer)
