@@ -2,6 +2,7 @@ import type { Effects } from '../schema/effects.ts'
 import { ok } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { type Asked, decide, foreclosed } from './decide/decide.ts'
+import { judgeOf, visible } from './discover.ts'
 import type { Admitted } from './door.ts'
 import type { Ports } from './ports.ts'
 import { engineOf } from './protocol/engine.ts'
@@ -20,7 +21,14 @@ export function createConsider(ports: Pick<Ports, 'now' | 'engines'>) {
     const connection = findConnection(policy, caller, name, query.form ?? 'sql')
     if (!connection.ok) return story.refuse(connection.refusal)
     const engine = engineOf(ports, connection.value)
-    const plan = await engine.classify(connection.value, query, policy.rolesOf(caller.actors[0] ?? caller.subject))
+    const roles = policy.rolesOf(caller.actors[0] ?? caller.subject)
+    let plan = await engine.classify(connection.value, query, roles)
+    if (plan.ok && plan.value.wants === 'seen') {                   // it asks what is there: answered with what `/schema` shows this caller, and nothing else
+      const judge = judgeOf({ policy, caller, session }, connection.value, query.purpose, ports.now())
+      const { relations } = await engine.describe(connection.value)
+      const seen = relations.flatMap((relation) => visible(relation, judge)).map(({ schema, name: table, columns }) => ({ schema, name: table, columns: columns.map((column) => column.name) }))
+      plan = await engine.classify(connection.value, { ...query, seen }, roles)
+    }
     if (!plan.ok) return story.refuse(plan.refusal)
     const asked = (effects: Effects): Asked => ({ caller, connection: name, effects, reveal: query.reveal, context: { purpose: query.purpose, session, time: ports.now() } })
     const { preview } = plan.value

@@ -61,7 +61,7 @@ export function createDiscovery(ports: Ports, gate: Gate, own: Own) {
 type Judge = (action: ActionName, relation: Relation, columns: Relation['columns'] | null) => ReturnType<typeof decide>
 
 /** Asks the same decide() that a statement would meet, so that what is shown here and what is permitted there cannot part. */
-function judgeOf({ policy, caller, session }: Admitted, connection: ConnectionDocument, purpose: string | null, time: number): Judge {
+export function judgeOf({ policy, caller, session }: Pick<Admitted, 'policy' | 'caller' | 'session'>, connection: ConnectionDocument, purpose: string | null, time: number): Judge {
   return (action, relation, columns) => {
     const resource = `${relation.schema}.${relation.name}`
     const effects: Effects = {
@@ -73,7 +73,7 @@ function judgeOf({ policy, caller, session }: Admitted, connection: ConnectionDo
   }
 }
 
-function visible(relation: Relation, judge: Judge) {
+export function visible(relation: Relation, judge: Judge) {
   const whole = judge('select', relation, relation.columns)
   const readable = whole.kind === 'deny' ? relation.columns.filter((column) => judge('select', relation, [column]).kind !== 'deny') : relation.columns
   const reading = whole.kind === 'deny' && readable.length > 0 ? judge('select', relation, readable) : whole

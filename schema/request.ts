@@ -61,4 +61,8 @@ export interface Query {
    * call makes it, each such value replaced by a mark; what is approved is bound as sent. Left out: as sent.
    */
   readonly told?: readonly Statement[]
+  /** What of the target the caller may see, as `/schema` shows it: for a plan that `wants` it, made by the gate and never by the caller. */
+  readonly seen?: readonly Seen[]
 }
+/** A table or view with the columns that are shown of it. */
+export interface Seen { readonly schema: string; readonly name: string; readonly columns: readonly string[] }

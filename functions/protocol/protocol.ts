@@ -56,6 +56,8 @@ export interface Plan {
   readonly plan: object
   /** What execute would answer without sending anything, such as a missing column of a table that a rule names. Told only to whom the effects are permitted. */
   readonly fails?: Refusal
+  /** It asks what there is: it answers from `Query.seen`, without which there is nothing, so it is to be classified once more with what the caller may see. */
+  readonly wants?: 'seen'
   /** `Query.told`, also without what the connection classifies. Left out: as the query has it. */
   readonly told?: Query['statements']
   /**
@@ -85,6 +87,8 @@ export interface Raw {
   readonly raw: object; readonly rowCounts: readonly number[]; readonly truncated: boolean
   /** Of an answer that streams: resolves, never rejects, when its last byte is given or it was cut. What the record says of it after its outcome. */
   readonly ended?: Promise<StreamEnd>
+  /** Of a list that streams: resolves with how many objects were given, when it has ended. Rows of the hour are counted by it. */
+  readonly counted?: Promise<number>
   /** Where the target speaks HTTP: the status it answered with, known before any of its body, and its Audit-ID. */
   readonly answered?: { readonly status: number; readonly audit: string | null }
 }

@@ -19,6 +19,21 @@ test('of a table with some columns allowed, those are shown and no other', async
   expect(relations[0]?.columns.map(({ name, masked }) => [name, masked])).toEqual([['id', undefined], ['email', 'email']])
 })
 
+test('a statement that asks what there is gets what the schema shows its caller, from the gate and never from the call', async () => {
+  const world = createWorld({ ...demo, 'part.yaml': role([{ allow: ['select'], connection: 'shop', on: ['public.customers'], columns: ['id', 'email'] }, { allow: ['insert'], connection: 'shop', on: ['public.refunds'] }]) })
+  const classify = world.engine.classify.bind(world.engine)
+  const asked: unknown[] = []
+  world.engine.classify = async (connection, query) => {
+    const plan = await classify(connection, query)
+    asked.push(query.seen)
+    return plan.ok && query.seen === undefined ? { ok: true, value: { ...plan.value, wants: 'seen' } } : plan
+  }
+  const caller = await createGateway(world).as(part)
+  await caller.call('POST', '/v1/connections/shop/query', { sql: 'select id from public.customers' })
+  expect(asked).toMatchObject([undefined, [{ schema: 'public', name: 'customers', columns: ['id', 'email'] }, { schema: 'public', name: 'refunds' }]])
+  expect((await caller.call('POST', '/v1/connections/shop/query', { sql: 'select id from public.customers', seen: [] })).status).toBe(400)
+})
+
 test('what may be written and not read says so', async () => {
   const relations = await relationsOf({ ...demo, 'part.yaml': role([{ allow: ['insert'], connection: 'shop', on: ['public.refunds'] }]) })
   expect(relations).toMatchObject([{ name: 'refunds', actions: { insert: 'permit' } }])

@@ -30,7 +30,7 @@ export function assemble(catalog: Catalog, connection: ConnectionDocument, query
   const fails = about(all.findIndex((facts) => facts.missing !== undefined))
   const held = about(all.findIndex((facts) => facts.unknown === true))
   return ok({
-    effects, ...(held ? { preview: async () => refuse(held) } : {}), ...(fails ? { fails } : {}),
+    effects, ...(query.seen === undefined && all.some(({ wants }) => wants) ? { wants: 'seen' as const } : {}), ...(held ? { preview: async () => refuse(held) } : {}), ...(fails ? { fails } : {}),
     plan: { connection: connection.name, statements, isolation: query.isolation, relations: reachedBy(all), plain: all.every((facts) => facts.plain), readOnly: effects.readOnly, fresh, guard: guardOf(catalog, all) },
   })
 }

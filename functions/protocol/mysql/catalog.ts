@@ -47,10 +47,12 @@ export interface Column {
   /** Set by the server when another column of the row really changes. */
   readonly moves: boolean
   readonly json: boolean
+  /** What the server adds by itself, in its words: `auto_increment`, `STORED GENERATED`. */
+  readonly extra: string
 }
 export interface Trigger { readonly schema: string; readonly name: string; readonly event: 'insert' | 'update' | 'delete'; readonly before: boolean }
 export interface Index { readonly name: string; readonly unique: boolean; readonly columns: readonly string[]; /** It gives rows in its order. */ readonly ordered: boolean; /** Of columns alone, none of them an expression. */ readonly plain: boolean }
-export interface ForeignKey { readonly schema: string; readonly table: string; readonly columns: readonly string[]; readonly toSchema: string; readonly toTable: string; readonly referenced: readonly string[]; readonly onUpdate: string; readonly onDelete: string }
+export interface ForeignKey { readonly name: string; readonly schema: string; readonly table: string; readonly columns: readonly string[]; readonly toSchema: string; readonly toTable: string; readonly referenced: readonly string[]; readonly onUpdate: string; readonly onDelete: string }
 export interface Routine { readonly schema: string; readonly name: string; readonly procedure: boolean; readonly print: string; readonly rows: readonly (readonly [string, string])[] }
 
 /** Rows of `serverQuery` and `snapshotQueries`, as objects of text. */
@@ -147,7 +149,7 @@ function readColumns(rows: readonly Cells[]): readonly Column[] {
     return {
       name: str(name), type: str(type).toLowerCase(), columnType: str(columnType), nullable: str(nullable) === 'YES', generated, invisible: /\binvisible\b/.test(more),
       from: [...new Set(mentioned(`${str(expression)} ${str(preset)}`, names))], filled: preset !== null && preset !== undefined && str(preset).toUpperCase() !== 'NULL',
-      moves: more.includes('on update') || (generated && /current|now|timestamp|row (start|end)/i.test(str(expression))), json: false,
+      moves: more.includes('on update') || (generated && /current|now|timestamp|row (start|end)/i.test(str(expression))), json: false, extra: str(extra),
     }
   })
 }
@@ -172,7 +174,7 @@ function readKeys(rows: readonly Cells[]): readonly ForeignKey[] {
   return [...groups.values()].flatMap((parts) => {
     const [first] = parts.sort((a, b) => Number(a[3]) - Number(b[3]))
     if (!first) return []
-    return [{ schema: str(first[4]), table: str(first[1]), columns: parts.map((p) => str(p[5])), toSchema: str(first[6]), toTable: str(first[7]), referenced: parts.map((p) => str(p[8])), onUpdate: str(first[9]), onDelete: str(first[10]) }]
+    return [{ name: str(first[2]), schema: str(first[4]), table: str(first[1]), columns: parts.map((p) => str(p[5])), toSchema: str(first[6]), toTable: str(first[7]), referenced: parts.map((p) => str(p[8])), onUpdate: str(first[9]), onDelete: str(first[10]) }]
   })
 }
 /** Columns that an expression names, as the server prints it: in backticks. More than it means, never less. */

@@ -1,6 +1,6 @@
 import type { Effects, Shown, Used } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
-import type { Query, Statement as Asked } from '../../../schema/request.ts'
+import type { Query, Seen, Statement as Asked } from '../../../schema/request.ts'
 import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
 import { Fault } from '../../ports.ts'
 import type { Plan } from '../protocol.ts'
@@ -46,6 +46,8 @@ export interface Facts {
   /** What stands for the definitions of all it reaches: the objects, and `schema.name digest` of each. */
   readonly objects: readonly { readonly schema: string; readonly name: string; readonly routine: boolean; readonly rows: readonly (readonly [string, string])[]; readonly print: string }[]
   readonly counted?: boolean
+  /** It depends on what the caller may see. */
+  readonly wants?: boolean
   readonly missing?: Refusal
   /** It is not missing there: something in the statement is not known here, and what was found before it is to be decided first. */
   readonly unknown?: boolean
@@ -83,13 +85,13 @@ export function createClassifier({ read, now }: Reader): Classifier {
     loading.catch(() => { if (connections.get(connection.name) === loading) connections.delete(connection.name) })   // a failure is not kept
     return loading
   }
-  function factsOf(state: Known, connection: ConnectionDocument, sql: string): Result<Facts> {
+  function factsOf(state: Known, connection: ConnectionDocument, sql: string, seen: Query['seen']): Result<Facts> {
     const cached = state.facts.get(sql)
     if (cached) return ok(cached)
     const parsed = parse(sql)
     if (!parsed.ok) return parsed
-    const facts = examine(state, connection, parsed.value)
-    if (!facts.ok) return facts
+    const facts = examine(state, connection, parsed.value, seen ?? null)
+    if (!facts.ok || facts.value.wants) return facts      // what one caller may see is no other's
     if (state.facts.size >= maxFacts) state.facts.delete(state.facts.keys().next().value ?? '')
     state.facts.set(sql, facts.value)
     return facts
@@ -97,7 +99,7 @@ export function createClassifier({ read, now }: Reader): Classifier {
   function once(state: Known, connection: ConnectionDocument, query: Query): Result<Facts[]> {
     const all: Facts[] = []
     for (const [i, one] of query.statements.entries()) {
-      const facts = factsOf(state, connection, one.sql)
+      const facts = factsOf(state, connection, one.sql, query.seen)
       if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
       const count = parameterRefusal(facts.value, one)
       if (count) return refuse(query.batch ? { ...count, statement: i } : count)
@@ -140,8 +142,8 @@ function home({ catalog }: Known, { searchPath }: ConnectionDocument): string {
   const [only, another] = catalog.schemas.values()
   return searchPath?.[0] ?? (only && !another ? only.name : '')
 }
-function examine(state: Known, connection: ConnectionDocument, parsed: Parsed): Result<Facts> {
-  const found = new Findings(state.catalog, state.classes)
+function examine(state: Known, connection: ConnectionDocument, parsed: Parsed, seen: readonly Seen[] | null): Result<Facts> {
+  const found = new Findings(state.catalog, state.classes, seen)
   const frame: Frame = { via: [], schema: home(state, connection), place: null, view: false, invoker: true }
   const analysis: Analysis = { found, query: subquery, view: (relation) => state.views.get(relation) ?? null }
   try {
@@ -189,7 +191,7 @@ function factsFrom(found: Findings, shown: readonly Shown[], { parameters }: Par
   const { accesses, used, readOnly, written } = found
   const relations = [...found.relations.values()]
   return {
-    accesses, shown, used, readOnly, parameters, written, plain: shown.length + used.length === 0 && !found.classifiedRead,
+    accesses, shown, used, readOnly, parameters, written, ...(found.wants ? { wants: true } : {}), plain: shown.length + used.length === 0 && !found.classifiedRead,
     reached: relations.map(({ relation, named, written }) => ({ schema: relation.schema, name: relation.name, named, written })),
     objects: [...relations.map(({ relation }) => ({ ...relation, routine: false })), ...[...found.routines.values()].map((routine) => ({ ...routine, routine: true }))].map(({ schema, name, routine, rows, print }) => ({ schema, name, routine, rows, print })),
   }

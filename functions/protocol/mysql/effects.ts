@@ -1,6 +1,7 @@
 import type { Access, Used } from '../../../schema/effects.ts'
 import type { ActionName } from '../../../schema/policy.ts'
 import type { Refusal, Span } from '../../../schema/refusal.ts'
+import type { Seen } from '../../../schema/request.ts'
 import { systemSchemas, type Catalog, type Column, type Relation, type Routine } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
 import type { Written } from './writeback.ts'
@@ -62,6 +63,10 @@ export class Findings {
   /** What views compute of classified columns: a statement that writes or locks takes whole rows of them, asked for or not. */
   readonly computing: Tag[] = []
   classifiedRead = false
+  /** What the caller may see; null where nobody has said. */
+  readonly seen: readonly Seen[] | null
+  /** It asks what there is. */
+  wants = false
   /** It sets a classified column in rows that are there, so the caller is told how many were found and not how many really changed. */
   counted = false
   /** While an expression that gives a column its value is read: the constants and parameters in it. null: nobody asks. */
@@ -73,7 +78,8 @@ export class Findings {
   readonly ordered: { readonly relation: Relation; readonly ignore: (names: readonly string[]) => void }[] = []
   #columns = 0
 
-  constructor(catalog: Catalog, classes: Classes) {
+  constructor(catalog: Catalog, classes: Classes, seen: readonly Seen[] | null = null) {
+    this.seen = seen
     this.catalog = catalog
     this.classes = classes
   }

@@ -82,6 +82,11 @@ function call(a: Analysis, node: Call, scope: Scope, clause: string | null): voi
   const name = node.name.text.toLowerCase()
   for (const argument of node.arguments) expression(a, argument, scope, clause ?? `as an argument of ${name}()`)
   if (node.over !== null && 'kind' in node.over) window(a, node.over, scope)
+  if (node.schema === null && (name === 'database' || name === 'schema') && node.arguments.length === 0 && !frame.view) {
+    // the database of a name without one, which no session decides
+    a.found.replace(frame, node, frame.schema === '' ? { kind: 'null', span: node.span } : { kind: 'string', value: frame.schema, span: node.span })
+    return
+  }
   const own = findFunction(a.found, frame, node)
   if (own === null) return
   if (node.star || node.distinct || node.over !== null) throw missing('42000', `\`${name}\` is no aggregate`, spanIn(frame, node.span))

@@ -1,6 +1,7 @@
 import type { Derived, Join, JsonColumn, JsonTable, Name, Reference, Table } from './ast.ts'
 import { columnKey, tableKey } from './catalog.ts'
-import { missing, spanIn, unsupported } from './effects.ts'
+import { isPage, pageOf, partsOf } from './dictionary.ts'
+import { missing, spanIn, unsupported, withheld } from './effects.ts'
 import { expression, useColumn, type Analysis } from './expression.ts'
 import { relationItem } from './relation.ts'
 import { columnAt, distinct, inner, renamed, type Col, type Cte, type Item, type Scope } from './scope.ts'
@@ -40,6 +41,7 @@ function referenced(a: Analysis, node: Reference, level: Scope, lateral: From): 
 }
 function table(a: Analysis, node: Table, level: Scope): Item {
   const cte = node.schema === null ? findCte(a, level, node.name) : null
+  if (!cte && !level.frame.view && node.schema?.text.toLowerCase() === 'information_schema' && isPage(node.name.text)) return page(a, node, level)
   if (!cte) return relationItem(a, node, level)
   if (cte.state === 'waiting') readCte(a, cte)
   if (cte.state === 'reading') cte.again = true          // its own working table; with.ts reads it until its columns hold still
@@ -48,6 +50,22 @@ function table(a: Analysis, node: Table, level: Scope): Item {
   a.found.replace(level.frame, node, { ...node, name: { ...node.name, text: cte.name }, alias })
   return { alias: alias.text, relation: null, handle: null, reached: [], cols: renamed(cte.cols, [], alias.text, null) }
 }
+/** A table of information_schema, as this caller may see it: the rows stand in the statement, so whatever is asked of them the server answers, and of its own tables it is asked nothing. */
+function page({ found }: Analysis, node: Table, level: Scope): Item {
+  found.wants = true
+  const { span } = node
+  const { columns, rows } = pageOf(node.name.text, partsOf(found.catalog, found.seen ?? [])) ?? { columns: [], rows: [] }
+  const value = JSON.stringify(rows)
+  if (value.length > maxPageLength) throw withheld('too_wide', 'there is more of it than fits into a statement; the connection\'s schema (`sluice schema`, `GET /v1/connections/{c}/schema`) tells all', spanIn(level.frame, span))
+  const alias = node.alias ?? node.name
+  const numeric = (i: number): boolean => rows.some((row) => typeof row[i] === 'number')
+  found.replace(level.frame, node, {
+    kind: 'jsonTable', document: { kind: 'string', value, span }, path: '$[*]', alias, span,
+    columns: columns.map((text, i): JsonColumn => ({ kind: 'value', name: { text, span }, type: { name: numeric(i) ? 'bigint' : text === 'COLUMN_TYPE' ? 'text' : 'varchar', size: numeric(i) || text === 'COLUMN_TYPE' ? null : 512, scale: null }, path: `$[${i}]`, onEmpty: null, onError: null, span })),
+  } satisfies JsonTable)
+  return { alias: alias.text, relation: null, handle: null, reached: [], cols: columns.map((name): Col => ({ name, tags: [], derived: [], origin: null, json: false, unclassified: true, at: alias.text, touch: null })) }
+}
+const maxPageLength = 4_000_000
 /** Common table expressions are looked up by level, the nearest first. Servers differ in whether case matters, so a name that differs in case alone is not guessed at. */
 function findCte(a: Analysis, level: Scope, name: Name): Cte | null {
   for (let scope: Scope | null = level; scope; scope = scope.parent) {

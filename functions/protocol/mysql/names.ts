@@ -8,7 +8,7 @@ import { isSystem, missing, spanIn, unsupported, withheld, type Findings, type F
  * Names → objects. What is printed is qualified and as the catalog spells it, so nothing of the session decides what a name means: neither the current database nor, where tables are compared without
  * case, how a name was written.
  */
-const systemTable = (schema: string, span: Span | null) => unsupported('system_schema', `\`${schema}\` tells of the server and of others' tables and is closed; the connection's schema (\`sluice schema\`, \`GET /v1/connections/{c}/schema\`) tells what you may see, \`show columns\` and \`show index\` what a table has`, span)
+const systemTable = (schema: string, span: Span | null) => unsupported('system_schema', `\`${schema}\` tells of the server and of others' tables and is closed; what you may see is in \`information_schema\` under \`tables\`, \`columns\`, \`statistics\`, \`key_column_usage\`, \`table_constraints\`, \`referential_constraints\`, \`schemata\` and \`views\`, and SHOW and DESCRIBE tell it`, span)
 
 function schemaOf(frame: Frame, schema: Name | null, span: Span | null): string {
   if (schema === null && frame.schema === '') throw unsupported('no_schema', 'the connection says no `searchPath`, so every table is written with its database: `shop.orders`', span)

@@ -1,5 +1,7 @@
 import type { Explain, Query, Show, Statement } from './ast.ts'
 import { insert, remove, update } from './change.ts'
+import type { Page } from './dictionary.ts'
+import { display } from './display.ts'
 import { missing, spanIn, unsupported, withheld } from './effects.ts'
 import { expression, useRoutine, type Analysis } from './expression.ts'
 import { findProcedure, findRelation } from './names.ts'
@@ -43,19 +45,28 @@ function explain(a: Analysis, node: Explain, scope: Scope): Analysed {
   return { kind: 'explain', cols: (node.format === 'json' ? ['EXPLAIN'] : traditional).map(output), capped: false }
 }
 
-/** Answered from the catalog, nothing is sent: whoever may select all of a table's columns may see what they are. */
+/**
+ * Answered from the catalog, and of what the caller may see alone. A table that is not among it is an access to all its columns, so that it is told like one that is not there; so is any, while nobody has said what the caller
+ * may see.
+ */
 function show(a: Analysis, node: Show, scope: Scope): Analysed {
-  const span = spanIn(scope.frame, node.span)
-  if (node.what !== 'columns' && node.what !== 'index') throw unsupported('unknown_syntax', `\`show ${node.what}\` is not supported: it does not know what you may see; the connection's schema does (\`sluice schema\`, \`GET /v1/connections/{c}/schema\`), and \`show columns\` and \`show index\` tell of one table`, span)
-  const relation = findRelation(a.found, scope.frame, node.table, 'select')
-  const handle = a.found.access('select', relation.schema, relation.name, scope.frame, span, true)
-  a.found.reach(relation, { named: false, written: false })
-  for (const { name } of relation.columns) handle.read(name)
-  const answer = node.what === 'index'
-    ? { columns: ['Key_name', 'Non_unique', 'Seq_in_index', 'Column_name'], rows: relation.indexes.flatMap(({ name, unique, columns }) => columns.map((column, i) => [name, unique ? '0' : '1', String(i + 1), column])) }
-    : { columns: ['Field', 'Type', 'Null'], rows: relation.columns.filter(({ name }) => node.like === null || like(node.like).test(name)).map(({ name, columnType, nullable }) => [name, columnType, nullable ? 'YES' : 'NO']) }
-  if (relation.kind === 'view' && node.what === 'index') throw missing('42000', 'a view has no index', span)
-  return { kind: 'show', cols: answer.columns.map(output), capped: false, answer }
+  const { found } = a
+  found.wants = true
+  const home = scope.frame.schema
+  const page = found.seen === null && 'table' in node ? null : display(node, found.catalog, found.seen ?? [], home)
+  const { columns, rows } = page ?? named(a, node, scope)
+  const answer = { columns, rows: rows.map((row) => row.map((cell) => (cell === null ? null : String(cell)))) }
+  return { kind: 'show', cols: columns.map(output), capped: false, answer }
 }
-/** A pattern of LIKE, over names, without case. */
-const like = (pattern: string): RegExp => new RegExp(`^${[...pattern.matchAll(/\\(.)|(.)/gs)].map(([, escaped, plain]) => (escaped === undefined && plain === '%' ? '.*' : escaped === undefined && plain === '_' ? '.' : (escaped ?? plain ?? '').replace(/[.*+?^${}()|[\]\\]/, '\\$&'))).join('')}$`, 'isu')
+function named(a: Analysis, node: Show, scope: Scope): Page {
+  const { found } = a
+  const span = spanIn(scope.frame, node.span)
+  if (!('table' in node)) throw unsupported('unknown_syntax', `\`show ${node.what}\` is not supported`, span)
+  const relation = findRelation(found, scope.frame, node.table, 'select')
+  const handle = found.access('select', relation.schema, relation.name, scope.frame, span, true)
+  found.reach(relation, { named: false, written: false })
+  for (const { name } of relation.columns) handle.read(name)
+  const page = display(node, found.catalog, [{ schema: relation.schema, name: relation.name, columns: relation.columns.map(({ name }) => name) }], scope.frame.schema)
+  if (page === null) throw missing('42S02', `there is no table \`${relation.name}\``, span)
+  return page
+}

@@ -115,8 +115,8 @@ describe.skipIf(mysqlServer === null)(`what a statement would do${whyNot}`, () =
   })
   test('tells of a table\'s columns whoever may select them all, and of no list of tables', async () => {
     const shown = await plan("SHOW COLUMNS FROM orders LIKE 'n%'")
-    expect([shown.accesses, shown.statement?.answer?.rows]).toEqual([['select | shop.orders | customer_id id note seen'], [['note', 'varchar(40)', 'YES']]])
-    expect(await analysis.ask('SHOW TABLES')).toMatchObject({ ok: false })
+    expect([shown.accesses, shown.statement?.answer?.rows]).toEqual([['select | shop.orders | customer_id id note seen'], [['note', 'varchar(40)', 'YES', '', null, '']]])
+    expect((await plan('SHOW TABLES')).statement?.answer?.rows).toEqual([])     // nobody said what its caller may see
   })
   test('closes a table of which a classified column is gone, and keeps a new column closed until it is classified', async () => {
     const gone = await analysisOf(db.admin, { ...connection, classify: { 'shop.customers.phone': 'pii' } }).ask('SELECT id FROM customers')

@@ -11,15 +11,17 @@ export async function rowsOf(connection: Connection, sql: string): Promise<{ rea
   return { names: told.map(({ name }) => name), origins: told.map(({ schema, orgTable, orgName }) => `${schema}.${orgTable}.${orgName}`), rows: Array.isArray(rows) ? (rows as unknown[][]).map((row) => row.map(textOf)) : [] }
 }
 
-/** The analysis over a real server, and what it needs of it. */
-export function analysisOf(admin: Connection, connection: ConnectionDocument) {
+/** The analysis over a real server, and what it needs of it. `whole`: for a caller who may see all there is. */
+export function analysisOf(admin: Connection, connection: ConnectionDocument, whole = false) {
   const read = async (_: ConnectionDocument, sql: string) => {
     const { names, rows } = await rowsOf(admin, sql)
     return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i] ?? null])))
   }
   const classifier = createClassifier({ read, now: Date.now })
-  const asked = (statements: readonly { readonly sql: string; readonly params: readonly Param[] }[]) =>
-    classifier.classify(connection, { statements, batch: statements.length > 1, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
+  const asked = async (statements: readonly { readonly sql: string; readonly params: readonly Param[] }[]) => {
+    const seen = whole ? [...(await classifier.catalog(connection)).schemas.values()].flatMap(({ relations }) => [...relations.values()].map(({ schema, name, columns }) => ({ schema, name, columns: columns.map((column) => column.name) }))) : undefined
+    return classifier.classify(connection, { ...(seen ? { seen } : {}), statements, batch: statements.length > 1, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
+  }
   return { classifier, asked, ask: (sql: string, ...params: Param[]) => asked([{ sql, params }]) }
 }
 

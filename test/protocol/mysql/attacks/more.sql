@@ -171,10 +171,18 @@ DELETE FROM v_users
 EXPLAIN SELECT id FROM users WHERE ssn LIKE '1%'
 EXPLAIN SELECT id FROM v_users
 EXPLAIN DELETE FROM notes
-SHOW TABLES
-SHOW DATABASES
-SHOW CREATE TABLE users
-SHOW CREATE TABLE v_users
++ SHOW TABLES
++ SHOW DATABASES
++ SHOW CREATE TABLE users
++ SHOW CREATE TABLE v_users
+SHOW CREATE TABLE hr.payroll
+SHOW CREATE VIEW v_users
+SHOW TABLE STATUS
+SHOW TRIGGERS
+SHOW CREATE PROCEDURE p_ssn
+SELECT TABLE_ROWS FROM information_schema.innodb_tablestats
+SELECT * FROM information_schema.routines
+SELECT * FROM information_schema.column_statistics
 SHOW COLUMNS FROM hr.payroll
 SHOW WARNINGS
 SHOW ERRORS
@@ -183,14 +191,14 @@ SHOW VARIABLES
 SHOW STATUS
 SHOW ENGINE INNODB STATUS
 GET DIAGNOSTICS CONDITION 1 @x = MESSAGE_TEXT
-SELECT table_name FROM information_schema.tables
-SELECT table_name FROM INFORMATION_SCHEMA.TABLES
-SELECT * FROM `Information_Schema`.`COLUMNS`
++ SELECT table_name FROM information_schema.tables
++ SELECT table_name FROM INFORMATION_SCHEMA.TABLES
++ SELECT * FROM `Information_Schema`.`COLUMNS`
 SELECT * FROM performance_schema.threads
 SELECT * FROM mysql.global_priv
 SELECT * FROM sys.version
 SELECT user()
-SELECT database()
++ SELECT database()
 SELECT version()
 SELECT connection_id()
 SELECT last_insert_id()
