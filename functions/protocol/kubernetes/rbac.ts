@@ -63,7 +63,7 @@ export function manifest(connection: string, accounts: ReadonlyMap<string, reado
     const mint = bound(`sluice:${connection}:mint:${name}`, namespace, [{ apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'], resourceNames: [name] }], gate === null ? null : gateSubject(gate))
     return [{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace }, automountServiceAccountToken: false }, ...granted, ...mint]
   })
-  const head = `# What the service accounts of connection ${connection} need, and no more. Read it, then: kubectl apply -f FILE\n`
+  const head = `# What the service accounts of connection ${connection} need, and no more. Read it, make the namespaces it names, then: kubectl apply -f FILE\n`
   const left = gate === null ? '# Who the credential of the connection\'s secret is, the cluster would not say: bind the roles sluice:…:mint:… to it.\n' : ''
   return head + left + documents.map((document) => `---\n${stringify(document)}`).join('')
 }
