@@ -5,6 +5,7 @@ import type { Door } from '../own.ts'
 import { faultRefusal } from '../problem.ts'
 import type { Ports } from '../ports.ts'
 import { fence, type Told } from './fence.ts'
+import { createCluster } from './cluster.ts'
 import { createFollow, type Hold, type Requests, type Waits } from './follow.ts'
 import { outline } from './outline.ts'
 import { refused } from './refused.ts'
@@ -20,6 +21,7 @@ const accessForm = z.strictObject({ connection: z.string().max(64).optional(), m
 
 export function createCalls(ports: Ports, gate: Gate, { discovery, requests, waits }: McpParts) {
   const run = createRun(ports, gate)
+  const cluster = createCluster(ports, gate)
   const follow = createFollow(ports, requests, waits)
 
   async function access(door: Door, sent: Readonly<Record<string, unknown>>): Promise<Told> {
@@ -39,6 +41,7 @@ export function createCalls(ports: Ports, gate: Gate, { discovery, requests, wai
     switch (tool) {
       case 'access': return access(door, sent)
       case 'run': return run(door, sent)
+      case 'kubernetes': return cluster(door, sent)
       case 'follow': return follow(door, sent, hold)
     }
   }

@@ -6,7 +6,9 @@ import { refuse, type Next, type Slug } from '../../schema/refusal.ts'
 import type { Reply } from '../door.ts'
 import type { Door } from '../own.ts'
 import type { Ports } from '../ports.ts'
+import { disclose } from '../envelope.ts'
 import { fence, type Told } from './fence.ts'
+import { enclosedForm, objectTold } from './object.ts'
 import { refused } from './refused.ts'
 import { answered } from './run.ts'
 import { longestWaitSeconds, usualWaitSeconds } from './tools.ts'
@@ -55,9 +57,15 @@ function told({ request, result }: { readonly request: RequestView; readonly res
   const { status } = request
   switch (status) {
     case 'pending': case 'approved': case 'executing': return waiting(request)
-    case 'succeeded': return result === undefined ? executed(request, now) : answered(JSON.stringify(result), 200, evaluation)
+    case 'succeeded': return result === undefined ? executed(request, now) : given(result, evaluation)
     case 'failed': case 'outcome-unknown': case 'rejected': case 'expired': case 'cancelled': case 'stale': return ended(request, endings[status], now)
   }
+}
+
+/** Rows, or what a cluster answered. */
+function given(result: unknown, evaluation: string): Told {
+  const enclosed = enclosedForm.safeParse(result)
+  return enclosed.success ? objectTold(disclose(JSON.stringify(enclosed.data)), { evaluation }) : answered(JSON.stringify(result), 200, evaluation)
 }
 
 /** For whoever may follow a request and not see its rows, and for the time after they are gone. */

@@ -27,6 +27,8 @@ export async function outline(discovery: Discovery, door: Door, { connection, ma
     connections: known.value.connections.map(({ name, engine, locked }) => ({ name, engine, ...(locked ? { locked } : {}), ...limitsOf(abilities.find((one) => one.connection === name)?.limits) })),
   }
   if (chosen === undefined) return ok(about)
+  const chosenAbilities = abilities.find((one) => one.connection === chosen)
+  if (chosenAbilities?.engine === 'kubernetes') return ok({ ...about, connection: chosen, ...clusterOf(chosenAbilities.principals, match?.toLowerCase() ?? '') })
   const schema = (await discovery.schema(door, chosen, null)).result
   if (!schema.ok) return schema
   return ok({ ...about, connection: chosen, ...tablesOf(schema.value.relations, match?.toLowerCase() ?? '') })
@@ -36,6 +38,19 @@ export async function outline(discovery: Discovery, door: Door, { connection, ma
 const limitsOf = (limits: { readonly rows: number; readonly affected: number; readonly statementsPerHour: number | null; readonly rowsPerHour: number | null } | undefined) => limits === undefined ? {} : {
   rows: limits.rows, affected: limits.affected, ...(limits.statementsPerHour === null ? {} : { statementsPerHour: limits.statementsPerHour }), ...(limits.rowsPerHour === null ? {} : { rowsPerHour: limits.rowsPerHour }),
 }
+
+type Principal = Value<Answered<'me'>>['abilities'][number]['principals'][number]
+/** A cluster's objects are not told here: what the caller's own rules say of them is. One line a rule; of several principals each must be permitted. */
+function clusterOf(principals: readonly Principal[], match: string): Record<string, unknown> {
+  return { rules: principals.map(({ id, may, reveals, asks, never }) => ({
+    for: id, may: linesOf(may, match), ...(asks.length === 0 ? {} : { mustAlsoAsk: linesOf(asks, match) }), ...(never.length === 0 ? {} : { never: linesOf(never, match) }), ...(reveals.length === 0 ? {} : { inClear: linesOf(reveals, match) }),
+  })) }
+}
+/** `get, list of pods, pods/log in web; only when …; after approval by support-leads` */
+const linesOf = (rules: Principal['may'], match: string): readonly string[] => rules.map(({ actions, on, namespaces, names, permit, when, approval }) => [
+  `${actions.join(', ')}${on ? ` of ${on.join(', ')}` : ''}${namespaces ? ` in ${namespaces.join(', ')}` : ''}${names ? `, only ${names.join(', ')}` : ''}`,
+  ...(permit ? [`pods may ${permit.join(', ')}`] : []), ...(when ? [`only when ${when}`] : []), ...(approval ? [`after approval by ${approval.by.join(' or ')}`] : []),
+].join('; ')).filter((line) => line.toLowerCase().includes(match))
 
 function tablesOf(relations: readonly Relation[], match: string): Record<string, unknown> {
   const tables: string[] = []
