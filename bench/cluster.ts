@@ -41,9 +41,9 @@ async function upstream(): Promise<void> {
     const url = request.url ?? ''
     request.resume()
     response.writeHead(request.method === 'POST' ? 201 : 200, { 'content-type': 'application/json', 'audit-id': '0b1c' })
-    const answer = request.method === 'POST' ? JSON.stringify({ spec: { expirationSeconds: 600 }, status: { token: 'upstream-token' } }) : url.includes('watch=true') ? event : whole[url]
+    const answer = request.method === 'POST' ? JSON.stringify({ spec: { expirationSeconds: 600 }, status: { token: 'upstream-token' } }) : url.includes('watch=true') ? event : whole[url.split('?', 1)[0] ?? '']                              // the gate asks for pages; this server has none
     if (answer !== undefined) return void response.end(answer)
-    let left = Math.ceil(Number(/limit=(\d+)/.exec(url)?.[1] ?? 1) * 1024 * 1024 / long.length)     // megabytes
+    let left = Math.ceil(Number(/namespaces\/big-(\d+)\//.exec(url)?.[1] ?? 1) * 1024 * 1024 / long.length)     // megabytes
     response.write('{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[')
     const more = (): void => {
       while (left-- > 0) if (!response.write(left > 0 ? `${long},` : long)) return void response.once('drain', more)
@@ -69,7 +69,7 @@ function bare({ ca, upstream: port }: { readonly ca: string; readonly upstream: 
 
 async function gate({ kubeconfig: secretText }: { readonly kubeconfig: string }): Promise<void> {
   const documents: Record<string, PolicyDocument> = {
-    'connection.cluster.yaml': { version: 1, kind: 'connection', name: 'cluster', engine: 'kubernetes', secret: 'kube', serviceAccounts: { reader: 'sluice/reader' }, detect: ['credit-card', 'us-ssn', 'email', 'iban', 'secret'] },
+    'connection.cluster.yaml': { version: 1, kind: 'connection', name: 'cluster', engine: 'kubernetes', secret: 'kube', serviceAccounts: { reader: 'sluice/reader' }, detect: ['credit-card', 'us-ssn', 'email', 'iban', 'secret'], limits: { rows: 10_000_000 } },
     'role.reader.yaml': { version: 1, kind: 'role', name: 'reader', members: [{ group: 'readers' }], rules: [{ allow: ['get', 'list', 'watch'], connection: 'cluster', on: ['pods', 'secrets'] }] },
   }
   const world = createWorld({ ...(await import('../test/support/policy.ts')).demo, ...documents })

@@ -67,7 +67,7 @@ async function memory(kind: 'bare' | 'gate'): Promise<{ readonly megabytes: numb
   const found: { megabytes: number; addedMb: number }[] = []
   let { peakKb } = await usage(server)
   for (const limit of [50, 200]) {
-    const bytes = await get(agent, server, `/api/v1/namespaces/big/pods?limit=${limit}`)
+    const bytes = await get(agent, server, `/api/v1/namespaces/big-${limit}/pods`)
     const after = await usage(server)
     found.push({ megabytes: bytes / 1024 / 1024, addedMb: (after.peakKb - peakKb) / 1024 })
     ;({ peakKb } = after)

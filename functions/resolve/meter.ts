@@ -42,7 +42,15 @@ export async function reserve(ports: Pick<Ports, 'now' | 'meter'>, caller: Calle
     ports.meter.give(key('rows'), hour, had)
     return refuse(exceeded(`${rowsPerHour} rows`, retryAfterSeconds))
   }
-  return ok({ rows: each, settle: (executed) => ports.meter.give(key('rows'), hour, Math.max(0, had - used(executed, had))) })
+  const give = (rows: number) => { ports.meter.give(key('rows'), hour, Math.max(0, had - rows)) }
+  return ok({
+    rows: each,
+    settle(executed) {
+      // Of a list nobody knows before its end how many there are.
+      if (executed.status === 'succeeded' && executed.rows.counted) void executed.rows.counted.then(give)
+      else give(used(executed, had))
+    },
+  })
 }
 
 /** `unknown` may have been all of it. */

@@ -68,7 +68,7 @@ function execBody(begin: () => Masker, { stdout, stderr, exitCode, truncated, en
 }
 
 /** Pulled: the cluster is read no faster than the caller reads. */
-function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunks, end, cut }: Extract<Clear['body'], { kind: 'stream' }>, withheld: (error: unknown) => void): ReadableStream<Uint8Array> {
+function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunks, end, cut, most }: Extract<Clear['body'], { kind: 'stream' }>, withheld: (error: unknown) => void): ReadableStream<Uint8Array> {
   let [bytes, over] = [0, false]
   let masker: Masker | null = null
   let idle: NodeJS.Timeout | undefined
@@ -97,7 +97,9 @@ function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunk
         controller.close()
         return
       }
-      if (give(controller, masker.write(next.value))) return
+      const shown = masker.write(next.value)
+      if (masker.items > most) throw new TooMany()                    // a server that does not page: what is over is not given, and the list is not closed
+      if (give(controller, shown)) return
     }
   }
   return new ReadableStream<Uint8Array>({
@@ -105,8 +107,8 @@ function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunk
       try {
         await pull(controller)
       } catch (error) {
-        const why = error instanceof TransportError ? howOf(error, cut) : 'withheld'
-        if (!(error instanceof TransportError)) withheld(error)
+        const why = error instanceof TooMany ? `cut: over ${most} objects, and the cluster does not page them` : error instanceof TransportError ? howOf(error, cut) : 'withheld'
+        if (why === 'withheld') withheld(error)
         finish(why)
         // Whole events and lines alone were given, so a watch or a log that is cut ends as it would by itself, and the next one is refused with words. A list must not look whole.
         if (why.startsWith('cut') && how.plan.form !== 'list') controller.close()
@@ -119,4 +121,5 @@ function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunk
   }, { highWaterMark: 0 })
 }
 
+class TooMany extends Error {}
 const howOf = (error: TransportError, cut: AbortSignal | null): string => (cut?.aborted ? `cut: ${cut.reason instanceof Error ? cut.reason.message : 'it may not go on'}` : error.kind === 'timeout' ? 'target fell silent' : 'target broke off')

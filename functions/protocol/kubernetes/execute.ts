@@ -12,6 +12,7 @@ import type { Dry, KubernetesPlan } from './plan.ts'
 import { guarded, isObject } from './precondition.ts'
 import { type Preview, stateOf } from './preview.ts'
 import { maskLog } from './log.ts'
+import { paged } from './page.ts'
 import { rawOf } from './raw.ts'
 import type { Reach } from './reach.ts'
 import { chunksOf, wholeOf } from './bytes.ts'
@@ -72,9 +73,10 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
     let old = known.dry?.oldObject
     for (let attempt = 1; ; attempt++) {
       const { bound, ...request } = guarded(plan, old)
+      const target = plan.form === 'list' ? paged(request.target, mostOf(job)) : request.target
       const watch = stopwatch(job, now)
       const reply = await reach.call(cluster, known.account, {
-        ...request, method: plan.method, accept: plan.accept, deadline: job.run.deadline, headersMs: job.limits.timeoutMs, stream: plan.form === 'watch' || plan.form === 'log', signal: watch.signal,
+        ...request, target, method: plan.method, accept: plan.accept, deadline: job.run.deadline, headersMs: job.limits.timeoutMs, stream: plan.form === 'watch' || plan.form === 'log', signal: watch.signal,
       }).catch(watch.explain)
       if (reply.status !== 409 || !bound || !old) return answered(job, reply, watch)
       const body = await wholeOf(reply.body, job.limits.timeoutMs, errorBytes).finally(watch.stop)
@@ -101,7 +103,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
       watch.stop()
       const { promise, resolve } = Promise.withResolvers<StreamEnd>()
       const chunks = chunksOf(reply.body, plan.form === 'list' ? listIdleMs : streamIdleMs)
-      return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'stream', chunks, end: resolve, cut: run.cut ?? null } }, promise) }
+      return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'stream', chunks, end: resolve, cut: run.cut ?? null, most: plan.form === 'list' ? mostOf(job) : Infinity } }, promise) }
     }
     const most = reply.status >= 400 ? errorBytes : writes ? writtenBytes : plan.attributes.isResource ? limits.bytes : writtenBytes
     const bytes = await wholeOf(reply.body, limits.timeoutMs, most).catch((error: unknown) => {
@@ -116,6 +118,8 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
   }
 }
 
+/** Objects of one list: the policy's `limits.rows`, or what is left of them in the hour. */
+const mostOf = ({ run, limits }: Job): number => Math.min(limits.rows, run.maxRows ?? limits.rows)
 const headOf = ({ status, contentType, headers, audit }: Reply) => ({ status, contentType, headers, audit })
 const doneWithout = (code: number) => ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: 'done; the cluster\'s answer was lost or is too large, so it is left out', code })
 

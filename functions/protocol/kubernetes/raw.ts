@@ -10,7 +10,7 @@ export interface Clear {
   readonly body:
     | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
     | { readonly kind: 'own'; readonly value: object }
-    | { readonly kind: 'stream'; readonly chunks: AsyncGenerator<Uint8Array, void, undefined>; readonly end: (end: StreamEnd) => void; readonly cut: AbortSignal | null }
+    | { readonly kind: 'stream'; readonly chunks: AsyncGenerator<Uint8Array, void, undefined>; readonly end: (end: StreamEnd) => void; readonly cut: AbortSignal | null; /** Objects, whatever the server gives. */ readonly most: number }
     | { readonly kind: 'exec'; readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number | null; readonly truncated: boolean; /** Why it was let go of before its end. */ readonly ended?: string }
   readonly maskKey: string | null
 }
@@ -20,7 +20,7 @@ export function rawOf(clear: Clear, ended?: Promise<StreamEnd>): Raw {
   const raw = Object.freeze({})
   made.set(raw, clear)
   const { status, audit, body } = clear
-  return { raw, rowCounts: [body.kind === 'stream' ? 0 : 1], truncated: body.kind === 'exec' && (body.truncated || body.ended !== undefined), answered: { status, audit }, ...(ended ? { ended } : {}) }
+  return { raw, rowCounts: [body.kind === 'stream' ? 0 : 1], truncated: body.kind === 'exec' && (body.truncated || body.ended !== undefined), answered: { status, audit }, ...(ended ? { ended } : {}), ...(ended && body.kind === 'stream' && body.most < Infinity ? { counted: ended.then(({ items }) => items) } : {}) }
 }
 export function clearOf({ raw }: Raw): Clear {
   const clear = made.get(raw)
