@@ -27,7 +27,7 @@ const { handler } = (await import(bundlePath)) as { handler: Streaming }
 
 function call(method: string, path: string, headers: Record<string, string>, feed?: (write: Write) => void): Promise<{ readonly headers: Record<string, unknown>; readonly body: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host, port: Number(port), method, path: `/2018-06-01${path}`, headers }, (incoming) => {
+    const outgoing = request({ host, port: Number(port), method, path: `/2018-06-01${path}`, headers, agent: false }, (incoming) => {
       let body = ''
       incoming.on('data', (chunk: Buffer) => { body += chunk.toString() })
       incoming.on('end', () => resolve({ headers: incoming.headers, body }))

@@ -22,8 +22,10 @@ const documents = (issuer: string): readonly PolicyDocument[] => [
 /** Neon's own mapping of a host to its endpoint is used: `db.sluice.test` is asked at `api.sluice.test`. The TLS server puts the real address back. */
 const away = (url: string) => url.replace('@127.0.0.1:', '@db.sluice.test:')
 
-/** What the HTTP bundle finds around it: an issuer and Neon's endpoint over TLS under names of its own, a policy, a database; and a token that may read. */
-export async function startGate(directory: string) {
+/**
+ * What the HTTP bundle finds around it: an issuer and Neon's endpoint over TLS under names of its own, a policy, a database; and a token that may read. `more`: a policy and tables that a test has instead and beside.
+ */
+export async function startGate(directory: string, more: { readonly documents?: (issuer: string) => readonly PolicyDocument[]; readonly schema?: string } = {}) {
   execFileSync(openssl ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=sluice.test', '-addext', 'subjectAltName=DNS:id.sluice.test,DNS:api.sluice.test',
     '-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')], { stdio: 'ignore' })
   let issuer = ''
@@ -42,19 +44,22 @@ export async function startGate(directory: string) {
   await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve))
   const { port } = tls.address() as AddressInfo
   issuer = `https://id.sluice.test:${port}`
-  const { place, stop } = await startPlace({ schema, documents: documents(issuer) })
-  const at = Math.floor(Date.now() / 1000)
-  const token = await new SignJWT({ groups: ['readers'] }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k1' }).setIssuer(issuer).setAudience('https://gate.sluice.test')
-    .setSubject('bot').setIssuedAt(at).setExpirationTime(at + 600).sign(await importJWK(place.issuer.privateKey, 'ES256'))
+  const { place, stop } = await startPlace({ schema: `${schema}${more.schema ?? ''}`, documents: (more.documents ?? documents)(issuer) })
+  const mint = async (subject: string, groups: readonly string[], claims: Readonly<Record<string, unknown>> = {}) => {
+    const at = Math.floor(Date.now() / 1000)
+    return new SignJWT({ groups, ...claims }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k1' }).setIssuer(issuer).setAudience('https://gate.sluice.test')
+      .setSubject(subject).setIssuedAt(at).setExpirationTime(at + 600).sign(await importJWK(place.issuer.privateKey, 'ES256'))
+  }
+  const token = await mint('bot', ['readers'])
   const secret = (name: string) => place.secrets[name] ?? ''
   const env = {
     NODE_EXTRA_CA_CERTS: join(directory, 'cert.pem'), TEST_TLS_PORT: String(port), AWS_REGION: 'local', AWS_ENDPOINT_URL_DYNAMODB: place.dynamo.url, SLUICE_HOME_REGION: 'local',
     AWS_ACCESS_KEY_ID: place.dynamo.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: place.dynamo.credentials.secretAccessKey, SLUICE_PUBLIC_URL: 'https://gate.sluice.test',
-    SLUICE_SECRET_SHOP_READ: away(secret('shop-read')), SLUICE_SECRET_SHOP_PLAIN: away(secret('shop-plain')),
+    SLUICE_SECRET_SHOP_WRITE: away(secret('shop-write')), SLUICE_SECRET_SLUICE_RESULT_KEY: secret('sluice-result-key'), SLUICE_SECRET_SHOP_READ: away(secret('shop-read')), SLUICE_SECRET_SHOP_PLAIN: away(secret('shop-plain')),
     SLUICE_SECRET_SLUICE_SESSION_KEY: secret('sluice-session-key'), SLUICE_SECRET_SLUICE_MASK_KEY: secret('sluice-mask-key'),
   }
   return {
-    place, token, env, preload: ['--import', join(import.meta.dirname, 'away.mjs')],
+    place, token, mint, env, preload: ['--import', join(import.meta.dirname, 'away.mjs')],
     async stop() {
       await stop()
       tls.closeAllConnections()

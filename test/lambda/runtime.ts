@@ -4,8 +4,8 @@ import { join } from 'node:path'
 
 export interface FunctionUrlAnswer { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string; readonly chunks: number }
 export interface Runtime {
-  /** One function-URL event in, the streamed answer out. `deadlineMs`: how long Lambda would let it run. */
-  invoke(event: unknown, deadlineMs?: number): Promise<FunctionUrlAnswer>
+  /** One function-URL event in, the streamed answer out. `deadlineMs`: how long Lambda would let it run; `begun`: told when the first of the answer is there. */
+  invoke(event: unknown, deadlineMs?: number, begun?: () => void): Promise<FunctionUrlAnswer>
   readonly child: ChildProcess
   /** What the process printed so far. */
   output(): string
@@ -17,6 +17,7 @@ export async function startRuntime(bundle: string, env: Readonly<Record<string, 
   const waiting: ServerResponse[] = []
   const queued: { readonly id: string; readonly event: string; readonly deadline: number }[] = []
   const settle = new Map<string, (answer: FunctionUrlAnswer) => void>()
+  const beginnings = new Map<string, () => void>()
   let count = 0
 
   function deliver(): void {
@@ -36,7 +37,10 @@ export async function startRuntime(bundle: string, env: Readonly<Record<string, 
     }
     const id = /\/invocation\/([^/]+)\/response$/.exec(request.url ?? '')?.[1]
     const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      beginnings.get(id ?? '')?.()
+    })
     request.on('end', () => {
       response.writeHead(202).end()
       const whole = Buffer.concat(chunks)
@@ -56,11 +60,12 @@ export async function startRuntime(bundle: string, env: Readonly<Record<string, 
   return {
     child,
     output: () => printed,
-    invoke(event, deadlineMs = 30_000) {
+    invoke(event, deadlineMs = 30_000, begun) {
       const id = `r-${++count}`
       return new Promise((resolve, reject) => {
         const onExit = () => reject(new Error(`the function's process ended:\n${printed}`))
         child.once('exit', onExit)
+        if (begun) beginnings.set(id, begun)
         settle.set(id, (answer) => { child.off('exit', onExit); resolve(answer) })
         queued.push({ id, event: JSON.stringify(event), deadline: Date.now() + deadlineMs })
         deliver()
