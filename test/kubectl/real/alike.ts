@@ -35,7 +35,7 @@ export async function furnished(admin: Client, namespaces: readonly string[]): P
   let last = ''
   return { running, settle: () => until(async () => { const { versions, busy } = await look(); const still = versions === last; last = versions; return still && !busy }) }
 }
-function busy({ metadata, spec, status, kind: _ }: Json): boolean {
+function busy({ metadata, spec, status }: Json): boolean {
   if (metadata?.['deletionTimestamp']) return true
   if (spec?.['containers']) return !['Running', 'Succeeded', 'Failed'].includes(String(status?.['phase']))
   return false
