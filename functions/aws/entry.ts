@@ -19,36 +19,40 @@ export interface Entry {
   mine(stored: Item | null | undefined): boolean
 }
 
-/** Makes entries. The day's mark is durable when one is given; what must not be written is a Fault. */
-export function createEntries({ hot, now }: { readonly hot: Dynamo; readonly now: () => number }): (event: Event) => Promise<Entry> {
-  const marked = new Map<string, Promise<void>>()
+/** Makes entries, at once but for a day's first. The day's mark is durable when one is given; what must not be written is a Fault, thrown. */
+export function createEntries({ hot, now }: { readonly hot: Dynamo; readonly now: () => number }): (event: Event) => Entry | Promise<Entry> {
+  /** `true`: durable, and nobody waits for it. */
+  const marked = new Map<string, true | Promise<void>>()
 
   /** Lists and the sweeper find days by these marks, so one is durable before the first event of its day is written. One write a day and process. */
-  function mark(day: string): Promise<void> {
+  function mark(day: string): true | Promise<void> {
     const known = marked.get(day)
     if (known) return known
     const writing = hot('PutItem', { TableName, Item: { pk: { S: 'days' }, sk: { S: day } }, ConditionExpression: 'attribute_not_exists(pk)' })
-      .then(() => undefined, (error: unknown) => {
-        if (conditionFailed(error)) return
-        marked.delete(day)
-        throw error
+      .then(() => { marked.set(day, true) }, (error: unknown) => {
+        if (!conditionFailed(error)) {
+          marked.delete(day)
+          throw error
+        }
+        marked.set(day, true)
       })
     if (marked.size > 400) marked.clear()
     marked.set(day, writing)
     return writing
   }
 
-  return async (event) => {
+  return (event) => {
     if (event.kind === 'outcome' && event.id !== outcomeId(event.intent)) throw new Fault('internal', 'an outcome has the id its intent gives it')
     if (event.kind === 'intent' && now() - timeOf(event.id) > staleMs) throw new Fault('store-unavailable', 'the intent is too old to be written now')
     if (event.kind !== 'outcome' && event.kind !== 'correction' && now() - timeOf(event.id) > lateMs) throw new Fault('store-unavailable', 'the event is too old to be written now')
     const json = JSON.stringify(event)
     if (json.length > maxSealedBytes / 3 && Buffer.byteLength(json) > maxSealedBytes) throw new Fault('internal', 'an event too large for one item')
     if (hasContent(event)) throw new Fault('internal', 'an event with its content in clear')        // an assembly that forgot to seal, and no store may learn of it
-    await mark(dayOf(event.id))
-    return {
+    const entry: Entry = {
       put: { TableName, Item: itemOf(event, json), ConditionExpression: 'attribute_not_exists(pk)', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' },
       mine: (stored) => stored?.['event']?.S === json,
     }
+    const durable = mark(dayOf(event.id))
+    return durable === true ? entry : durable.then(() => entry)
   }
 }

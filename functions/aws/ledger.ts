@@ -18,7 +18,8 @@ export function createLedger(parts: { readonly hot: Dynamo; readonly cold: Dynam
   const entryOf = createEntries(parts)
 
   async function append(event: Event): Promise<'stored' | 'already'> {
-    const entry = await entryOf(event)
+    const made = entryOf(event)
+    const entry = made instanceof Promise ? await made : made
     try {
       await hot('PutItem', entry.put)
       return 'stored'

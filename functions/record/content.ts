@@ -11,14 +11,24 @@ import { createFinder, createKeyring, readKeyId } from './keyring.ts'
 export function sealing<S extends { readonly ledger: Ledger; readonly requests: Pick<Requests, 'create' | 'swap'> }>(stores: S, keys: ContentKeys, now: () => number): S {
   const { ledger, requests } = stores
   const ring = createKeyring({ keys, now })
-  async function sealed(event: Event): Promise<Event> {
+  /** At once where the key is at hand: each turn of the loop of promises that is waited for in vain costs a record more than its cipher. */
+  function sealed(event: Event): Event | Promise<Event> {
     const { open, content } = split(event)
-    return content === null ? open : seal(await ring.take(event.session), open, content)
+    if (content === null) return open
+    const key = ring.take(event.session)
+    return key instanceof Promise ? key.then((taken) => seal(taken, open, content)) : seal(key, open, content)
   }
   return {
     ...stores,
     ledger: {
-      append: async (event: Event) => ledger.append(await sealed(event)),
+      append: (event: Event) => {
+        try {
+          const kept = sealed(event)
+          return kept instanceof Promise ? kept.then(ledger.append) : ledger.append(kept)
+        } catch (error) {
+          return Promise.reject(error)
+        }
+      },
       get: async (id) => {
         const event = await ledger.get(id)
         return event && await readable(createFinder(keys), event)

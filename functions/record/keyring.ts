@@ -44,26 +44,34 @@ export function createKeyring({ keys, now }: { readonly keys: Pick<ContentKeys, 
     return sheet = { id, until: at + sheetMs, keys: made, used: 0 }
   }
 
-  /** The next slot, once there is a sheet with one. */
-  async function fresh(): Promise<Taken> {
+  /** The next slot; null: there is none that may still be used. */
+  function next(): Taken | null {
+    const bytes = sheet?.keys[sheet.used]
+    return sheet && bytes && now() < sheet.until ? { key: contentKey(`${sheet.id}.${sheet.used++}`, bytes), until: sheet.until } : null
+  }
+  function give(name: string, given: Taken): ContentKey {
+    if (taken.size >= mostSessions) taken.clear()
+    taken.set(name, given)
+    return given.key
+  }
+  async function fresh(name: string): Promise<ContentKey> {
     for (;;) {
-      const current = sheet
-      const bytes = current?.keys[current.used]
-      if (current && bytes && now() < current.until) return { key: contentKey(`${current.id}.${current.used++}`, bytes), until: current.until }
       await (making ??= make().finally(() => { making = null }))
+      const known = taken.get(name)                                  // by a twin that waited as well
+      if (known && now() < known.until) return known.key
+      const given = next()
+      if (given) return give(name, given)
     }
   }
 
   return {
-    /** The key for what this session writes now; null: for what belongs to none. Throws Fault store-unavailable: nothing can be sealed, so nothing is to be done. */
-    async take(session: string | null): Promise<ContentKey> {
+    /** The key for what this session writes now; null: for what belongs to none. At once, but where a sheet must be made. Rejects with Fault store-unavailable: nothing can be sealed, so nothing is to be done. */
+    take(session: string | null): ContentKey | Promise<ContentKey> {
       const name = session ?? ''
       const known = taken.get(name)
       if (known && now() < known.until) return known.key
-      const given = await fresh()
-      if (taken.size >= mostSessions) taken.clear()
-      taken.set(name, given)
-      return given.key
+      const given = next()
+      return given ? give(name, given) : fresh(name)
     },
   }
 }

@@ -158,7 +158,7 @@ describe('a process\'s keys', () => {
 
   test('many at once take different slots of one sheet', async () => {
     const { keys, ring: mine } = ring()
-    const ids = await Promise.all(Array.from({ length: 16 }, (_, n) => mine.take(session(n)).then(({ id }) => id)))
+    const ids = await Promise.all(Array.from({ length: 16 }, async (_, n) => (await mine.take(session(n))).id))
     expect(new Set(ids).size).toBe(16)
     expect(keys.rows.size).toBe(1)
   })
