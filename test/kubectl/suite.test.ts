@@ -136,7 +136,7 @@ describe.skipIf(binary === null)('kubectl through the gate', { timeout: 60_000 }
       expect(sent.length).toBeGreaterThan(100_000)
       expect(failures).toEqual([])
     }, 240_000)
-    it.skipIf(!audit)('and what the API server\'s own audit log says of each request is what was decided of it', async () => {
+    if (audit) it('and what the API server\'s own audit log says of each request is what was decided of it', async () => {
       const mine = await follow()
       expect(disagreements(mine, [...gated.world.events, ...comparing.world.events])).toEqual([])
       expect(mine.length).toBeGreaterThan(400)
