@@ -14,11 +14,11 @@ const common: Readonly<Record<string, string>> = {
   sql_mode: text(modes.join(',')), group_concat_max_len: '1048576', default_week_format: '0', sql_safe_updates: '0', foreign_key_checks: '1', unique_checks: '1', sql_notes: '0',
 }
 /**
- * What Vitess takes only as its server has it already: there the check below looks. Setting `character_set_connection` gives `collation_connection` the charset's own default, which `_utf8mb4 X'…'` has
- * too: with another, a comparison of plain text with text that wants hex would be an illegal mix.
+ * What Vitess takes only as its server has it already: there the check below looks. `collation_connection` is what `_utf8mb4 X'…'` has, which is the server's to say (MariaDB 11.2, `character_set_collations`; MySQL 8,
+ * `default_collation_for_utf8mb4`): with another, a comparison of plain text with text that wants hex would be an illegal mix.
  */
 const further: Readonly<Record<string, string>> = {
-  time_zone: text('+00:00'), character_set_client: 'utf8mb4', character_set_connection: 'utf8mb4', character_set_results: 'utf8mb4', lc_time_names: text('en_US'),
+  time_zone: text('+00:00'), character_set_client: 'utf8mb4', character_set_connection: 'utf8mb4', collation_connection: 'COLLATION(_utf8mb4 X\'41\')', character_set_results: 'utf8mb4', lc_time_names: text('en_US'),
   div_precision_increment: '4', sql_auto_is_null: '0', completion_type: text('NO_CHAIN'), autocommit: '1',
 }
 export const maxLockWaitMs = 5000

@@ -57,7 +57,7 @@ async function resolvedBy(connection: Connection, sql: string): Promise<string> 
  */
 function plainly(text: string): string {
   return text.replaceAll(/ escape (?:_utf8mb4)?'\\{1,2}'/g, '').replaceAll(/ AS `[^`]*`/g, '').replaceAll("_utf8mb4'", "'").replaceAll('straight_join', 'join')
-    .replaceAll(/(?:\\x[0-9A-F]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll('\\x', ''), 'hex').toString()).replaceAll(/[\u{10000}-\u{10ffff}]/gu, '????').replaceAll(/\\n|\n/g, ' ').replaceAll('\\Z', '\x1a').replaceAll('\\', '')
+    .replaceAll(/(?:\\x[0-9A-F]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll('\\x', ''), 'hex').toString()).replaceAll(/[\u{10000}-\u{10ffff}]/gu, '????').replaceAll(/\\n|\n/g, ' ').replaceAll('\\t', '\t').replaceAll('\\Z', '\x1a').replaceAll('\\', '')
     .replaceAll(/\/\* select#\d+ \*\/ |__\d+/g, '').replaceAll(/\((select [\d'a-zA-Z]+)\)/g, '$1').replaceAll(/^\((insert .*)\)$/g, '$1')
 }
 
