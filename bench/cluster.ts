@@ -69,7 +69,7 @@ function bare({ ca, upstream: port }: { readonly ca: string; readonly upstream: 
 
 async function gate({ kubeconfig: secretText }: { readonly kubeconfig: string }): Promise<void> {
   const documents: Record<string, PolicyDocument> = {
-    'connection.cluster.yaml': { version: 1, kind: 'connection', name: 'cluster', engine: 'kubernetes', secret: 'kube', serviceAccounts: { reader: 'sluice/reader' }, detect: ['credit-card', 'us-ssn', 'email', 'iban', 'secret'], limits: { rows: 10_000_000 } },
+    'connection.cluster.yaml': { version: 1, kind: 'connection', name: 'cluster', engine: 'kubernetes', secret: 'kube', serviceAccounts: { reader: 'sluice/reader' }, detect: ['credit-card', 'us-ssn', 'email', 'iban', 'secret'], limits: { rows: 100_000 } },
     'role.reader.yaml': { version: 1, kind: 'role', name: 'reader', members: [{ group: 'readers' }], rules: [{ allow: ['get', 'list', 'watch'], connection: 'cluster', on: ['pods', 'secrets'] }] },
   }
   const world = createWorld({ ...(await import('../test/support/policy.ts')).demo, ...documents })

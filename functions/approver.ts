@@ -92,7 +92,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     if (!considered.ok) return stop(request, story, because(considered.refusal))
     const { decision } = considered.value
     const effects = 'plan' in considered.value ? considered.value.plan.effects : considered.value.effects
-    story.decided(effects, decision)
+    story.decided(effects, decision, 'plan' in considered.value ? considered.value.plan.diff : null)
     if (decision.kind === 'deny') return stop(request, story, because(decision.refusal))
     if (decision.kind === 'ask') return stop(request, story, stale(changes))
     // Permitted without anybody's approval, and so by other rules than were approved: those would run it under limits and masks nobody was shown.

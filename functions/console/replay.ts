@@ -35,9 +35,10 @@ ${word === null || word.reason === null ? '' : html`<p class="soft">Their reason
 
 /** All of it; what is long is folded. */
 function written({ stream, text, base64 }: Step['wrote'][number]): Html {
-  const lines = text.split('\n').length
+  const whole = text.replace(/\n$/, '')
+  const lines = whole.split('\n').length
   const head = html`What it wrote to ${name(stream)}${base64 ? ', in base64' : ''}`
-  return lines <= 20 ? html`<p class="soft">${head}:</p>${statement(text, 'Output')}` : html`<details><summary>${head}: ${lines} lines</summary>${statement(text, 'Output')}</details>`
+  return lines <= 20 ? html`<p class="soft">${head}:</p>${statement(whole, 'Output')}` : html`<details><summary>${head}: ${lines} lines</summary>${statement(whole, 'Output')}</details>`
 }
 
 /** The beginning of the answer, as its caller got it. */

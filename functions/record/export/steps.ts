@@ -62,7 +62,7 @@ function decisionOf(event: Told): Step['decision'] {
 const outcomeOf = ({ status, rowCounts, truncated, durationMs, by, refusal, result, answered, said }: Told): Step['outcome'] => ({
   status: status ?? 'unknown', rows: rowCounts ?? [], truncated: truncated ?? false, durationMs: durationMs ?? null, by: by ?? null,
   reason: refusal ? `${refusal.slug} (${refusal.reason})` : null, detail: refusal?.detail ?? null, result: result ? { bytes: result.bytes, text: result.text } : null,
-  answered: answered ? { status: answered.status, audit: answered.audit } : null, said: said ? Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined && typeof value !== 'object').filter(([name]) => name !== 'stdout' && name !== 'stderr')) : null,
+  answered: answered ? { status: answered.status, audit: answered.audit } : null, said: said ? Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined && value !== false && typeof value !== 'object').filter(([name]) => name !== 'stdout' && name !== 'stderr')) : null,
 })
 
 /** Of a part, and of an outcome whose command wrote little. */
