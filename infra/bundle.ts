@@ -8,7 +8,7 @@ import { build, type Metafile, type Plugin } from 'esbuild'
  * `npm run build` prints each size in KB, minified and gzipped, of what a cold start reads, and then of what is read at its first use.
  */
 const root = join(import.meta.dirname, '..')
-export const entries = { http: 'functions/http.ts', websocket: 'functions/websocket.ts', approval: 'functions/approval.ts', people: 'functions/people.ts', sequencer: 'functions/sequencer.ts', sweeper: 'functions/sweeper.ts' } as const
+export const entries = { http: 'functions/http.ts', websocket: 'functions/websocket.ts', approval: 'functions/approval.ts', people: 'functions/people.ts', sequencer: 'functions/sequencer.ts', sweeper: 'functions/sweeper.ts', private: 'functions/private.ts' } as const
 interface Size { readonly bytes: number; readonly gzipBytes: number }
 
 export async function bundle(name: keyof typeof entries, outdir = join(root, 'dist')): Promise<Size & { readonly file: string; readonly later: Size }> {

@@ -1,4 +1,4 @@
-import { actionsOf, type Name } from './grants'
+import { actionsOf, type Deployed } from './grants'
 import { dataKey } from './keys'
 import { policyAtHome } from './regions'
 import { account, partition, places, prefix, production, region, roleName } from './stage'
@@ -11,16 +11,20 @@ export interface Lambda {
   readonly megabytes: number
   readonly environment: Readonly<Record<string, $util.Input<string>>>
   /** Beside its tables: what else it may do, by ARN. */
-  readonly may: readonly { readonly actions: string[]; readonly resources: $util.Input<string>[]; readonly conditions?: { readonly test: string; readonly variable: string; readonly values: string[] }[] }[]
+  readonly may: readonly { readonly effect?: 'deny'; readonly actions: string[]; readonly resources: $util.Input<string>[]; readonly conditions?: { readonly test: string; readonly variable: string; readonly values: $util.Input<string>[] }[] }[]
   readonly streaming?: boolean
   readonly url?: boolean
+  /** What others know it by, where they must before it is made; left out: SST's. */
+  readonly name?: string
+  /** Left out: it is in nobody's network. */
+  readonly network?: { readonly subnets: readonly string[]; readonly groups: readonly string[] }
 }
 
 /**
  * One deployed function: its own role, which only Lambda may take, with the actions of infra/grants.ts on its tables and what `may` adds; its own log group, kept for a year, encrypted; places of its own in the account's concurrency, so that what fills one function takes none from another.
  * SST would also let the account's root take the role and any function write any log, so both are said anew.
  */
-export function lambda(name: Name, { bundle, seconds, megabytes, environment, may, streaming, url }: Lambda): sst.aws.Function {
+export function lambda(name: Deployed, { bundle, seconds, megabytes, environment, may, streaming, url, name: called, network }: Lambda): sst.aws.Function {
   const logs = new aws.cloudwatch.LogGroup(`${name}Logs`, { name: `/sluice/${prefix}/${name}`, retentionInDays: production ? 400 : 14, kmsKeyId: dataKey.arn })
   const onTables = [...actionsOf(name)].map(([table, actions]) => ({
     actions: actions.map((action) => `dynamodb:${action}`),
@@ -38,7 +42,11 @@ export function lambda(name: Name, { bundle, seconds, megabytes, environment, ma
         args.assumeRolePolicy = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }] })
         args.managedPolicyArns = []
       },
-      function: (args) => { args.kmsKeyArn = undefined },
+      function: (args) => {
+        args.kmsKeyArn = undefined
+        if (called !== undefined) args.name = called
+        if (network !== undefined) args.vpcConfig = { subnetIds: [...network.subnets], securityGroupIds: [...network.groups] }
+      },
     },
   })
 }

@@ -45,6 +45,8 @@ export const functions = {
   Sweeper: ['standing', 'ledger', 'unsettled', 'meter', 'requests', 'workflow', 'sockets', 'content', 'erasure', 'logReader'],
 } as const satisfies Readonly<Record<string, readonly Adapter[]>>
 export type Name = keyof typeof functions
+/** With the one in a private network (infra/private.ts), where there is one: it has no table, and none of the adapters. */
+export type Deployed = Name | 'Private'
 
 /**
  * What the adapter of the log's bucket (functions/aws/objects.ts) asks of S3: on the bucket, or on objects below a path. Whoever reads also lists: without that S3 answers 403 for what is missing, and nobody could
@@ -66,9 +68,9 @@ export const whoever = (table: Table, actions: readonly string[]): readonly Name
   (Object.keys(functions) as Name[]).filter((name) => actionsOf(name).get(table)?.some((action) => actions.includes(action)))
 
 /** Table → actions of one function, sorted. */
-export function actionsOf(name: Name): ReadonlyMap<Table, readonly string[]> {
+export function actionsOf(name: Deployed): ReadonlyMap<Table, readonly string[]> {
   const found = new Map<Table, Set<string>>()
-  for (const adapter of functions[name]) {
+  for (const adapter of name === 'Private' ? [] : functions[name]) {
     for (const [table, actions] of Object.entries(adapters[adapter] as Uses)) {
       const set = found.get(table as Table) ?? new Set()
       actions.forEach((action) => set.add(action))

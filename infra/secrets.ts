@@ -1,5 +1,5 @@
 import { dataKey } from './keys'
-import { executors, type Name } from './grants'
+import { executors, type Deployed } from './grants'
 import { prefix, production, roleArns } from './stage'
 
 /**
@@ -16,7 +16,7 @@ const kept = (logical: string, name: string) => new aws.secretsmanager.Secret(lo
 }, { protect: production })
 
 /** Nobody reads it but these roles, whatever else they may: also who put it there. (Values made here are read back by whoever deploys, so theirs have no such policy.) */
-function closed(logical: string, secret: aws.secretsmanager.Secret, readers: readonly Name[]): aws.secretsmanager.Secret {
+function closed(logical: string, secret: aws.secretsmanager.Secret, readers: readonly Deployed[]): aws.secretsmanager.Secret {
   new aws.secretsmanager.SecretPolicy(`${logical}Policy`, {
     secretArn: secret.arn, blockPublicPolicy: true,
     policy: roleArns(readers).apply((arns) => JSON.stringify({ Version: '2012-10-17', Statement: [{ Sid: 'NobodyElse', Effect: 'Deny', Principal: '*', Action: 'secretsmanager:GetSecretValue', Resource: '*', Condition: { StringNotEquals: { 'aws:PrincipalArn': arns } } }] })),
@@ -44,6 +44,9 @@ export const edgeValue = new random.RandomBytes('EdgeKey', { length: 32 })
  */
 export const targets = (process.env['SLUICE_TARGETS'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '')
 for (const name of targets) if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name)) throw new Error(`SLUICE_TARGETS names \`${name}\`, which is no name of a secret`)
+/** For infra/private.ts: left empty for whoever owns the target, as those above; and made, as the gate's own. */
+export const closedSecret = (logical: string, name: string, readers: readonly Deployed[]) => closed(logical, kept(logical, name), readers)
+export const madeSecret = made
 export const targetSecrets = targets.map((name) => {
   const logical = `Target${name.replaceAll(/(^|[^a-z0-9])([a-z0-9])/g, (_, _before, first: string) => first.toUpperCase())}`
   return closed(logical, kept(logical, name), executors)

@@ -1,5 +1,6 @@
 import { placesOf } from './places'
-import type { Name } from './grants'
+import type { Deployed } from './grants'
+import { vpc } from './vpc'
 
 /** What every other file here asks about the stage. A name of one's own is for everyone's `dev`; `production` is kept from being removed, by SST, by AWS and by its people. */
 export const production = $app.stage === 'production'
@@ -13,7 +14,7 @@ export const mailFrom = process.env['SLUICE_MAIL_FROM'] ?? ''
 export const operator = process.env['SLUICE_OPERATOR_MAIL'] ?? ''
 
 /** Places that functions have: `SLUICE_CONCURRENCY` is what the account has in this region. */
-export const places = placesOf(Number(process.env['SLUICE_CONCURRENCY'] || 1000), production ? Infinity : 60)
+export const places = placesOf(Number(process.env['SLUICE_CONCURRENCY'] || 1000), production ? Infinity : 60, vpc !== null)
 if (places === null && production) throw new Error('SLUICE_CONCURRENCY leaves no places to reserve, and whoever waits would keep others from being served: ask AWS for more concurrent executions (Service Quotas), 1000 or more')
 /** Requests of one address within five minutes, past which the firewall answers: `SLUICE_FLOOD`. Many agents may come from one address. */
 export const flood = Number(process.env['SLUICE_FLOOD'] || 60_000)
@@ -24,8 +25,8 @@ export const region = aws.getRegionOutput({}).region
 export const partition = aws.getPartitionOutput({}).partition
 
 /** Roles have names of their own, so that a table, a bucket or a secret can say who may come before that role is made. */
-export const roleName = (name: Name): string => `${prefix}-${name}`
-export const roleArns = (names: readonly Name[]) => $resolve([partition, account]).apply(([part, owner]) => names.map((name) => `arn:${part}:iam::${owner}:role/${roleName(name)}`))
+export const roleName = (name: Deployed): string => `${prefix}-${name}`
+export const roleArns = (names: readonly Deployed[]) => $resolve([partition, account]).apply(([part, owner]) => names.map((name) => `arn:${part}:iam::${owner}:role/${roleName(name)}`))
 
 function named(name: string, form: RegExp): string {
   const value = process.env[name] ?? ''

@@ -1,7 +1,8 @@
-import type { Name } from './grants'
+import type { Deployed, Name } from './grants'
 import { dead } from './dead'
 import { approval, hold, http, people, sequencer, socket, stream, sweeper } from './functions'
 import { dataKey } from './keys'
+import { apart } from './private'
 import { operator, prefix, region } from './stage'
 
 /** Who hears of it. Without `SLUICE_OPERATOR_MAIL` the topic is there for whoever subscribes. */
@@ -9,12 +10,13 @@ const topic = new aws.sns.Topic('Operators', { kmsMasterKeyId: dataKey.id })
 if (operator !== '') new aws.sns.TopicSubscription('OperatorMail', { topic: topic.arn, protocol: 'email', endpoint: operator })
 
 const namespace = `Sluice/${prefix}`
-const functions: Readonly<Record<Name, sst.aws.Function>> = { Http: http, Hold: hold, Stream: stream, People: people, Socket: socket, Approval: approval, Sequencer: sequencer, Sweeper: sweeper }
+const functions: Readonly<Record<Name, sst.aws.Function> & Partial<Record<Deployed, sst.aws.Function>>> = { ...(apart && { Private: apart.reach }), Http: http, Hold: hold, Stream: stream, People: people, Socket: socket, Approval: approval, Sequencer: sequencer, Sweeper: sweeper }
 
 /** What the gate says on standard error as `{"alarm": …}`; each is a thing an operator must see. */
 const spoken = {
   UnsettledIntents: 'intents without an outcome were settled as unknown', LogNotWritten: 'the log is not written', LogWentBack: 'the log went back', HeadGone: 'the head of the log is gone', PolicyRefused: 'policy not loaded',
   OutcomeNotRecorded: 'outcome not recorded', EventNotRecorded: 'event not recorded', OriginsDisagree: 'the server reports another origin than the lineage',
+  ...(apart && { NotOfTheGate: 'an errand that is not the gate\'s', ErrandFailed: 'an errand failed' }),
 } as const
 
 const alarm = (name: string, args: Omit<aws.cloudwatch.MetricAlarmArgs, 'alarmActions' | 'okActions'>) =>

@@ -1,0 +1,46 @@
+import { arnOf, lambda, secretsOf } from './function'
+import { closedSecret, madeSecret, ownSecrets, targets as openTargets } from './secrets'
+import { account, partition, prefix, region, roleArns } from './stage'
+import { vpc } from './vpc'
+
+const twice = vpc?.targets.find((name) => openTargets.includes(name))
+if (twice !== undefined) throw new Error(`\`${twice}\` is in SLUICE_TARGETS and in SLUICE_PRIVATE_TARGETS: a private target has a secret of its own, which only the function in its network reads`)
+
+/** What Lambda does with the role to put a function into a network. The function's own code may not: there the key is said, and denied (AWS: "Giving Lambda functions access to resources in an Amazon VPC"). */
+const interfaces = {
+  made: ['ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:AssignPrivateIpAddresses', 'ec2:UnassignPrivateIpAddresses'],
+  seen: ['ec2:DescribeNetworkInterfaces', 'ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups', 'ec2:DescribeVpcs'],
+}
+
+/** Reaches private targets for the gate, decides nothing and keeps nothing. What it is asked is sealed by a key that only it and those who may execute have. */
+function reaching({ id, subnets, groups, targets }: NonNullable<typeof vpc>) {
+  const key = madeSecret('SecretPrivate', 'sluice-private-key')
+  const own = targets.map((name) => closedSecret(`Private${name.replaceAll(/(^|[^a-z0-9])([a-z0-9])/g, (_, _before, first: string) => first.toUpperCase())}`, name, ['Private']))
+  const readable = secretsOf(key, ownSecrets.mask, ...own)
+  if (id !== null) endpoint(id, subnets, groups, readable.resources)
+  const called = `${prefix}-Private`
+  const reach = lambda('Private', {
+    bundle: 'private', megabytes: 1024, seconds: 900, environment: { SLUICE_SECRETS: prefix }, name: called, network: { subnets, groups },
+    may: [
+      readable, { actions: interfaces.made, resources: [$interpolate`arn:${partition}:ec2:${region}:${account}:*/*`] }, { actions: interfaces.seen, resources: ['*'] },
+      { effect: 'deny', actions: [...interfaces.made, ...interfaces.seen], resources: ['*'], conditions: [{ test: 'ArnEquals', variable: 'lambda:SourceFunctionArn', values: [arnOf('lambda', `function:${called}`)] }] },
+    ],
+  })
+  // Nobody sends it anything but who waits for the answer. Were it left lying and tried again, a write could be done twice.
+  new aws.lambda.FunctionEventInvokeConfig('PrivateOnce', { functionName: reach.name, maximumEventAgeInSeconds: 60, maximumRetryAttempts: 0 })
+  return { reach, environment: { SLUICE_PRIVATE: called }, may: [secretsOf(key), { actions: ['lambda:InvokeFunction'], resources: [reach.arn] }] }
+}
+
+/** Secrets Manager inside the network: for these secrets, this role and nothing else, so that it is no way out of it. */
+function endpoint(vpcId: string, subnetIds: readonly string[], groups: readonly string[], secrets: readonly $util.Input<string>[]): void {
+  const door = new aws.ec2.SecurityGroup('SecretsDoor', { vpcId, description: `Secrets Manager for ${prefix}`, ingress: [{ protocol: 'tcp', fromPort: 443, toPort: 443, securityGroups: [...groups] }] })
+  new aws.ec2.VpcEndpoint('SecretsEndpoint', {
+    vpcId, subnetIds: [...subnetIds], securityGroupIds: [door.id], vpcEndpointType: 'Interface', privateDnsEnabled: true, serviceName: $interpolate`com.amazonaws.${region}.secretsmanager`,
+    policy: $resolve([roleArns(['Private']), $resolve([...secrets])]).apply(([roles, resources]) => JSON.stringify({
+      Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 'secretsmanager:GetSecretValue', Resource: resources, Condition: { StringEquals: { 'aws:PrincipalArn': roles } } }],
+    })),
+  })
+}
+
+/** null: no target is private. Else the function, and what those who execute are told and may. */
+export const apart = vpc === null ? null : reaching(vpc)

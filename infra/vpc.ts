@@ -1,0 +1,20 @@
+/**
+ * Where private targets are: `SLUICE_VPC_SUBNETS=subnet-…,subnet-…` and `SLUICE_VPC_GROUPS=sg-…` say where the function that reaches them stands and what it may reach, `SLUICE_PRIVATE_TARGETS=ledger-read,ledger-write` names
+ * their secrets. Left out, all three: there is no such function, and nothing here is made or paid for. `SLUICE_VPC=vpc-…` as well: an endpoint of Secrets Manager is made in it; without, those subnets have one already, or another way
+ * there.
+ */
+const list = (name: string, form: RegExp): readonly string[] => {
+  const values = (process.env[name] ?? '').split(',').map((value) => value.trim()).filter((value) => value !== '')
+  for (const value of values) if (!form.test(value)) throw new Error(`${name} names \`${value}\`, which is none`)
+  return [...new Set(values)]
+}
+const subnets = list('SLUICE_VPC_SUBNETS', /^subnet-[0-9a-f]{8,17}$/)
+const groups = list('SLUICE_VPC_GROUPS', /^sg-[0-9a-f]{8,17}$/)
+const [id = null, ...ids] = list('SLUICE_VPC', /^vpc-[0-9a-f]{8,17}$/)
+const targets = list('SLUICE_PRIVATE_TARGETS', /^[a-z0-9][a-z0-9._-]{0,62}$/)
+const given = [subnets, groups, targets].filter(({ length }) => length > 0).length
+if (given !== 0 && given !== 3) throw new Error('SLUICE_VPC_SUBNETS, SLUICE_VPC_GROUPS and SLUICE_PRIVATE_TARGETS belong together: where private targets are, what may be reached there, and the names of their secrets')
+if (ids.length > 0 || (id !== null && given === 0)) throw new Error('SLUICE_VPC is one network, that of SLUICE_VPC_SUBNETS')
+
+/** null: no target is private. */
+export const vpc = given === 0 ? null : { id, subnets, groups, targets }

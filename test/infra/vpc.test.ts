@@ -1,0 +1,130 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { executors, functions } from '../../infra/grants.ts'
+import { placesOf } from '../../infra/places.ts'
+import { type Graph, installed, type Resource } from './evaluate.ts'
+
+/** What a private network adds to what is deployed, and that nothing of it is there without one. */
+const root = join(import.meta.dirname, '../..')
+const open = { ...process.env, SLUICE_DOMAIN: 'sluice.acme.dev', SLUICE_TARGETS: 'shop-read,shop-write,shop-plain' }
+const network = { SLUICE_VPC_SUBNETS: 'subnet-0123456789abcdef0,subnet-0123456789abcdef1', SLUICE_VPC_GROUPS: 'sg-0123456789abcdef0', SLUICE_PRIVATE_TARGETS: 'ledger-read,ledger-write' }
+async function evaluate(env: Readonly<Record<string, string | undefined>>, stage = 'production'): Promise<readonly Resource[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), stage], { env, cwd: root, maxBuffer: 64 * 1024 * 1024 })
+  return (JSON.parse(stdout) as Graph).resources
+}
+interface Statement { readonly Effect?: string; readonly effect?: string; readonly Action?: string | string[]; readonly actions?: string[]; readonly Resource?: string | string[]; readonly resources?: string[]; readonly Condition?: unknown; readonly conditions?: unknown }
+const statementsOf = (policy: unknown): readonly Statement[] => { const read = JSON.parse(typeof policy === 'string' ? policy : JSON.stringify(policy)) as { Statement?: Statement[]; statements?: Statement[] }; return read.Statement ?? read.statements ?? [] }
+
+if (!installed) console.log('skipped: test/infra/vpc.test.ts, because .sst/platform is missing; `npx sst install` makes it')
+describe.skipIf(!installed)('a function in a private network', () => {
+  let [without, within, made] = [[], [], []] as (readonly Resource[])[]
+  beforeAll(async () => {
+    for (const name of ['http', 'websocket', 'approval', 'people', 'sequencer', 'sweeper', 'private']) {
+      const folder = join(root, 'dist', name)
+      if (existsSync(join(folder, 'index.mjs'))) continue
+      mkdirSync(folder, { recursive: true })                         // its content is no part of the graph
+      writeFileSync(join(folder, 'index.mjs'), '')
+    }
+    without = await evaluate(open)
+    within = await evaluate({ ...open, ...network })
+    made = await evaluate({ ...open, ...network, SLUICE_VPC: 'vpc-0123456789abcdef0' })
+  }, 120_000)
+  const found = (resources: readonly Resource[], type: string, name: string) => resources.find((one) => one.type === type && one.name === name)?.inputs
+  const roleOf = (name: string) => (found(within, 'aws:iam/role:Role', `${name}Role`)?.['inlinePolicies'] as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)).map((one) => ({
+    effect: one.Effect ?? one.effect, actions: [one.Action ?? one.actions ?? []].flat(), resources: [one.Resource ?? one.resources ?? []].flat(), conditions: one.Condition ?? one.conditions,
+  }))
+
+  test('is there only where a network is named: without, not one resource, permission or variable of it', () => {
+    expect(JSON.stringify(without)).not.toMatch(/vpc(?!e)|subnet-|sg-0|ec2:|SLUICE_PRIVATE|sluice-private-key/i)
+    const names = (resources: readonly Resource[]) => new Set(resources.map(({ type, name }) => `${type} ${name}`))
+    const [before, after, also] = [names(without), names(within), names(made)]
+    expect([...before].filter((one) => !after.has(one))).toEqual([])
+    expect([...after].filter((one) => !before.has(one) && !/ (Alarm)?(Private|SecretPrivate|NotOfTheGate|ErrandFailed)|(NotOfTheGate|ErrandFailed)$/.test(one))).toEqual([])
+    expect([...also].filter((one) => !after.has(one)).sort()).toEqual(['aws:ec2/securityGroup:SecurityGroup SecretsDoor', 'aws:ec2/vpcEndpoint:VpcEndpoint SecretsEndpoint'])
+  })
+  test('stands in those subnets behind those groups, it alone, and has no address of its own', () => {
+    const functionsOf = within.filter(({ type }) => type === 'aws:lambda/function:Function')
+    expect(functionsOf.filter(({ inputs }) => inputs['vpcConfig'] !== undefined).map(({ name, inputs }) => [name, inputs['vpcConfig']])).toEqual([
+      ['PrivateFunction', { subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'], securityGroupIds: ['sg-0123456789abcdef0'] }],
+    ])
+    expect(found(within, 'aws:lambda/function:Function', 'PrivateFunction')).toMatchObject({ name: 'sluice-production-Private', handler: 'index.handler', runtime: 'nodejs24.x' })
+    expect(within.filter(({ type, name }) => type === 'aws:lambda/functionUrl:FunctionUrl' && /private/i.test(name))).toEqual([])
+    expect(found(within, 'aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig', 'PrivateOnce')).toMatchObject({ maximumRetryAttempts: 0 })
+  })
+  test('may read its own secrets and be put into a network, and nothing else: no table, no machine, no key, no other\'s target', () => {
+    const may = roleOf('Private')
+    const [allow, deny] = [may.filter(({ effect }) => effect === 'Allow'), may.filter(({ effect }) => effect === 'Deny')]
+    expect(allow.flatMap(({ actions }) => actions).sort()).toEqual([
+      'ec2:AssignPrivateIpAddresses', 'ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:DescribeNetworkInterfaces', 'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets', 'ec2:DescribeVpcs', 'ec2:UnassignPrivateIpAddresses',
+      'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue',
+    ])
+    const read = allow.find(({ actions }) => actions.includes('secretsmanager:GetSecretValue'))?.resources.map((arn) => arn.replace(/^.*secret:sluice-production\/(.*)-AbCdEf$/, '$1'))
+    expect(read?.sort()).toEqual(['ledger-read', 'ledger-write', 'sluice-mask-key', 'sluice-private-key'])
+    // Its code, and whoever gets into it, cannot do what Lambda does with the role.
+    expect(deny).toHaveLength(1)
+    expect(deny[0]?.actions.sort()).toEqual(allow.flatMap(({ actions }) => actions).filter((action) => action.startsWith('ec2:')).sort())
+    expect(JSON.stringify(deny[0]?.conditions)).toContain('lambda:SourceFunctionArn')
+    expect(JSON.stringify(deny[0]?.conditions)).toContain(':function:sluice-production-Private')
+    for (const { actions, resources } of allow) for (const resource of resources) if (resource === '*') expect(actions.every((action) => action.startsWith('ec2:Describe'))).toBe(true)
+    expect(found(within, 'aws:iam/role:Role', 'PrivateRole')?.['managedPolicyArns']).toEqual([])
+  })
+  test('is invoked by those who execute and by nobody else; and its targets\' credentials are read by nobody else', () => {
+    const invokers = Object.keys(functions).filter((name) => roleOf(name).some(({ actions, resources }) => actions.includes('lambda:InvokeFunction') && resources.some((arn) => arn.endsWith(':sluice-production-Private'))))
+    expect(invokers.sort()).toEqual([...executors].sort())
+    const knowing = Object.keys(functions).filter((name) => JSON.stringify(found(within, 'aws:lambda/function:Function', `${name}Function`)?.['environment']).includes('"SLUICE_PRIVATE":"sluice-production-Private"'))
+    expect(knowing.sort()).toEqual([...executors].sort())
+    for (const name of Object.keys(functions)) {
+      const readable = roleOf(name).filter(({ actions }) => actions.includes('secretsmanager:GetSecretValue')).flatMap(({ resources }) => resources).join()
+      expect([name, readable.includes('ledger-')]).toEqual([name, false])
+      expect([name, readable.includes('sluice-private-key')]).toEqual([name, (executors as readonly string[]).includes(name)])
+    }
+    for (const target of ['PrivateLedgerRead', 'PrivateLedgerWrite']) {
+      const [statement] = statementsOf(found(within, 'aws:secretsmanager/secretPolicy:SecretPolicy', `${target}Policy`)?.['policy'])
+      expect(statement).toMatchObject({ Effect: 'Deny', Action: 'secretsmanager:GetSecretValue', Condition: { StringNotEquals: { 'aws:PrincipalArn': ['arn:aws:iam::123456789012:role/sluice-production-Private'] } } })
+    }
+  })
+  test('an endpoint, where one is made, serves these secrets to this role and takes nothing from elsewhere', () => {
+    const inputs = found(made, 'aws:ec2/vpcEndpoint:VpcEndpoint', 'SecretsEndpoint')
+    expect(inputs).toMatchObject({ vpcId: 'vpc-0123456789abcdef0', serviceName: 'com.amazonaws.eu-central-1.secretsmanager', privateDnsEnabled: true, subnetIds: network.SLUICE_VPC_SUBNETS.split(',') })
+    const [statement, ...more] = statementsOf(inputs?.['policy'])
+    expect(more).toEqual([])
+    expect(statement).toMatchObject({ Action: 'secretsmanager:GetSecretValue', Condition: { StringEquals: { 'aws:PrincipalArn': ['arn:aws:iam::123456789012:role/sluice-production-Private'] } } })
+    expect([statement?.Resource].flat()).toHaveLength(4)
+    expect(found(made, 'aws:ec2/securityGroup:SecurityGroup', 'SecretsDoor')?.['ingress']).toEqual([{ protocol: 'tcp', fromPort: 443, toPort: 443, securityGroups: ['sg-0123456789abcdef0'] }])
+  })
+  test('has places of its own, and is watched', () => {
+    const places = within.filter(({ type }) => type === 'aws:lambda/function:Function').map(({ name, inputs }) => [name.replace(/Function$/, ''), Number(inputs['reservedConcurrentExecutions'])] as const)
+    expect(Object.fromEntries(places)['Private']).toBe(179)
+    expect(places.reduce((sum, [, count]) => sum + count, 0)).toBeLessThanOrEqual(900)
+    for (const name of ['PrivateErrors', 'PrivateThrottles', 'AlarmNotOfTheGate']) expect(found(within, 'aws:cloudwatch/metricAlarm:MetricAlarm', name), name).toBeDefined()
+  })
+  test('a secret cannot be of an open and of a private target', async () => {
+    await expect(evaluate({ ...open, ...network, SLUICE_PRIVATE_TARGETS: 'shop-read' }, 'dev')).rejects.toThrow('`shop-read` is in SLUICE_TARGETS and in SLUICE_PRIVATE_TARGETS')
+  }, 60_000)
+})
+
+describe('what is said of the network', () => {
+  afterEach(() => { vi.unstubAllEnvs(); vi.resetModules() })
+  const read = async (env: Readonly<Record<string, string>>) => {
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    return (await import('../../infra/vpc.ts')).vpc
+  }
+  test('is nothing, or all of it', async () => {
+    expect(await read({})).toBe(null)
+    vi.resetModules()
+    expect(await read(network)).toEqual({ id: null, subnets: network.SLUICE_VPC_SUBNETS.split(','), groups: ['sg-0123456789abcdef0'], targets: ['ledger-read', 'ledger-write'] })
+  })
+  test.each([
+    ['a network and no target', { ...network, SLUICE_PRIVATE_TARGETS: '' }], ['a target and no network', { SLUICE_PRIVATE_TARGETS: 'ledger-read' }], ['no group', { ...network, SLUICE_VPC_GROUPS: '' }], ['what is no subnet', { ...network, SLUICE_VPC_SUBNETS: 'subnet-*' }],
+    ['what is no name', { ...network, SLUICE_PRIVATE_TARGETS: '*' }], ['an endpoint without a network', { SLUICE_VPC: 'vpc-0123456789abcdef0' }], ['two networks', { ...network, SLUICE_VPC: 'vpc-0123456789abcdef0,vpc-0123456789abcdef1' }],
+  ])('%s is an error before anything is deployed', async (_, env) => { await expect(read(env)).rejects.toThrow(/SLUICE_(VPC|PRIVATE)/) })
+})
+
+test('where there is one it takes a fifth of the places, and the rest is shared as it is else', () => {
+  const [alone, both] = [placesOf(1000), placesOf(1000, Infinity, true)]
+  expect([alone?.Private, both?.Private]).toEqual([undefined, 179])
+  for (const name of ['Http', 'Hold', 'Stream', 'Socket', 'Approval', 'People'] as const) expect(Math.abs((both?.[name] ?? 0) / (alone?.[name] ?? 1) - 0.8)).toBeLessThan(0.02)
+})
