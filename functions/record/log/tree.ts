@@ -23,11 +23,12 @@ export function leafInto(target: Buffer, at: number, entry: Uint8Array): void {
  */
 export function leavesWithin(target: Buffer, at: number, bundle: Buffer, start: number, count: number): void {
   let made = ''
+  const { buffer, byteOffset } = bundle                             // asked once: each asking is a call
   for (let i = 0; i < count; i++) {
     const low = bundle[start + 1] ?? 0
     const length = (bundle[start] ?? 0) * 256 + low
     bundle[start + 1] = 0
-    made += hash('sha256', new Uint8Array(bundle.buffer, bundle.byteOffset + start + 1, length + 1), 'binary')   // a view of Buffer's own costs three times as much
+    made += hash('sha256', new Uint8Array(buffer, byteOffset + start + 1, length + 1), 'binary')   // a view of Buffer's own costs three times as much
     bundle[start + 1] = low
     start += 2 + length
   }
