@@ -32,7 +32,7 @@ let token: string
 let ask: Client
 const under = '/v1/kubernetes/cluster'
 const account = 'system:serviceaccount:sluice:operator'
-const policy = documents(['email']).map((document) => document.kind === 'connection' ? { ...document, classify: { 'configmaps:data.tint': 'app.tint', 'acme.io/widgets:spec.key': 'app.key' }, limits: { ...document.limits, timeout: '4s' } } : document)
+const policy = documents(['email']).map((document) => document.kind === 'connection' ? { ...document, classify: { 'configmaps:data.tint': 'app.tint', 'acme.io/widgets:spec.key': 'app.key', 'acme.io/widgets:spec.tags[*]': 'app.tag', 'acme.io/widgets:spec.pairs[*].id': 'app.id' }, limits: { ...document.limits, timeout: '4s' } } : document)
 
 if (!there) it.skip('the gate before a real API server, which `npm run cluster` builds from Debian\'s source package in some ten minutes')
 else describe('the gate before a real API server', { timeout: 120_000 }, () => {
@@ -47,7 +47,8 @@ else describe('the gate before a real API server', { timeout: 120_000 }, () => {
     token = await gated.world.token(caller)
     ask = clientOf(readFileSync(await gated.as(caller), 'utf8'))
     await furnish()
-    await furnished(admin, ['web'])
+    await furnished(admin, ['web'])                                        // takes pods by now, and so has its account
+    await furnish()
   }, 180_000)
   afterAll(async () => {
     await gated?.close()
@@ -56,7 +57,7 @@ else describe('the gate before a real API server', { timeout: 120_000 }, () => {
   })
   const through: Client = (method, target, body, headers) => ask(method, `${under}${target}`, body, headers)
 
-  describe('shows nothing that holds a class', () => { canaries(through) })
+  describe('shows nothing that holds a class', () => { canaries(through); quoted(through) })
   describe('is read as it was decided', () => { spellings() })
   describe('stands what befalls it', () => { hardships(through) })
 })
@@ -74,7 +75,10 @@ const definition = {
   apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'widgets.acme.io' },
   spec: { group: 'acme.io', scope: 'Namespaced', names: { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' }, versions: [{
     name: 'v1', served: true, storage: true, additionalPrinterColumns: [{ name: 'Key', type: 'string', jsonPath: '.spec.key' }],
-    schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { key: { type: 'string', maxLength: 40 }, size: { type: 'integer' } } } } } },
+    schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: {
+      key: { type: 'string' }, size: { type: 'integer' }, tags: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
+      pairs: { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['id'], items: { type: 'object', required: ['id'], properties: { id: { type: 'string' }, v: { type: 'string' } } } },
+    } } } } },
   }] },
 }
 async function furnish(): Promise<void> {
@@ -124,7 +128,7 @@ function canaries(through: Client): void {
     ['an immutable Secret', secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'fixed', annotations: note({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'fixed' }, data: { p: b64(canary) } }) }, data: { p: b64(canary) }, immutable: true }],
     ['a Secret with a form of its own', secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'docker' }, type: 'kubernetes.io/dockerconfigjson', data: { '.dockerconfigjson': b64(JSON.stringify({ auths: { 'acme.dev': { auth: canary } } })) } }],
     ['what a policy classifies of a ConfigMap', maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'held', annotations: note({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'held' }, data: { tint: canary } }) }, data: { tint: canary, plain: 'plain' } }],
-    ['what a policy classifies of a custom resource', widgets, { apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'held', annotations: note({ apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'held' }, spec: { key: canary } }) }, spec: { key: canary, size: 1 } }],
+    ['what a policy classifies of a custom resource', widgets, { apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'held', annotations: note({ apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'held' }, spec: { key: canary } }) }, spec: { key: canary, size: 1, tags: [canary, `${canary}-2`], pairs: [{ id: canary, v: 'x' }] } }],
   ])('of %s: in no verb, form, refusal or record', async (_, where, object) => {
     const { name } = object.metadata
     expect((await admin('POST', where, object)).status).toBe(201)
@@ -149,6 +153,26 @@ function canaries(through: Client): void {
     if (process.env['SLUICE_SAY']) console.warn(name, JSON.stringify([...statuses]), 'quoted by the server itself:', quoted.length, quoted.join(' '))
     expect((await admin('GET', `${where}/${name}`)).text).toContain(where === secrets ? '"data"' : canary)                // it lives
     expect((await through('DELETE', where)).text).not.toContain(canary)
+  })
+}
+
+function quoted(through: Client): void {
+  it('not where a stricter schema makes the server quote what has been there all along', async () => {
+    const made = await admin('POST', widgets, { apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'old' }, spec: { key: canary, tags: [canary], pairs: [{ id: canary }] } })
+    expect([made.status, made.text]).toEqual([201, expect.stringContaining(canary)])
+    const path = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties'
+    const stricter = [{ op: 'add', path: `${path}/key/enum`, value: ['a'] }, { op: 'add', path: `${path}/tags/items/maxLength`, value: 3 }, { op: 'add', path: `${path}/pairs/items/properties/id/pattern`, value: '^a$' }]
+    const crd = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.acme.io'
+    expect((await admin('PATCH', crd, stricter, json)).status).toBe(200)
+    const asked = (): Promise<Awaited<ReturnType<Client>>> => admin('PATCH', `${widgets}/old?dryRun=All`, { metadata: { labels: { a: 'b' } } }, merge)
+    expect(await until(async () => (await asked()).text.includes(`Unsupported value: \\"${canary}`))).toBe(true)           // the server does quote it
+    const from = gated.world.events.length
+    for (const [target, body, type] of [['', { metadata: { labels: { a: 'b' } } }, merge], ['?dryRun=All', { metadata: { labels: { a: 'b' } } }, merge], ['?fieldManager=me&force=true', { apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'old', labels: { a: 'b' } } }, apply], ['', [{ op: 'add', path: '/metadata/labels', value: { a: 'b' } }], json]] as const) {
+      const { status, text } = await through('PATCH', `${widgets}/old${target}`, body, type)
+      expect([status, shown(text)]).toEqual([422, []])
+    }
+    expect(shown(JSON.stringify(gated.world.events.slice(from)))).toEqual([])
+    await admin('PATCH', crd, stricter.map(({ path }) => ({ op: 'remove', path })), json)
   })
 }
 
