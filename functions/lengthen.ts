@@ -1,5 +1,6 @@
 import type { Lengthened, Log, Ports } from './ports.ts'
 import { checkpoints } from './record/log/checkpoint.ts'
+import { parseTilePath, tilePath, tileWidth, type Tile } from './record/log/tile.ts'
 import { lockOf } from './record/retain.ts'
 import { goalOf, type Term } from './term.ts'
 
@@ -8,7 +9,8 @@ const mostObjects = 200
 const abreast = 8
 /** A lock that is this little short is long enough: a clock, a minute's delay. */
 const slackMs = 3_600_000
-const folders = [checkpoints, 'tile/'] as const
+/** Where the walk is when it is through with checkpoints. */
+const tiles = 'tile/'
 
 /**
  * Lengthens the locks of what is in the log's bucket, object by object: when the policy keeps entries longer than it did, and when a quarter of the longest lock is over since the last walk, because what stays for
@@ -24,8 +26,10 @@ export function createLengthening({ now, log: { objects, store }, term }: Pick<P
     if (said === null) return 0
     const walk = due(await store.lengthened(), goalOf(said))
     if (walk.after === null) return 0
-    const paths = await objects.after(folderOf(walk.after), walk.after, mostObjects)
-    const next = paths.filter(isKept).values()
+    const ofTiles = walk.after.startsWith(tiles)
+    // Tiles are counted, not listed: for each that stays a list names hundreds of partial ones that went.
+    const paths = ofTiles ? tilesAfter(walk.after, (await store.published())?.size ?? 0) : await objects.after(checkpoints, walk.after, mostObjects)
+    const next = paths.values()
     let count = 0
     await Promise.all(Array.from({ length: abreast }, async () => {
       for (const path of next) {
@@ -38,7 +42,7 @@ export function createLengthening({ now, log: { objects, store }, term }: Pick<P
         count++
       }
     }))
-    await store.progress({ ...walk, after: paths.length === mostObjects ? paths.at(-1) ?? null : folders[folders.indexOf(folderOf(walk.after)) + 1] ?? null })
+    await store.progress({ ...walk, after: paths.length === mostObjects ? paths.at(-1) ?? null : ofTiles ? null : tiles })
     return count
   }
 
@@ -49,6 +53,14 @@ export function createLengthening({ now, log: { objects, store }, term }: Pick<P
   return { run }
 }
 
-const folderOf = (after: string): (typeof folders)[number] => after.startsWith(folders[1]) ? folders[1] : folders[0]
-/** Partial tiles go when the full ones come. */
-const isKept = (path: string): boolean => !path.includes('.p/')
+/** The next full tiles of a log of `size` entries: bundles of entries first, then hashes, level by level. Partial ones go when the full ones come. */
+function tilesAfter(after: string, size: number): readonly string[] {
+  const last = after === tiles ? null : parseTilePath(after)
+  const levels: { readonly level: Tile['level']; readonly count: number }[] = [{ level: 'entries', count: Math.floor(size / tileWidth) }]
+  for (let [level, count] = [0, Math.floor(size / tileWidth)]; count > 0; [level, count] = [level + 1, Math.floor(count / tileWidth)]) levels.push({ level, count })
+  const paths: string[] = []
+  for (const { level, count } of levels.slice(last === null ? 0 : levels.findIndex((one) => one.level === last.level))) {
+    for (let index = level === last?.level ? last.index + 1 : 0; index < count && paths.length < mostObjects; index++) paths.push(tilePath({ level, index, width: tileWidth }))
+  }
+  return paths
+}

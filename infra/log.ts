@@ -1,5 +1,4 @@
 import { bucketParts, bucketUsers } from './grants'
-import { dataKey } from './keys'
 import { prefix, production, roleArns } from './stage'
 
 /** In governance mode whoever may bypass it can delete: for stages that are thrown away. */
@@ -38,13 +37,18 @@ export const logBucket = new sst.aws.Bucket('Log', {
 new aws.s3.BucketObjectLockConfiguration('LogLock', {
   bucket: logBucket.name, rule: { defaultRetention: { mode: lockMode, days: 1 } },          // of what is superseded; for the rest the gate says until when, object by object
 })
+// S3's own key and not ours: a key of the account can be scheduled for deletion, and everything that a lock keeps would be noise. The log holds no content in clear, only commitments to it.
 new aws.s3.BucketServerSideEncryptionConfiguration('LogEncryption', {
-  bucket: logBucket.name, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: 'aws:kms', kmsMasterKeyId: dataKey.arn }, bucketKeyEnabled: true }],
+  bucket: logBucket.name, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: 'AES256' } }],
 })
 // What is staged, and partial tiles of entries and their hashes, are superseded within seconds where the log goes on. Where it does not, the last of them are needed to go on: so long the sequencer may be broken.
 new aws.s3.BucketLifecycleConfiguration('LogLifecycle', {
   bucket: logBucket.name,
-  rules: [{ id: 'passing', status: 'Enabled', filter: { tag: { key: 'sluice', value: 'passing' } }, expiration: { days: 14 }, noncurrentVersionExpiration: { noncurrentDays: 1 } }],
+  rules: [
+    { id: 'passing', status: 'Enabled', filter: { tag: { key: 'sluice', value: 'passing' } }, expiration: { days: 14 }, noncurrentVersionExpiration: { noncurrentDays: 1 } },
+    // What is gone leaves a marker, which hides nothing then and is in every list.
+    ...['staging/', 'tile/'].map((prefix) => ({ id: `markers-${prefix.slice(0, -1)}`, status: 'Enabled', filter: { prefix }, expiration: { expiredObjectDeleteMarker: true } })),
+  ],
 })
 
 /** What a function may do with the bucket's objects, by infra/grants.ts. */

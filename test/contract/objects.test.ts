@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createObjects as createBucket } from '../../functions/aws/objects.ts'
 import { createObjects } from '../../functions/local/objects.ts'
-import type { Objects } from '../../functions/ports.ts'
+import type { LogRows, Objects } from '../../functions/ports.ts'
+import { publishing } from '../../functions/publish.ts'
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
 import { startBucket, type Stub } from '../aws/bucket.ts'
 import { createMemoryLog } from '../support/log.ts'
@@ -252,6 +253,16 @@ describe('objects in S3', () => {
     bucket.objects.set('tile/0/001', [{ id: 'alone', bytes: null, made: clock, tags: '', lock: null }])
     expect(await objects.get('tile/0/001')).toBeNull()
     expect(await objects.after('tile/', 'tile/0/000', 5)).toEqual([])
+  })
+
+  test('behind a delete marker a name is free again, and still no other checkpoint is published under it', async () => {
+    const rows = { hint: async () => {}, hinted: async () => null } as unknown as LogRows
+    const note = (byte: number) => `sluice.test/log\n3\n${Buffer.alloc(32, byte).toString('base64')}\n\n— sluice.test/log AAAAAAAA\n`
+    await publishing(objects, rows).publish({ size: 3, checkpoint: note(1) })
+    hide(checkpointPath(3))
+    await expect(publishing(objects, rows).publish({ size: 3, checkpoint: note(2) })).rejects.toMatchObject({ code: 'internal' })
+    expect(await publishing(objects, rows).published()).toEqual({ size: 3, checkpoint: note(1) })
+    expect(bucket.objects.get(checkpointPath(3))).toHaveLength(2)
   })
 
   test('a list goes over many pages, versions and markers, and what is half a list is none', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createObjects } from '../../functions/aws/objects.ts'
+import { createRecord } from '../../functions/aws/ports.ts'
 import { createLengthening } from '../../functions/lengthen.ts'
 import { Fault, type Log } from '../../functions/ports.ts'
 import { publishing } from '../../functions/publish.ts'
@@ -144,14 +145,28 @@ describe('what is there', () => {
     const one = open()
     const { length } = bucket.requests
     await one.run()
-    expect(world.memory.rows.lengthened?.after).not.toBeNull()
+    expect(world.memory.rows.lengthened?.after).toBe('tile/')
     expect(bucket.requests.length - length).toBeLessThan(500)
     bucket.fail = 'before'
     await Promise.allSettled([open().run(), open().run()])
     bucket.fail = 'after'
     await open().all()
+    expect(bundles().length).toBeGreaterThan(0)
     expect(bundles().map(days)).toEqual(bundles().map(() => 120))
     expect(world.memory.rows.lengthened).toMatchObject({ goal: '120d', after: null })
+  })
+  test('tile after tile of a long log, each once, without a list of what went', async () => {
+    says('90d')
+    const seen: string[] = []
+    const rows = { ...world.memory.log.store, published: async () => ({ size: 256 * 256 * 2 + 256 * 3 + 7, checkpoint: '' }) }
+    const { term } = createTerm({ now, policies, alarm: () => {} }, rows, mostMs)
+    const objects = { after: async () => [], locks: { read: async (path: string) => { seen.push(path); return null }, lengthen: async () => {} } } as unknown as Log['objects']
+    const { run } = createLengthening({ now, log: { objects, store: rows }, term }, mostMs)
+    for (let i = 0; i < 20; i++) await run()
+    expect(seen).toHaveLength(515 + 515 + 2)
+    expect(new Set(seen).size).toBe(seen.length)
+    expect([seen[0], seen[514], seen[515], seen[1029], seen[1030], seen[1031]]).toEqual(['tile/entries/000', 'tile/entries/514', 'tile/0/000', 'tile/0/514', 'tile/1/000', 'tile/1/001'])
+    expect(world.memory.rows.lengthened?.after).toBeNull()
   })
   test('for ever is lengthened when a quarter of the longest lock is over, checkpoints and hashes too, and not before', async () => {
     says('30d')
@@ -172,6 +187,16 @@ describe('what is there', () => {
     expect(await dev.all()).toBe(0)
     expect(lock('tile/entries/000')).toMatchObject({ mode: 'GOVERNANCE' })
     expect(days('tile/entries/000')).toBe(90)
+  })
+})
+
+describe('a function that keeps a log', () => {
+  const env = { AWS_REGION: 'local', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', SLUICE_HOME_REGION: 'local', SLUICE_LOG_NAME: 'a.test/log', SLUICE_LOG_KEY: 'arn:x', SLUICE_LOG_BUCKET: 'http://127.0.0.1:9' }
+  test('does not start before it is told how objects are locked, and how far ahead', () => {
+    for (const [more, words] of [[{}, 'SLUICE_LOG_LOCK'], [{ SLUICE_LOG_LOCK: 'compliance' }, 'SLUICE_LOG_LOCK'], [{ SLUICE_LOG_LOCK: 'NONE' }, 'SLUICE_LOG_LOCK'], ...['0', '1.5', '36501', 'x'].map((days) => [{ SLUICE_LOG_LOCK: 'COMPLIANCE', SLUICE_LOG_DAYS: days }, 'SLUICE_LOG_DAYS'] as const)] as const) {
+      expect(() => createRecord(() => {}, { ...env, ...more })).toThrow(words)
+    }
+    expect(createRecord(() => {}, { ...env, SLUICE_LOG_LOCK: 'GOVERNANCE', SLUICE_LOG_DAYS: '1' }).locking?.mostMs).toBe(dayMs)
   })
 })
 
