@@ -33,7 +33,7 @@ describe.skipIf(!installed)('a function in a private network', () => {
     made = await evaluate({ ...open, ...network, SLUICE_VPC: 'vpc-0123456789abcdef0' })
   }, 120_000)
   const found = (resources: readonly Resource[], type: string, name: string) => resources.find((one) => one.type === type && one.name === name)?.inputs
-  const roleOf = (name: string) => (found(within, 'aws:iam/role:Role', `${name}Role`)?.['inlinePolicies'] as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)).map((one) => ({
+  const roleOf = (name: string) => ((found(within, 'aws:iam/role:Role', `${name}Role`)?.['inlinePolicies'] ?? []) as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)).map((one) => ({
     effect: one.Effect ?? one.effect, actions: [one.Action ?? one.actions ?? []].flat(), resources: [one.Resource ?? one.resources ?? []].flat(), conditions: one.Condition ?? one.conditions,
   }))
 

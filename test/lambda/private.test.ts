@@ -1,0 +1,69 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isPermit, makePermit } from '../../functions/decide/permit.ts'
+import { createRemote } from '../../functions/protocol/remote.ts'
+import { bundle } from '../../infra/bundle.ts'
+import type { ConnectionDocument } from '../../schema/policy.ts'
+import { widest } from '../contract/target.ts'
+import { mysqlServer, startServer, whyNot } from '../local/server.mysql.ts'
+import { withPostgres, type TestPostgres } from '../support/postgres.ts'
+
+/** The bundle that is deployed, in a process of its own whose environment has its secrets and nothing else, and the gate's end of it here. */
+const key = 'k'.repeat(44)
+const directory = mkdtempSync(join(tmpdir(), 'sluice-private-'))
+let [server, child] = [null, null] as unknown as [TestPostgres, ChildProcess]
+let mysql: Awaited<ReturnType<typeof startServer>> | null = null
+let ids = 0
+beforeAll(async () => {
+  server = await withPostgres()
+  const database = await server.createDatabase("CREATE TABLE people (id int PRIMARY KEY, email text); INSERT INTO people VALUES (1, 'joe@example.com'); CREATE ROLE app LOGIN PASSWORD 'p'; GRANT SELECT, INSERT ON people TO app")
+  if (mysqlServer !== null) mysql = await startServer("CREATE DATABASE d; CREATE TABLE d.people (id int PRIMARY KEY, email varchar(40)); INSERT INTO d.people VALUES (1, 'joe@example.com'); CREATE USER app@'127.0.0.1' IDENTIFIED BY 'p'; GRANT SELECT, INSERT, TRIGGER ON d.* TO app@'127.0.0.1'")
+  const { file } = await bundle('private', directory)
+  const env = { PATH: process.env['PATH'], SLUICE_SECRET_SLUICE_PRIVATE_KEY: key, SLUICE_SECRET_LEDGER: database.as('app', 'p'), ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
+  child = fork(join(import.meta.dirname, 'invoke.ts'), [file], { env, execArgv: [] })
+  await once(child, 'message')
+}, 120_000)
+afterAll(async () => {
+  child?.disconnect()
+  await mysql?.stop()
+  await server?.stop()
+  rmSync(directory, { recursive: true, force: true })
+}, 60_000)
+
+async function invoke(event: unknown): Promise<unknown> {
+  const id = ++ids
+  child.send({ id, event: event as object })
+  for (;;) {
+    const [answer] = await once(child, 'message') as [{ id: number; value?: unknown; error?: { message: string } }]
+    if (answer.id === id) { if (answer.error) throw new Error(answer.error.message); return answer.value }
+  }
+}
+const engine = createRemote({ secrets: { get: async () => key }, now: Date.now, isPermit, send: async (sealed) => JSON.stringify(await invoke(JSON.parse(sealed))) })
+async function ask(connection: ConnectionDocument, sql: string) {
+  const plan = await engine.classify(connection, { statements: [{ sql, params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
+  if (!plan.ok) return plan.refusal
+  const permit = makePermit(plan.value.effects, { masks: plan.value.effects.shown.map(() => 'email'), revealed: [], detect: [], limits: widest })
+  const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'object', maxRows: null })
+  return executed.status === 'succeeded' ? engine.mask(permit, plan.value, executed.rows).results : executed
+}
+
+describe('the function in a private network, as it is bundled', () => {
+  const of = (engineName: 'postgres' | 'mysql', secret: string, schema: string): ConnectionDocument => ({ version: 1, kind: 'connection', name: secret, engine: engineName, transport: 'private', secret, searchPath: [schema], classify: { [`${schema}.people.email`]: 'pii.email' } })
+  test('reads and writes PostgreSQL', async () => {
+    expect(await ask(of('postgres', 'ledger', 'public'), 'SELECT id, email FROM people')).toMatchObject([{ rows: [{ id: 1, email: 'j***@example.com' }] }])
+    expect(await ask(of('postgres', 'ledger', 'public'), 'INSERT INTO people (id) VALUES (2) RETURNING id')).toMatchObject([{ rows: [{ id: 2 }] }])
+  })
+  test.skipIf(mysqlServer === null)(`reads and writes MySQL${whyNot}`, async () => {
+    expect(await ask(of('mysql', 'bills', 'd'), 'SELECT id, email FROM people')).toMatchObject([{ rows: [{ id: 1, email: 'j***@example.com' }] }])
+    expect(await ask({ ...of('mysql', 'bills', 'd'), classify: {} }, "INSERT INTO people (id, email) VALUES (2, 'x')")).toMatchObject([{ rowCount: 1 }])
+  })
+  test('takes nothing from who is not the gate', async () => {
+    for (const event of [{}, null, 'x', { text: '{}', mac: '' }, { version: '2.0', rawPath: '/v1/me' }]) expect(typeof await invoke(event)).toBe('string')
+    const other = createRemote({ secrets: { get: async () => 'guess' }, now: Date.now, isPermit, send: async (sealed) => JSON.stringify(await invoke(JSON.parse(sealed))) })
+    await expect(other.ping?.(of('postgres', 'ledger', 'public'))).rejects.toMatchObject({ code: 'internal' })
+  })
+})
