@@ -125,6 +125,8 @@ async function readBundle<Shape extends typeof planBody | typeof policyBody>(bod
 
 /** Looks for every name on its live target, and at what columns the tables with a class have. A target that does not answer is said by name: without it the policy cannot be proven to protect. */
 async function inspect(ports: Ports, bundle: Bundle, before: Bundle['known']): Promise<Result<{ readonly findings: readonly (Finding & { readonly connection: string })[]; readonly known: Known }>> {
+  const refused = ports.policies.refuses?.(bundle) ?? null
+  if (refused !== null) return invalid('policy_refused', refused)
   const known: Record<string, Known[string]> = {}
   const findings: (Finding & { readonly connection: string })[] = []
   for (const connection of compile(bundle).connections.values()) {

@@ -102,6 +102,8 @@ export interface PolicyStore {
    * false: somebody else moved it. A crash in between leaves chunks nobody points at.
    */
   apply(bundle: Bundle, meta: { readonly from: string | null; readonly by: string; readonly at: string; readonly commit: string | null }): Promise<boolean>
+  /** Why a deployment like this would not serve it, in words for whoever applies it; null: it would. Left out: it serves any. `apply` takes none that is refused here: nobody could apply another one after it. */
+  refuses?(bundle: Bundle): string | null
   /** Adds or replaces a lock; atomic with the pointer item. Refused (false) over 500 locks. */
   lock(lock: Lock): Promise<boolean>
   /** Lifts a lock. false: there was none. */

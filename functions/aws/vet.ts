@@ -4,11 +4,17 @@ import { Fault, type PolicyStore } from '../ports.ts'
 
 /**
  * What a deployed gate refuses to serve, whoever applied it: a policy nobody outside vouches for. The demo's has no issuer document, because the
- * local provider is implied there; an issuer over plain http, or on the machine itself, is one that anybody on the way or beside us can be.
+ * local provider is implied there; an issuer over plain http, or on the machine itself, is one that anybody on the way or beside us can be. Nor is one applied: served by nobody, it would let nobody in to apply another.
  */
 export function vetted(policies: PolicyStore): PolicyStore {
   return {
     ...policies,
+    refuses: weakness,
+    async apply(bundle, meta) {
+      const wrong = weakness(bundle)
+      if (wrong !== null) throw new Fault('policy-corrupt', wrong)
+      return policies.apply(bundle, meta)
+    },
     async load(version, chunks) {
       const bundle = await policies.load(version, chunks)
       const wrong = weakness(bundle)

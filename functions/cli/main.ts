@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { createInterface } from 'node:readline'
 import type { Bootstrap } from './policy.ts'
 import { run } from './run.ts'
-import type { Terminal } from './terminal.ts'
+import { exit, Stop, type Terminal } from './terminal.ts'
 
 /** The `sluice` command on a real terminal. */
 const { stdin, stdout, stderr, env } = process
@@ -27,8 +27,12 @@ function ask(question: string): Promise<string> {
 
 /** The one write past the gate: the store itself refuses it when any policy is in force. Loaded only here, because the AWS SDK costs every other command half a second. */
 const bootstrap: Bootstrap = async (bundle, { commit }) => {
-  const [{ placeOf }, { createStores }] = await Promise.all([import('../aws/dynamo.ts'), import('../aws/ports.ts')])
-  const stores = createStores(placeOf(env))
+  const [{ placeOf }, { createStores }, { weakness }] = await Promise.all([import('../aws/dynamo.ts'), import('../aws/ports.ts'), import('../aws/vet.ts')])
+  const place = placeOf(env)
+  // A stage's gate would serve none of it, and no other could follow: the store is not empty any more, and nobody is let in to apply.
+  const refused = place.tables ? weakness(bundle) : null
+  if (refused !== null) throw new Stop(exit.invalid, `${refused}; a deployed gate serves no such policy, and nothing was applied`)
+  const stores = createStores(place)
   try {
     return await stores.policies.apply(bundle, { from: null, by: `bootstrap:${userInfo().username}`, at: new Date().toISOString(), commit })
   } finally {

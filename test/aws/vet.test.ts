@@ -20,3 +20,12 @@ test('a policy it does not serve is a corrupt one', async () => {
   const store = { load: async () => with_('http://acme.okta.com') } as unknown as PolicyStore
   await expect(vetted(store).load('v', 1)).rejects.toMatchObject({ code: 'policy-corrupt' })
 })
+test('and is not applied, because nobody could apply another one after it', async () => {
+  const applied: Bundle[] = []
+  const store = { apply: async (bundle: Bundle) => { applied.push(bundle); return true } } as unknown as PolicyStore
+  const meta = { from: 'v', by: 'user:x', at: '', commit: null }
+  await expect(vetted(store).apply(with_('http://acme.okta.com'), meta)).rejects.toMatchObject({ code: 'policy-corrupt' })
+  expect(vetted(store).refuses?.(with_('http://acme.okta.com'))).toContain('not https')
+  expect(applied).toEqual([])
+  expect([vetted(store).refuses?.(with_('https://acme.okta.com')), await vetted(store).apply(with_('https://acme.okta.com'), meta)]).toEqual([null, true])
+})

@@ -25,6 +25,12 @@ test('--bootstrap fills an empty store and no other', async () => {
     expect(await sluice(apply, env)).toMatchObject({ code: 0, err: expect.stringContaining('as the first policy') })
     expect(await stores.policies.pointer()).toMatchObject({ commit: 'abc', appliedBy: expect.stringMatching(/^bootstrap:/) })
     expect(await sluice(apply, env)).toMatchObject({ code: 1, err: expect.stringContaining('in force already') })
+    // A stage's: the demo's policy has no issuer, no gate of a stage would serve it, and no other could follow it.
+    const stage = createStores({ region: 'local', endpoint: dynamo.url, credentials, tables: 'sluice-dev' })
+    await stage.createTables()
+    expect(await sluice(apply, { ...env, SLUICE_TABLES: 'sluice-dev' })).toMatchObject({ code: 3, err: expect.stringContaining('names no issuer') })
+    expect(await stage.policies.pointer()).toBe(null)
+    stage.close()
   } finally {
     stores.close()
     await dynamo.close()
