@@ -66,8 +66,13 @@ export const systemSchemas: ReadonlySet<string> = new Set(['information_schema',
 const engines: ReadonlySet<string> = new Set(['innodb', 'aria', 'myisam', 'memory', 'rocksdb'])
 const rollsBack: ReadonlySet<string> = new Set(['innodb', 'rocksdb'])
 
-export const tableKey = ({ lowerCase }: Pick<Catalog, 'lowerCase'>, name: string): string => (lowerCase === 0 ? name : name.toLowerCase())
-export const columnKey = (name: string): string => name.toLowerCase()
+/**
+ * Names that differ in case alone, as the server folds them: character by character (JavaScript makes of `Σ` at a word's end another letter than elsewhere), and `İ` to `i` (where JavaScript makes two characters of it). Some
+ * hundred letters fold here and not there: such names are taken for one, and then printed as one of them.
+ */
+export const fold = (name: string): string => { let folded = ''; for (const character of name) folded += character === 'İ' ? 'i' : character.toLowerCase(); return folded }
+export const tableKey = ({ lowerCase }: Pick<Catalog, 'lowerCase'>, name: string): string => (lowerCase === 0 ? name : fold(name))
+export const columnKey = fold
 
 /** Throws on a row that is not of its shape: a catalog half understood is none. */
 export function readServer(row: SnapshotRow | undefined): Flavour & { readonly version: string; readonly lowerCase: 0 | 1 | 2; readonly account: string } {

@@ -4,7 +4,7 @@ import { columnKey, type Column, type Relation } from './catalog.ts'
 import { consequences, relationAt, writable, type Event } from './consequence.ts'
 import { missing, spanIn, unsupported } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
-import { fromClause } from './from.ts'
+import { fromClause, ownAlias } from './from.ts'
 import { heldIn, relationItem } from './relation.ts'
 import { columnAt, inner, itemNamed, resolve, spell, tagsOf, type Item, type Scope } from './scope.ts'
 import { chosenRows } from './select.ts'
@@ -42,7 +42,7 @@ export function insert(a: Analysis, node: Insert, parent: Scope): void {
     }
   }
   if (node.onDuplicate.length === 0) return
-  const items = node.alias === null ? [target] : [target, aliased(target, node.alias)]
+  const items = node.alias === null ? [target] : [target, aliased(target, node.alias, ownAlias(a, node.alias.name, level))]
   const set = assignments(a, node.onDuplicate, { ...scope, items }, 'there', () => target)
   consequences(a.found, relation, 'update', set.map(({ name }) => name), frame, span)
 }
@@ -56,8 +56,8 @@ function rows(a: Analysis, all: readonly (readonly Expression[])[], columns: rea
   for (const row of all) for (const cell of row.slice(columns.length)) expression(a, cell, scope, 'as a new value')
 }
 /** The row the statement itself brings, under its own name. */
-function aliased(target: Target, { name, columns }: NonNullable<Insert['alias']>): Item {
-  return { ...target, alias: name.text, relation: null, cols: target.cols.map((col, i) => ({ ...col, name: columns[i]?.text ?? col.name, at: name.text, origin: null })) }
+function aliased(target: Target, { name, columns }: NonNullable<Insert['alias']>, alias: string): Item {
+  return { ...target, name: name.text, alias, relation: null, cols: target.cols.map((col, i) => ({ ...col, name: columns[i]?.text ?? col.name, at: alias, origin: null })) }
 }
 function columnNamed(target: Target, name: Name): Column {
   const column = target.relation.columns.find((c) => columnKey(c.name) === columnKey(name.text))

@@ -1,5 +1,6 @@
 import type { Call, Expression, GroupConcat, Name, Order, Reference, Select, Window } from './ast.ts'
 import { aggregateNames } from './builtins.ts'
+import { fold } from './catalog.ts'
 import { closure, keysFor, refOf, same, type Rows } from './key.ts'
 import type { Context, Told } from './total.ts'
 
@@ -75,7 +76,7 @@ function document(node: Call, level: Level, c: Context): Call {
 
 /** The window itself, whatever names led to it. */
 function windowOf(name: Name | Window, level: Level): Window | null {
-  const own = 'kind' in name ? name : level.windows.find((one) => one.name.text.toLowerCase() === name.text.toLowerCase())?.window
+  const own = 'kind' in name ? name : level.windows.find((one) => fold(one.name.text) === fold(name.text))?.window
   if (own === undefined || own.base === null) return own ?? null
   const base = windowOf(own.base, level)
   return base === null ? null : { ...own, base: null, partitionBy: base.partitionBy, orderBy: own.orderBy.length > 0 ? own.orderBy : base.orderBy }

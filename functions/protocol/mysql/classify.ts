@@ -147,7 +147,7 @@ function examine(state: Known, connection: ConnectionDocument, parsed: Parsed, s
   const frame: Frame = { via: [], schema: home(state, connection), place: null, view: false, invoker: true }
   const analysis: Analysis = { found, query: subquery, view: (relation) => state.views.get(relation) ?? null }
   try {
-    const { kind, cols, capped, answer } = analyse(analysis, parsed.statement, { frame, parent: null, items: [], cols: [], ctes: new Map(), outputs: null })
+    const { kind, cols, capped, answer } = analyse(analysis, parsed.statement, { frame, parent: null, items: [], cols: [], ctes: new Map(), coming: new Set(), outputs: null })
     if (!found.readOnly) found.use(found.computing, 'where a statement that writes or locks takes whole rows of a view, with all that it computes', null)
     const plainly = rewrite(parsed.statement, keepOrder(found))
     const tree = ordered(state, found, plainly)

@@ -2,6 +2,7 @@ import type { Access, Used } from '../../../schema/effects.ts'
 import type { ActionName } from '../../../schema/policy.ts'
 import type { Refusal, Span } from '../../../schema/refusal.ts'
 import type { Seen } from '../../../schema/request.ts'
+import { aliases, type Alias } from './alias.ts'
 import { systemSchemas, type Catalog, type Column, type Relation, type Routine } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
 import type { Written } from './writeback.ts'
@@ -51,6 +52,8 @@ export const isSystem = (schema: string): boolean => systemSchemas.has(schema.to
 export class Findings {
   readonly catalog: Catalog
   readonly classes: Classes
+  /** The name a reference is printed under. */
+  readonly alias: Alias
   readOnly = true
   readonly #accesses = new Map<string, Reading>()
   readonly #used = new Map<string, Used>()
@@ -82,6 +85,7 @@ export class Findings {
     this.seen = seen
     this.catalog = catalog
     this.classes = classes
+    this.alias = aliases(catalog)
   }
 
   access(action: ActionName, schema: string, name: string, frame: Frame, span: Span | null, columns: boolean): Handle {

@@ -17,7 +17,8 @@ export function relationItem(a: Analysis, node: Table, scope: Scope, { alias = t
   const span = spanIn(frame, node.span)
   const relation = findRelation(found, frame, node, access)
   const mark = found.log.length
-  const text = node.alias?.text ?? relation.name
+  const called = node.alias?.text ?? relation.name
+  const text = alias || node.alias ? found.alias(node, called) : relation.name      // what a grammar gives no alias, no alias of ours is called
   const name = { text, span: node.alias?.span ?? node.span }
   const printed = { ...node, schema: { text: relation.schema, span: node.span }, name: { text: relation.name, span: node.span }, alias: alias || node.alias ? name : null }
   found.replace(frame, node, printed)
@@ -30,7 +31,7 @@ export function relationItem(a: Analysis, node: Table, scope: Scope, { alias = t
   if (access !== 'insert') placed(a, relation, span)
   if (access !== 'insert' && chosen) ordering(a, relation, ignore, span)
   const inside = relation.kind === 'view' ? insideOf(a, relation, frame, span) : null
-  return { alias: text, relation, handle, cols: columnsOf(a, relation, handle, inside, frame, text), reached: found.log.slice(mark) }
+  return { name: called, alias: text, relation, handle, cols: columnsOf(a, relation, handle, inside, frame, text), reached: found.log.slice(mark) }
 }
 
 /** Columns with the classes `classify` says are in them, and those a view's query brings. */
@@ -75,7 +76,7 @@ function insideOf(a: Analysis, relation: Relation, frame: Frame, span: Span | nu
   if (!parsed || parsed.kind !== 'query') throw refused
   if (frame.via.length > 20) throw refused
   const place: Frame = { via: [...frame.via, name], schema: relation.schema, place: span, view: true, invoker: frame.invoker && relation.invoker }
-  const cols = inView(() => a.query(a, parsed, { frame: place, parent: null, items: [], cols: [], ctes: new Map(), outputs: null }), refused)
+  const cols = inView(() => a.query(a, parsed, { frame: place, parent: null, items: [], cols: [], ctes: new Map(), coming: new Set(), outputs: null }), refused)
   for (const col of cols) a.found.computing.push(...col.derived)
   if (cols.length !== relation.columns.length) throw refused
   return cols

@@ -2,7 +2,7 @@ import type { Span } from '../../../schema/refusal.ts'
 import type { Column, Name, Query } from './ast.ts'
 import { columnKey, tableKey, type Relation } from './catalog.ts'
 import type { Tag } from './classes.ts'
-import { missing, spanIn, unsupported, type Findings, type Frame, type Handle } from './effects.ts'
+import { missing, spanIn, type Findings, type Frame, type Handle } from './effects.ts'
 import type { Output } from './plan.ts'
 import type { Texts } from './writeback.ts'
 
@@ -27,6 +27,9 @@ export interface Col {
 }
 /** One reference of a FROM: what `alias.column` finds. */
 export interface Item {
+  /** As the statement calls it: what `alias.column` is looked up by. */
+  readonly name: string
+  /** As it is printed (alias.ts). */
   readonly alias: string
   /** Set where it names a table or a view: then `schema.alias.column` finds it. */
   readonly relation: Relation | null
@@ -35,17 +38,19 @@ export interface Item {
   /** Relations a row lock on it would lock. */
   readonly reached: readonly { readonly relation: Relation; readonly frame: Frame }[]
 }
-export interface Cte { state: 'waiting' | 'reading' | 'read'; readonly name: string; readonly columns: readonly Name[]; readonly query: Query; readonly scope: Scope; readonly recursive: boolean; cols: readonly Col[] | null; again: boolean }
+export interface Cte { state: 'waiting' | 'reading' | 'read'; readonly name: string; /** As it is printed. */ readonly alias: string; readonly columns: readonly Name[]; readonly query: Query; readonly scope: Scope; readonly recursive: boolean; cols: readonly Col[] | null; again: boolean }
 /** One query level. `parent` is the level outside it, whose columns it may mention. */
 export interface Scope {
   readonly frame: Frame; readonly parent: Scope | null; readonly items: readonly Item[]
   /** What a bare name and `*` find, in order: columns that a join merged are one. */
   readonly cols: readonly Col[]
   readonly ctes: ReadonlyMap<string, Cte>
+  /** Names of the same WITH that stand there and are not in sight yet: the entry that is being read, and those after it. */
+  readonly coming: ReadonlySet<string>
   /** Output columns that a bare name may mean as well: in GROUP BY, HAVING and ORDER BY. The server's order of looking is not followed: both count. */
   readonly outputs: readonly Col[] | null
 }
-export const inner = (parent: Scope): Scope => ({ frame: parent.frame, parent, items: [], cols: [], ctes: new Map(), outputs: null })
+export const inner = (parent: Scope): Scope => ({ frame: parent.frame, parent, items: [], cols: [], ctes: new Map(), coming: new Set(), outputs: null })
 
 const noColumn = (name: string, span: Span | null) => missing('42S22', `there is no column \`${name}\``, span)
 const ambiguous = (name: string, span: Span | null) => missing('23000', `column \`${name}\` is ambiguous`, span)
@@ -63,7 +68,7 @@ export function columnAt(cols: readonly Col[], handle: Handle | null, name: stri
 export function itemNamed(found: Findings, scope: Scope, schema: Name | null, table: Name, span: Span | null): Item {
   const key = (text: string) => tableKey(found.catalog, text)
   for (let level: Scope | null = scope; level; level = level.parent) {
-    const [item] = level.items.filter(({ alias, relation }) => key(alias) === key(table.text) && (schema === null || (relation !== null && key(relation.schema) === key(schema.text))))
+    const [item] = level.items.filter(({ name, relation }) => key(name) === key(table.text) && (schema === null || (relation !== null && key(relation.schema) === key(schema.text))))
     if (item) return item
   }
   throw missing('42S02', `there is no table \`${schema === null ? '' : `${schema.text}.`}${table.text}\` in this query`, span)
@@ -93,15 +98,9 @@ export function resolve(found: Findings, scope: Scope, node: Column): Resolved {
   if (only && !another) only.handle?.read(text)
   throw noColumn(text, span)
 }
-/** Writes the column as it was understood, so that the server has nothing to look up: `alias`.`column`. An inner alias of the same text would take it, unless it has the column, and then the name alone meant that one. */
+/** Writes the column as it was understood, so that the server has nothing to look up: `alias`.`column`, by an alias that no other reference of the statement has. */
 export function spell(found: Findings, scope: Scope, node: Column, col: Col): void {
   if (scope.frame.view || col.at === null) return
-  for (let level: Scope | null = scope; level; level = level.parent) {
-    const item = level.items.find(({ alias }) => tableKey(found.catalog, alias) === tableKey(found.catalog, col.at ?? ''))
-    if (!item) continue
-    if (!item.cols.some(({ name }) => name === col.name)) throw unsupported('ambiguous_name', `\`${col.at}\` names two tables here; give each an alias of its own`, node.span)
-    break
-  }
   found.replace(scope.frame, node, { ...node, schema: null, table: { text: col.at, span: node.span }, name: { text: col.name, span: node.span } })
 }
 

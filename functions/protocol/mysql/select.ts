@@ -146,7 +146,7 @@ function setOperation(a: Analysis, node: SetOperation, level: Scope): readonly C
 function lockRows(a: Analysis, node: Locking, scope: Scope, reached: readonly { readonly relation: { readonly schema: string; readonly name: string }; readonly frame: Scope['frame'] }[]): void {
   a.found.readOnly = false
   const locked = node.of.length === 0 ? reached : node.of.flatMap((name) => {
-    const item = scope.items.find(({ alias }) => sameTable(a, alias, name.text))
+    const item = scope.items.find((one) => sameTable(a, one.name, name.text))
     if (!item) throw missing('42S02', `there is no table \`${name.text}\` to lock in this query`, spanIn(scope.frame, name.span))
     a.found.replace(scope.frame, name, { ...name, text: item.alias })
     return item.reached

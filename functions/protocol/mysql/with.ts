@@ -9,17 +9,19 @@ import { renamed, type Col, type Cte, type Scope } from './scope.ts'
 export function withClause(a: Analysis, node: With | null, level: Scope): Scope {
   if (node === null) return level
   const ctes = new Map<string, Cte>()
-  const whole: Scope = { ...level, items: [], cols: [], ctes }
+  const whole: Scope = { ...level, items: [], cols: [], ctes, coming: new Set() }
   for (const { name, columns, query, span } of node.entries) {
     const key = columnKey(name.text)
     if (ctes.has(key)) throw unsupported('unknown_syntax', `\`${name.text}\` is named twice in one WITH`, spanIn(level.frame, span))
-    const earlier: Scope = { ...level, items: [], cols: [], ctes: new Map(ctes) }
-    const cte: Cte = { state: 'waiting', name: name.text, columns, query, scope: node.recursive ? whole : earlier, recursive: node.recursive, cols: null, again: false }
+    const earlier: Scope = { ...level, items: [], cols: [], ctes: new Map(ctes), coming: new Set(node.entries.slice(ctes.size).map((entry) => columnKey(entry.name.text))) }
+    const alias = a.found.alias(name, 'sluice')
+    a.found.replace(level.frame, name, { ...name, text: alias })
+    const cte: Cte = { state: 'waiting', name: name.text, alias, columns, query, scope: node.recursive ? whole : earlier, recursive: node.recursive, cols: null, again: false }
     ctes.set(key, cte)
     if (!node.recursive) readCte(a, cte)
   }
   for (const cte of ctes.values()) if (cte.state === 'waiting') readCte(a, cte)
-  return { ...level, ctes }
+  return { ...level, ctes, coming: new Set() }
 }
 
 /** Rounds until a recursive query's columns hold no class they did not hold before; classes only grow, so it ends. */

@@ -33,11 +33,11 @@ describe.skipIf(mysqlServer === null)(`what a statement would do${whyNot}`, () =
 
   test('names tables with their schema and columns with their alias, whatever case they were written in', async () => {
     const { text, accesses } = await plan('SELECT NAME, o.Note FROM customers c JOIN orders o ON o.CUSTOMER_ID = c.id')
-    expect(text).toBe('SELECT `c`.`name` AS `NAME`, `o`.`note` AS `Note` FROM (`shop`.`customers` AS `c` IGNORE INDEX (`code`, `by_email`) JOIN `shop`.`orders` AS `o` ON (`o`.`customer_id` = `c`.`id`)) ORDER BY `o`.`id`')
+    expect(text).toBe('SELECT `c_1`.`name` AS `NAME`, `o_2`.`note` AS `Note` FROM (`shop`.`customers` AS `c_1` IGNORE INDEX (`code`, `by_email`) JOIN `shop`.`orders` AS `o_2` ON (`o_2`.`customer_id` = `c_1`.`id`)) ORDER BY `o_2`.`id`')
     expect(accesses).toEqual(['select | shop.customers | id name', 'select | shop.orders | customer_id note'])
   })
   test('reads a star as the columns that are shown by it, in the catalog\'s order', async () => {
-    expect((await plan('SELECT * FROM orders')).text).toBe('SELECT `orders`.`id`, `orders`.`customer_id`, `orders`.`note` FROM `shop`.`orders` AS `orders`')
+    expect((await plan('SELECT * FROM orders')).text).toBe('SELECT `orders_1`.`id`, `orders_1`.`customer_id`, `orders_1`.`note` FROM `shop`.`orders` AS `orders_1`')
     expect((await plan('INSERT INTO orders VALUES (1, 2, ?)', 'x')).text).toBe("INSERT INTO `shop`.`orders` (`id`, `customer_id`, `note`) VALUES (1, 2, 'x')")
   })
   test('follows a classified column through a view, and counts what the view computes from it as a use', async () => {
