@@ -8,7 +8,8 @@ import { cpuPerRequest, message, startServer, type Shot } from './load.ts'
  * `npm run bench`: CPU per request of the gate's own process against the least that could do the same work, both in this run, at 16 connections.
  * The lowest of the interleaved rounds counts, after rounds that warm up; the raw rounds are kept in bench/results/. The same query through the same
  * driver, @neondatabase/serverless over HTTP, on two transports: the driver as installed, on `fetch` (what CONTRACT.md section 8 names), and the driver
- * on the engine's own fetchFunction on node:http, which the gate uses and which is the harder measure. Then what needs no server: decisions, masking, cold start, the log.
+ * on the engine's own fetchFunction on node:http, which the gate uses and which is the harder measure. The record is told in two ways: what a whole request costs beyond one that records nothing, ÷ raw PutItems of 500 bytes that mean
+ * nothing, in a process that does nothing else, which is the harder measure; and its two writes by themselves ÷ raw PutItems of the same events in clear, side by side (bench/record.ts). Then what needs no server: decisions, masking, cold start, the log.
  * ROUNDS and COUNT (requests a round) make it longer or shorter.
  */
 const rounds = Number(process.env['ROUNDS'] ?? 6)
@@ -66,12 +67,14 @@ placeChild.kill()
 const decisions = part<readonly { readonly name: string; readonly kind: string; readonly few: number; readonly many: number }[]>('decide.ts')
 const masking = part<{ readonly megabytes: number; readonly micros: Readonly<Record<string, readonly number[]>> }>('mask.ts')
 const start = part<{ readonly beyondMs: number; readonly bytes: number; readonly gzipBytes: number }>('start.ts')
+const record = part<{ readonly lowest: Readonly<Record<string, number>>; readonly raw: Readonly<Record<string, readonly number[]>> }>('record.ts')
 const log = part<{ readonly entries: number; readonly bytes: number; readonly append: number; readonly verify: number; readonly receiptBytes: number }>('log.ts')
 const steepest = decisions.reduce((worst, one) => (one.many / one.few > worst.many / worst.few ? one : worst))
 
 const lowest = (name: string): number => Math.min(...(raw[name] ?? [Number.NaN]))
 const over = (name: string, base: string): number => lowest(name) / lowest(base)
 const beyond = (name: string): number => (lowest(name) - lowest('no audit, repeated')) / (lowest('two raw PutItem') - lowest('nothing'))
+const alone = (name: string): number => (record.lowest[name] ?? Number.NaN) / (record.lowest['two raw PutItem of the events in clear'] ?? Number.NaN)
 const rows: readonly (readonly [what: string, value: number, bound: number | null])[] = [
   ...Object.values(drivers).flatMap((driver) => [
     [`enforcement, repeated ÷ bare ${driver}`, over('no audit, repeated', `bare ${driver}, repeated`), 1.35],
@@ -80,16 +83,18 @@ const rows: readonly (readonly [what: string, value: number, bound: number | nul
   ] as const),
   ['audit: its two writes ÷ two raw PutItem', beyond('whole but the promise, repeated'), 1.3],
   ['audit: its two writes and the promise ÷ two raw PutItem', beyond('whole, repeated'), null],
+  ['audit alone: two writes ÷ raw PutItem of the events in clear', alone('the record'), 1.3],
+  ['audit alone: with the promise', alone('the record and its promise'), null],
   ...Object.values(drivers).map((driver) => [`whole request ÷ bare ${driver}`, over('whole, repeated', `bare ${driver}, repeated`), null] as const),
   ['garbage token ÷ Hono echo', over('garbage token', 'Hono echo'), 1.2],
   ['log: append ÷ SHA-256 of the same bytes', 1 / log.append, 3.33],
   ['log: verify ÷ sha256sum of the same files', log.verify, 3],
   [`decision, 10 000 rules ÷ 10 (${steepest.name}, ${steepest.kind})`, steepest.many / steepest.few, 1.3],
 ]
-const line = (what: string, value: string, rest = '') => console.log(`  ${what.padEnd(58)} ${value.padStart(9)}${rest}`)
+const line = (what: string, value: string, rest = '') => console.log(`  ${what.padEnd(60)} ${value.padStart(9)}${rest}`)
 console.log(`\nCPU µs a request, lowest of ${rounds} rounds of ${count}, 16 connections, Node ${process.version}, @neondatabase/serverless over HTTP; the gate's on node:http`)
 for (const name of Object.keys(shots)) line(name, lowest(name).toFixed(0))
-console.log('\nratio'.padEnd(61) + 'measured   bound')
+console.log('\nratio'.padEnd(63) + 'measured   bound')
 for (const [what, value, bound] of rows) line(what, value.toFixed(2), bound === null ? '' : `   ≤ ${bound}${value <= bound ? '' : '  over'}`)
 console.log('\nbeside')
 for (const [name, micros] of Object.entries(masking.micros)) line(`masking, MB/s of cpu: ${name}`, (masking.megabytes / (Math.min(...micros) / 1e6)).toFixed(0))
@@ -99,5 +104,5 @@ line('bundle of `http`, KB min', (start.bytes / 1024).toFixed(0), `   ${(start.g
 
 const results = join(import.meta.dirname, 'results')
 mkdirSync(results, { recursive: true })
-writeFileSync(join(results, 'bench.json'), JSON.stringify({ node: process.version, rounds, count, raw, decisions, masking, start, log }, null, 1))
+writeFileSync(join(results, 'bench.json'), JSON.stringify({ node: process.version, rounds, count, raw, decisions, masking, start, record, log }, null, 1))
 process.exit(0)

@@ -6,10 +6,10 @@ const wordBytes = 4
 const blockWords = 16
 const rounds = 20
 
-/** A key as words, little-endian. Everything here lets words lie as the machine does, and Node runs on nothing that does it the other way but one of IBM's. */
+/** A key as words, little-endian. `text` below lies as the machine lets words lie, and Node runs on nothing that does it the other way but one of IBM's. */
 export function wordsOf(bytes: Uint8Array): Uint32Array {
-  const words = new Uint32Array(bytes.length / wordBytes)
-  new Uint8Array(words.buffer).set(bytes)
+  const words = new Uint32Array(bytes.length / wordBytes)           // never by its buffer, which it only gets, outside of the heap, when it is asked for
+  for (const at of words.keys()) words[at] = (bytes[4 * at] ?? 0) | (bytes[4 * at + 1] ?? 0) << 8 | (bytes[4 * at + 2] ?? 0) << 16 | (bytes[4 * at + 3] ?? 0) << 24
   return words
 }
 const nonceWords = new Uint32Array(3)

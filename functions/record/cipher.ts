@@ -10,6 +10,7 @@ export interface ContentKey { readonly id: string; readonly secret: Uint8Array; 
 const nonceBytes = 12
 /** Texts up to this long are enciphered in a place of their own; OpenSSL does longer ones faster, and the object that costs is worth it then. A multiple of ChaCha20's block of 64. */
 const shortBytes = 4096
+const nonce = new Uint8Array(nonceBytes)
 const place = new Uint32Array(shortBytes / 4)
 const bytesOfPlace = Buffer.from(place.buffer)
 
@@ -39,21 +40,21 @@ function textOf(content: Content): string {
 export function seal(key: ContentKey, open: Event, content: Content): Event {
   const text = Buffer.from(textOf(content))
   const commitment = mac(openingOf(key, open.id), text)
-  return { ...open, content: { key: key.id, commitment: commitment.toString('hex'), text: crypt(key, commitment, text, (sealed) => sealed.toString('base64')) } }
+  return { ...open, content: { key: key.id, commitment: commitment.toString('hex'), text: crypt(key, commitment, text, (sealed, length) => sealed.toString('base64', 0, length)) } }
 }
 
-/** Enciphers and deciphers. `use` gets bytes that are overwritten when it returns. */
-function crypt<T>({ encryption }: ContentKey, commitment: Uint8Array, bytes: Uint8Array, use: (bytes: Buffer) => T): T {
-  const nonce = commitment.subarray(0, nonceBytes)
+/** Enciphers and deciphers. `use` gets bytes that are overwritten when it returns, and how many of them count. */
+function crypt<T>({ encryption }: ContentKey, commitment: Uint8Array, bytes: Uint8Array, use: (bytes: Buffer, length: number) => T): T {
+  for (let at = 0; at < nonceBytes; at++) nonce[at] = commitment[at] ?? 0
   if (bytes.length > shortBytes) {
     const iv = Buffer.alloc(4 + nonceBytes)                         // OpenSSL's: the number of the first block, then the nonce
     iv.set(nonce, 4)
-    return use(createCipheriv('chacha20', new Uint8Array(encryption.buffer), iv).update(bytes))
+    return use(createCipheriv('chacha20', new Uint8Array(encryption.buffer), iv).update(bytes), bytes.length)
   }
   bytesOfPlace.set(bytes)
   try {
     chacha(encryption, nonce, place, bytes.length)
-    return use(bytesOfPlace.subarray(0, bytes.length))
+    return use(bytesOfPlace, bytes.length)
   } finally {
     bytesOfPlace.fill(0, 0, Math.ceil(bytes.length / 64) * 64)      // whole blocks: no content and no keystream stays behind here
   }
@@ -72,7 +73,8 @@ export function open(key: ContentKey, event: Event): Event | null {
   const { content } = event
   if (content?.text === undefined || !/^[0-9a-f]{64}$/.test(content.commitment)) return null
   const commitment = Buffer.from(content.commitment, 'hex')
-  return crypt(key, commitment, Buffer.from(content.text, 'base64'), (bytes) => {
+  return crypt(key, commitment, Buffer.from(content.text, 'base64'), (opened, length) => {
+    const bytes = opened.subarray(0, length)
     if (!timingSafeEqual(commitment, mac(openingOf(key, event.id), bytes))) return null
     try {
       return join(event, JSON.parse(bytes.toString('utf8')) as Content)
