@@ -23,6 +23,8 @@ describe('what an API server read, held against the record', () => {
     const write = story([{ ...access, action: 'patch' }])
     expect(disagreements([heard({}, 'look'), heard({ verb: 'patch', dryRun: true }, 'try')], write)).toEqual([])
     expect(disagreements([heard({ verb: 'patch' }, 'again')], write)).toHaveLength(1)
+    expect(disagreements([heard({ verb: 'patch', conflict: true }, 'first')], write)).toEqual([])
+    expect(disagreements([heard({ verb: 'delete', conflict: true }, 'first')], write)).toHaveLength(1)
     expect(disagreements([heard({ name: 'other' }, 'look')], write)).toHaveLength(1)
     expect(disagreements([heard()], [])).toHaveLength(1)
     expect(disagreements([{ ...heard(), reading: null }], story())).toHaveLength(1)

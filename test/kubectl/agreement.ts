@@ -7,7 +7,7 @@ export interface Heard {
   /** As it was written on the wire, for people. */
   readonly said: string
   /** null: no request at all. Empty texts where there is none. */
-  readonly reading: { readonly isResource: boolean; readonly verb: string; readonly group: string; readonly resource: string; readonly subresource: string; readonly namespace: string; readonly name: string; readonly dryRun: boolean } | null
+  readonly reading: { readonly isResource: boolean; readonly verb: string; readonly group: string; readonly resource: string; readonly subresource: string; readonly namespace: string; readonly name: string; readonly dryRun: boolean; /** Answered 409: nothing was done, and the gate may have tried again. */ readonly conflict?: boolean } | null
 }
 interface Told { readonly kind: string; readonly evaluation?: string; readonly accesses?: readonly { readonly action: string; readonly resource: string; readonly namespace?: string; readonly name?: string }[]; readonly answered?: { readonly audit: string | null } }
 type Reading = NonNullable<Heard['reading']>
@@ -22,7 +22,7 @@ export function disagreements(heard: readonly Heard[], events: readonly unknown[
     if (!reading.isResource) return accesses.length === 0 || (outcome === undefined && reading.verb === 'get') ? [] : [`${said}: no resource there, ${JSON.stringify(accesses)} here`]
     const resource = [reading.group, reading.resource, reading.subresource].filter((part) => part !== '').join('/')
     const about = accesses.filter((access) => access.resource === resource && (access.namespace ?? '') === homeOf(reading) && named(reading, access))
-    const agreed = outcome ? about.some(({ action }) => action === reading.verb) : about.length > 0 && (reading.verb === 'get' || reading.dryRun)
+    const agreed = outcome ? about.some(({ action }) => action === reading.verb) : about.length > 0 && (reading.verb === 'get' || reading.dryRun || (reading.conflict === true && about.some(({ action }) => action === reading.verb)))
     return agreed ? [] : [`${said}: ${reading.verb} ${resource} ${reading.namespace} ${reading.name} there, ${JSON.stringify(accesses)} here`]
   })
 }

@@ -4,6 +4,7 @@ import type { Heard } from '../agreement.ts'
 /** An event of the API server's audit log (audit.k8s.io/v1), as much of it as is compared. */
 interface Event {
   readonly auditID: string; readonly stage: string; readonly requestURI: string; readonly verb: string; readonly userAgent?: string; readonly user?: { readonly username?: string }
+  readonly responseStatus?: { readonly code?: number }
   readonly objectRef?: { readonly resource?: string; readonly namespace?: string; readonly name?: string; readonly apiGroup?: string; readonly subresource?: string }
 }
 
@@ -26,10 +27,10 @@ export function followAudit(file: string, user: string): () => Promise<readonly 
     }
   }
 }
-const heardOf = ({ auditID, requestURI, verb, user, objectRef }: Event): Heard => ({
+const heardOf = ({ auditID, requestURI, verb, user, objectRef, responseStatus }: Event): Heard => ({
   audit: auditID, user: user?.username ?? null, said: `${verb} ${requestURI}`,
   reading: {
     isResource: objectRef !== undefined, verb, group: objectRef?.apiGroup ?? '', resource: objectRef?.resource ?? '', subresource: objectRef?.subresource ?? '', namespace: objectRef?.namespace ?? '', name: objectRef?.name ?? '',
-    dryRun: /[?&]dryRun=All(?:&|$)/.test(requestURI),
+    dryRun: /[?&]dryRun=All(?:&|$)/.test(requestURI), conflict: responseStatus?.code === 409,
   },
 })
