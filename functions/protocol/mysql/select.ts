@@ -1,5 +1,6 @@
 import type { Span } from '../../../schema/refusal.ts'
 import type { Body, Expression, Item as ListItem, Limit, Locking, Order, Query, Select, SetOperation, Star } from './ast.ts'
+import type { Tag } from './classes.ts'
 import { missing, spanIn, unsupported } from './effects.ts'
 import { expression, noPosition, window, type Analysis } from './expression.ts'
 import { fromClause, sameTable } from './from.ts'
@@ -126,6 +127,7 @@ export function chosenRows(a: Analysis, node: { readonly orderBy: readonly Order
 
 function setOperation(a: Analysis, node: SetOperation, level: Scope): readonly Col[] {
   let cols = body(a, node.first, level)
+  let empty = cols.map((_, i) => isNull(node.first, i))
   for (const { operator, all, operand } of node.rest) {
     const right = body(a, operand, level)
     if (right.length !== cols.length) throw missing('21000', 'each side of a set operation must have the same number of columns', spanIn(level.frame, node.span))
@@ -133,13 +135,26 @@ function setOperation(a: Analysis, node: SetOperation, level: Scope): readonly C
     cols = cols.map((col, i): Col => {
       const other = right[i]
       if (compares) a.found.use(tagsOf(other ? [col, other] : [col]), 'in a set operation that compares rows', col.span ?? null)
+      else a.found.use(answering(a, col, other, isNull(operand, i), empty[i] === true), 'in one column with values that a hash mask would answer', col.span ?? null)
       return {
         name: col.name, tags: distinct([...col.tags, ...other?.tags ?? []]), derived: distinct([...col.derived, ...other?.derived ?? []]), origin: null, json: col.json && other?.json === true, unclassified: col.unclassified && other?.unclassified === true,
         touch: null, at: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]), span: col.span ?? null,
       }
     })
+    empty = empty.map((is, i) => is && isNull(operand, i))
   }
   return cols
+}
+
+/** Equal values of a class stay equal under `hash`: whoever may put a value of his own into its column (`select ssn … union all select '123-45-6789'`) would try out one a row. So such a column holds this class from every side, or nothing. */
+function answering({ found: { classes } }: Analysis, col: Col, other: Col | undefined, otherIsNull: boolean, colIsNull: boolean): readonly Tag[] {
+  const alone = (mine: Col, theirs: Col | undefined) => mine.tags.filter(({ dataClass }) => classes.mask(dataClass) === 'hash' && !theirs?.tags.some((tag) => tag.dataClass === dataClass))
+  return [...otherIsNull ? [] : alone(col, other), ...other === undefined || colIsNull ? [] : alone(other, col)]
+}
+function isNull(side: Body, index: number): boolean {
+  if (side.kind !== 'select') return false
+  const item = side.items[index]
+  return side.items.every(({ kind }) => kind === 'item') && item?.kind === 'item' && item.expression.kind === 'null'
 }
 
 /** FOR UPDATE and the like: locks what FROM reached, inside views and derived tables too, or the named references. */
