@@ -47,7 +47,7 @@ export function signedDynamo(options: SignedOptions): Dynamo & { close(): void }
     if (begun - used > idleMs) dropIdle()
     for (let attempt = 1; ; attempt++) {
       used = now()
-      const { output, error, answer } = await once(target, body)
+      const { output, error, answer } = outcomeOf(await send(target, body))
       if (output) return output
       const retry = passing.has(error.type) || (answer && (answer.status >= 500 || (skewed.has(error.type) && correctClock(answer))))
       const wait = Math.floor(random() * Math.min(longestWaitMs, firstWaitMs * 2 ** attempt))
@@ -56,14 +56,14 @@ export function signedDynamo(options: SignedOptions): Dynamo & { close(): void }
     }
   }
 
-  /** One attempt: what came of it; a failure is not thrown. */
-  function once(target: string, body: string): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
+  /** One attempt; that there is no answer is not thrown. */
+  function send(target: string, body: string): Promise<Answer | DynamoError> {
+    return new Promise((resolve) => {
       const request = client.request({ host, port, path: '/', method: 'POST', agent, headers: sign(target, body, now() + skewMs) })
       const timer = setTimeout(() => request.destroy(new DynamoError('Timeout', `no answer within ${attemptMs} ms`)), attemptMs)
       const failed = (error: Error) => {
         clearTimeout(timer)
-        resolve({ output: null, answer: null, error: error instanceof DynamoError ? error : new DynamoError('Network', error.message, { cause: error }) })
+        resolve(error instanceof DynamoError ? error : new DynamoError('Network', error.message, { cause: error }))
       }
       request.on('error', failed)
       request.on('response', (response) => {
@@ -73,11 +73,7 @@ export function signedDynamo(options: SignedOptions): Dynamo & { close(): void }
         response.on('end', () => {
           clearTimeout(timer)
           const [first] = chunks
-          try {
-            resolve(outcomeOf({ status: response.statusCode ?? 0, date: response.headers.date, body: (chunks.length === 1 && first ? first : Buffer.concat(chunks)).toString() }))
-          } catch (error) {
-            reject(error)                                           // a bug, and thrown in the call that has it
-          }
+          resolve({ status: response.statusCode ?? 0, date: response.headers.date, body: (chunks.length === 1 && first ? first : Buffer.concat(chunks)).toString() })
         })
       })
       request.end(body)
@@ -99,7 +95,8 @@ export function signedDynamo(options: SignedOptions): Dynamo & { close(): void }
   return Object.assign(call, { close: () => agent.destroy() })
 }
 
-function outcomeOf(answer: Answer): Outcome {
+function outcomeOf(answer: Answer | DynamoError): Outcome {
+  if (answer instanceof DynamoError) return { output: null, error: answer, answer: null }
   try {
     return answer.status === 200 ? { output: parse(answer.body), error: none, answer } : { output: null, error: errorOf(answer), answer }
   } catch (error) {
