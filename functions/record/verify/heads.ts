@@ -46,6 +46,7 @@ export async function readHeads(files: Files, given: readonly Key[] | null, kept
   }
 
   const openOne = (at: string, note: Uint8Array): Checkpoint | undefined => {
+    if (at === path) return checkpoint                              // read above, and told of once
     const one = attempt(note, at, add, () => open(note, trusted, () => waiting.push({ path: at, bytes: null })))
     if (one !== undefined && one.checkpoint.origin !== checkpoint.origin) add({ path: at, reason: 'it is of another log' })
     return one?.checkpoint

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkpointPath, checkpointText, parseCheckpointPath } from '../../../functions/record/log/checkpoint.ts'
 import { createConsole } from '../../cli/console.ts'
 import { entriesOf, eventsOf, headNote, origin, signerOf } from '../log/sample.ts'
-import { check, logOf, signer, type Log } from './memory.ts'
+import { parseVkey } from '../../../functions/record/log/note.ts'
+import { verifyLog } from '../../../functions/record/verify/verify.ts'
+import { check, filesOf, logOf, signer, type Log } from './memory.ts'
 
 /** A copy of the log's bucket: no file `checkpoint`, no `vkey`, and every checkpoint that was published. */
 const sizes = [1, 2, 40, 255, 256, 257, 300, 512, 600]
@@ -37,6 +39,11 @@ describe('where a checkpoint lies', () => {
 describe('a copy of the bucket', () => {
   test('verifies from its newest checkpoint, and every one there is of its tree', async () => {
     expect(await check(bucket, { known: true })).toMatchObject({ ok: true, size: 600, checkpoints: sizes.length, findings: [] })
+  })
+  test('by a key that is not the log\'s it does not, and each checkpoint is told of once', async () => {
+    const thief = signerOf(origin, 'a thief')
+    const found = (await verifyLog(filesOf(bucket), { keys: [parseVkey(thief.vkey)], kept: [] })).findings.map(({ path }) => path)
+    expect(found.toSorted()).toEqual(sizes.map(checkpointPath))
   })
   test('a key that lies nowhere must be given', async () => {
     expect(await reasons(check(bucket))).toEqual(['vkey: there is no key to check the log by'])
