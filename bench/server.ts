@@ -2,9 +2,15 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { neon, neonConfig } from '@neondatabase/serverless'
+import { Client } from '@planetscale/database'
 import { Hono } from 'hono'
 import { createApp } from '../functions/app.ts'
 import { signedDynamo } from '../functions/aws/signed.ts'
+import { isPermit } from '../functions/decide/permit.ts'
+import { readTarget, usernameOf } from '../functions/local/planetscale/target.ts'
+import type { Ports } from '../functions/ports.ts'
+import { createMySql } from '../functions/protocol/mysql/mysql.ts'
+import { post } from '../functions/protocol/post.ts'
 import { openPorts, type Place } from '../test/support/local.ts'
 
 /** One server under measurement: `node bench/server.ts <kind> <place>`. Says its port, then answers each message with its CPU use in µs so far. */
@@ -24,6 +30,20 @@ const bare = (answer: (body: { sql: string; params?: unknown[] }) => Promise<unk
   })
 }
 
+/** What bench/mysql.ts adds: where PlanetScale's protocol is answered. */
+type MySqlPlace = Place & { readonly planetscale: string }
+function planetScale(place: Place, fetched: (to: string, init?: { readonly headers?: object; readonly body?: unknown }) => Promise<Response>): RequestListener {
+  const url = new URL(place.secrets['shop-read'] ?? '')
+  const { planetscale } = place as MySqlPlace
+  const driver = new Client({ host: url.host, username: usernameOf(readTarget(url.href)), password: url.password, fetch: (to: string, init: object) => fetched(`${planetscale}${new URL(to).pathname}`, init) } as ConstructorParameters<typeof Client>[0])
+  return bare(async ({ sql, params }) => (await driver.execute(sql, params ?? [])).rows)
+}
+function mysqlPorts(place: Place): Ports {
+  const ports = openPorts(place)
+  const endpoint = (url: string) => ({ http: (place as MySqlPlace).planetscale, username: usernameOf(readTarget(url)) })
+  return { ...ports, engines: { ...ports.engines, mysql: createMySql({ secrets: ports.secrets, now: Date.now, alarm: ports.alarm, isPermit, endpoint }) }, ledger: { ...ports.ledger, append: async () => 'stored' } }
+}
+
 function listener(): RequestListener {
   switch (kind) {
     case 'bare': {
@@ -39,6 +59,10 @@ function listener(): RequestListener {
       const sql = neon(place.secrets['shop-read'] ?? '', { disableWarningInBrowsers: true })
       return bare(async ({ sql: text, params }) => sql.query(text, params ?? [], { fullResults: true }))
     }
+    // The same driver on the engine's own transport, and as it is installed, on fetch: one statement, no transaction, no checks.
+    case 'mysql-bare': return planetScale(place, async (to, { headers = {}, body = '' } = {}) => { const answer = await post(to, headers as Record<string, string>, String(body), { maxBytes: 1 << 24, timeoutMs: 10_000 }); return { ok: answer.status === 200, status: answer.status, statusText: '', text: async () => answer.text } as Response })
+    case 'mysql-bare-installed': return planetScale(place, async (to, init) => fetch(to, init as RequestInit))
+    case 'mysql-gate-no-audit': return getRequestListener(createApp(mysqlPorts(place)).fetch)
     case 'gate': return getRequestListener(createApp(openPorts(place)).fetch)
     case 'gate-no-promise': {
       const { promise: _, ...ports } = openPorts(place)

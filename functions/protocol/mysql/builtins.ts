@@ -4,7 +4,7 @@
  */
 const words = (text: string): readonly string[] => text.trim().split(/\s+/)
 const scalars = words(`
-  ascii bin bit_count bit_length char char_length character_length chr concat concat_ws elt export_set field find_in_set format from_base64 hex insert instr lcase left length locate lower lpad ltrim make_set
+  ascii bin bit_count bit_length char char_length character_length chr concat concat_ws elt export_set field find_in_set format compress uncompressed_length from_base64 hex insert instr lcase left length locate lower lpad ltrim make_set
   mid oct octet_length ord position quote regexp_instr regexp_like regexp_replace regexp_substr repeat replace reverse right rpad rtrim soundex space strcmp substr substring substring_index to_base64 trim ucase unhex upper
   md5 sha sha1 sha2 crc32
   abs acos asin atan atan2 ceil ceiling conv cos cot degrees exp floor greatest least ln log log10 log2 mod pi pow power radians rand round sign sin sqrt tan truncate

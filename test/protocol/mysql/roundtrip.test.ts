@@ -5,14 +5,14 @@ import { corpus, difference, printed } from './roundtrip.ts'
 
 /** What the corpus holds and this language does not, with the words it is refused with. Every other statement is read. */
 const refused: readonly (readonly [begins: string, reason: string])[] = [
-  ['SELECT "customers"', 'double_quotes'], ["SELECT 'a' 'b'", 'text_in_pieces'], ['SELECT STRAIGHT_JOIN', 'unsupported_straight_join'], ['SELECT SQL_NO_CACHE', 'unsupported_sql_no_cache'], ['SELECT id FROM orders USE INDEX', 'unsupported_use'],
+  ['SELECT "customers"', 'double_quotes'], ["SELECT 'a' 'b'", 'text_in_pieces'],
 ]
 
 describe('the statements of analysts, ORMs and agents', () => {
-  it('are read but for those that have two readings or hints', () => {
-    const all = [...corpus('tpch'), ...corpus('read'), ...corpus('write'), ...corpus('mysql')]
+  it('are read but for those that have two readings', () => {
+    const all = [...corpus('tpch'), ...corpus('read'), ...corpus('write'), ...corpus('orm'), ...corpus('mysql')]
     const found = all.flatMap((sql) => { const of = printed(sql); return 'refused' in of ? [[sql, of.refused.split(':')[0]]] : [] })
-    expect(all.length).toBeGreaterThanOrEqual(300)
+    expect(all.length).toBeGreaterThanOrEqual(360)
     expect(found).toEqual(refused.map(([begins, reason]) => [expect.stringContaining(begins), reason]))
   })
 })

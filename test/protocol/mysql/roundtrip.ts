@@ -52,11 +52,11 @@ async function resolvedBy(connection: Connection, sql: string): Promise<string> 
 }
 
 /**
- * What of the canonical text is how things were written: names of columns nobody asks for, the escape character that there is anyway, text told to be UTF-8 and shown by its bytes, how text is escaped, a join's order
+ * What of the canonical text is how things were written: hints, names of columns nobody asks for, the escape character that there is anyway, text told to be UTF-8 and shown by its bytes, how text is escaped, a join's order
  * for the optimizer, numbers of the parts of a set operation and parentheses of one that has no order or limit of its own.
  */
 function plainly(text: string): string {
-  return text.replaceAll(/ escape (?:_utf8mb4)?'\\{1,2}'/g, '').replaceAll(/ AS `[^`]*`/g, '').replaceAll("_utf8mb4'", "'").replaceAll('straight_join', 'join')
+  return text.replaceAll(/ escape (?:_utf8mb4)?'\\{1,2}'/g, '').replaceAll(/ AS `[^`]*`/g, '').replaceAll("_utf8mb4'", "'").replaceAll(/\b(select )(?:straight_join|join|sql_no_cache) /g, '$1').replaceAll(/ (?:USE|FORCE|IGNORE) INDEX (?:FOR (?:JOIN|ORDER BY|GROUP BY) )?\([^)]*\)/g, '').replaceAll('straight_join', 'join')
     .replaceAll(/(?:\\x[0-9A-F]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll('\\x', ''), 'hex').toString()).replaceAll(/[\u{10000}-\u{10ffff}]/gu, '????').replaceAll(/\\n|\n/g, ' ').replaceAll('\\t', '\t').replaceAll('\\Z', '\x1a').replaceAll('\\', '')
     .replaceAll(/\/\* select#\d+ \*\/ |__\d+/g, '').replaceAll(/\((select [\d'a-zA-Z]+)\)/g, '$1').replaceAll(/^\((insert .*)\)$/g, '$1')
 }

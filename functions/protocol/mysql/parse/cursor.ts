@@ -17,8 +17,7 @@ const maxDepth = 200
 
 /** Words at which the grammar ends although the servers go on: said by name, so that whoever wrote it knows what to leave out. */
 const refused: Readonly<Record<string, string>> = {
-  into: 'INTO is not understood: rows go to the caller only', procedure: 'PROCEDURE is not understood', partition: 'a choice of partitions is not understood; use WHERE', use: 'index hints are not understood',
-  force: 'index hints are not understood', ignore: 'this IGNORE is not understood', returning: 'RETURNING is not understood; select after the change', high_priority: 'HIGH_PRIORITY is not understood',
+  into: 'INTO is not understood: rows go to the caller only', procedure: 'PROCEDURE is not understood', partition: 'a choice of partitions is not understood; use WHERE', ignore: 'this IGNORE is not understood', returning: 'RETURNING is not understood; select after the change', high_priority: 'HIGH_PRIORITY is not understood',
   low_priority: 'LOW_PRIORITY is not understood', delayed: 'DELAYED is not understood', sql_calc_found_rows: 'SQL_CALC_FOUND_ROWS is not understood; select COUNT(*)', sql_no_cache: 'SQL_NO_CACHE is not understood',
   sql_cache: 'SQL_CACHE is not understood', sql_big_result: 'optimizer hints are not understood', sql_small_result: 'optimizer hints are not understood', sql_buffer_result: 'optimizer hints are not understood',
   straight_join: 'optimizer hints are not understood', sounds: 'SOUNDS LIKE is not understood; compare SOUNDEX(…)', member: 'MEMBER OF is not understood; use JSON_CONTAINS', fetch: 'FETCH is not understood; use LIMIT', qualify: 'QUALIFY is not understood; use a derived table',

@@ -70,8 +70,10 @@ const empty = { distinct: false, from: [], where: null, groupBy: [], rollup: fal
 
 function readSelect(cursor: Cursor): Select {
   const { start } = cursor.expect('select')
+  skipHints(cursor)
   const distinct = cursor.accept('distinct', 'distinctrow')
   if (!distinct) cursor.accept('all')
+  skipHints(cursor)
   const items = readItems(cursor)
   const from = cursor.accept('from') ? readFrom(cursor) : []
   const where = cursor.accept('where') ? cursor.expression() : null
@@ -84,6 +86,11 @@ function readSelect(cursor: Cursor): Select {
     return { name, window: readWindow(cursor) }
   }) : []
   return { kind: 'select', distinct, items, from, where, groupBy, rollup, having, windows, span: cursor.spanFrom(start) }
+}
+
+/** Wishes for the optimizer, which say nothing of the rows: read and left out, as an index hint is. */
+function skipHints(cursor: Cursor): void {
+  while (cursor.accept('straight_join', 'sql_no_cache', 'sql_small_result', 'sql_big_result', 'sql_buffer_result', 'high_priority'));
 }
 
 function readFrom(cursor: Cursor): Select['from'] {

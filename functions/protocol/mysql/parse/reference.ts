@@ -48,7 +48,19 @@ function readFactor(cursor: Cursor): Reference {
   const table = readTable(cursor)
   if (cursor.isMark('(')) cursor.fail('a table')   // a function is none
   const alias = readTableAlias(cursor)
+  while (cursor.is('use', 'force', 'ignore')) skipIndexHint(cursor)
   return { ...table, alias, span: cursor.spanFrom(start) }
+}
+
+/** USE | FORCE | IGNORE INDEX [FOR …] (names): which index serves is the server's to say, and which it may not take the analysis says. */
+function skipIndexHint(cursor: Cursor): void {
+  cursor.take()
+  if (!cursor.accept('index', 'key')) cursor.fail('INDEX')
+  if (cursor.accept('for') && !cursor.accept('join')) {
+    if (!cursor.accept('order', 'group')) cursor.fail('JOIN, ORDER BY or GROUP BY')
+    cursor.expect('by')
+  }
+  cursor.inParentheses(() => (cursor.isMark(')') ? [] : cursor.list(() => (cursor.is('primary') ? cursor.take() : cursor.name('an index')))))
 }
 
 /** A table without an alias. */
