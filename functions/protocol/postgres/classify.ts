@@ -17,6 +17,7 @@ import type { Output, PlannedStatement, PostgresPlan, Reached } from './plan.ts'
 import type { Scope } from './scope.ts'
 import { snapshotQuery } from './snapshot.ts'
 import { query as subquery, statement } from './statement.ts'
+import { heavyParameter, type Weight } from './heavy.ts'
 import { judgeParameters, type Written } from './writeback.ts'
 
 /**
@@ -59,6 +60,7 @@ interface Facts extends Held {
   /** Parameters that become column values, to be judged with each call. */
   readonly written: readonly Written[]
   readonly lengths: readonly Length[]
+  readonly heavy: readonly Weight[]
 }
 const maxFacts = 2000
 /**
@@ -120,6 +122,8 @@ export function createClassifier({ read, now }: Reader): Classifier {
       if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
       const count = parameterRefusal(facts.value, one)
       if (count) return refuse(query.batch ? { ...count, statement: i } : count)
+      const heavy = heavyParameter(facts.value.heavy, one.params)
+      if (heavy) return refuse(query.batch ? { ...heavy, statement: i } : heavy)
       const back = [...judgeParameters(facts.value.written, one.params), ...judgeLengths(facts.value.lengths, one.params)]
       all.push(back.length === 0 ? facts.value : { ...facts.value, used: [...facts.value.used, ...back] })
     }
@@ -182,10 +186,10 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
 }
 function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement'], { parameters }: Parsed): Facts {
   const held = heldOf(state, reachOf(found))
-  const { accesses, used, readOnly, written, lengths } = found
+  const { accesses, used, readOnly, written, lengths, heavy } = found
   const heapOrder = found.heapOrder || (found.sorted && found.shownRead)
   return {
-    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters, statement, written, lengths,
+    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters, statement, written, lengths, heavy,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import pg from 'pg'
-import { addressBy, type Address } from '../address.ts'
+import { addressBy, type Address, type Alarm } from '../address.ts'
 import { createPlaces } from '../places.ts'
 import { TransportError } from '../post.ts'
 import { cancelBackend } from './cancel.ts'
@@ -25,15 +25,16 @@ const overheadBytes = 512 * 1024
 const wirePerJson = 2
 const jsonPerWire = 6
 const asText = { getTypeParser: () => (text: string) => text }
-const addressOf = addressBy({ protocols: ['postgres:', 'postgresql:'], port: 5432, checked: ['sslmode', 'verify-full'] })
+const scheme = { protocols: ['postgres:', 'postgresql:'], port: 5432, checked: ['sslmode', 'verify-full'] } as const
 
 /**
  * PostgreSQL's own protocol as the target port, by `pg`, for targets in a private network. Each call has a connection of its own, which ends with it: what one caller's statement leaves behind in a session (settings,
  * locks, temporary tables, prepared statements, a seed, what a language or dblink keeps beyond DISCARD ALL) meets nobody, and a process that is frozen holds no connection of the server's. At most `maxOpen` at once to
  * one secret.
  */
-export function createDirect(): Transport {
+export function createDirect(alarm: Alarm): Transport {
   const places = createPlaces(maxOpen)
+  const addressOf = addressBy(scheme, alarm)
 
   async function open(secret: string, timeoutMs: number): Promise<Wire> {
     const until = performance.now() + timeoutMs

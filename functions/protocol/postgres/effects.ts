@@ -4,6 +4,7 @@ import type { Refusal, Span } from '../../../schema/refusal.ts'
 import type { Length } from './beside.ts'
 import type { Catalog, CatalogFunction, Column, Relation } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
+import type { Weight } from './heavy.ts'
 import type { Written } from './writeback.ts'
 
 /**
@@ -80,6 +81,8 @@ export class Findings {
   readonly written: Written[] = []
   /** Parameters whose length matters. */
   readonly lengths: Length[] = []
+  /** Parameters that may be so long where no time limit holds. */
+  readonly heavy: Weight[] = []
   /** Rows must come as they lie in the table: an index might give them in the order of a classified column. */
   heapOrder = false
   /** A table has an index that gives a classified column in its order, under a mask that tells values apart: once such a column is read, rows must come as they lie. */

@@ -4,6 +4,7 @@ import { isMasklike } from '../marks.ts'
 import { functionNames, introspection, populating, valueFunctions } from './builtins.ts'
 import { apply } from './call.ts'
 import { missing, unknownFunction, unsupported, type Findings } from './effects.ts'
+import { weighCall, weighOperator } from './heavy.ts'
 import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, tell, unknown, useOperator } from './names.ts'
 import type { Parsed } from './parse.ts'
 import { columnAt, itemNamed, resolve, tagsOf, touch, type Col, type Item, type Scope } from './scope.ts'
@@ -48,6 +49,7 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
   if ('A_Expr' in node) {
     const { kind, name, lexpr, rexpr, location } = node.A_Expr
     for (const operator of operatorsOf(kind, strings(name))) useOperator(found, frame, operator, frame.span(location))
+    weighOperator(a, node.A_Expr, scope)
     const inner = each([lexpr, rexpr], `under the operator \`${strings(name).at(-1)}\``)
     return strings(name).at(-1) === '||' || kind === 'AEXPR_NULLIF' ? inner : scalar
   }
@@ -195,6 +197,7 @@ function call(a: Analysis, node: FuncCall, scope: Scope, clause: string | null):
     if (!isFunctionName(a.found, frame, name)) return unknown   // `c(u)` is the column c of the row u, and the row was counted as used above
     throw unsupported('ambiguous_notation', `\`${name}(…)\` may mean a function or a column of the row; write the column as \`….${name}\``, span)
   }
+  weighCall(a, node, scope)
   // in 15, json_object( … ) is an ordinary name that the path may answer
   const written = names.length === 2 && names[0] === 'pg_catalog' && name === 'json_object' && a.found.catalog.version < 160000 ? [name] : names
   return apply(a.found, frame, written, args.length + (node.agg_within_group ? ordered.length : 0), span, all(a.found, [...args, ...ordered]))

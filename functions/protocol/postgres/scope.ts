@@ -3,6 +3,7 @@ import type { Span } from '../../../schema/refusal.ts'
 import type { Relation } from './catalog.ts'
 import type { Tag } from './classes.ts'
 import { missing, unsupported, type Findings, type Frame, type Handle } from './effects.ts'
+import type { Size } from './heavy.ts'
 import { isFunctionName } from './names.ts'
 import type { Output } from './plan.ts'
 import type { Texts } from './writeback.ts'
@@ -23,6 +24,8 @@ export interface Col {
   readonly touch: (() => void) | null
   /** Constants and parameters its value may be. Left out: none. */
   readonly texts?: Texts
+  /** How large its values may be, where its origin does not say. */
+  readonly size?: Size
   /** Where it stands in the select list that gave it. */
   readonly span?: Span | null
 }

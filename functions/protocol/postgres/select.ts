@@ -4,6 +4,7 @@ import type { Tag } from './classes.ts'
 import { missing, unsupported } from './effects.ts'
 import { cast, expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
 import { commonType, fromClause } from './from.ts'
+import { larger, sizeOf, sizeOfColumn, stored, type Size } from './heavy.ts'
 import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { rowSecurity } from './security.ts'
@@ -69,7 +70,7 @@ function computed(a: Analysis, val: Node | undefined, name: string, scope: Scope
   if (fails && isVolatile(a, val)) found.use(derived, unasked, null)
   // how many rows come depends on it, whether the output is asked for or not
   if (derived.length > 0 && givesRows(a, val)) found.use(derived, 'where it decides how many rows a view has', null)
-  return { name, tags: [], derived, fails, type, origin: originOf(a, val, scope), touch: null, texts }
+  return { name, tags: [], derived, fails, type, origin: originOf(a, val, scope), touch: null, texts, size: scope.frame.view ? stored : sizeOf(found, val, scope) }
 }
 /** A function that may give several rows stands in it; one inside a subquery gives rows there. */
 function givesRows(a: Analysis, value: unknown): boolean {
@@ -195,15 +196,18 @@ function order(a: Analysis, node: SelectStmt, targets: readonly Target[], scope:
 function values(a: Analysis, node: SelectStmt, level: Scope): Col[] {
   const types: number[] = []
   const texts: Texts[] = []
+  const sizes: Size[] = []
   for (const row of node.valuesLists ?? []) {
     if (!('List' in row)) throw unsupported('unknown_syntax', 'VALUES has rows in it', null)
     for (const [i, item] of (row.List.items ?? []).entries()) {
       const [type, inner] = a.found.textsOf(() => expression(a, item, level, 'in a values list'))
+      const size = sizeOf(a.found, item, level)
+      sizes[i] = larger(sizes[i] ?? size, size)
       texts[i] = inner.size === 0 ? texts[i] ?? inner : new Map([...texts[i] ?? [], ...inner])
       types[i] = isScalar(a.found, type) && isScalar(a.found, types[i] ?? scalar) ? scalar : unknown
     }
   }
-  const targets = types.map((type, i): Target => ({ col: { name: `column${i + 1}`, tags: [], derived: [], type, origin: null, touch: null, texts: texts[i] ?? new Map() }, span: null, expression: true }))
+  const targets = types.map((type, i): Target => ({ col: { name: `column${i + 1}`, tags: [], derived: [], type, origin: null, touch: null, texts: texts[i] ?? new Map(), size: sizes[i] ?? stored }, span: null, expression: true }))
   order(a, node, targets, level)
   return targets.map((target) => target.col)
 }
@@ -223,7 +227,7 @@ function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
     // A set operation computes all of both sides.
     if (level.frame.view) for (const one of [col, other]) if (one?.fails) a.found.use(one.derived, unasked, null)
     const type = isScalar(a.found, col.type) && isScalar(a.found, given) ? (col.type === given ? given : commonType(col.type, given) ?? scalar) : unknown
-    return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]) }
+    return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]), size: larger(sizeOfColumn(a.found, col), other ? sizeOfColumn(a.found, other) : stored) }
   })
   order(a, node, cols.map((col) => ({ col, span: null, expression: false })), level)
   if (node.lockingClause) throw unsupported('unknown_syntax', 'rows of a set operation cannot be locked', null)

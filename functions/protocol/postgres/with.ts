@@ -1,6 +1,7 @@
 import type { CommonTableExpr, WithClause } from 'libpg-query'
 import { unsupported } from './effects.ts'
 import type { Analysis } from './expression.ts'
+import { endless } from './heavy.ts'
 import { scalar, strings } from './names.ts'
 import { renamed, type Col, type Cte, type Scope } from './scope.ts'
 import { setReadCte } from './from.ts'
@@ -42,7 +43,7 @@ function read(a: Analysis, cte: Cte): void {
       if (recursive.withClause) throw unsupported('recursive_cte', `\`${cte.name}\` has a WITH of its own; write it as an entry beside it`, null)
       cte.cols = shape(a, entry, a.subquery(a, { SelectStmt: recursive.larg }, cte.scope))
     }
-    const cols = shape(a, entry, a.subquery(a, cte.node, cte.scope))
+    const cols = shape(a, entry, a.subquery(a, cte.node, cte.scope)).map((col) => (recursive ? { ...col, size: endless } : col))   // each round may add to what the last one gave
     const settled = !cte.again || JSON.stringify(cols.map(bare)) === JSON.stringify(cte.cols?.map(bare))
     cte.cols = cols
     if (settled) break

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { analysisOf } from './target.ts'
+import { withPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts'
+
+/** Statements that ran for longer than five seconds on PostgreSQL 15 under a timeout of one, and what honest work writes with the same functions. */
+const schema = `
+CREATE TABLE notes (id int PRIMARY KEY, title varchar(80), body text, tags text[], data jsonb, flags varbit, during tstzrange, area polygon, amount numeric, embedding real[]);
+CREATE TABLE people (id int PRIMARY KEY, name text, email text, joined date);
+CREATE VIEW labels AS SELECT id, name || ' <' || email || '>' AS label, repeat(name, 1000000) AS wide FROM people;
+`
+describe('what no time limit stops', () => {
+  let server: TestPostgres
+  let database: TestDatabase
+  let a: ReturnType<typeof analysisOf>
+  beforeAll(async () => {
+    server = await withPostgres()
+    database = await server.createDatabase(schema)
+    a = analysisOf(database, {})
+  })
+  afterAll(() => server.stop())
+
+  const long = "repeat('a', 3000000)"
+  const needle = "('b' || repeat('a', 400000))"
+  test.each([
+    `select strpos(${long}, ${needle})`, `select position(${needle} in ${long})`, `select replace(${long}, ${needle}, '')`, `select split_part(${long}, ${needle}, 2)`, `select string_to_array(${long}, ${needle})`, `select * from string_to_table(${long}, ${needle})`,
+    `select translate(${long}, repeat('b', 400000), '')`, `select btrim(${long}, repeat('b', 400000))`, `select trim(leading repeat('b', 400000) from ${long})`, `select ${long} like '%' || repeat('a', 300000) || 'b%'`, `select id from notes where ${long} not ilike '%' || ${needle}`, `select ${long} like any (array['%' || ${needle}])`,
+    "select position(repeat('0', 400000)::bit varying || '1' in repeat('0', 3000000)::bit varying)", "select position('1'::bit(400000) in '0'::bit(3000000))", "select array_fill('a'::text, array[300000]) && array_fill('b'::text, array[300000])", 'select array(select i from generate_series(1, 1000000) i) @> array(select -i from generate_series(1, 1000000) i)',
+    "select to_jsonb(array_fill('a'::text, array[100000])) - array_fill('b'::text, array[100000])", "select to_jsonb(array_fill('a'::text, array[100000])) ?| array_fill('b'::text, array[100000])", "select to_jsonb(array_fill(1, array[300000])) @> to_jsonb(array_fill(2, array[300000]))",
+    "select normalize(repeat(U&'\\0301\\0316', 300000), NFC)", "select repeat('x', 300000) is nfc normalized", "select xpath('//*[count(//*[count(//*)>0])>0]', ('<a>' || repeat('<b/>', 2000) || '</a>')::xml)", "select xmlexists('//*[count(//*[count(//*)>0])>0]' passing by ref ('<a/>'::xml))", 'select xpath(body, data::text::xml) from notes',
+    "select polygon(20000, circle '((0,0),1)') <-> polygon(20000, circle '((5,0),0.5)')", "select polygon(id, circle '((0,0),1)') from notes", "select ts_headline('simple', repeat('a b c ', 100000), to_tsquery('simple', 'a & b'))", "select to_date(repeat('1', 1000000), repeat('YYYY', 250000))",
+    `select strpos(x, y) from (select ${long} as x, ${needle} as y) t`, `with t(x, y) as (values (${long}, ${needle})) select strpos(x, y) from t`, "with recursive t(x) as (select 'a' union all select x || x from t where length(x) < 4000000) select strpos(t.x, u.x) from t, t u", `select strpos(x, x || 'b') from (select ${long} as x union all select 'a') t`,
+    "select strpos(string_agg(body, ''), string_agg(title, '')) from notes", 'select strpos(lpad(body, id), lpad(title, id)) from notes', "select strpos(upper((select string_agg(body, '') from notes)), body || body) from notes", "select strpos(coalesce(rpad('a', 3000000), ''), case when id = 1 then rpad('b', 300000, 'a') end) from notes", "select strpos(n.body, m.wide) from notes n, (select repeat(label, 1000) as wide from labels) m",
+    "select strpos(replace(body, 'a', repeat('a', 10000)), replace(body, 'b', repeat('a', 10000))) from notes", "select strpos((1e131071)::text || (1e131071)::text || (1e131071)::text, (1e131071)::text || (1e131071)::text)",
+  ])('%s', async (sql) => {
+    expect((await a.refusal(sql)).reason).toBe('too_heavy')
+  })
+
+  test.each([
+    "select id from people where name ilike '%ada%' and strpos(email, '@') > 1", "select id from people where lower(email) like '%' || lower(name) || '%'", "select split_part(email, '@', 2), count(*) from people group by 1 having string_agg(name, ',') like '%Ada%'", "select replace(replace(body, chr(10), ' '), '  ', ' ') from notes",
+    "select replace(to_char(sum(amount), 'FM999G999D00'), ',', '.') from notes", "select id from notes where tags @> array['a', 'b'] or tags && '{x,y}' or data @> '{\"a\": [1, 2]}' or data ?| array['k', 'l']", "select data - array['a', 'b'], data - 'c', amount - 1, joined - 7, sum(amount) - sum(amount) from notes, people group by 1, 2, 3, 4",
+    "select n.id from notes n join notes m on n.tags && m.tags and n.during && m.during", "select id from notes where during && tstzrange(now() - interval '1 day', now() + interval '1 day')", "select to_char(joined, 'YYYY-MM'), to_date(substr(name, 1, 10), 'YYYY-MM-DD'), to_timestamp(amount / 1000) from people, notes",
+    "select id from labels where label like '%@acme%' and strpos(label, 'x') > 0", "with recursive t(id, path) as (select id, name from people union all select p.id, t.path || '/' || p.name from people p join t on p.id = t.id + 1) select id from t where path like '%Ada%'", "select btrim(name), trim(both ' ' from name), translate(name, 'áéí', 'aei'), rpad(name, 20), repeat('*', 5), lpad(id::text, 8, '0') from people",
+    "select ts_rank_cd(to_tsvector('simple', body), plainto_tsquery('simple', 'a b')), ts_headline(body, to_tsquery('a & b')) from notes", "select xpath('/a/b[1]/@id', '<a/>'::xml), xpath('//b/text()', body::xml) from notes", 'select array_agg(tags) @> array[array[\'a\']] from notes', "select format('%s: %s', name, count(*)) from people group by name", "select normalize(name) from people",
+    "select polygon(12, circle '((0,0),1)') @> point(0.5, 0), point(1, 2) <-> point(3, 4), area && polygon '((0,0),(1,1),(1,0))' from notes", "select id from people p where position(lower(left(name, 3)) in lower(email)) > 0 and (select max(title) from notes) like 'A%'", "select concat_ws(' ', name, email) ilike '%x%', (name || ' ' || email) like '%y%' from people",
+  ])('honest work passes: %s', async (sql) => {
+    expect((await a.plan(sql)).plan.statements[0]?.missing).toBeUndefined()
+  })
+
+  const asked = (sql: string, ...params: readonly string[]) => a.ask({ sql, params: [...params] })
+  test('a parameter may be as long as what stands opposite lets it', async () => {
+    for (const sql of ['select id from people where name ilike $1', "select id from people where name ilike '%' || $1 || '%'", 'select strpos(body, $1) from notes', 'select id from notes where tags @> $1']) {
+      expect([sql, (await asked(sql, 'x'.repeat(60_000))).ok]).toEqual([sql, true])
+      expect(await asked(sql, 'x'.repeat(66_000))).toMatchObject({ ok: false, refusal: { reason: 'too_heavy', next: 'fix' } })
+    }
+    const sum = "select string_agg(body, '') like '%' || $1 || '%' from notes"
+    expect((await asked(sum, 'x'.repeat(60))).ok).toBe(true)
+    expect(await asked(sum, 'x'.repeat(65))).toMatchObject({ ok: false, refusal: { reason: 'too_heavy', detail: expect.stringContaining('longer than 64 bytes') } })
+    expect((await asked('select strpos($1, $2)', 'x'.repeat(60_000), 'y'.repeat(60_000))).ok).toBe(true)
+    expect((await asked('select strpos($1, $2)', 'x'.repeat(500_000), 'y'.repeat(400_000))).ok).toBe(false)
+    expect(await a.refusal('select strpos(repeat($1, 1000), repeat($2, 1000))')).toMatchObject({ reason: 'too_heavy' })
+  })
+})
