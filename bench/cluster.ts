@@ -35,7 +35,7 @@ async function upstream(): Promise<void> {
   const authority = await keepAuthority(null, Date.now)
   const pods = Array.from({ length: 1000 }, (_, n) => { const { kind: _kind, apiVersion: _version, ...rest } = pod(n); return rest })
   const event = Array.from({ length: 1000 }, (_, n) => `${JSON.stringify({ type: 'MODIFIED', object: pod(n) })}\n`).join('')
-  const long = pods.map((one) => JSON.stringify(one)).join(',')
+  const long = pods.map((one) => JSON.stringify({ ...one, metadata: { ...one.metadata, annotations: { note: 'a longer note '.repeat(150) } } })).join(',')   // so that 200 MB are fewer objects than a page may have
   const whole: Readonly<Record<string, string>> = { '/api/v1/namespaces/web/pods/front-1': JSON.stringify(pod(1)), '/api/v1/namespaces/web/pods': list('Pod', pods), '/api/v1/namespaces/web/secrets': list('Secret', Array.from({ length: 1000 }, (_, n) => secret(n))) }
   const server = https.createServer(authority.issue('bench'), (request, response) => {
     const url = request.url ?? ''

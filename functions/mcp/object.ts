@@ -38,6 +38,8 @@ function ofObject(value: Members): Shown {
   if (Array.isArray(items) && typeof rest['kind'] === 'string' && rest['kind'].endsWith('List')) return ofMany('items', items.map(bare), rest)
   const shown = bare(value)
   if (isMembers(shown) && fits(shown)) return { data: shown, more: '' }
+  // What a command wrote. Never of an object: it could be written back so.
+  if (isMembers(shown) && shown['metadata'] === undefined && 'exitCode' in shown) return { data: Object.fromEntries(Object.entries(shown).map(([name, one]) => [name, typeof one === 'string' ? cut(one) : one])), more: '; of what it wrote only the beginning is here' }
   return { data: { beginning: JSON.stringify(shown).slice(0, mostBytes / 4).toWellFormed() }, more: '; it is too large to be given whole, and only its beginning is here' }
 }
 
@@ -64,6 +66,8 @@ function ofMany(name: 'items' | 'rows', all: readonly unknown[], rest: Members):
     more: `, ${kept.length} ${kept.length === 1 ? 'object' : 'objects'}${left > 0 ? `; ${left} more did not fit: ask for \`table\`, a selector, or \`limit=\`` : ''}${page ? '; there are further pages: the same path with `continue=` and `metadata.continue`' : ''}`,
   }
 }
+
+const cut = (text: string): string => (text.length <= mostBytes / 4 ? text : `${text.slice(0, mostBytes / 4).toWellFormed()}… [cut: ${text.length} characters]`)
 
 /** Who manages which field tells an agent nothing and is half of an object. */
 function bare(value: unknown): unknown {

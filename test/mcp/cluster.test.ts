@@ -133,6 +133,9 @@ test('a command without a terminal, a log, and an answer too large for a model',
   const one = await connect(fake.app, await fake.world.token(operator))
   const call = (args: Record<string, unknown>) => one.call('kubernetes', { connection: 'cluster', ...args })
   expect(await call({ method: 'POST', path: `${web}/pods/p/exec?command=id` })).toMatchObject({ isError: false, data: { stdout: 'hello\n', exitCode: 0 } })
+  fake.cluster.next = { status: 200, body: { stdout: 'x'.repeat(400_000), stderr: 'oh', exitCode: 3, truncated: false } }
+  const ran = await call({ method: 'POST', path: `${web}/pods/p/exec?command=yes` })
+  expect([ran.text.length < 60_000, ran.data]).toMatchObject([true, { stdout: expect.stringMatching(/^x{1000}.*cut: 400000 characters\]$/) as string, stderr: 'oh', exitCode: 3 }])
   fake.cluster.next = { status: 200, body: { kind: 'ConfigMapList', metadata: { continue: 'x' }, items: Array.from({ length: 3000 }, (_, n) => ({ metadata: { name: `c${n}` }, data: { a: 'x'.repeat(100) } })) } }
   const many = await call({ path: `${web}/configmaps` })
   expect([many.text.length < 60_000, many.data?.['notShown'], many.text]).toEqual([true, expect.any(Number), expect.stringMatching(/more did not fit.*`continue=`/)])

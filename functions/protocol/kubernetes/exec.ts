@@ -3,6 +3,7 @@ import { connect } from 'node:tls'
 import WebSocket, { type RawData } from 'ws'
 import type { Executed, Run } from '../protocol.ts'
 import { CredentialError, type Credentials } from './credential.ts'
+import { listen, mostBytes } from './hear.ts'
 import type { Cluster } from './kubeconfig.ts'
 import { unknown } from './outcome.ts'
 import type { KubernetesPlan, Masker } from './plan.ts'
@@ -22,8 +23,6 @@ interface Opened { readonly socket: WebSocket; readonly audit: string | null }
 interface Refused { readonly status: number; readonly audit: string | null; readonly bytes: Uint8Array }
 const connectMs = 5_000
 const errorBytes = 64 * 1024
-/** Of both outputs together, of one command. */
-const mostBytes = 16 * 1024 * 1024
 /** Of one frame; the API server sends at most 32 KB at once. */
 const frameBytes = 1024 * 1024
 /** Of the last channel, which carries a Status. */
@@ -114,7 +113,7 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
       // The rest of what it wrote is on record before its outcome is, whatever that is.
       void output.close().then(() => { resolve(what()) }, () => { resolve(unheard) })
     }
-    const output = listen(job, socket, () => { end(() => unheard) })
+    const output = listen(job, () => { end(() => unheard) }, { stop: () => { socket.pause() }, go: () => { socket.resume() } })
     const lost = (why: string) => { end(() => unknown(why)) }
     const cut = () => { const reason: unknown = run.cut?.reason; end(() => cutOff(reason instanceof Error ? reason.message : 'it may not go on')) }
     const timer = setTimeout(() => { lost(`no end of the command within ${limits.timeoutMs} ms`) }, limits.timeoutMs)
@@ -141,40 +140,6 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
     if (run.cut?.aborted) cut()
     else socket.resume()
   })
-}
-
-/** Both outputs: what the answer keeps of them, and all of it for the record, masked as lines of its own each. The cluster is read no faster than the record is written. */
-function listen({ run, limits, begin }: ExecJob, socket: WebSocket, fail: () => void) {
-  const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
-  const maskers = { stdout: begin(), stderr: begin() }
-  let [bytes, written, waiting] = [0, 0, 0]
-  let failed = false
-  let told: Promise<void> = Promise.resolve()
-  function tell(stream: 'stdout' | 'stderr', shown: Uint8Array): void {
-    if (!run.heard || shown.byteLength === 0) return
-    const { heard } = run
-    waiting++
-    socket.pause()
-    told = told.then(async () => { if (!failed) await heard(stream, shown) }).catch(() => { failed = true; fail() }).finally(() => { if (--waiting === 0) socket.resume() })
-  }
-  return {
-    /** false: no more of it may come. */
-    take(stream: 'stdout' | 'stderr', rest: Buffer): boolean {
-      const fits = Buffer.from(rest.subarray(0, Math.max(0, limits.bytes - bytes)))
-      if (fits.byteLength > 0) kept[stream].push(fits)
-      bytes += rest.byteLength
-      tell(stream, Uint8Array.from(maskers[stream].write(rest.subarray(0, Math.max(0, mostBytes - written)))))
-      written += rest.byteLength
-      return written <= mostBytes
-    },
-    /** Resolves when all of it is on record; rejects where some of it could not be. */
-    async close(): Promise<void> {
-      for (const stream of ['stdout', 'stderr'] as const) tell(stream, maskers[stream].end())
-      await told
-      if (failed) throw new Error('what a command wrote is not recorded')
-    },
-    kept: () => ({ stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr), truncated: bytes > limits.bytes }),
-  }
 }
 
 /** The command began, so what it did until then is done. */

@@ -1,0 +1,44 @@
+import type { Run } from '../protocol.ts'
+import type { Masker } from './plan.ts'
+
+/** Of both outputs together, of one command. */
+export const mostBytes = 16 * 1024 * 1024
+/** `limits.bytes`: of the answer. `begin`: masks one of the outputs. */
+interface Heard { readonly run: Pick<Run, 'heard'>; readonly limits: { readonly bytes: number }; readonly begin: () => Masker }
+
+/**
+ * Both outputs of a command: what the answer keeps of them, and all of it for the record, masked as lines of its own each. The cluster is read no faster than the record is written: `stop` and `go`
+ * hold it. `fail`: some of it could not be recorded.
+ */
+export function listen({ run, limits, begin }: Heard, fail: () => void, { stop, go }: { readonly stop: () => void; readonly go: () => void }) {
+  const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
+  const maskers = { stdout: begin(), stderr: begin() }
+  let [bytes, written, waiting] = [0, 0, 0]
+  let failed = false
+  let told: Promise<void> = Promise.resolve()
+  function tell(stream: 'stdout' | 'stderr', shown: Uint8Array): void {
+    if (!run.heard || shown.byteLength === 0) return
+    const { heard } = run
+    waiting++
+    stop()
+    told = told.then(async () => { if (!failed) await heard(stream, shown) }).catch(() => { failed = true; fail() }).finally(() => { if (--waiting === 0) go() })
+  }
+  return {
+    /** false: no more of it may come. */
+    take(stream: 'stdout' | 'stderr', rest: Buffer): boolean {
+      const fits = Buffer.from(rest.subarray(0, Math.max(0, limits.bytes - bytes)))
+      if (fits.byteLength > 0) kept[stream].push(fits)
+      bytes += rest.byteLength
+      tell(stream, Uint8Array.from(maskers[stream].write(rest.subarray(0, Math.max(0, mostBytes - written)))))
+      written += rest.byteLength
+      return written <= mostBytes
+    },
+    /** Resolves when all of it is on record; rejects where some of it could not be. */
+    async close(): Promise<void> {
+      for (const stream of ['stdout', 'stderr'] as const) tell(stream, maskers[stream].end())
+      await told
+      if (failed) throw new Error('what a command wrote is not recorded')
+    },
+    kept: () => ({ stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr), truncated: bytes > limits.bytes }),
+  }
+}
