@@ -48,8 +48,8 @@ export function createLocalPorts({ dynamo, neon, planetscale, secrets, machine, 
   if (workflow === null) throw new TypeError('no state machine')
   const endpoint = { http: `${neon}/sql`, websocket: `${neon.replace('http:', 'ws:')}/v2` }
   const parts = { secrets, now: stores.now, alarm, isPermit }
-  const postgres = routed(createPostgres({ ...parts, endpoint: () => endpoint }), createPostgres({ ...parts, transport: createPgTransport() }))
-  const mysql = routed(createMySql({ ...parts, endpoint: (url) => ({ http: planetscale, username: usernameOf(readTarget(url)) }) }), createMySql({ ...parts, open: createMySqlSessions() }))
+  const postgres = routed(createPostgres({ ...parts, endpoint: () => endpoint }), createPostgres({ ...parts, transport: createPgTransport(alarm) }))
+  const mysql = routed(createMySql({ ...parts, endpoint: (url) => ({ http: planetscale, username: usernameOf(readTarget(url)) }) }), createMySql({ ...parts, open: createMySqlSessions(alarm) }))
   const kubernetes = createKubernetes({ secrets, now: stores.now, alarm, isPermit })
   const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, mysql, kubernetes }, approvals: { requests, workflow, post }, log: log && { ...log, store: publishing(log.objects, logStore) }, ...(log === null ? {} : { promise }), search, alarm, self }
   return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: counted.ledger, createTables: stores.createTables, close: stores.close, workflow }

@@ -16,15 +16,28 @@ const withAuthority = z.strictObject({ url: z.string(), ca: z.string().startsWit
 
 /**
  * A secret → an address: a URL, or JSON of `{url, ca}` with certificates as PEM. Nothing in it weakens anything: a parameter that would is refused, not dropped, and so is whatever else is not known. Reads no file and no
- * variable of the environment, as drivers do with a URL. Throws TransportError `unreachable`, whose words are ours, with nothing of the secret. Kept by the secret's text: a bundle of authorities takes a while to read.
+ * variable of the environment, as drivers do with a URL. Throws TransportError `unreachable`, whose words are ours, with nothing of the secret; callers only hear that the target does not answer, so `alarm` says it to the
+ * operator, once a secret. Kept by the secret's text: a bundle of authorities takes a while to read.
  */
-export function addressBy(scheme: Scheme): (secret: string) => Address {
-  const known = new Map<string, Address>()
+export function addressBy(scheme: Scheme, alarm: Alarm): (secret: string) => Address {
+  const known = new Map<string, Address | TransportError>()
   return (secret) => {
-    const found = known.get(secret) ?? readAddress(secret, scheme)
+    const found = known.get(secret) ?? readSecret(secret, scheme, alarm)
     if (known.size >= 100) known.clear()
     known.set(secret, found)
+    if (found instanceof TransportError) throw found
     return found
+  }
+}
+export type Alarm = (what: string, detail: Readonly<Record<string, unknown>>) => void
+
+function readSecret(secret: string, scheme: Scheme, alarm: Alarm): Address | TransportError {
+  try {
+    return readAddress(secret, scheme)
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error
+    alarm('a secret cannot be used', { why: error.message })
+    return error
   }
 }
 

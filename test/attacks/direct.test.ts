@@ -25,7 +25,7 @@ describe.each(majors.slice(0, 1))('on PostgreSQL %i, by its own protocol', (majo
   let engine: Protocol
   let [url, print] = ['', async (): Promise<string> => '']
   const alarms: unknown[] = []
-  const transport = createDirect()
+  const transport = createDirect(() => {})
   beforeAll(async () => {
     server = await withPostgres({ major })
     const database = await server.createDatabase('CREATE ROLE agent LOGIN')

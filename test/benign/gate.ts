@@ -4,6 +4,7 @@ import type { Param, Query } from '../../schema/request.ts'
 import { decide } from '../../functions/decide/decide.ts'
 import { isPermit } from '../../functions/decide/permit.ts'
 import { compile } from '../../functions/decide/policy.ts'
+import type { Transport } from '../../functions/protocol/postgres/port.ts'
 import { createPostgres } from '../../functions/protocol/postgres/postgres.ts'
 import type { MaskedResult } from '../../functions/protocol/protocol.ts'
 import type { TestDatabase, TestPostgres } from '../support/postgres.ts'
@@ -25,13 +26,13 @@ export const grants = (plain: readonly string[]): string => `
 
 const caller: Caller = { issuer: 'test', subject: { id: 'agent:analyst', kind: 'agent', groups: [] }, actors: [], person: false, claims: {}, expiresAt: Date.now() + 3_600_000 }
 
-/** `documents` holds one connection, called `target`, whose secrets are the three roles above. */
-export function openGate(server: TestPostgres, database: TestDatabase, documents: readonly PolicyDocument[]): Gate {
+/** `documents` holds one connection, called `target`, whose secrets are the three roles above. `transport`: left out, Neon's driver. */
+export function openGate(server: TestPostgres, database: TestDatabase, documents: readonly PolicyDocument[], transport?: Transport): Gate {
   const alarms: string[] = []
   const engine = createPostgres({
     now: Date.now, isPermit, alarm: (what) => { alarms.push(what) },
     secrets: { get: async (name) => name === 'sluice-mask-key' ? 'k'.repeat(32) : database.as(name, password) },
-    endpoint: () => ({ http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` }),
+    endpoint: () => ({ http: `${server.neonUrl}/sql`, websocket: `${server.neonUrl.replace('http', 'ws')}/v2` }), ...(transport && { transport }),
   })
   const policy = compile({ documents: documents.map((document, index) => ({ path: `${index}.yaml`, document })) })
   const connection = documents.find((document) => document.kind === 'connection')!

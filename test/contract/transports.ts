@@ -7,5 +7,5 @@ export const endpointOf = (neonUrl: string): Endpoint => ({ http: `${neonUrl}/sq
 /** Each implementation of the target port of PostgreSQL: `describe.each(transports)`, so that what holds of one is seen to hold of the other. */
 export const transports: readonly (readonly [name: string, open: (server: { readonly neonUrl: string }, now?: () => number) => Transport])[] = [
   ['by neon', ({ neonUrl }, now = Date.now) => createNeon({ now, endpointOf: () => endpointOf(neonUrl) })],
-  ['by pg', () => createDirect()],
+  ['by pg', () => createDirect(() => {})],
 ]

@@ -20,7 +20,7 @@ const statementsOf = (policy: unknown): readonly Statement[] => { const read = J
 
 if (!installed) console.log('skipped: test/infra/vpc.test.ts, because .sst/platform is missing; `npx sst install` makes it')
 describe.skipIf(!installed)('a function in a private network', () => {
-  let [without, within, made] = [[], [], []] as (readonly Resource[])[]
+  let [without, within, made] = [[], [], []] as [readonly Resource[], readonly Resource[], readonly Resource[]]
   beforeAll(async () => {
     for (const name of ['http', 'websocket', 'approval', 'people', 'sequencer', 'sweeper', 'private']) {
       const folder = join(root, 'dist', name)

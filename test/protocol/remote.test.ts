@@ -35,7 +35,7 @@ describe('engines in a private network, asked from outside', () => {
       CREATE ROLE reader LOGIN PASSWORD 'p'; CREATE ROLE writer LOGIN PASSWORD 'p'; GRANT SELECT ON people TO reader, writer; GRANT INSERT, UPDATE, DELETE ON people TO writer`)
     const { isPermit: isCarried, carry } = createCarrier()
     const alarm = (what: string) => { alarms.push(what) }
-    inside = createInside({ engines: { postgres: createPostgres({ secrets, now: Date.now, alarm, isPermit: isCarried, transport: createDirect() }) }, now: Date.now, alarm, secrets, carry })
+    inside = createInside({ engines: { postgres: createPostgres({ secrets, now: Date.now, alarm, isPermit: isCarried, transport: createDirect(() => {}) }) }, now: Date.now, alarm, secrets, carry })
   })
   afterAll(() => server.stop())
 

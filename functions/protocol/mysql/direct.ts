@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
-import { addressBy, type Address } from '../address.ts'
+import { addressBy, type Address, type Alarm } from '../address.ts'
 import { createPlaces } from '../places.ts'
 import { TransportError } from '../post.ts'
 import { fieldOf, type Column } from './field.ts'
@@ -11,14 +11,15 @@ const maxOpen = 8
 const overheadBytes = 512 * 1024
 /** For a connection that stops what another does. */
 const killMs = 2000
-const addressOf = addressBy({ protocols: ['mysql:'], port: 3306, checked: ['ssl-mode', 'VERIFY_IDENTITY'] })
+const scheme = { protocols: ['mysql:'], port: 3306, checked: ['ssl-mode', 'VERIFY_IDENTITY'] } as const
 
 /**
  * The server's own protocol as the target port, by `mysql2`, for targets in a private network. Each session has a connection of its own, which ends with it, so that nothing of it (settings, user variables, locks by name,
  * temporary tables, a transaction) meets another. At most `maxOpen` at once to one secret. The text protocol alone, and nothing is put into a text here: a `?` is a character.
  */
-export function createDirect(): (secret: string) => Session {
+export function createDirect(alarm: Alarm): (secret: string) => Session {
   const places = createPlaces(maxOpen)
+  const addressOf = addressBy(scheme, alarm)
   return (secret) => {
     let opened: Opened | null = null
     let ended = false
@@ -26,7 +27,7 @@ export function createDirect(): (secret: string) => Session {
       async run(text, { maxBytes, timeoutMs }) {
         if (ended) throw new TransportError('unreachable', 'the connection was cut')
         const until = performance.now() + timeoutMs
-        opened ??= await open(secret, timeoutMs, await places.take(secret, timeoutMs))
+        opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs))
         return opened.run(text, { maxBytes, timeoutMs: Math.max(1, until - performance.now()) })
       },
       end() {
@@ -40,12 +41,10 @@ export function createDirect(): (secret: string) => Session {
 interface Opened { run(text: string, bounds: Bounds): Promise<RawResult>; end(): void }
 
 /** `leave`: called once, when the connection is gone or none came about. */
-async function open(secret: string, timeoutMs: number, leave: () => void): Promise<Opened> {
+async function open(address: Address, timeoutMs: number, leave: () => void): Promise<Opened> {
   const state = { over: false, busy: false, broken: (() => {}) as (reason: Error) => void }
   let connection: Connection
-  let address: Address
   try {
-    address = addressOf(secret)
     connection = createConnection(optionsOf(address, timeoutMs))
   } catch (error) {
     leave()
@@ -100,11 +99,11 @@ async function open(secret: string, timeoutMs: number, leave: () => void): Promi
   }
 }
 
-/** No database of the session's own: every table is printed with its database, and a name without one shall find nothing. No file of this machine to the server; rows as changed and not as matched, as PlanetScale counts; no code made of a column's name; a certificate that is checked, its name too, which this driver does only when told. */
-function optionsOf({ host, port, user, password, tls }: Address, connectTimeout: number): ConnectionOptions {
+/** No file of this machine to the server; rows as changed and not as matched, as PlanetScale counts; no code made of a column's name; a certificate that is checked, its name too, which this driver does only when told. */
+function optionsOf({ host, port, user, password, database, tls }: Address, connectTimeout: number): ConnectionOptions {
   if (tls !== null && isIP(host)) throw new TransportError('unreachable', 'the secret\'s url must name the host as its certificate does')   // the driver would compare the certificate with `localhost`
   return {
-    host, port, user, password, charset: 'utf8mb4_unicode_ci', timezone: 'Z', connectTimeout, multipleStatements: false, flags: ['-LOCAL_FILES', '-FOUND_ROWS'], disableEval: true, enableCleartextPlugin: false,
+    host, port, user, password, database, charset: 'utf8mb4_unicode_ci', timezone: 'Z', connectTimeout, multipleStatements: false, flags: ['-LOCAL_FILES', '-FOUND_ROWS'], disableEval: true, enableCleartextPlugin: false,
     ...(tls === null ? {} : { ssl: sslOf(tls) }),
   } as ConnectionOptions
 }

@@ -40,7 +40,7 @@ describe.skipIf(mysqlServer === null)(`MySQL's own protocol${whyNot}`, () => {
   const url = (host = `127.0.0.1:${port}`, more = '') => `mysql://app:pass-7c1f@${host}/d${more}`
   const secret = (address: string, ca = authority.certificate) => JSON.stringify({ url: address, ca })
   async function one(with_: string, sql: string) {
-    const session = createDirect()(with_)
+    const session = createDirect(() => {})(with_)
     try { return (await session.run(sql, bounds)).rows } finally { session.end?.() }
   }
   /** Passes on both ways, and shows what was sent; `pass` may do otherwise. */
@@ -80,7 +80,7 @@ describe.skipIf(mysqlServer === null)(`MySQL's own protocol${whyNot}`, () => {
     expect(String(error?.stack)).not.toContain('7c1f')
   })
   it('gives no file, whether the statement asks for one or the server does', async () => {
-    await expect(one(url(), "LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE t")).rejects.toMatchObject({ name: 'ServerError' })
+    await expect(one(url(), "LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE d.t")).rejects.toMatchObject({ name: 'ServerError' })
     const sent: Buffer[] = []
     let asked = false
     const at = await relay(port, sent, (near, far, data) => {
@@ -100,24 +100,24 @@ describe.skipIf(mysqlServer === null)(`MySQL's own protocol${whyNot}`, () => {
     await expect(one(url(), 'SELECT 1; SELECT 2')).rejects.toMatchObject({ name: 'ServerError', errno: 1064 })
     expect(await one(url(), "SELECT '?', '??', ':name', '%s', '\\\\'")).toEqual([['?', '??', ':name', '%s', '\\']])
     await expect(one(url(), 'SELECT ?')).rejects.toMatchObject({ errno: 1064 })
-    await expect(one(url(), 'CALL twice()')).rejects.toMatchObject({ errno: 1235 })
+    await expect(one(url(), 'CALL d.twice()')).rejects.toMatchObject({ errno: 1235 })
   })
   it('makes no code of a column\'s name', async () => {
     const name = '\'"+process.exit(7)+"`;//\\\\n'
-    const session = createDirect()(url())
+    const session = createDirect(() => {})(url())
     const { fields, rows } = await session.run(`SELECT 1 AS \`${name.replaceAll('`', '``')}\``, bounds)
     session.end?.()
     expect([fields[0]?.name, rows]).toEqual([name, [['1']]])
   })
   it('leaves nothing to the next: variables, settings, locks by name, temporary tables, a transaction', async () => {
-    const open = createDirect()
+    const open = createDirect(() => {})
     const left = open(url())
-    for (const text of ["SET @left = 'x'", "SET sql_mode = ''", "SELECT GET_LOCK('it', 0)", 'CREATE TEMPORARY TABLE t AS SELECT 99 AS x', "PREPARE p FROM 'SELECT 1'", 'SET autocommit = 0', 'START TRANSACTION', 'SET SESSION TRANSACTION READ WRITE']) await left.run(text, bounds)
+    for (const text of ["SET @left = 'x'", "SET sql_mode = ''", "SELECT GET_LOCK('it', 0)", 'CREATE TEMPORARY TABLE d.t AS SELECT 99 AS x', "PREPARE p FROM 'SELECT 1'", 'SET autocommit = 0', 'START TRANSACTION', 'SET SESSION TRANSACTION READ WRITE']) await left.run(text, bounds)
     const [[id]] = (await left.run('SELECT CONNECTION_ID()', bounds)).rows as [[string]]
     left.end?.()
     await expect(left.run('SELECT 1', bounds)).rejects.toMatchObject({ name: 'TransportError' })
     const next = open(url())
-    const { rows: [row] } = await next.run("SELECT CONNECTION_ID(), @left, @@autocommit, (SELECT x FROM t), @@sql_mode = ''", bounds)
+    const { rows: [row] } = await next.run("SELECT CONNECTION_ID(), @left, @@autocommit, (SELECT x FROM d.t), @@sql_mode = ''", bounds)
     next.end?.()
     expect(row?.[0]).not.toBe(id)
     expect(row?.slice(1)).toEqual([null, '1', '0', '0'])
@@ -125,9 +125,9 @@ describe.skipIf(mysqlServer === null)(`MySQL's own protocol${whyNot}`, () => {
     expect((await plain.admin.query("SELECT IS_FREE_LOCK('it') AS free"))[0]).toEqual([{ free: 1 }])
   })
   it('stops the statement in the server at the end of the time, before the caller hears of it, and what it changed is undone', async () => {
-    const session = createDirect()(url())
+    const session = createDirect(() => {})(url())
     await session.run('START TRANSACTION', bounds)
-    await session.run('UPDATE t SET x = 7', bounds)
+    await session.run('UPDATE d.t SET x = 7', bounds)
     await expect(session.run('SELECT SLEEP(60)', { ...bounds, timeoutMs: 300 })).rejects.toMatchObject({ kind: 'timeout' })
     expect((await processes()).filter(({ INFO }) => INFO?.includes('SLEEP'))).toEqual([])
     await nobody()
@@ -143,7 +143,7 @@ describe.skipIf(mysqlServer === null)(`MySQL's own protocol${whyNot}`, () => {
     expect([error?.name, error?.message]).toEqual(['TransportError', 'the connection failed'])
   })
   it('opens at most eight connections to one secret at once', async () => {
-    const open = createDirect()
+    const open = createDirect(() => {})
     const held = Array.from({ length: 8 }, () => open(url()))
     await Promise.all(held.map((session) => session.run('SELECT 1', bounds)))
     await expect(open(url()).run('SELECT 1', { ...bounds, timeoutMs: 50 })).rejects.toMatchObject({ kind: 'unreachable' })

@@ -30,7 +30,7 @@ const permits = new WeakSet<object>()
 
 const ways: readonly (readonly [string, (endpoint: PlanetScale) => (url: string) => Session])[] = [
   ['by planetscale', (endpoint) => (url) => openSession(url, { http: endpoint.url, username: usernameOf(readTarget(url)) })],
-  ['by mysql2', () => createDirect()],
+  ['by mysql2', () => createDirect(() => {})],
 ]
 
 describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${whyNot}`, (_, way) => {

@@ -27,7 +27,7 @@ afterAll(() => postgres.stop())
 
 const url = (more = '', host = `127.0.0.1:${postgres.port}`) => `postgres://app:pass-7c1f@${host}/${database.name}${more}`
 const sealed = (address = url(), ca = authority.certificate) => JSON.stringify({ url: address, ca })
-const one = async (secret: string, sql: string) => (await createDirect().batch({ url: secret, statements: [say(sql)], ...bounds })).results[0]?.rows
+const one = async (secret: string, sql: string) => (await createDirect(() => {}).batch({ url: secret, statements: [say(sql)], ...bounds })).results[0]?.rows
 async function listen(answer: (socket: Socket) => void, host = '127.0.0.1'): Promise<string> {
   const server = createServer((socket) => { socket.on('error', () => {}); answer(socket) })
   servers.push(server)
@@ -79,6 +79,12 @@ describe('the way to the server', () => {
       expect(`${error?.stack} ${String(error?.cause)}`).not.toContain('7c1f')
     }
   })
+  test('the operator hears of it once a secret, and why', async () => {
+    const heard: unknown[] = []
+    const transport = createDirect((what, detail) => { heard.push([what, detail]) })
+    for (let n = 0; n < 3; n++) await expect(transport.take(url('?sslmode=require'), 1000)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(heard).toEqual([['a secret cannot be used', { why: 'the secret\'s url asks for another `sslmode` than `verify-full`: certificates are always checked' }]])
+  })
   test('takes nothing from the environment', async () => {
     const env = { PGOPTIONS: '-c work_mem=77MB', PGAPPNAME: 'evil', PGSSLMODE: 'disable', PGPASSWORD: 'x', PGREPLICATION: 'database', PGSSLNEGOTIATION: 'direct', PGHOST: 'evil.example', NODE_TLS_REJECT_UNAUTHORIZED: '0' }
     Object.assign(process.env, env)
@@ -96,7 +102,7 @@ describe('the way to the server', () => {
 
 describe('a session', () => {
   test('leaves nothing to the next: settings, seed, locks, temporary tables, prepared statements, cursors, channels, placeholders', async () => {
-    const transport = createDirect()
+    const transport = createDirect(() => {})
     const leaves = ["SET search_path = evil", "SELECT set_config('my.note', 'left', false)", 'SELECT setseed(0.5)', 'SELECT pg_advisory_lock(7)', 'CREATE TEMP TABLE t AS SELECT 99 AS x', 'PREPARE p AS SELECT 1', 'DECLARE c CURSOR WITH HOLD FOR SELECT 1', 'LISTEN secrets', "SET SESSION AUTHORIZATION app", 'SET default_transaction_read_only = off']
     const left = await transport.take(url(), 5000)
     for (const text of leaves) await left.run(say(text), bounds)
@@ -112,27 +118,27 @@ describe('a session', () => {
     expect((await database.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")).rowCount).toBe(0)
   })
   test('takes one statement a text, and none with a zero byte', async () => {
-    const session = await createDirect().take(url(), 5000)
+    const session = await createDirect(() => {}).take(url(), 5000)
     await expect(session.run(say('SELECT 1; SELECT 2'), bounds)).rejects.toMatchObject({ code: '42601' })
     await expect(session.run(say('SELECT 1\0; DROP TABLE t'), bounds)).rejects.toThrow()
     session.destroy()
     await expect(session.run(say('SELECT 1'), bounds)).rejects.toMatchObject({ name: 'TransportError' })
   })
   test('a text that copies neither reads from us nor hangs', async () => {
-    const session = await createDirect().take(url(), 5000)
+    const session = await createDirect(() => {}).take(url(), 5000)
     await expect(session.run(say('COPY t FROM STDIN'), { ...bounds, timeoutMs: 300 })).rejects.toMatchObject({ kind: 'timeout' })
     session.destroy()
   })
   test('an answer of one enormous value is cut off as it comes', async () => {
-    const session = await createDirect().take(url(), 5000)
+    const session = await createDirect(() => {}).take(url(), 5000)
     await expect(session.run(say("SELECT repeat('x', 100000000)"), { maxBytes: 1e6, timeoutMs: 20_000 })).rejects.toMatchObject({ kind: 'too-large' })
-    const { results, cut } = await createDirect().batch({ url: url(), statements: [say("SELECT 1 AS n, repeat('x', 100000000)")], maxBytes: 1e6, timeoutMs: 20_000 })
+    const { results, cut } = await createDirect(() => {}).batch({ url: url(), statements: [say("SELECT 1 AS n, repeat('x', 100000000)")], maxBytes: 1e6, timeoutMs: 20_000 })
     expect([cut, results[0]?.rows, results[0]?.rowCount, results[0]?.fields[0]?.name]).toEqual([true, [], null, 'n'])
     await nobody()
   })
   test('a batch that a statement of it ends or commits goes no further', async () => {
     for (const text of ['COMMIT', 'ROLLBACK', 'COMMIT AND CHAIN', 'END']) {
-      const ran = createDirect().batch({ url: url(), statements: [say('SELECT 1'), say(text), say('UPDATE t SET x = 5')], ...bounds })
+      const ran = createDirect(() => {}).batch({ url: url(), statements: [say('SELECT 1'), say(text), say('UPDATE t SET x = 5')], ...bounds })
       await expect(ran).rejects.toThrow()
     }
     expect((await database.query('SELECT x FROM t')).rows).toEqual([{ x: 0 }])
@@ -143,7 +149,7 @@ describe('a session', () => {
     listener.on('notification', ({ payload }) => heard.push(payload))
     await listener.connect()
     await listener.query('LISTEN said')
-    await createDirect().batch({ url: url(), statements: [say("SELECT pg_notify('said', 'by a read')")], ...bounds })
+    await createDirect(() => {}).batch({ url: url(), statements: [say("SELECT pg_notify('said', 'by a read')")], ...bounds })
     await nobody()
     await database.query("SELECT pg_notify('said', 'the last')")
     while (!heard.includes('the last')) await new Promise((done) => setTimeout(done, 10))
@@ -151,7 +157,7 @@ describe('a session', () => {
     expect(heard).toEqual(['the last'])
   })
   test('at most eight are open to one secret; who finds none in time is told', async () => {
-    const transport = createDirect()
+    const transport = createDirect(() => {})
     const held = await Promise.all(Array.from({ length: 8 }, () => transport.take(url(), 5000)))
     await expect(transport.take(url(), 50)).rejects.toMatchObject({ kind: 'unreachable' })
     const waits = transport.take(url(), 5000)
@@ -165,14 +171,14 @@ describe('a session', () => {
 describe('the end of the time', () => {
   test('stops the statement in the server, over TLS where the session is', async () => {
     const sent: Buffer[] = []
-    const session = await createDirect().take(sealed(url('', await relay(sent))), 5000)
+    const session = await createDirect(() => {}).take(sealed(url('', await relay(sent))), 5000)
     await expect(session.run(say('SELECT pg_sleep(60)'), { ...bounds, timeoutMs: 300 })).rejects.toMatchObject({ kind: 'timeout' })
     await nobody()
     expect(sent.filter((data) => data.subarray(4, 8).equals(Buffer.from([0x04, 0xd2, 0x16, 0x2f]))).length).toBe(2)
     expect(Buffer.concat(sent).includes(cancelCode)).toBe(false)
   })
   test('is told to the server before the caller hears of it, so that a process frozen then leaves nothing running', async () => {
-    const session = await createDirect().take(url(), 5000)
+    const session = await createDirect(() => {}).take(url(), 5000)
     await session.run(say("SET statement_timeout = 0"), bounds)
     await session.run(say('BEGIN'), bounds)
     await session.run(say('UPDATE t SET x = 7'), bounds)
@@ -187,7 +193,7 @@ describe('the end of the time', () => {
 
 describe('a way that fails', () => {
   const target = async (pass: (near: Socket, far: Socket, data: Buffer) => void) => {
-    const opened = openTarget({ url: url('', await relay([], '127.0.0.1', pass)), admin: database.url, transport: createDirect() })
+    const opened = openTarget({ url: url('', await relay([], '127.0.0.1', pass)), admin: database.url, transport: createDirect(() => {}) })
     return { opened, plan: await opened.draw([{ sql: 'UPDATE t SET x = x + 1' }], { written: ['public.t'] }) }
   }
   const value = async () => (await database.query('SELECT x FROM t')).rows[0].x as number
