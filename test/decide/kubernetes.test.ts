@@ -129,12 +129,17 @@ describe('conditions over the object', () => {
   })
   test('an object that is not known is an error: no match for what gives, a match for what takes', () => {
     expect(judged(ruled({ allow: ['patch'], on: ['pods'], when: 'object.metadata.name == "x"' }), at('patch', 'pods'))).toBe('condition_not_met')
+    const changing = (...changed: readonly string[]) => at('patch', 'pods', { changed })
+    const scaling = 'changed.all(path, path == "spec.replicas")'
+    expect([changing(), changing('spec.replicas'), changing('spec.image', 'spec.replicas'), changing('spec\\.replicas'), at('patch', 'pods')].map((one) => judged(ruled({ allow: ['patch'], on: ['pods'], when: scaling }), one))).toEqual(['permit', 'permit', 'condition_not_met', 'condition_not_met', 'condition_not_met'])
+    expect([changing('spec.replicas'), at('patch', 'pods')].map((one) => judged(ruled({ allow: ['patch'], on: ['pods'] }, { deny: ['patch'], when: `!(${scaling})` }), one))).toEqual(['permit', 'denied_by_rule'])
     expect(judged(ruled({ allow: ['patch'], on: ['pods'] }, { deny: ['patch'], when: 'object.metadata.name == "x"' }), at('patch', 'pods'))).toBe('denied_by_rule')
   })
   test('a first look refuses only what no object could change, and permits nothing', () => {
     const look = (rules: readonly object[], one: Access) => foreclosed(ruled(...rules), { caller: agent('r'), connection: 'cluster', effects: effects([one]), reveal: [], context: { purpose: null, session: null, time: 0 } })?.refusal.reason ?? null
     expect(look(rules, at('patch', 'apps/deployments'))).toBe(null)
     expect(look([{ allow: ['patch'], on: ['pods'], when: 'object.a == 1' }], at('patch', 'pods'))).toBe(null)
+    expect(look([{ allow: ['patch'], on: ['pods'], when: 'changed.all(path, path == "spec.replicas")' }], at('patch', 'pods'))).toBe(null)
     expect(look([{ allow: ['patch'], on: ['pods'] }, { deny: ['patch'], when: 'object.a == 1' }], at('patch', 'pods'))).toBe(null)
     expect(look([{ allow: ['patch'], on: ['pods'] }, { deny: ['patch'] }], at('patch', 'pods'))).toBe('denied_by_rule')
     expect(look([{ allow: ['patch'], on: ['pods'], when: 'subject.kind == "user"' }], at('patch', 'pods'))).toBe('condition_not_met')

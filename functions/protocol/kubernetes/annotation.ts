@@ -8,7 +8,7 @@ const applied = 'kubectl.kubernetes.io/last-applied-configuration'
  * Annotations that controllers of Kubernetes' own write and clients read (`kubectl rollout`, the scheduler of volumes), by the one form that the controller gives them: a count, a yes, a time. Anybody may write under
  * these names too, but nothing of another form is shown there. A name or a word is no such form, so `kubernetes.io/service-account.name` and its like are not here.
  */
-const count = /^\d{1,9}$/
+const count = /^\d{1,6}$/
 const yes = /^(?:yes|true)$/
 const forms: ReadonlyMap<string, RegExp> = new Map([
   ['deployment.kubernetes.io/revision', count], ['deployment.kubernetes.io/desired-replicas', count], ['deployment.kubernetes.io/max-replicas', count], ['deprecated.daemonset.template.generation', count],
