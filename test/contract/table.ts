@@ -28,7 +28,7 @@ function placeOf(titles: readonly string[], file: string): Omit<One, 'kept'> | n
 
 /** Names alone, without running anything. */
 export function listed(): readonly Omit<One, 'kept'>[] {
-  const text = execFileSync(process.execPath, [vitest, 'list', ...files, '--json'], { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, stdio: ['ignore', 'pipe', 'ignore'] })
+  const text = execFileSync(process.execPath, [vitest, 'list', ...files, '--json', '--no-staticParse'], { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, stdio: ['ignore', 'pipe', 'inherit'] })
   return (JSON.parse(text.slice(text.indexOf('['))) as { name: string; file: string }[]).flatMap(({ name, file }) => placeOf(name.split(' > '), file) ?? [])
 }
 
