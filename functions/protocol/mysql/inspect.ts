@@ -1,11 +1,11 @@
 import type { Finding, PolicyName } from '../protocol.ts'
-import { parts } from '../resource.ts'
-import { systemSchemas, type Catalog, type Relation } from './catalog.ts'
+import { parts, patterned } from '../resource.ts'
+import { columnKey, systemSchemas, type Catalog, type Relation } from './catalog.ts'
 import { relationsOf } from './describe.ts'
 
 /**
- * A policy's names on the live target. A name that names nothing protects nothing: an error where it was to protect (`classify`, `deny`), unless it says `optional`; a warning where it only allows. Schemas and
- * tables as the server spells them, columns without case, as it compares them.
+ * A policy's names on the live target. A name that names nothing protects nothing: an error where it was to protect (`classify`, `deny`), unless it says `optional`; a warning where it only allows. Spelled as
+ * the server spells them, and compared as rules are: with case. Columns of `classify` are the exception, which is read without.
  */
 export function inspect(catalog: Catalog, names: readonly PolicyName[]): readonly Finding[] {
   return names.flatMap((name) => findingsOf(catalog, name))
@@ -24,12 +24,17 @@ function findingsOf(catalog: Catalog, { from, name, columns, optional }: PolicyN
     case 'on': return resources(catalog, name) ? [] : missing(optional, 'warning', name, 'names nothing on the target')
     case 'columns': {
       const relations = matching(catalog, name)
-      return (columns ?? []).filter((column) => !relations.some((relation) => has(relation, column))).flatMap((column) => missing(optional, 'error', name, `no table or view it names has a column \`${column}\``))
+      return (columns ?? []).filter((column) => !relations.some((relation) => relation.columns.some((one) => patterned(column).test(one.name)))).flatMap((column) => missing(optional, 'error', name, `no table or view it names has a column \`${column}\`${alike(relations, column)}`))
     }
   }
 }
 const missing = (optional: boolean, level: Finding['level'], name: string, message: string): Finding[] => (optional ? [] : [{ level, name, message }])
-const has = ({ columns }: Relation, name: string): boolean => columns.some((one) => one.name.toLowerCase() === name.toLowerCase())
+const has = ({ columns }: Relation, name: string): boolean => columns.some((one) => columnKey(one.name) === columnKey(name))
+/** A rule that says `SSN` meets no column `ssn`, though the server would. */
+function alike(relations: readonly Relation[], name: string): string {
+  const other = relations.flatMap(({ columns }) => columns).find((one) => columnKey(one.name) === columnKey(name))
+  return other === undefined ? '' : `; write it as the server does: \`${other.name}\``
+}
 
 /** Routines count, for `call`, and so do triggers, which are called by name. */
 function resources(catalog: Catalog, pattern: string): boolean {

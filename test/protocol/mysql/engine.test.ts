@@ -113,6 +113,10 @@ describe.skipIf(mysqlServer === null)(`the engine on the demo's billing${whyNot}
     ] as const
     expect((await engine.inspect(billing, names)).map(({ level, name }) => `${level} ${name}`)).toEqual(['error billing.customers.mail', 'error payroll.*', 'error billing.customers'])
   })
+  it('finds columns of a rule that are spelled otherwise than the server spells them, because rules compare with case', async () => {
+    const found = await engine.inspect(billing, [{ from: 'columns', name: 'billing.customers', columns: ['EMAIL', 'email', 'e*', 'E*'], optional: false }])
+    expect(found.map(({ level, message }) => `${level}: ${message}`)).toEqual(['error: no table or view it names has a column `EMAIL`; write it as the server does: `email`', 'error: no table or view it names has a column `E*`'])
+  })
   it('estimates without running anything', async () => {
     const query = (sql: string) => ({ statements: [{ sql, params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null } as const)
     const [one] = await engine.estimate?.(billing, query('select * from invoices where customer_id = 5')) ?? []
