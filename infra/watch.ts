@@ -16,7 +16,7 @@ const functions: Readonly<Record<Name, sst.aws.Function> & Partial<Record<Deploy
 const spoken = {
   UnsettledIntents: 'intents without an outcome were settled as unknown', LogNotWritten: 'the log is not written', LogWentBack: 'the log went back', HeadGone: 'the head of the log is gone', PolicyRefused: 'policy not loaded',
   OutcomeNotRecorded: 'outcome not recorded', EventNotRecorded: 'event not recorded', OriginsDisagree: 'the server reports another origin than the lineage',
-  ...(apart && { NotOfTheGate: 'an errand that is not the gate\'s', ErrandFailed: 'an errand failed' }),
+  ...(apart && { NotOfTheGate: 'an errand that is not the gate\'s', ErrandFailed: 'an errand failed', SecretUnusable: 'a secret cannot be used' }),
 } as const
 
 const alarm = (name: string, args: Omit<aws.cloudwatch.MetricAlarmArgs, 'alarmActions' | 'okActions'>) =>
