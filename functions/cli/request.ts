@@ -54,11 +54,12 @@ function terms(say: Say, request: Read): void {
   const reached = list(request['accesses']).map(object)
   const cluster = reached.length > 0 && reached.every(({ target }) => target !== undefined) && request['isolation'] === 'read committed' && request['rowMode'] === 'object' && request['maxRows'] == null && request['batch'] !== true
   if (cluster) {
-    say('runs as', 'one request to the API server, on the object as it is shown: its uid and version go along, and where it is another by then nothing runs')
-    say('its state', request['fingerprint'] == null ? '' : `${text(request['fingerprint'])} (salted hash, without status, managers and versions)`)
+    const held = typeof request['diff'] === 'string' && /^# of the object with uid /m.test(request['diff'])
+    say('runs as', `one request to the API server${held ? ', on the object as it is shown: it is looked at again and its version goes along, and where it is another by then nothing runs' : ''}`)
+    say('its state', request['fingerprint'] == null || !held ? '' : `${text(request['fingerprint'])} (salted hash, without status, managers and versions)`)
   } else say('runs as', `${request['batch'] === true ? `a transaction of ${list(request['statements']).length}` : 'one statement'}, ${text(request['isolation'])}`)
   if (!cluster) say('rows', `as ${text(request['rowMode'])}${request['maxRows'] == null ? '' : `, the call asks for at most ${text(request['maxRows'])}`}`)
-  say('at most', [...most('rows', cluster ? 'objects of a list' : 'rows given'), ...most('bytes', cluster ? 'bytes of one' : 'bytes'), ...(cluster ? [] : most('affected', 'rows changed')), ...(limits['timeoutMs'] === undefined ? [] : [`${Number(limits['timeoutMs']) / 1000} s`]), ...most('cost', 'cost'), ...most('statementsPerHour', 'statements an hour'), ...most('rowsPerHour', 'rows an hour')].join(', '))
+  say('at most', [...most('rows', cluster ? 'objects of a list' : 'rows given'), ...most('bytes', cluster ? 'bytes of one' : 'bytes'), ...(cluster ? [] : most('affected', 'rows changed')), ...(limits['timeoutMs'] === undefined ? [] : [`${Number(limits['timeoutMs']) / 1000} s`]), ...most('cost', 'cost'), ...most('statementsPerHour', cluster ? 'requests an hour' : 'statements an hour'), ...most('rowsPerHour', 'rows an hour')].join(', '))
   say('also hides', joined(request['detect']))
 }
 

@@ -20,13 +20,16 @@ ${request.reveal.length === 0 ? '' : html`<p class="warn"><strong>Without masks.
 const ofCluster = ({ accesses, isolation, rowMode, maxRows, batch }: RequestView): boolean =>
   accesses.length > 0 && accesses.every(({ target }) => target !== undefined) && isolation === 'read committed' && rowMode === 'object' && maxRows === null && !batch
 
+/** The cluster said which object it is, so what runs is held to it. A create, a list and a command are held to none. A line of the object's own never begins so: each has a mark before it. */
+const ofObject = ({ diff }: RequestView): boolean => diff !== undefined && /^# of the object with uid /m.test(diff)
+
 function asked(request: RequestView): readonly Term[] {
   const { revealed, batch, isolation, statements, maxRows, rowMode, fingerprint } = request
   if (ofCluster(request)) return [
     { what: 'Comes in clear', value: revealed.length === 0 ? html`nothing classified` : html`<span class="clear">${names(revealed)}</span>`, unusual: revealed.length > 0 },
     { what: 'Runs as', value: html`one request to the API server`, unusual: false },
-    { what: 'On', value: html`the object as it is shown here. Right before it runs it is looked at again, and its uid and version go along: where it is another by then, nothing runs`, unusual: false },
-    ...(fingerprint === null ? [] : [{ what: 'Its state', value: html`without status, managers and versions, by a salted hash: <code>${fingerprint.slice(0, 16)}</code>`, unusual: false }]),
+    ...(!ofObject(request) ? [] : [{ what: 'On', value: html`the object as it is shown here. Right before it runs it is looked at again, and its version goes along: where it is another by then, nothing runs`, unusual: false }]),
+    ...(fingerprint === null || !ofObject(request) ? [] : [{ what: 'Its state', value: html`without status, managers and versions, by a salted hash: <code>${fingerprint.slice(0, 16)}</code>`, unusual: false }]),
   ]
   return [
     { what: 'Comes in clear', value: revealed.length === 0 ? html`nothing classified` : html`<span class="clear">${names(revealed)}</span>`, unusual: revealed.length > 0 },

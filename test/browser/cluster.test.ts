@@ -42,7 +42,7 @@ describe.skipIf(!browserHere)('a change of a cluster, and a command in it, in a 
     const bot = await rig.token('agent:support-bot', 'support-agents')
     const scaled = await session(bot, 'PATCH', front, { spec: { replicas } })
     const card = await approve(scaled.id, '1-card')
-    for (const part of ['one request to the API server', 'its uid and version go along', 'of the object with uid', 'generation', `+ replicas: ${replicas}`]) expect(card).toContain(part)
+    for (const part of ['one request to the API server', 'its version goes along', 'of the object with uid', 'generation', `+ replicas: ${replicas}`]) expect(card).toContain(part)
     expect(card).not.toMatch(/read committed|Form of a row|Rows given/)
 
     const person = await rig.token('agent:deployer', 'platform')

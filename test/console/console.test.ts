@@ -78,7 +78,9 @@ describe('what the page shows', () => {
 
   test('of a request to a cluster what is true of its object, and no word of a database', async () => {
     const page = plain(await read({ accesses: [{ action: 'patch', resource: 'apps/deployments', columns: null, via: [], statements: [0], target: { namespace: 'web', name: 'front', needs: [] } }], diff: '# of the object with uid u-1, generation 4\n-  replicas: 2\n+  replicas: 5', fingerprint: 'c0ffee'.repeat(8) }))
-    for (const text of ['one request to the API server', 'its uid and version go along', 'c0ffeec0ffeec0ff', 'uid u-1, generation 4', '+  replicas: 5', 'at most 1000 objects of a list']) expect(page).toContain(text.replace('  ', ' '))
+    for (const text of ['one request to the API server', 'its version goes along', 'c0ffeec0ffeec0ff', 'uid u-1, generation 4', '+  replicas: 5', 'at most 1000 objects of a list']) expect(page).toContain(text.replace('  ', ' '))
+    const command = plain(await read({ accesses: [{ action: 'create', resource: 'pods/exec', columns: null, via: [], statements: [0], target: { namespace: 'web', name: 'front-1', needs: [] } }] }))
+    expect([command.includes('one request to the API server'), command.includes('its version goes along')]).toEqual([true, false])
     expect(page).not.toMatch(/read committed|Form of a row|Rows given|Rows changed|any number of rows|statements an hour/)
   })
 
