@@ -42,6 +42,17 @@ describe('objects', () => {
     expect((await stand.admin('DELETE', path)).body).toMatchObject({ kind: 'Status', status: 'Success' })
     expect((await stand.admin('GET', path)).body).toMatchObject({ code: 404, reason: 'NotFound', message: `configmaps "${name}" not found` })
   })
+  it('hold values of their types alone: refused in the real server\'s ways, which quote the object, are no answer of the caller\'s, or both', async () => {
+    const { path, name } = await fresh({ a: 'kept' })
+    const of = (type: string) => ({ 'content-type': `application/${type}` })
+    for (const [body, type] of [[{ data: { b: 5 } }, 'merge-patch+json'], [{ metadata: { labels: 5 } }, 'strategic-merge-patch+json'], [[{ op: 'add', path: '/immutable', value: 5 }], 'json-patch+json']] as const) {
+      expect((await stand.admin('PATCH', path, body, of(type))).body).toMatchObject({ code: 422, reason: 'Invalid', message: expect.stringContaining('kept') as string })
+    }
+    expect((await stand.admin('PATCH', `${path}?fieldManager=me`, { ...config(name), data: { b: 5 } }, of('apply-patch+yaml'))).body).toMatchObject({ code: 500, message: expect.stringMatching(/^failed to create typed patch object: \.data\.b: expected string/) as string })
+    expect((await stand.admin('PUT', path, { ...config(name), data: [1] })).body).toMatchObject({ code: 400, message: expect.stringContaining('cannot be handled as a ConfigMap') as string })
+    expect((await stand.admin('DELETE', path, { gracePeriodSeconds: 'x' })).status).toBe(500)
+    expect((await stand.admin('GET', path)).body['data']).toEqual({ a: 'kept' })
+  })
   it('are changed only at the version their writer saw', async () => {
     const { path, name, version } = await fresh()
     expect((await stand.admin('PUT', path, config(name, { a: '2' }, { resourceVersion: version }))).status).toBe(200)

@@ -26,8 +26,14 @@ export function readObject(world: World, call: Call): Fields {
   if (!isFields(value)) throw badRequest('the body is no object')
   return value
 }
-/** Of a delete: nothing at all is fine. */
-export const readOptions = (world: World, call: Call): Fields => call.body.length === 0 ? {} : readObject(world, call)
+/** Of a delete: nothing at all is fine. What is not of its type is a bare 500, as from the real server. */
+export function readOptions(world: World, call: Call): Fields {
+  const options = call.body.length === 0 ? {} : readObject(world, call)
+  const { gracePeriodSeconds: seconds = null, preconditions = null } = options
+  if (seconds !== null && !Number.isInteger(seconds)) throw new Failure(500, '', `v1.DeleteOptions.GracePeriodSeconds: can not decode ${JSON.stringify(seconds)} as int, error found in ...|${call.body.toString('utf8').slice(-40)}|...`)
+  if (preconditions !== null && !isFields(preconditions)) throw new Failure(500, '', `v1.DeleteOptions.Preconditions: readObjectStart: expect { or n, but found ${JSON.stringify(preconditions)}`)
+  return options
+}
 
 /** `dryRun=All` in the query, or in the options of a delete. Throws 400 for any other value. */
 export function isDry({ reading }: Call, options: Fields = {}): boolean {

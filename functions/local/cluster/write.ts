@@ -10,6 +10,7 @@ import { isTrue } from './path.ts'
 import { placeOf, selected } from './read.ts'
 import { unknownFields } from './schema.ts'
 import { strategicPatch } from './strategic.ts'
+import { judgeApplied, judgePatched, judgeSent } from './typed.ts'
 
 /** Addresses for services, by how many there were. */
 const nextAddress = ({ store }: World) => () => { const n = store.list(kindNamed('Service'), '').length; return `10.96.${Math.floor(n / 250)}.${n % 250 + 1}` }
@@ -26,6 +27,7 @@ function validate(call: Call, kind: Kind, object: Fields): readonly string[] {
 export function create(world: World, call: Call, kind: Kind): Reply {
   const namespace = placeOf(call, kind)
   const given = readObject(world, call)
+  judgeSent(kind, given)
   const warnings = validate(call, kind, given)
   const dry = isDry(call)
   const form = formOf(call)
@@ -60,6 +62,7 @@ export function update(world: World, call: Call, kind: Kind): Reply {
   const { name } = call.reading
   const namespace = placeOf(call, kind)
   const given = readObject(world, call)
+  judgeSent(kind, given)
   const warnings = validate(call, kind, given)
   const before = world.store.get(kind, namespace, name)
   if (!before) throw notFound(kind, name)
@@ -75,6 +78,7 @@ export function patch(world: World, call: Call, kind: Kind): Reply {
   if (!before) throw notFound(kind, name)
   const given = readBody(world, call)
   const next = patched(before, type, given, kind)
+  judgePatched(kind, next)
   const warnings = subresource === '' ? validate(call, kind, next) : []
   return { ...keep(world, call, kind, before, next), warnings }
 }
@@ -95,6 +99,7 @@ function apply(world: World, call: Call, kind: Kind, before: Item | null): Reply
   if (manager === '') throw new Failure(422, 'Invalid', 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch')
   if (at(config, 'metadata', 'managedFields') !== undefined) throw badRequest('metadata.managedFields must be nil')
   if (config['apiVersion'] === undefined || config['kind'] === undefined) throw badRequest('an applied object says its apiVersion and kind')
+  judgeApplied(kind, config)
   const warnings = validate(call, kind, config)
   const merged = applied(before, config, manager, subresource, isTrue(call.reading.query.get('force')), timeOf(world))
   if (before) return { ...keep(world, call, kind, before, merged, merged), warnings }
