@@ -95,6 +95,8 @@ const tooCostly: Refusal = {
 async function inside(job: Job, way: Way, say: Say): Promise<readonly Fitted[]> {
   const results: RawResult[] = []
   let [affected, rows] = [0, 0]
+  const calls = job.effects.accesses.some(({ action }) => action === 'call')
+  const before = calls && !job.plan.readOnly ? await changedRows(job, say) : null
   for (const [index, statement] of job.plan.statements.entries()) {
     const result = await runOne(job, say, statement, index, Math.max(0, job.maxRows - rows) + 1)
     const where = disagreement(statement, result.fields, job.connection.classify)
@@ -105,13 +107,23 @@ async function inside(job: Job, way: Way, say: Say): Promise<readonly Fitted[]> 
     results.push(result)
     rows += result.rows.length
     affected += result.affected
+    // What triggers and procedures change is in no statement's count, but the session has one of its own.
+    if (before !== null) affected = Math.max(affected, await changedRows(job, say) - before)
     // Checked after each, so that a batch does not go on once it is too much.
     if (!job.plan.readOnly && affected > job.limits.affected) throw new Stop(failed(tooManyAffected(job, index)))
   }
+  // A routine is held only from its use on, so it is compared once more while it is: nothing of one that was changed in between stays, or leaves.
+  if (calls && await differs(job, way)) throw new Stop(stale)
   const fitted = fit(results, job)
   // What a write returns is the record of what it did: a part of it is no answer.
   if (!fitted || !job.plan.readOnly && fitted.some(({ truncated }) => truncated)) throw new Stop(failed(answerTooLarge))
   return fitted
+}
+/** Rows that this session wrote, by the server's own counters. Cascades are made below them, and Vitess has none: 0. On MySQL rows of temporary tables count as well, so it is more there, never less. */
+async function changedRows({ flavour }: Job, say: Say): Promise<number> {
+  if (flavour === 'vitess') return 0
+  const { rows } = await say("SHOW SESSION STATUS WHERE Variable_name IN ('Handler_write', 'Handler_update', 'Handler_delete')")
+  return rows.reduce((sum, [, value]) => sum + Number(value ?? 0), 0)
 }
 async function runOne(job: Job, say: Say, statement: PlannedStatement, index: number, rows: number): Promise<RawResult> {
   if (statement.answer) return answered(statement.answer)

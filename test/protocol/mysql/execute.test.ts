@@ -21,6 +21,9 @@ INSERT INTO t SELECT seq, CONCAT('n', seq), CONCAT('${canary}-', seq), seq FROM 
 CREATE TABLE copy (id int PRIMARY KEY, name varchar(20));
 CREATE TABLE types (id int, big bigint unsigned, dec_ decimal(20,4), f double, at datetime(3), ts timestamp NULL, d date, y year, tm time, b varbinary(8), bits bit(3), kind enum('x','y'), doc json, txt text);
 INSERT INTO types VALUES (1, 18446744073709551615, 1.5, 0.25, '2026-01-02 03:04:05.006', '2026-01-02 03:04:05', '2026-01-02', 2026, '-01:02:03', x'00ff80', b'101', 'x', '{"n": 12345678901234567890}', 'Zoë ☃');
+CREATE TABLE told (id int PRIMARY KEY AUTO_INCREMENT, what varchar(20)); CREATE TABLE watched (id int PRIMARY KEY, n int); INSERT INTO watched VALUES (1, 1), (2, 2);
+CREATE TRIGGER telling AFTER UPDATE ON watched FOR EACH ROW INSERT INTO told(what) VALUES ('a'), ('b'), ('c'), ('d'), ('e'), ('f');
+CREATE FUNCTION f() RETURNS int DETERMINISTIC RETURN 1;
 CREATE VIEW v AS SELECT id, name AS title FROM t;
 CREATE USER app@'127.0.0.1' IDENTIFIED BY 'app'; GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE ON d.* TO app@'127.0.0.1';
 CREATE USER slim@'127.0.0.1' IDENTIFIED BY 'slim'; GRANT SELECT (id, name) ON d.t TO slim@'127.0.0.1'; GRANT SELECT (id) ON d.v TO slim@'127.0.0.1';`
@@ -68,13 +71,14 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
     }) ?? null, ...more,
   })
   const bounds = { rows: 100, bytes: 65_536, timeoutMs: 5000, affected: 10, statementsPerHour: null, rowsPerHour: null }
-  interface Asked { account?: string; plan?: Partial<MySqlPlan>; run?: Partial<Run>; limits?: Partial<typeof bounds>; shown?: Shown[]; masks?: Obligations['masks']; detect?: Obligations['detect']; classify?: ConnectionDocument['classify'] }
-  async function go(statements: readonly PlannedStatement[], { account = 'app', plan: more = {}, run = {}, limits = {}, shown = [], masks = [], detect = [], classify }: Asked = {}) {
+  const calling = { action: 'call' as const, resource: 'd.f', columns: null, system: false, via: [], statement: 0, span: null }
+  interface Asked { calls?: boolean;  account?: string; plan?: Partial<MySqlPlan>; run?: Partial<Run>; limits?: Partial<typeof bounds>; shown?: Shown[]; masks?: Obligations['masks']; detect?: Obligations['detect']; classify?: ConnectionDocument['classify'] }
+  async function go(statements: readonly PlannedStatement[], { account = 'app', plan: more = {}, run = {}, limits = {}, shown = [], masks = [], detect = [], classify, calls = false }: Asked = {}) {
     const inner: MySqlPlan = {
       connection: 'billing', statements, isolation: 'read committed', relations: [{ schema: 'd', name: 't', named: true, written: false }], plain: true, readOnly: statements.every(({ outputs }) => outputs !== null), fresh: true,
       guard: { queries: [guardQuery], expected }, ...more,
     }
-    const effects: Effects = { accesses: [], shown, used: [], readOnly: inner.readOnly, fingerprint: '' }
+    const effects: Effects = { accesses: calls ? [calling] : [], shown, used: [], readOnly: inner.readOnly, fingerprint: '' }
     const plan: Plan = { effects, plan: inner }
     plans.set(inner, inner)
     const permit = { obligations: { masks, revealed: [], detect, limits: { ...bounds, ...limits } }, effects } as unknown as Permit
@@ -153,6 +157,21 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
     expect(await go([counted('id = 1')])).toMatchObject({ status: 'succeeded', rows: { rowCounts: [1] } })     // it was the same
     expect(await go([statement(`UPDATE d.t SET secret = '${canary}-1' WHERE id = 1`, null)])).toMatchObject({ rows: { rowCounts: [0] } })
     expect((await go([counted('id > 1')])).refusal).toMatchObject({ reason: 'too_many_affected' })
+  })
+  it('counts what triggers change', async () => {
+    const update = (id: string) => statement(`UPDATE d.watched SET n = n + 1 WHERE ${id}`, null)
+    expect(await go([update('id = 1')], { calls: true })).toMatchObject({ status: 'succeeded' })          // 1 and 6
+    expect((await go([update('id > 0')], { calls: true })).refusal).toMatchObject({ reason: 'too_many_affected' })   // 2 and 12, of 10
+    expect(((await db.admin.query('SELECT COUNT(*) AS n FROM d.told'))[0] as { n: number }[])[0]?.n).toBe(6)
+  })
+  it('gives nothing of a routine that was changed between the comparison and its use', async () => {
+    const routines = "SELECT ROUTINE_NAME, LAST_ALTERED FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'd' ORDER BY 1"
+    const guard = { queries: [routines], expected: digestOf([await look(routines)]) }
+    const asks = statement('SELECT d.f() AS n', ['n'])
+    expect(await go([asks], { calls: true, plan: { readOnly: false, guard } })).toMatchObject({ status: 'succeeded', masked: [{ rows: [{ n: 1 }] }] })
+    tap = (inner) => ({ run: async (text, within) => { if (text.startsWith('SELECT d.f()')) await db.admin.query('DROP FUNCTION d.f; CREATE FUNCTION d.f() RETURNS int DETERMINISTIC RETURN 2'); return inner.run(text, within) } })
+    expect(await go([asks], { calls: true, plan: { readOnly: false, guard } })).toMatchObject({ status: 'stale' })
+    tap = (session) => session
   })
   it('rolls back all of it past the limit of affected rows, in one statement or together', async () => {
     expect((await go([statement("UPDATE d.t SET name = 'many'", null)])).refusal).toMatchObject({ slug: 'too-large', reason: 'too_many_affected' })
