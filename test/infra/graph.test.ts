@@ -300,7 +300,7 @@ describe.skipIf(!installed)('what is deployed', () => {
     const regions = 'eu-central-1=https://sluice.acme.dev,us-east-1=https://us.sluice.acme.dev'
     const evaluate = async (more: object) => JSON.parse((await promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), 'dev'], { env: { ...env, SLUICE_REGIONS: regions, ...more }, cwd: root, maxBuffer: 64 * 1024 * 1024 })).stdout) as Graph
     const all = ({ resources }: Graph, type: string) => resources.filter((resource) => resource.type === type)
-    const may = (graph: Graph, name: string) => (all(graph, 'aws:iam/role:Role').find((role) => role.name === `${name}Role`)?.inputs['inlinePolicies'] as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)) as readonly (Statement & { conditions?: { variable: string; values: string[] }[] })[]
+    const may = (graph: Graph, name: string) => ((all(graph, 'aws:iam/role:Role').find((role) => role.name === `${name}Role`)?.inputs['inlinePolicies'] ?? []) as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)) as readonly (Statement & { conditions?: { variable: string; values: string[] }[] })[]
     const writers = (graph: Graph) => (Object.keys(functions) as Name[]).filter((name) => may(graph, name).some(({ actions = [], resources = [], conditions }) => conditions === undefined && actions.includes('dynamodb:UpdateItem') && resources.some((arn) => arn.includes('-policy'))))
     const first = await evaluate({})
     const policy = all(first, 'aws:dynamodb/table:Table').find(({ name }) => name.includes('Policy'))
