@@ -6,6 +6,7 @@ import { missing, spanIn, unsupported, withheld } from './effects.ts'
 import { expression, useRoutine, type Analysis } from './expression.ts'
 import { findProcedure, findRelation } from './names.ts'
 import type { PlannedStatement } from './plan.ts'
+import { heldIn } from './relation.ts'
 import { query } from './select.ts'
 import type { Col, Scope } from './scope.ts'
 
@@ -41,6 +42,8 @@ function explain(a: Analysis, node: Explain, scope: Scope): Analysed {
   const { found } = a
   if (!found.readOnly) throw unsupported('explain_write', 'only a read that calls no routine and locks nothing can be explained here', node.span)
   if ([...found.relations.values()].some(({ relation }) => relation.kind === 'view')) throw withheld('explain_definition', 'a plan of a view shows how it is defined; explain a select from tables', node.span)
+  // How many rows it expects, and which index it would take, it reads off values, their lengths at least.
+  for (const { relation } of found.relations.values()) found.use(heldIn(found, relation, relation.columns.map(({ name }) => name)), 'in a plan, whose guesses rest on it', spanIn(scope.frame, node.span))
   const traditional = ['id', 'select_type', 'table', ...(found.catalog.mariadb ? [] : ['partitions']), 'type', 'possible_keys', 'key', 'key_len', 'ref', 'rows', ...(found.catalog.mariadb ? [] : ['filtered']), 'Extra']
   return { kind: 'explain', cols: (node.format === 'json' ? ['EXPLAIN'] : traditional).map(output), capped: false }
 }
