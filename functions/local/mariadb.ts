@@ -115,6 +115,7 @@ interface Start { readonly data: string; readonly binary: string; readonly accou
 const settings = ({ data, port, more }: Start, init: string): readonly string[] => ['--no-defaults', `--datadir=${data}`, ...Object.entries({
   port: String(port), 'bind-address': '127.0.0.1', socket: 's.sock', 'pid-file': 'server.pid', 'init-file': init, 'skip-name-resolve': '1', 'max-connections': '150',
   'innodb-buffer-pool-size': '32M', 'innodb-log-file-size': '16M', 'skip-log-bin': '1', 'local-infile': '0', 'character-set-server': 'utf8mb4', 'collation-server': 'utf8mb4_unicode_ci', 'secure-file-priv': join(data, '../files'),
+  tmpdir: join(data, '../tmp'),                                    // its temporary tables are named by its pid, which in a namespace of its own another server has too
   'innodb-use-native-aio': '0', ...more,
 }).map(([name, value]) => `--${name}=${value}`)]
 
@@ -122,9 +123,11 @@ const settings = ({ data, port, more }: Start, init: string): readonly string[] 
 async function launch(start: Start, signal?: AbortSignal): Promise<{ child: ChildProcess } | { failure: string }> {
   signal?.throwIfAborted()
   const { data, binary, account, port, password } = start
-  const [init, files] = [join(data, '../init.sql'), join(data, '../files')]
-  await mkdir(files, { recursive: true, mode: 0o700 })
-  await give(files, account.owner)
+  const [init, files, temporary] = [join(data, '../init.sql'), join(data, '../files'), join(data, '../tmp')]
+  for (const folder of [files, temporary]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await give(folder, account.owner)
+  }
   await writeFile(init, [`CREATE USER IF NOT EXISTS 'sluice'@'127.0.0.1'`, `ALTER USER 'sluice'@'127.0.0.1' IDENTIFIED BY '${password}'`, `GRANT ALL ON *.* TO 'sluice'@'127.0.0.1' WITH GRANT OPTION`,
     `ALTER USER 'root'@'localhost' ACCOUNT LOCK`, `DROP USER IF EXISTS ''@'localhost', ''@'127.0.0.1', 'root'@'127.0.0.1', 'root'@'::1'`].map((line) => `${line};\n`).join(''), { mode: 0o600 })
   await give(init, account.owner)
