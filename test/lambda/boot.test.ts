@@ -7,10 +7,12 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { itemOf } from '../../functions/aws/event.ts'
 import type { createStores } from '../../functions/aws/ports.ts'
+import { signedDynamo } from '../../functions/aws/signed.ts'
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
 import type { Event } from '../../schema/event.ts'
 import { bundle } from '../../infra/bundle.ts'
 import type { Stub } from '../aws/bucket.ts'
+import { credentials } from '../local/machine.ts'
 import { urlEvent } from './runtime.ts'
 import { startServices } from './services.ts'
 
@@ -100,6 +102,26 @@ describe('the sweeper', () => {
     const invoke = await boot('sweeper')
     expect(await invoke({ source: 'schedule' })).toBeUndefined()
     expect(await invoke({ source: 'schedule' })).toBeUndefined()
+  })
+})
+
+describe('the sweeper of the first of several regions', () => {
+  const regions = { SLUICE_REGIONS: 'eu-central-1=https://gate.sluice.test,us-east-1=https://us.sluice.test' }
+  const spoken = async () => {
+    const dynamo = signedDynamo({ region: 'eu-central-1', endpoint: env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '', credentials, now: Date.now })
+    const { Item: item } = await dynamo('GetItem', { TableName: 'sluice-test-policy', Key: { pk: { S: 'policy' }, sk: { S: 'pointer' } }, ConsistentRead: true })
+    dynamo.close()
+    return Number(item?.['beat']?.N ?? 0)
+  }
+  test('tells replicas of the policy each time that they are not old, and one that is alone tells nobody', async () => {
+    await (await boot('sweeper'))({ source: 'schedule' })
+    expect(await spoken()).toBe(0)
+    const before = Date.now()
+    await (await boot('sweeper', { ...regions, AWS_REGION: 'eu-central-1', SLUICE_HOME_REGION: 'eu-central-1' }))({ source: 'schedule' })
+    expect(await spoken()).toBeGreaterThanOrEqual(before)
+  })
+  test('does not start where the list does not name its region with its address', async () => {
+    await expect(boot('sweeper', { ...regions, AWS_REGION: 'us-east-1', SLUICE_HOME_REGION: 'us-east-1' })).rejects.toThrow('SLUICE_REGIONS')
   })
 })
 
