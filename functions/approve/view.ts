@@ -22,7 +22,7 @@ export function viewOf(request: AccessRequest, console: string, about: About): R
  */
 function boundView(bound: Bound, mine: boolean) {
   const { version: _version, issuer, trust, subject, actors, claims, connection, purpose, query, accesses, shown, used, obligations, demands: _asked, rules, fingerprint, expiresAt, salt: _salt, ...rest } = bound
-  const { statements, batch, isolation, reveal, rowMode, maxRows, form: _language, told, ...restOfQuery } = query // what language a statement is in, it shows itself
+  const { statements, batch, isolation, reveal, rowMode, maxRows, form: _language, told, seen: _visible, ...restOfQuery } = query // what language a statement is in, it shows itself; what its requester may see of the target is the requester's
   const { revealed, detect, limits, ...restOfObligations } = obligations
   nothing(rest, restOfQuery, restOfObligations)
   return {
