@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isPermit, makePermit } from '../../functions/decide/permit.ts'
 import { Fault } from '../../functions/ports.ts'
-import { seal, type Errand } from '../../functions/protocol/carry.ts'
+import { seal, unseal, type Errand } from '../../functions/protocol/carry.ts'
 import { createCarrier, createInside } from '../../functions/protocol/inside.ts'
 import { TransportError } from '../../functions/protocol/post.ts'
 import { createDirect } from '../../functions/protocol/postgres/direct.ts'
@@ -129,6 +129,10 @@ describe('engines in a private network, asked from outside', () => {
       expect(await said(payload())).toMatchObject({ ok: false, code: 'internal' })
       expect(alarms).toEqual(['an errand that is not the gate\'s'])
       expect(await count('true')).toBe(20)
+    })
+    test('a key that is not there opens nothing', () => {
+      expect(unseal('', JSON.parse(seal('', wanted, Date.now())), Date.now())).toBe(null)
+      expect(unseal(key, JSON.parse(seal(key, wanted, Date.now())), Date.now())).toEqual(wanted)
     })
     test('even with the key, effects that were not decided on run nothing, and a target that is not private is not reached', async () => {
       expect(await said(JSON.parse(seal(key, wanted, Date.now())))).toMatchObject({ ok: true, value: { status: 'stale' } })
