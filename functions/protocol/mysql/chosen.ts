@@ -1,7 +1,7 @@
 import type { Call, Expression, GroupConcat, Name, Order, Reference, Select, Window } from './ast.ts'
 import { aggregateNames } from './builtins.ts'
 import { fold } from './catalog.ts'
-import { closure, keysFor, refOf, same, type Rows } from './key.ts'
+import { closure, keysFor, plainOf, refOf, same, type Rows } from './key.ts'
 import type { Context, Told } from './total.ts'
 
 /** What in a select depends on the order its rows come in: lists, windows, and columns of which a group has several values. */
@@ -27,10 +27,11 @@ export function strung({ items, having, span }: Pick<Select, 'items' | 'having' 
   const groups = level.groups ?? []
   const known = closure(level, groups.map(refOf).filter((one) => one !== null))
   const aliases = new Set(level.sources.map(({ alias }) => alias))
+  const grouped = new Set(groups.map(plainOf))
   const loose = (value: unknown, within: ReadonlySet<string>): boolean => {
     if (typeof value !== 'object' || value === null) return false
     if (isNode(value)) {
-      if (isAggregate(value) || groups.some((group) => same(group, value as Expression))) return false
+      if (isAggregate(value) || (grouped.size > 0 && grouped.has(plainOf(value as Expression)))) return false
       if (value.kind === 'column') { const name = refOf(value as Expression); return name !== null && within.has(name.split('\0')[0] ?? '') && !known.has(name) }
       if (value.kind === 'select') return Object.values(value).some((one: unknown) => loose(one, without(within, (value as Select).from)))
     }
@@ -50,6 +51,7 @@ function without(aliases: ReadonlySet<string>, from: readonly Reference[]): Read
 export function windowed(node: Expression, level: Level, c: Context): Expression {
   if (node.kind === 'groupConcat') return list(node, level, c)
   if (node.kind !== 'call' || node.schema !== null) return node
+  level.step(level.windows.length + (level.groups?.length ?? 0))
   if (node.over !== null) return over(node, node.over, level, c)
   return node.name.text === 'json_arrayagg' || node.name.text === 'json_objectagg' ? document(node, level, c) : node
 }

@@ -49,6 +49,16 @@ export function createClasses(connection: ConnectionDocument, server: Pick<Catal
     if (answer === undefined) holders.set(relation, answer = relation.columns.some((column) => plainOf(relation, column.name).length > 0))
     return answer
   }
+  const shut = new WeakMap<Relation, string | null>()
+  const late = new WeakMap<Column, boolean>()
+  function closedBy(relation: Relation): string | null {
+    const names = [...entries.values()].filter((entry) => !entry.optional && entry.table === nameOf(relation)).map(({ column }) => column)
+    return names.find((name) => !relation.columns.some((c) => columnKey(c.name) === columnKey(name))) ?? null
+  }
+  function isLate(relation: Relation, column: Column): boolean {
+    if (!connection.known || relation.kind !== 'table' || !holds(relation)) return false
+    return own(relation, column.name) === undefined && !Object.entries(connection.known).flatMap(([table, names]) => (tableKey(server, table) === nameOf(relation) ? names : [])).some((name) => columnKey(name) === columnKey(column.name))
+  }
   return {
     all: [...new Set([...entries.values()].map((entry) => entry.class).filter((one) => one !== 'none'))].sort(),
     of(relation, column) {
@@ -60,12 +70,14 @@ export function createClasses(connection: ConnectionDocument, server: Pick<Catal
     },
     returned: (key) => { const at = key.lastIndexOf('.'); return entries.get(`${tableKey(server, key.slice(0, at))}.${columnKey(key.slice(at + 1))}`)?.class },
     closed(relation) {
-      const names = [...entries.values()].filter((entry) => !entry.optional && entry.table === nameOf(relation)).map(({ column }) => column)
-      return names.find((name) => !relation.columns.some((c) => columnKey(c.name) === columnKey(name))) ?? null
+      let answer = shut.get(relation)
+      if (answer === undefined) shut.set(relation, answer = closedBy(relation))
+      return answer
     },
     came(relation, column) {
-      if (!connection.known || relation.kind !== 'table' || !holds(relation)) return false
-      return own(relation, column.name) === undefined && !Object.entries(connection.known).flatMap(([table, names]) => (tableKey(server, table) === nameOf(relation) ? names : [])).some((name) => columnKey(name) === columnKey(column.name))
+      let answer = late.get(column)
+      if (answer === undefined) late.set(column, answer = isLate(relation, column))
+      return answer
     },
     mask: (dataClass) => connection.mask?.[dataClass] ?? connection.mask?.['*'] ?? 'redact',
   }

@@ -168,7 +168,7 @@ function examine(state: Known, connection: ConnectionDocument, parsed: Parsed, s
 function ordered({ views }: Known, found: Findings, tree: Statement): Statement {
   const held = [...found.relations.values()].flatMap(({ relation }) => heldIn(found, relation, relation.columns.map(({ name }) => name)))
   if (held.length === 0) return tree
-  const total = totalled(tree, { catalog: found.catalog, hidden: (relation, column) => heldIn(found, relation, [column]).length > 0, view: (relation) => views.get(relation) ?? null })
+  const total = totalled(tree, { catalog: found.catalog, hidden: (relation, column) => heldIn(found, relation, [column]).length > 0, view: (relation) => views.get(relation) ?? null, step: (count) => found.step(count) })
   for (const { how, span } of total.told) found.useNow(held, how, span)
   return total.tree
 }
@@ -177,14 +177,14 @@ function ordered({ views }: Known, found: Findings, tree: Statement): Statement 
  * revealed, and nothing is taken out.
  */
 function keepOrder(found: Findings): Findings['replaced'] {
+  const used = new Set(found.used.map(({ resource, column }) => `${resource}.${column}`))
   for (const { relation, ignore } of found.ordered) {
-    const names = telling(found, relation).map(({ name }) => name)
+    const names = telling(found, relation, used).map(({ name }) => name)
     if (names.length > 0) ignore(names)
   }
   return found.replaced
 }
-function telling(found: Findings, relation: Relation): readonly { readonly name: string }[] {
-  const used = new Set(found.used.map(({ resource, column }) => `${resource}.${column}`))
+function telling(found: Findings, relation: Relation, used: ReadonlySet<string>): readonly { readonly name: string }[] {
   return relation.indexes.filter((index) => index.name !== 'PRIMARY' && index.ordered).filter((index) => heldIn(found, relation, index.columns).some((tag) => !used.has(`${tag.resource}.${tag.column}`)))
 }
 function factsFrom(found: Findings, shown: readonly Shown[], { parameters }: Parsed) {

@@ -41,6 +41,8 @@ export const spanIn = (frame: Frame, span: Span): Span | null => (frame.view ? f
 
 /** What all FROM items and select lists of a statement may bring: forty CTEs that each name the one before twice are 2^40 columns. */
 const maxColumns = 100_000
+/** Names looked up, nodes gone through, tried orders: what an ordinary statement needs some hundred of. A gate that thinks about one statement for seconds answers nobody else. */
+const maxSteps = 400_000
 /** As many as the server takes in one table or select list. */
 const maxListColumns = 4096
 
@@ -80,6 +82,7 @@ export class Findings {
   /** Tables whose indexes must not choose the order of rows, and how those are taken out. What a view names is out of reach. */
   readonly ordered: { readonly relation: Relation; readonly ignore: (names: readonly string[]) => void }[] = []
   #columns = 0
+  #steps = 0
 
   constructor(catalog: Catalog, classes: Classes, seen: readonly Seen[] | null = null) {
     this.seen = seen
@@ -115,6 +118,7 @@ export class Findings {
   }
   /** Whatever is being read: of a view too, this belongs to the statement. */
   useNow(tags: readonly Tag[], how: string, span: Span | null): void {
+    this.step(tags.length)
     for (const tag of tags) {
       const key = JSON.stringify([tag.dataClass, tag.resource, tag.column, how, span?.start])
       if (!this.#used.has(key)) this.#used.set(key, { ...tag, statement: 0, how, span })
@@ -149,6 +153,12 @@ export class Findings {
     const what = view === undefined ? `\`${column.name}\` of \`${relation.schema}.${relation.name}\`` : `a column that \`${view}\` reads`
     throw withheld('column_unclassified', `${what} came after the policy was applied and nobody has said what it holds; name other columns, until the connection's \`classify\` gives it a class or \`none\``, null)
   }
+  /** Called before work that grows with what the statement says. */
+  step(count: number): void {
+    this.#steps += count
+    if (this.#steps > maxSteps) throw withheld('too_wide', 'the statement takes too long to understand; name fewer columns and tables in it, or send several', null)
+  }
+  get steps(): number { return this.#steps }
   /** Called before `count` more columns are gone through. */
   bring(count: number, span: Span | null): void {
     this.#columns += count

@@ -18,6 +18,7 @@ export interface Analysis {
 /** `clause`: the words for where the expression stands; null in a select list, where the nearest operation is told instead. */
 export function expression(a: Analysis, node: Expression | null, scope: Scope, clause: string | null): void {
   if (node === null) return
+  a.found.step(1)
   const each = (nodes: readonly (Expression | null)[], how: string): void => { for (const one of nodes) expression(a, one, scope, clause ?? how) }
   switch (node.kind) {
     case 'null': case 'boolean': case 'number': case 'bytes': return

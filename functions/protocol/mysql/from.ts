@@ -10,13 +10,18 @@ import { readCte } from './with.ts'
 /** FROM: references in order, each seeing the earlier ones only where it is LATERAL or JSON_TABLE, a join's sides merged as USING and NATURAL say. */
 export interface From { readonly items: readonly Item[]; readonly cols: readonly Col[] }
 
+/** As many as the server joins. */
+const maxReferences = 61
 /** `level` has no items yet; its CTEs are those in sight. */
 export function fromClause(a: Analysis, nodes: readonly Reference[], level: Scope): From {
-  let from: From = { items: [], cols: [] }
+  const [items, cols]: [Item[], Col[]] = [[], []]
+  const from: From = { items, cols }
   for (const node of nodes) {
     const next = reference(a, node, level, from)
-    from = { items: [...from.items, ...next.items], cols: [...from.cols, ...next.cols] }
+    for (const item of next.items) items.push(item)
+    for (const col of next.cols) cols.push(col)
   }
+  if (items.length > maxReferences) throw withheld('too_wide', `a FROM has at most ${maxReferences} tables`, null)
   const seen = new Set<string>()
   for (const { name } of from.items) {
     const key = fold(name)                               // two that differ in case alone are one to a server that compares without
@@ -26,6 +31,7 @@ export function fromClause(a: Analysis, nodes: readonly Reference[], level: Scop
   return from
 }
 function reference(a: Analysis, node: Reference, level: Scope, lateral: From): From {
+  a.found.step(1)
   const from = referenced(a, node, level, lateral)
   a.found.bring(from.cols.length, spanIn(level.frame, node.span))
   return from
@@ -115,6 +121,7 @@ function jsonTable(a: Analysis, node: JsonTable, level: Scope, lateral: From): I
 
 function join(a: Analysis, node: Join, level: Scope, lateral: From): From {
   const left = reference(a, node.left, level, lateral)
+  a.found.step(lateral.cols.length + left.items.length)
   const right = reference(a, node.right, level, { items: [...lateral.items, ...left.items], cols: [...lateral.cols, ...left.cols] })
   const others = new Set(node.natural ? right.cols.map((col) => columnKey(col.name)) : [])
   const names = node.natural ? left.cols.map((col) => col.name).filter((name) => others.has(columnKey(name))) : node.using.map(({ text }) => text)

@@ -54,7 +54,22 @@ export const inner = (parent: Scope): Scope => ({ frame: parent.frame, parent, i
 
 const noColumn = (name: string, span: Span | null) => missing('42S22', `there is no column \`${name}\``, span)
 const ambiguous = (name: string, span: Span | null) => missing('23000', `column \`${name}\` is ambiguous`, span)
-const named = (cols: readonly Col[], name: string): readonly Col[] => { const key = columnKey(name); return cols.filter((col) => columnKey(col.name) === key) }
+/** By name as it is compared, made once for each list and lengthened as the list is: a level may have many thousand columns, and a statement as many mentions of them. */
+function indexed<T extends { readonly name: string }>(indexes: WeakMap<readonly T[], Index<T>>, list: readonly T[], keyOf: (name: string) => string): ReadonlyMap<string, readonly T[]> {
+  let index = indexes.get(list)
+  if (!index) indexes.set(list, index = { length: 0, by: new Map() })
+  for (; index.length < list.length; index.length++) {
+    const one = list[index.length] as T
+    const there = index.by.get(keyOf(one.name))
+    if (there) there.push(one)
+    else index.by.set(keyOf(one.name), [one])
+  }
+  return index.by
+}
+interface Index<T> { length: number; readonly by: Map<string, T[]> }
+const columns = new WeakMap<readonly Col[], Index<Col>>()
+const references = new WeakMap<readonly Item[], Index<Item>>()
+const named = (cols: readonly Col[], name: string): readonly Col[] => indexed(columns, cols, columnKey).get(columnKey(name)) ?? []
 
 /** One column of a list by its name, as `alias.column` and USING ask. */
 export function columnAt(cols: readonly Col[], handle: Handle | null, name: string, span: Span | null): Col {
@@ -68,7 +83,7 @@ export function columnAt(cols: readonly Col[], handle: Handle | null, name: stri
 export function itemNamed(found: Findings, scope: Scope, schema: Name | null, table: Name, span: Span | null): Item {
   const key = (text: string) => tableKey(found.catalog, text)
   for (let level: Scope | null = scope; level; level = level.parent) {
-    const [item] = level.items.filter(({ name, relation }) => key(name) === key(table.text) && (schema === null || (relation !== null && key(relation.schema) === key(schema.text))))
+    const item = (indexed(references, level.items, key).get(key(table.text)) ?? []).find(({ relation }) => (schema === null || (relation !== null && key(relation.schema) === key(schema.text))))
     if (item) return item
   }
   throw missing('42S02', `there is no table \`${schema === null ? '' : `${schema.text}.`}${table.text}\` in this query`, span)
@@ -79,6 +94,7 @@ export type Resolved = { readonly col: Col; /** What else the name may mean, whe
 export function resolve(found: Findings, scope: Scope, node: Column): Resolved {
   const span = spanIn(scope.frame, node.span)
   const { text } = node.name
+  found.step(1)
   if (node.table !== null) {
     const item = itemNamed(found, scope, node.schema, node.table, span)
     return { col: columnAt(item.cols, item.handle, text, span), others: [] }
@@ -88,6 +104,7 @@ export function resolve(found: Findings, scope: Scope, node: Column): Resolved {
     const here = named(level.cols, text)
     const [col, more] = here
     const [output, ...rest] = level === scope ? outputs : []
+    found.step(here.length + outputs.length)
     if (more && output) return { col: output, others: [...rest, ...here] }
     if (more) throw ambiguous(text, span)
     if (col && output) return { col: { ...col, at: outputs.every((one) => one.origin !== null && JSON.stringify(one.origin) === JSON.stringify(col.origin)) ? col.at : null }, others: outputs }

@@ -12,6 +12,7 @@ import { withClause } from './with.ts'
  * A query → its output columns. A select-list entry that is nothing but a column keeps that column's classes; every other mention of a classified column is a use. `parent` is the level around it.
  */
 export function query(a: Analysis, node: Query, parent: Scope): readonly Col[] {
+  a.found.step(1)
   const level = withClause(a, node.with, { ...inner(parent), parent })
   if (node.body.kind === 'select') return select(a, node.body, level, node)
   const cols = body(a, node.body, level)
@@ -71,13 +72,16 @@ function starOf(a: Analysis, node: Star, scope: Scope): readonly Col[] {
   const span = spanIn(scope.frame, node.span)
   if (node.table === null) {
     if (scope.items.length === 0) throw missing('HY000', 'there is no table for `*`', span)
-    return scope.cols.filter((col) => !hidden(scope, col))
+    return visible(scope, scope.cols)
   }
   const item = itemNamed(a.found, { ...scope, parent: null }, node.schema, node.table, span)
-  return item.cols.filter((col) => !hidden(scope, col))
+  return visible(scope, item.cols)
 }
 /** Invisible columns are read by name only. */
-const hidden = (scope: Scope, col: Col): boolean => scope.items.some(({ relation, alias }) => relation !== null && alias === col.at && relation.columns.some((c) => c.invisible && c.name === col.name))
+function visible({ items }: Scope, cols: readonly Col[]): readonly Col[] {
+  const hidden = new Set(items.flatMap(({ relation, alias }) => (relation?.columns ?? []).filter(({ invisible }) => invisible).map(({ name }) => `${alias}\0${name}`)))
+  return hidden.size === 0 ? cols : cols.filter(({ at, name }) => !hidden.has(`${at}\0${name}`))
+}
 
 function target(a: Analysis, item: ListItem, scope: Scope): Col {
   const span = spanIn(scope.frame, item.span)

@@ -2,7 +2,7 @@ import type { Span } from '../../../schema/refusal.ts'
 import type { Body, Delete, Expression, Item, NumberLiteral, Order, Query, Reference, Select, SetOperation, Statement, Table, Update } from './ast.ts'
 import { columnKey, tableKey, type Catalog, type Relation } from './catalog.ts'
 import { aggregates, strung, windowed, type Level } from './chosen.ts'
-import { closure, conditionsOf, keysFor, ref, refOf, same, shuffle, type Seen, type Shape, type Source } from './key.ts'
+import { closure, conditionsOf, keysFor, plainOf, ref, refOf, shuffle, type Known, type Seen, type Shape, type Source } from './key.ts'
 
 /**
  * In what order rows come that nothing sorts, and those that a sort leaves equal, is the server's choice: of an index, of how much fits into a buffer, of a plan that its statistics prefer. All of these depend on values
@@ -11,7 +11,7 @@ import { closure, conditionsOf, keysFor, ref, refOf, same, shuffle, type Seen, t
  *
  * Works on the tree as it was understood: tables with their schema, columns with the alias they are of.
  */
-export interface Surroundings { readonly catalog: Catalog; readonly hidden: (relation: Relation, column: string) => boolean; readonly view: (relation: Relation) => Statement | null }
+export interface Surroundings { readonly catalog: Catalog; readonly hidden: (relation: Relation, column: string) => boolean; readonly view: (relation: Relation) => Statement | null; /** As of `Rows`. */ readonly step: (count: number) => void }
 export interface Told { readonly how: string; readonly span: Span | null }
 export interface Context extends Surroundings { readonly ctes: ReadonlyMap<string, Shape>; readonly told: Told[]; /** What was added, where it could be. */ readonly added: Told[] }
 
@@ -71,9 +71,10 @@ function withEntries(node: Query | Update | Delete, outer: Context): Context & {
   })
   return { ...c, entries }
 }
-const renamed = ({ columns, keys }: Shape, names: readonly string[]): Shape => ({
-  columns: columns.map((column, i) => ({ ...column, name: names[i] ?? column.name })), keys: keys.map((key) => key.map((name) => names[columns.findIndex((column) => column.name === name)] ?? name)),
-})
+function renamed({ columns, keys }: Shape, names: readonly string[]): Shape {
+  const at = firstOf(columns.map(({ name }) => name))
+  return { columns: columns.map((column, i) => ({ ...column, name: names[i] ?? column.name })), keys: keys.map((key) => key.map((name) => names[at.get(name) ?? -1] ?? name)) }
+}
 
 /** `streams`: rows of a UNION ALL come operand by operand, so each brings its own order, which a LIMIT makes the server keep. */
 function bodyOf(node: Body, c: Context, streams: boolean): { readonly body: Body; readonly shape: Shape } {
@@ -102,7 +103,8 @@ function setOf(node: SetOperation, c: Context, streams: boolean): { readonly bod
 function byOutputs({ columns, keys }: Shape, { orderBy, span }: Query): readonly Order[] {
   if (keys.some((key) => key.length === 0)) return []
   const descending = orderBy.at(-1)?.descending === true
-  const there = new Set(orderBy.map(({ expression }) => (expression.kind === 'number' ? Number(expression.text) - 1 : expression.kind === 'column' ? columns.findIndex(({ name }) => columnKey(name) === columnKey(expression.name.text)) : -1)))
+  const at = firstOf(columns.map(({ name }) => columnKey(name)))
+  const there = new Set(orderBy.map(({ expression }) => (expression.kind === 'number' ? Number(expression.text) - 1 : expression.kind === 'column' ? at.get(columnKey(expression.name.text)) ?? -1 : -1)))
   const positions = columns.flatMap(({ hidden }, i): Order[] => (hidden || there.has(i) ? [] : [{ expression: position(i, span), descending, span }]))
   return [...positions, ...(keys.length > 0 && columns.every(({ hidden }) => !hidden) ? [] : [shuffle(span)])]
 }
@@ -116,7 +118,8 @@ function selectOf(node: Select, c: Context, orderBy: readonly Order[]): { readon
   const items = node.items.filter((item): item is Item => item.kind === 'item')
   const groups = node.groupBy.map((one) => meant(one, items))
   const grouped = groups.length > 0 || aggregates([items, node.having, orderBy])
-  const level: Level = { sources, conditions: conditionsOf(node), groups: grouped ? groups : null, rollup: node.rollup, windows: node.windows, from: node.from }
+  c.step(1 + items.length + sources.reduce((sum, { columns }) => sum + columns.length, 0))
+  const level: Level = { sources, conditions: conditionsOf(node), step: c.step, groups: grouped ? groups : null, rollup: node.rollup, windows: node.windows, from: node.from }
   if (grouped) for (const told of strung(node, orderBy, level)) c.told.push(told)
   const list = ordersFrom(from.map(({ node: one }) => one), items, level, c)
   const select: Select = { ...inside({ ...node, from: [] }, c, level), from: list }
@@ -132,8 +135,16 @@ function ordersFrom(from: readonly Reference[], items: readonly Item[], { groups
 export function meant(node: Expression, items: readonly Item[]): Expression {
   if (node.kind === 'number' && /^\d+$/.test(node.text)) return items[Number(node.text) - 1]?.expression ?? node
   if (node.kind !== 'column' || node.table !== null) return node
-  return items.find(({ name }) => columnKey(name.text) === columnKey(node.name.text))?.expression ?? node
+  return items[outputsOf(items).get(columnKey(node.name.text)) ?? -1]?.expression ?? node
 }
+const outputs = new WeakMap<readonly Item[], ReadonlyMap<string, number>>()
+/** Name → the first output that has it. */
+function outputsOf(items: readonly Item[]): ReadonlyMap<string, number> {
+  let names = outputs.get(items)
+  if (!names) outputs.set(items, names = firstOf(items.map(({ name }) => columnKey(name.text))))
+  return names
+}
+const firstOf = (names: readonly string[]): ReadonlyMap<string, number> => new Map(names.map((name, i) => [name, i] as const).reverse())
 /** What an ORDER BY lacks to leave no two rows equal. */
 export function missingIn(select: Pick<Select, 'items' | 'distinct' | 'span'>, orderBy: readonly Order[], level: Level): readonly Order[] {
   const items = select.items.filter((item): item is Item => item.kind === 'item')
@@ -141,14 +152,19 @@ export function missingIn(select: Pick<Select, 'items' | 'distinct' | 'span'>, o
   const there = orderBy.map(({ expression }) => meant(expression, items))
   const by = (expression: Expression): Order => ({ expression, descending, span: select.span })
   if (level.rollup) return []                            // made by sorting, each group once
-  if (select.distinct) return items.flatMap(({ expression }, i) => (there.some((one) => same(one, expression)) ? [] : [by(position(i, select.span))]))
-  if (level.groups !== null) return level.groups.filter((group) => !there.some((one) => same(one, group))).map((group) => by(items.findIndex(({ expression }) => same(expression, group)) === -1 ? group : position(items.findIndex(({ expression }) => same(expression, group)), select.span)))
+  const said = new Set(there.map(plainOf))
+  if (select.distinct) return items.flatMap(({ expression }, i) => (said.has(plainOf(expression)) ? [] : [by(position(i, select.span))]))
+  const at = firstOf(items.map(({ expression }) => plainOf(expression)))
+  if (level.groups !== null) return level.groups.filter((group) => !said.has(plainOf(group))).map((group) => { const i = at.get(plainOf(group)); return by(i === undefined ? group : position(i, select.span)) })
   return keysFor(level, there).map(({ expression }) => (expression.kind === 'call' ? shuffle(select.span) : by(expression)))
 }
 function shapeOf(node: Select, items: readonly Item[], level: Level): Shape {
   const known = new Map(level.sources.flatMap((source) => source.columns.map((column) => [ref(source.alias, column.name), column] as const)))
   const columns = items.map(({ name, expression }): Seen => { const from = known.get(refOf(expression) ?? ''); return from ? { ...from, name: name.text } : { name: name.text, hidden: mentions(expression, known), compares: 'other' } })
-  const outputOf = (wanted: Expression): string | null => { const at = items.findIndex(({ expression }) => same(expression, wanted)); const name = items[at]?.name.text; return name === undefined || items.filter((item) => columnKey(item.name.text) === columnKey(name)).length > 1 ? null : name }
+  const at = firstOf(items.map(({ expression }) => plainOf(expression)))
+  const names = items.map(({ name }) => columnKey(name.text))
+  const twice = new Set(names.filter((name, i) => outputsOf(items).get(name) !== i))
+  const outputOf = (wanted: Expression): string | null => { const name = items[at.get(plainOf(wanted)) ?? -1]?.name.text; return name === undefined || twice.has(columnKey(name)) ? null : name }
   const key = (wanted: readonly Expression[]): readonly (readonly string[])[] => { const names = wanted.map(outputOf); return names.includes(null) ? [] : [names.filter((name) => name !== null)] }
   if (level.rollup) return { columns, keys: [] }
   if (level.groups !== null) return { columns, keys: key(level.groups) }
@@ -208,7 +224,7 @@ function viewOf(relation: Relation, c: Context): Shape {
 function changed(node: Update | Delete, outer: Context): Update | Delete {
   const c = withEntries(node, outer)
   const from = node.from.map((one) => referenceOf(one, c))
-  const level: Level = { sources: from.flatMap(({ sources }) => sources), conditions: conditionsOf(node), groups: null, rollup: false, windows: [], from: node.from }
+  const level: Level = { sources: from.flatMap(({ sources }) => sources), conditions: conditionsOf(node), step: c.step, groups: null, rollup: false, windows: [], from: node.from }
   const more = node.limit === null ? [] : missingIn({ items: [], distinct: false, span: node.span }, node.orderBy, level)
   const rest = { ...inside({ ...node, with: null, from: [] }, c, level), with: node.with === null ? null : { ...node.with, entries: c.entries }, from: from.map((one) => one.node) }
   if (node.kind === 'update' && level.sources.length > 1) for (const { column, value } of node.assignments) {
@@ -219,7 +235,7 @@ function changed(node: Update | Delete, outer: Context): Update | Delete {
   return { ...rest, orderBy: [...rest.orderBy, ...more] }
 }
 /** Columns in it have one value for each row that changes. */
-const settled = (value: unknown, level: Level, known: ReadonlySet<string>): boolean => {
+const settled = (value: unknown, level: Level, known: Known): boolean => {
   if (typeof value !== 'object' || value === null) return true
   if ('kind' in value && value.kind === 'column') { const name = refOf(value as Expression); return name === null || known.has(name) || !level.sources.some(({ alias }) => name.startsWith(`${alias}\0`)) }
   return Object.values(value).every((one: unknown) => settled(one, level, known))

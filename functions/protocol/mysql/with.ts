@@ -12,6 +12,7 @@ export function withClause(a: Analysis, node: With | null, level: Scope): Scope 
   const whole: Scope = { ...level, items: [], cols: [], ctes, coming: new Set() }
   for (const { name, columns, query, span } of node.entries) {
     const key = columnKey(name.text)
+    a.found.step(node.entries.length)
     if (ctes.has(key)) throw unsupported('unknown_syntax', `\`${name.text}\` is named twice in one WITH`, spanIn(level.frame, span))
     const earlier: Scope = { ...level, items: [], cols: [], ctes: new Map(ctes), coming: new Set(node.entries.slice(ctes.size).map((entry) => columnKey(entry.name.text))) }
     const alias = a.found.alias(name, 'sluice')
