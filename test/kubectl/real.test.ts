@@ -5,6 +5,7 @@ import { hardships } from './real/hardship.ts'
 import { findServers } from './real/servers.ts'
 import { spellings } from './real/spellings.ts'
 import { standReal, type Stand } from './real/stand.ts'
+import { starts } from './real/start.ts'
 
 /**
  * The gate before Kubernetes' own API server, which is asked what it read (its audit log), what it answers about values it holds (its words quote them), and what becomes of calls when it, or
@@ -19,6 +20,7 @@ else describe('the gate before a real API server', { timeout: 120_000 }, () => {
   afterAll(() => stand?.close())
 
   describe('shows nothing that holds a class', () => { canaries(() => stand) })
+  describe('serves who starts it', () => { starts(() => stand, binary) })
   describe('is read as it was decided', () => { spellings(() => stand) })
   describe('stands what befalls it', () => { hardships(() => stand) })
 })

@@ -11,6 +11,8 @@ import { startReal, type Binaries, type RealCluster } from './servers.ts'
 
 /** The gate before Kubernetes' own API server, and one caller of it who may do everything and see nothing classified. */
 export interface Stand {
+  /** Of this run alone. */
+  readonly directory: string
   readonly real: RealCluster
   /** Past the gate. */
   readonly admin: Client
@@ -40,7 +42,7 @@ export async function standReal(servers: Binaries, kubectl: string): Promise<Sta
   await furnished(admin, ['web'])                                          // takes pods by now, and so has its account
   await furnish(admin)
   return {
-    real, admin, gated, token: await gated.world.token(caller), furnish: () => furnish(admin), through: (method, target, body, headers) => ask(method, `${prefix}${target}`, body, headers),
+    directory, real, admin, gated, token: await gated.world.token(caller), furnish: () => furnish(admin), through: (method, target, body, headers) => ask(method, `${prefix}${target}`, body, headers),
     async close() {
       await gated.close()
       await real.close()
