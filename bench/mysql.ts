@@ -14,7 +14,7 @@ const rounds = Number(process.env['ROUNDS'] ?? 6)
 const count = Number(process.env['COUNT'] ?? 400)
 const warmUps = 3
 /** Fewer than for PostgreSQL: a call is seven exchanges in a session of its own, and past what the machine carries they wait for their deadlines. */
-const connections = 4
+const connections = Number(process.env['CONNECTIONS'] ?? 4)
 
 /** The servers behind what is measured, in a process of their own so that their CPU counts for nobody. */
 async function serve(): Promise<void> {
