@@ -12,7 +12,8 @@ const root = join(import.meta.dirname, '../../..')
 /** `npm start -- --kubeconfig FILE` as an operator and an agent have it, up to what a person approves. */
 export function starts(at: () => Stand, binary: string): void {
   it('npm start before it: reads masked, asks, is approved, runs once and answers the repeat', async () => {
-    const { admin, directory, real } = at()
+    const { admin, directory, furnish, real } = at()
+    await furnish()                                                        // a collection of Secrets may have been deleted
     const config = await mintFor(binary, real.file, directory, ['support', 'platform'])
     await writeFile(join(directory, 'minter'), config, { mode: 0o600 })
     const child = spawn(process.execPath, [join(root, 'functions/local/start.ts'), '--ephemeral', '--kubeconfig', join(directory, 'minter'), '--unsafe-local-identity'], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', PORT: '0' } })
