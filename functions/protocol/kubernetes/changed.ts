@@ -10,19 +10,20 @@ const mostPaths = 200
 /**
  * The places in which a write leaves an object otherwise than it is, as a rule's `changed` has them: members by name between dots, `\.` a dot in a name, a list as a whole; sorted. Left out are the
  * status (but of a write of the status: `status`), and what the server keeps of versions and managers. Of the copy that `kubectl apply` keeps, the places that change in the copy: what somebody's next apply
- * takes away is told by it, so one that says nothing new is no change, and one that comes, goes or cannot be read is one.
+ * takes away is told by it, so one that says nothing new is no change, and one that comes, goes or cannot be read is one. null: they are too many to be told, and of some alone a rule would take the rest for unchanged. `unsaid`: places that
+ * count whether they change or not.
  */
-export function changedIn(before: Value, after: Value, status: boolean): readonly string[] {
-  const found = new Set<string>()
+export function changedIn(before: Value, after: Value, status: boolean, unsaid: readonly string[] = []): readonly string[] | null {
+  const found = new Set<string>(unsaid)
   const { status: old, ...own } = before
   const { status: now, ...next } = after
   compare(own, next, [], found)
   if (status) compare(old, now, ['status'], found)
-  return [...found].sort()
+  return found.size > mostPaths ? null : [...found].sort()
 }
 
 function compare(one: unknown, other: unknown, path: readonly string[], found: Set<string>): void {
-  if (found.size >= mostPaths) return
+  if (found.size > mostPaths) return
   if (isObject(one) && isObject(other)) {
     for (const key of new Set([...Object.keys(one), ...Object.keys(other)])) {
       if (path.length === 1 && path[0] === 'metadata' && kept.has(key)) continue
@@ -33,8 +34,10 @@ function compare(one: unknown, other: unknown, path: readonly string[], found: S
     }
     return
   }
-  if (!same(one, other)) found.add(path.map((step) => step.replaceAll('\\', '\\\\').replaceAll('.', '\\.')).join('.'))
+  if (!same(one, other)) found.add(spelled(path))
 }
+/** Members by name between dots, `\.` a dot in a name. */
+export const spelled = (path: readonly string[]): string => path.map((step) => step.replaceAll('\\', '\\\\').replaceAll('.', '\\.')).join('.')
 const maps: ReadonlySet<string> = new Set(['annotations', 'labels'])
 const member = (value: Value, key: string): unknown => (Object.hasOwn(value, key) ? value[key] : undefined)
 

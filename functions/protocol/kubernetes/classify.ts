@@ -16,6 +16,7 @@ import { carried, statementOf, toldWith, type Statement } from './request.ts'
 import { rulesOf, type ClassRule } from './rules.ts'
 import { unsupported } from './say.ts'
 import { toldOf } from './told.ts'
+import { unsaidIn } from './unsaid.ts'
 import { sets, usesOf } from './use.ts'
 
 /** `fails`, `told`: see Plan. */
@@ -75,7 +76,7 @@ function accessesOf(statement: Statement, classes: readonly ClassRule[], dry: Dr
   const name = attributes.name ?? made
   const namespace = group === '' && resource === 'namespaces' ? name : attributes.namespace
   const scoped = kindOf(group, resource)?.clusterScoped === true && resource !== 'namespaces'
-  const place: Omit<Target, 'needs'> = { namespace, name, ...(scoped ? { clusterScoped: true as const } : {}), ...(dry?.object === undefined ? {} : { object: judged(attributes, dry.object) }), ...(dry?.oldObject === undefined ? {} : { oldObject: judged(attributes, dry.oldObject) }), ...changes(attributes, dry) }
+  const place: Omit<Target, 'needs'> = { namespace, name, ...(scoped ? { clusterScoped: true as const } : {}), ...(dry?.object === undefined ? {} : { object: judged(attributes, dry.object) }), ...(dry?.oldObject === undefined ? {} : { oldObject: judged(attributes, dry.oldObject) }), ...changes(statement, classes, dry) }
   const access = (action: Access['action'], resource: string, system: boolean, target: Target): Access => ({ action, resource, columns: null, system, via: [], statement: 0, span: null, target })
   const main = access(verb, resourceOf(attributes), isSystem(group, resource, subresource), { ...place, needs: needed(statement, classes, dry) })
   // A patch or update of what is not there creates it, where the server lets it; of what could not be seen, nobody knows.
@@ -93,9 +94,11 @@ function judged({ subresource }: Attributes, object: NonNullable<Dry['object']> 
   return subresource === 'scale' && object?.kind === 'Scale' && spec !== null ? { ...object, spec: { replicas: 0, ...spec } } : object
 }
 
-function changes(attributes: Attributes, { object, oldObject }: Dry = {}): Pick<Target, 'changed'> {
+function changes(statement: Statement, classes: readonly ClassRule[], { object, oldObject }: Dry = {}): Pick<Target, 'changed'> {
+  const { attributes } = statement
   const [before, after] = [judged(attributes, oldObject ?? null), judged(attributes, object ?? null)]
-  return before === null || after === null ? {} : { changed: changedIn(before, after, ['status', 'approval'].includes(attributes.subresource ?? '')) }
+  const changed = before === null || after === null ? null : changedIn(before, after, ['status', 'approval'].includes(attributes.subresource ?? ''), unsaidIn(statement, classes))
+  return changed === null ? {} : { changed }
 }
 
 /** Everything known of the object a write leaves behind; null: a patch of an object nobody told of. */

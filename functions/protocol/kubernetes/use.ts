@@ -108,12 +108,18 @@ function guessOf({ attributes, query, contentType, body }: Statement, { steps }:
 /** What a strategic merge patch writes before the name of a list. */
 const directive = /^\$(?:deleteFromPrimitiveList|setElementOrder)\//
 /** What is set at a path, every leaf below it. */
-function leavesAt(value: Json, steps: readonly string[]): readonly Json[] {
-  if (typeof value !== 'object' || value === null) return [value]
+const leavesAt = (value: Json, steps: readonly string[]): readonly Json[] => placesAt(value, steps).map((one) => one.value)
+/** The same with where each stands, a list as a whole. */
+export function placesAt(value: Json, steps: readonly string[], path: readonly string[] = [], listed = false): readonly { readonly value: Json; readonly path: readonly string[] }[] {
+  if (typeof value !== 'object' || value === null) return [{ value, path }]
   const [step, ...rest] = steps
-  const children = Object.entries(value) as [string, Json][]
-  if (step === undefined) return children.flatMap(([, child]) => leavesAt(child, []))
-  return children.flatMap(([key, child]) => [...(step === '*' || key.replace(directive, '') === step ? leavesAt(child, rest) : []), ...(step !== '*' && position.test(key) ? leavesAt(child, [step, ...rest]) : [])])   // a path need not say what is a list
+  const within = listed || Array.isArray(value)
+  return (Object.entries(value) as [string, Json][]).flatMap(([key, child]) => {
+    const name = key.replace(directive, '')
+    const at = within ? path : [...path, name]
+    if (step === undefined) return placesAt(child, [], at, within)
+    return [...(step === '*' || name === step ? placesAt(child, rest, at, within) : []), ...(step !== '*' && position.test(key) ? placesAt(child, [step, ...rest], at, within) : [])]   // a path need not say what is a list
+  })
 }
 
 /** As it stands, or inside its base64. */

@@ -174,6 +174,27 @@ describe('what a write changes', () => {
   ])('%s', (_, before, after, expected) => {
     expect(judged('PATCH', '/apis/apps/v1/namespaces/web/deployments/d', {}, merge, { dry: { object: after as never, oldObject: before as never } }).effects.accesses[0]?.target?.changed).toEqual(expected)
   })
+  test('is not said where it is too much to be told: of some alone a rule would take the rest for unchanged', () => {
+    const labels = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`a${at}`, 'b']))
+    const changed = (count: number) => judged('PATCH', '/apis/apps/v1/namespaces/web/deployments/d', {}, merge, { dry: { oldObject: one(), object: { ...one({ replicas: 9 }, { labels: labels(count) }) } } }).effects.accesses[0]?.target?.changed
+    expect([changed(199)?.length, changed(199)?.at(-1), changed(200)]).toEqual([200, 'spec.replicas', undefined])
+  })
+  const held = { metadata: { annotations: { 'acme.io/a': 'v' }, name: 'x', labels: { a: 'b' } }, data: { password: 'cGFzcw==', 'a.b': 'eA==' } }
+  test.each<[string, string, string, unknown, readonly string[]]>([
+    ['a value', 'secrets', merge, { data: { password: 'cGFzcw==' } }, ['data.password']], ['one with a dot in its name', 'secrets', strategic, { data: { 'a.b': 'eA==' } }, ['data.a\\.b']], ['another', 'secrets', merge, { data: { password: 'Zm9v' } }, ['data.password']], ['in a json patch', 'secrets', patch, [{ op: 'add', path: '/data/password', value: 'cGFzcw==' }], ['data.password']],
+    ['as text', 'secrets', merge, { stringData: { password: 'pass' } }, ['data.password', 'stringData.password']], ['an annotation', 'secrets', merge, { metadata: { annotations: { 'acme.io/a': 'v' } } }, ['metadata.annotations.acme\\.io/a']], ['the copy of it', 'secrets', merge, { metadata: copy({ kind: 'Secret', data: { password: 'cGFzcw==' } }) }, ['data.password']], ['a copy that is none', 'secrets', merge, { metadata: copy('{') }, [last]],
+    ['a label', 'secrets', merge, { metadata: { labels: { a: 'b' } } }, []], ['what holds no class', 'configmaps', merge, { metadata: { annotations: { 'acme.io/a': 'v' } }, data: { password: 'x' } }, []],
+    ['in a list', 'acme.io/widgets', merge, { spec: { keys: [{ value: 'a' }] } }, ['spec.keys']], ['at a place of a list', 'acme.io/widgets', patch, [{ op: 'replace', path: '/spec/keys/0/value', value: 'a' }], ['spec.keys', 'spec.keys.0.value']], ['an annotation of a template in a list', 'acme.io/widgets', merge, { spec: { list: [{ metadata: { annotations: { a: 'b' } } }] } }, ['spec.list']],
+  ])('is said of what comes masked wherever a write sets it, the same or not: %s', (_, resource, type, body, expected) => {
+    const target = resource === 'acme.io/widgets' ? '/apis/acme.io/v1/namespaces/web/widgets/x' : `${web}/${resource}/x`
+    const sets = (after: object) => judged('PATCH', target, body, type, { classes: { 'acme.io/widgets:spec.keys[*].value': 'pii.key' }, dry: { oldObject: held, object: after as never } }).effects.accesses[0]?.target?.changed
+    expect(sets(held)).toEqual(expected)
+  })
+  test('nor does their number tell whether one of them is the value there', () => {
+    const labels = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`l${at}`, 'b']))
+    const changed = (guess: string) => judged('PATCH', `${web}/secrets/x`, { data: { password: guess } }, merge, { dry: { oldObject: held, object: { metadata: { ...held.metadata, labels: { a: 'b', ...labels } }, data: { ...held.data, password: guess } } } }).effects.accesses[0]?.target?.changed
+    expect([changed('cGFzcw=='), changed('Zm9v')]).toEqual([undefined, undefined])
+  })
   test('is not said of what is not there, or could not be seen; of a status it is the status', () => {
     const changed = (target: string, dry: Dry) => judged('PATCH', target, {}, merge, { dry }).effects.accesses[0]?.target?.changed
     for (const dry of [{}, { object: one() }, { oldObject: one() }, { object: one(), oldObject: null }, { object: null, oldObject: one() }] as Dry[]) expect(changed('/apis/apps/v1/namespaces/web/deployments/d', dry)).toBeUndefined()
