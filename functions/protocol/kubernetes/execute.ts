@@ -10,7 +10,7 @@ import type { Cluster } from './kubeconfig.ts'
 import { changed, executedOf, tooLarge, unknown } from './outcome.ts'
 import type { Dry, KubernetesPlan } from './plan.ts'
 import { guarded, isObject } from './precondition.ts'
-import { type Preview, stateOf } from './preview.ts'
+import { dryTarget, type Preview, stateOf } from './preview.ts'
 import { maskLog } from './log.ts'
 import { paged } from './page.ts'
 import { rawOf } from './raw.ts'
@@ -72,7 +72,8 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
     const { plan, known, cluster } = job
     let old = known.dry?.oldObject
     for (let attempt = 1; ; attempt++) {
-      const { bound, ...request } = guarded(plan, old)
+      const { bound, elsewhere, ...request } = guarded(plan, old)
+      if (elsewhere) return misses(job)
       const target = plan.form === 'list' ? paged(request.target, mostOf(job)) : request.target
       const watch = stopwatch(job, now)
       const reply = await reach.call(cluster, known.account, {
@@ -88,6 +89,19 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
       if (attempt >= tries || !isObject(current) || stateOf(current) !== stateOf(old)) return { status: 'stale', refusal: changed }
       old = current
     }
+  }
+
+  /** The caller's own precondition does not fit what was decided on: the cluster says so in its own words where it can be asked without doing it; where it takes it by now, it is decided anew. */
+  async function misses(job: Job): Promise<Executed> {
+    const { plan, known, cluster, run, limits } = job
+    if (plan.method === 'DELETE' || !await discovery.knowsDryRun(cluster, known.account, plan.attributes)) return { status: 'stale', refusal: changed }
+    const watch = stopwatch(job, now)
+    const { contentType, body, method, accept } = plan
+    const reply = await reach.call(cluster, known.account, { method, target: dryTarget(plan.target), accept, contentType, body, deadline: run.deadline, headersMs: limits.timeoutMs, signal: watch.signal }).catch(watch.explain)
+    if (reply.status >= 400) return answered({ ...job, writes: false }, reply, watch)
+    watch.stop()
+    reply.body.destroy()
+    return { status: 'stale', refusal: changed }
   }
 
   /** The status and headers are there: from here on a write has its answer, and only how much of it there is to give may still vary. */

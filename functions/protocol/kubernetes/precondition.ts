@@ -2,15 +2,18 @@ import { inYaml } from './body.ts'
 import type { KubernetesPlan } from './plan.ts'
 
 type Value = Readonly<Record<string, unknown>>
-/** `bound`: it carries a precondition of ours, so that a conflict says the object is not what was decided on. */
-export interface Guarded { readonly target: string; readonly contentType: string | null; readonly body: string | null; readonly bound: boolean }
+/**
+ * `bound`: it carries a precondition of ours, so that a conflict says the object is not what was decided on. `elsewhere`: the caller's own precondition names another version or object than was decided on. It must not be sent:
+ * versions are counted up, so a caller may name one that is still to come, and undo with an old decision what somebody changes meanwhile.
+ */
+export interface Guarded { readonly target: string; readonly contentType: string | null; readonly body: string | null; readonly bound: boolean; readonly elsewhere: boolean }
 
 /**
  * The plan's request with the state it was decided on as its precondition, so that nothing changes between the last look and the write. As it is where the caller gave a
  * precondition of their own, where nothing is written, and where none can be said: a create needs none, an apply that would create an object has none.
  */
 export function guarded({ method, target, contentType, body, dryRun, attributes }: KubernetesPlan, old: Value | null | undefined): Guarded {
-  const plain = { target, contentType, body, bound: false }
+  const plain = { target, contentType, body, bound: false, elsewhere: false }
   const meta = metaOf(old)
   if (dryRun || meta === null || attributes.verb === 'create' || attributes.verb === 'deletecollection') return plain
   if (method === 'DELETE') return deletion(plain, meta)
@@ -18,7 +21,8 @@ export function guarded({ method, target, contentType, body, dryRun, attributes 
   if (contentType === 'application/json-patch+json') return Array.isArray(value) ? patched(plain, value, meta) : plain
   if (!isObject(value)) return plain
   const metadata = value['metadata'] ?? {}
-  if (!isObject(metadata) || isVersion(metadata['resourceVersion'])) return plain
+  if (!isObject(metadata)) return plain
+  if (isVersion(metadata['resourceVersion'])) return { ...plain, elsewhere: metadata['resourceVersion'] !== meta.resourceVersion }
   return { ...plain, body: inYaml(JSON.stringify({ ...value, metadata: { ...metadata, resourceVersion: meta.resourceVersion } })), bound: true }
 }
 
@@ -29,7 +33,7 @@ const isVersion = (value: unknown): boolean => typeof value === 'string' && /^[1
 function patched(plain: Guarded, operations: readonly unknown[], { resourceVersion }: Meta): Guarded {
   const last = operations.filter((one) => isObject(one) && one['op'] !== 'test' && [one['path'], one['op'] === 'move' ? one['from'] : null].some((path) => path === '' || path === '/metadata' || path === versionPath)).at(-1)
   const own = isObject(last) && (last['op'] === 'add' || last['op'] === 'replace') && last['path'] === versionPath && isVersion(last['value'])
-  return own ? plain : { ...plain, body: inYaml(JSON.stringify([...operations, { op: 'add', path: versionPath, value: resourceVersion }])), bound: true }
+  return own ? { ...plain, elsewhere: last['value'] !== resourceVersion } : { ...plain, body: inYaml(JSON.stringify([...operations, { op: 'add', path: versionPath, value: resourceVersion }])), bound: true }
 }
 const versionPath = '/metadata/resourceVersion'
 
@@ -52,7 +56,8 @@ function deletion(plain: Guarded, meta: Meta): Guarded {
     }
   }
   const whole = { kind: 'DeleteOptions', apiVersion: 'v1', ...options, ...body, preconditions: { uid: said('uid'), resourceVersion: said('resourceVersion') } }
-  return { ...plain, contentType: 'application/json', body: JSON.stringify(whole), bound: said('uid') === meta.uid && said('resourceVersion') === meta.resourceVersion }
+  const bound = said('uid') === meta.uid && said('resourceVersion') === meta.resourceVersion
+  return { ...plain, contentType: 'application/json', body: JSON.stringify(whole), bound, elsewhere: !bound }
 }
 
 interface Meta { readonly uid: string; readonly resourceVersion: string }

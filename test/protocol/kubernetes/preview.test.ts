@@ -120,7 +120,8 @@ describe('the precondition of a write', () => {
   })
   test('an update carries it too; the caller\'s own stays', () => {
     expect(bodyOf(planOf({ method: 'PUT', target, body: '{"spec":{}}', contentType: 'application/json', ...deployment }))).toEqual({ spec: {}, metadata: { resourceVersion: '7' } })
-    expect(guarded(patch({ body: '{"metadata":{"resourceVersion":"3"}}' }), old)).toMatchObject({ body: '{"metadata":{"resourceVersion":"3"}}', bound: false })
+    expect(guarded(patch({ body: '{"metadata":{"resourceVersion":"3"}}' }), old)).toMatchObject({ body: '{"metadata":{"resourceVersion":"3"}}', bound: false, elsewhere: true })
+    expect(guarded(patch({ body: '{"metadata":{"resourceVersion":"7"}}' }), old)).toMatchObject({ bound: false, elsewhere: false })
   })
   test('a json patch is given one more operation, unless it touches the version itself', () => {
     const json = (operations: object[]) => patch({ contentType: 'application/json-patch+json', body: JSON.stringify(operations) })
@@ -203,6 +204,15 @@ describe('a conflict over the precondition', () => {
     stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2, '7')); else json(response, 409, status(409, 'Conflict', 'Apply failed with 1 conflict: conflict with "helm": .spec.replicas')) }
     expect((await rig.run(patch({ contentType: 'application/apply-patch+yaml' }), { dry: { oldObject: object(2), object: object(5) } })).executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 409 } } })
     expect(calls().filter((one) => one.startsWith('PATCH'))).toHaveLength(1)
+  })
+  test.each<[string, Parameters<typeof patch>[0]]>([
+    ['in a merge patch', { body: '{"metadata":{"resourceVersion":"8"}}' }], ['in an update', { method: 'PUT', contentType: 'application/json', body: '{"metadata":{"resourceVersion":"8"}}' }], ['in a json patch', { contentType: 'application/json-patch+json', body: '[{"op":"replace","path":"/metadata/resourceVersion","value":"8"}]' }],
+    ['in a delete', { method: 'DELETE', contentType: 'application/json', body: '{"preconditions":{"resourceVersion":"8"}}' }], ['of another object', { method: 'DELETE', contentType: 'application/json', body: '{"preconditions":{"uid":"u-2"}}' }],
+  ])('a version of the caller\'s own that is still to come undoes nothing by an old decision: %s', async (_, how) => {
+    stub.handler = ({ url }, response) => { json(response, 200, object(5, url.includes('dryRun=All') ? '8' : '9')) }
+    const { executed } = await rig.run(patch(how), { dry: { oldObject: object(2, '7'), object: object(2, '8') } })
+    expect(executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
+    expect(calls().filter((one) => !one.includes('dryRun=All'))).toEqual([])
   })
   test('over the caller\'s own version, or a name that is taken, is the cluster\'s answer', async () => {
     stub.handler = (_, response) => { json(response, 409, conflict) }
