@@ -11,6 +11,7 @@ import { Findings, Refused, type Frame } from './effects.ts'
 import { assemble } from './assemble.ts'
 import type { Analysis } from './expression.ts'
 import { parse } from './parse.ts'
+import { heavyParameter, type Weight } from './heavy.ts'
 import type { MySqlPlan, Output, PlannedStatement, Reached } from './plan.ts'
 import { heldIn } from './relation.ts'
 import { rewrite } from './rewrite.ts'
@@ -52,6 +53,7 @@ export interface Facts {
   /** It is not missing there: something in the statement is not known here, and what was found before it is to be decided first. */
   readonly unknown?: boolean
   readonly written: readonly Written[]
+  readonly heavy: readonly Weight[]
 }
 const maxFacts = 2000
 /** A name that is missing may be newer than a catalog of this age. It is read again only once the name was decided on: read here, the time it takes would tell anybody whether a table is there. */
@@ -103,6 +105,8 @@ export function createClassifier({ read, now }: Reader): Classifier {
       if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
       const count = parameterRefusal(facts.value, one)
       if (count) return refuse(query.batch ? { ...count, statement: i } : count)
+      const heavy = heavyParameter(facts.value.heavy, one.params)
+      if (heavy) return refuse(query.batch ? { ...heavy, statement: i } : heavy)
       const back = judgeParameters(facts.value.written, one.params)
       all.push(back.length === 0 ? facts.value : { ...facts.value, used: [...facts.value.used, ...back] })
     }
@@ -188,10 +192,10 @@ function telling(found: Findings, relation: Relation, used: ReadonlySet<string>)
   return relation.indexes.filter((index) => index.name !== 'PRIMARY' && index.ordered).filter((index) => heldIn(found, relation, index.columns).some((tag) => !used.has(`${tag.resource}.${tag.column}`)))
 }
 function factsFrom(found: Findings, shown: readonly Shown[], { parameters }: Parsed) {
-  const { accesses, used, readOnly, written } = found
+  const { accesses, used, readOnly, written, heavy } = found
   const relations = [...found.relations.values()]
   return {
-    accesses, shown, used, readOnly, parameters, written, ...(found.wants ? { wants: true } : {}), plain: shown.length + used.length === 0 && !found.classifiedRead,
+    accesses, shown, used, readOnly, parameters, written, heavy, ...(found.wants ? { wants: true } : {}), plain: shown.length + used.length === 0 && !found.classifiedRead,
     reached: relations.map(({ relation, named, written }) => ({ schema: relation.schema, name: relation.name, named, written })),
     objects: [...relations.map(({ relation }) => ({ ...relation, routine: false })), ...[...found.routines.values()].map((routine) => ({ ...routine, routine: true }))].map(({ schema, name, routine, rows, print }) => ({ schema, name, routine, rows, print })),
   }

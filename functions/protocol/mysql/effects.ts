@@ -5,6 +5,8 @@ import type { Seen } from '../../../schema/request.ts'
 import { aliases, type Alias } from './alias.ts'
 import { systemSchemas, type Catalog, type Column, type Relation, type Routine } from './catalog.ts'
 import type { Classes, Tag } from './classes.ts'
+import type { Expression } from './ast.ts'
+import type { Size, Weight } from './heavy.ts'
 import type { Written } from './writeback.ts'
 
 /**
@@ -77,6 +79,11 @@ export class Findings {
   /** While an expression that gives a column its value is read: the constants and parameters in it. null: nobody asks. */
   texts: Map<string | number, Span | null> | null = null
   readonly written: Written[] = []
+  /** Parameters that may only be so long where they stand. */
+  readonly heavy: Weight[] = []
+  /** What each expression may be as large as; and how many calls had something long. */
+  readonly sizes = new Map<Expression, Size>()
+  long = 0
   /** Nodes of the caller's tree → what is printed in their place: names qualified, stars spelled out (rewrite.ts). */
   readonly replaced = new Map<object, object | readonly object[]>()
   /** Tables whose indexes must not choose the order of rows, and how those are taken out. What a view names is out of reach. */

@@ -3,6 +3,7 @@ import { isMasklike } from '../marks.ts'
 import type { Bound, Call, Column, Expression, Order, Query, Statement, Window } from './ast.ts'
 import type { Relation, Routine } from './catalog.ts'
 import { missing, spanIn, unsupported, type Findings, type Frame } from './effects.ts'
+import { weigh } from './heavy.ts'
 import { findFunction } from './names.ts'
 import { inner, resolve, spell, tagsOf, touch, type Col, type Scope } from './scope.ts'
 
@@ -30,7 +31,7 @@ export function expression(a: Analysis, node: Expression | null, scope: Scope, c
     case 'unary': return each([node.operand], `under the operator \`${node.operator}\``)
     case 'binary': return each([node.left, node.right], `under the operator \`${node.operator}\``)
     case 'logical': return each(node.operands, 'in a condition')
-    case 'like': return each([node.operand, node.pattern], 'under `like`')
+    case 'like': each([node.operand, node.pattern], 'under `like`'); return weigh(a.found, node, scope)
     case 'regexp': return each([node.operand, node.pattern], 'under `regexp`')
     case 'between': return each([node.operand, node.low, node.high], 'under `between`')
     case 'in': return each([node.operand, ...node.list], 'under `in`')
@@ -46,7 +47,7 @@ export function expression(a: Analysis, node: Expression | null, scope: Scope, c
     case 'collate': return each([node.operand], 'under `collate`')
     case 'shift': return each([node.operand, node.amount], 'under an interval')
     case 'extract': return each([node.operand], 'as an argument of extract()')
-    case 'trim': return each([node.operand, node.remove], 'as an argument of trim()')
+    case 'trim': each([node.operand, node.remove], 'as an argument of trim()'); return weigh(a.found, node, scope)
     case 'timestampdiff': return each([node.from, node.to], 'as an argument of timestampdiff()')
     case 'call': return call(a, node, scope, clause)
     case 'groupConcat': each(node.arguments, 'as an argument of group_concat()'); sorted(a, node.orderBy, scope, clause ?? 'in the order of group_concat()'); return
@@ -83,6 +84,7 @@ function call(a: Analysis, node: Call, scope: Scope, clause: string | null): voi
   const name = node.name.text.toLowerCase()
   for (const argument of node.arguments) expression(a, argument, scope, clause ?? `as an argument of ${name}()`)
   if (node.over !== null && 'kind' in node.over) window(a, node.over, scope)
+  weigh(a.found, node, scope)
   if (node.schema === null && (name === 'database' || name === 'schema') && node.arguments.length === 0 && !frame.view) {
     // the database of a name without one, which no session decides
     a.found.replace(frame, node, frame.schema === '' ? { kind: 'null', span: node.span } : { kind: 'string', value: frame.schema, span: node.span })

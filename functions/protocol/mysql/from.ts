@@ -3,6 +3,7 @@ import { columnKey, fold, tableKey } from './catalog.ts'
 import { isPage, pageOf, partsOf } from './dictionary.ts'
 import { missing, spanIn, unsupported, withheld } from './effects.ts'
 import { expression, useColumn, type Analysis } from './expression.ts'
+import { sizeOf } from './heavy.ts'
 import { relationItem } from './relation.ts'
 import { columnAt, distinct, inner, renamed, type Col, type Cte, type Item, type Scope } from './scope.ts'
 import { readCte } from './with.ts'
@@ -55,7 +56,8 @@ function table(a: Analysis, node: Table, level: Scope): Item {
   const name = node.alias ?? node.name
   const alias = a.found.alias(node, name.text)
   a.found.replace(level.frame, node, { ...node, name: { ...node.name, text: cte.alias }, alias: { ...name, text: alias } })
-  return { name: name.text, alias, relation: null, handle: null, reached: [], cols: renamed(cte.cols, [], alias, null) }
+  const cols = renamed(cte.cols, [], alias, null)
+  return { name: name.text, alias, relation: null, handle: null, reached: [], cols: cte.state === 'reading' ? cols.map(({ size: _, ...col }) => col) : cols }      // what a round adds to, the next adds to again
 }
 /** A table of information_schema, as this caller may see it: the rows stand in the statement, so whatever is asked of them the server answers, and of its own tables it is asked nothing. */
 function page({ found }: Analysis, node: Table, level: Scope): Item {
@@ -115,7 +117,7 @@ function jsonTable(a: Analysis, node: JsonTable, level: Scope, lateral: From): I
   const [, texts] = a.found.textsOf(() => expression(a, node.document, { ...level, ...lateral }, 'as the document of json_table()'))
   const names = (columns: readonly JsonColumn[]): readonly Name[] => columns.flatMap((one) => (one.kind === 'nested' ? names(one.columns) : [one.name]))
   const alias = ownAlias(a, node.alias, level)
-  const cols = names(node.columns).map(({ text }): Col => ({ name: text, tags: [], derived: [], origin: null, json: false, unclassified: false, at: alias, touch: null, texts }))
+  const cols = names(node.columns).map(({ text }): Col => ({ name: text, tags: [], derived: [], origin: null, json: false, unclassified: false, at: alias, touch: null, texts, size: sizeOf(a.found, node.document, { ...level, ...lateral }) }))
   return { name: node.alias.text, alias, relation: null, handle: null, reached: [], cols }
 }
 

@@ -5,6 +5,7 @@ import type { Relation } from './catalog.ts'
 import type { Tag } from './classes.ts'
 import { Refused, spanIn, unsupported, type Findings, type Frame, type Handle } from './effects.ts'
 import type { Analysis } from './expression.ts'
+import { declared } from './heavy.ts'
 import { findRelation } from './names.ts'
 import { distinct, type Col, type Item, type Scope } from './scope.ts'
 
@@ -41,7 +42,7 @@ function columnsOf({ found }: Analysis, relation: Relation, handle: Handle, insi
     const tags = distinct([...classes.plain, ...inside?.[i]?.tags ?? []])
     const derived = classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? []])
     return {
-      name: column.name, tags, derived, json: column.json || inside?.[i]?.json === true, unclassified: classes.none, at: alias,
+      name: column.name, tags, derived, json: column.json || inside?.[i]?.json === true, unclassified: classes.none, at: alias, ...(relation.kind === 'table' ? { size: declared(column.type, column.columnType) } : inside?.[i]?.size ? { size: inside[i].size } : {}),
       origin: relation.kind === 'table' ? { schema: relation.schema, table: relation.name, column: column.name } : null,
       touch: () => { found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name); found.looked(relation, column, frame) },
     }

@@ -3,6 +3,7 @@ import type { Column, Name, Query } from './ast.ts'
 import { columnKey, tableKey, type Relation } from './catalog.ts'
 import type { Tag } from './classes.ts'
 import { missing, spanIn, type Findings, type Frame, type Handle } from './effects.ts'
+import type { Size } from './heavy.ts'
 import type { Output } from './plan.ts'
 import type { Texts } from './writeback.ts'
 
@@ -22,6 +23,8 @@ export interface Col {
   readonly at: string | null
   /** Constants and parameters its value may be. Left out: none. */
   readonly texts?: Texts
+  /** How large its values may be. Left out: there is no bound that is known. */
+  readonly size?: Size
   /** Where it stands in the select list that gave it. */
   readonly span?: Span | null
 }

@@ -4,6 +4,7 @@ import type { Tag } from './classes.ts'
 import { missing, spanIn, unsupported } from './effects.ts'
 import { expression, noPosition, window, type Analysis } from './expression.ts'
 import { fromClause, sameTable } from './from.ts'
+import { endless, largest, sizeOf } from './heavy.ts'
 import { mayFail } from './relation.ts'
 import { distinct, inner, itemNamed, resolve, spell, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { withClause } from './with.ts'
@@ -99,7 +100,7 @@ function target(a: Analysis, item: ListItem, scope: Scope): Col {
   const derived = scope.frame.view ? distinct(found.sink ?? []) : []
   found.sink = outer
   if (derived.length > 0 && mayFail(value)) found.use(derived, 'where a view computes it whether or not it is asked for', null)
-  return { name: item.name.text, tags: [], derived, origin: null, json: false, unclassified: false, touch: null, at: null, texts, span }
+  return { name: item.name.text, tags: [], derived, origin: null, json: false, unclassified: false, touch: null, at: null, texts, size: sizeOf(found, value, scope), span }
 }
 function plain(a: Analysis, col: Col, name: string, span: Span | null, scope: Scope): Col {
   touch([col])
@@ -142,7 +143,7 @@ function setOperation(a: Analysis, node: SetOperation, level: Scope): readonly C
       else a.found.use(answering(a, col, other, isNull(operand, i), empty[i] === true), 'in one column with values that a hash mask would answer', col.span ?? null)
       return {
         name: col.name, tags: distinct([...col.tags, ...other?.tags ?? []]), derived: distinct([...col.derived, ...other?.derived ?? []]), origin: null, json: col.json && other?.json === true, unclassified: col.unclassified && other?.unclassified === true,
-        touch: null, at: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]), span: col.span ?? null,
+        touch: null, at: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]), size: largest([col.size ?? endless, other?.size ?? endless]), span: col.span ?? null,
       }
     })
     empty = empty.map((is, i) => is && isNull(operand, i))
