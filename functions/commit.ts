@@ -79,13 +79,16 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
 
   async function effect(head: Head): Promise<Standing> {
     const bytes = await objects.get(head.bundle)
-    if (bytes !== null) await apply(head, decodeStage(head.bundle, bytes))
+    const stage = bytes && decodeStage(head.bundle, bytes)
     // What is staged may be gone after a long silence. Published is the last step, so a head that is has nothing left to be done.
-    else if ((await store.published())?.checkpoint !== head.checkpoint) throw new Fault('internal', 'the staged object of the head is missing')
+    if (stage === null && (await store.published())?.checkpoint !== head.checkpoint) throw new Fault('internal', 'the staged object of the head is missing')
     if (await objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth })) !== null) throw new Fault('internal', 'the log went back: there are tiles beyond its head')
-    const edge = await edgeFrom(head.size, objects.get)
+    // Before anything is written that nobody can take back: whoever writes the row of heads alone has no signature, and whoever has an old one not its tree.
+    const staged = new Map(stage?.tiles.map(({ path, bytes: tile }) => [path, tile]))
+    const edge = await edgeFrom(head.size, async (path) => staged.get(path) ?? objects.get(path))
     const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), await ring.keys())
     if (checkpoint.size !== head.size || Buffer.compare(growing(edge.edge, () => {}).root(), checkpoint.root) !== 0) throw new Fault('internal', 'the tiles are not those of the head\'s checkpoint')
+    if (stage !== null) await apply(head, stage)
     return { head, edge }
   }
 

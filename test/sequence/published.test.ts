@@ -77,6 +77,21 @@ describe('an attacker who may write to the table', () => {
     expect(await reader.checkpoint(null as never)).toMatchObject({ ok: true, value: { body: newest.checkpoint } })
   })
 
+  test('writes a head that nobody signed: no object is written for it, and put back it goes on as before', async () => {
+    for (let i = 0; i < 3; i++) await add(30)
+    const [head, objects] = [world.memory.rows.head!, new Set(world.memory.objects.keys())]
+    const forged = JSON.parse(head) as { revision: number; size: number; checkpoint: string }
+    for (const size of [forged.size + 1, 5_000_000]) {
+      world.memory.rows.head = JSON.stringify({ ...forged, revision: forged.revision + 1, size, checkpoint: forged.checkpoint.replace(`\n${forged.size}\n`, `\n${size}\n`) })
+      for (const who of [world.sequencer(), world.sequencer()]) await expect(who.reconcile()).rejects.toThrow()
+      expect([...world.memory.objects.keys()].filter((path) => !objects.has(path))).toEqual([])
+    }
+    world.memory.rows.head = head
+    await add(5)
+    expectWhole(await verifyLog(world.memory.log), world.stored.values())
+    expect(await shown()).toBe(world.stored.size)
+  })
+
   test('puts an older head in its place: nothing is signed any more, by who was there and by who comes up, and an alarm says so', async () => {
     const there = world.sequencer()
     for (let i = 0; i < 4; i++) { await add(30); await there.reconcile() }
