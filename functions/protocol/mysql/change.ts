@@ -1,7 +1,7 @@
 import type { Span } from '../../../schema/refusal.ts'
 import type { Assignment, Delete, Expression, Insert, Name, Reference, Table, Update } from './ast.ts'
 import { columnKey, type Column, type Relation } from './catalog.ts'
-import { consequences, relationAt, writable, type Event } from './consequence.ts'
+import { changing, consequences, relationAt, writable, type Event } from './consequence.ts'
 import { missing, spanIn, unsupported } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause, ownAlias } from './from.ts'
@@ -152,21 +152,21 @@ function setColumn({ found }: Analysis, { frame }: Scope, relation: Relation, co
   found.looked(relation, column, frame)
   const own = found.classes.of(relation, column)
   const nothing = values !== null && values.length > 0 && values.every(isNothing)
-  const changed = [column.name, ...relation.columns.filter((c) => c.from.includes(column.name)).map((c) => c.name)]
+  const changed = [...changing(relation, [column.name]), ...relation.columns.filter((c) => c.from.includes(column.name)).map((c) => c.name)]
   const groups = relation.answering.filter((group) => group.some((name) => changed.includes(name)))
   if (row !== 'new') {
     if (row === 'counted') found.counted ||= own.plain.length > 0
     else found.use(own.plain, `${unlike}${relation.columns.some((c) => c.moves) ? '; in an update of this table alone that sets the columns which tell of a change as well, it does not show' : ''}`, span)
-    if (relation.referencedBy.some(({ referenced }) => referenced.includes(column.name))) found.use(own.plain, 'where a foreign key looks for what it was', span)
+    if (relation.referencedBy.some(({ referenced }) => referenced.some((name) => changed.includes(name)))) found.use(own.plain, 'where a foreign key looks for what it was', span)
     found.use(own.derived, 'as the source of a default', span)
     found.use(groups.flatMap((group) => heldIn(found, relation, group)), `where a constraint compares it with ${column.name}`, span)
-    const made = relation.columns.filter((c) => c.generated && c.from.includes(column.name)).flatMap((c) => c.from.filter((name) => name !== column.name))
+    const made = relation.columns.filter((c) => c.generated && changed.includes(c.name)).flatMap((c) => c.from.filter((name) => name !== column.name))
     found.use(heldIn(found, relation, made), `where a generated column is made from it and ${column.name}`, span)
   }
   if (nothing) return
   if (groups.length > 0) found.use(own.plain, 'as a value a constraint would answer', span)
   found.use(own.plain.filter((tag) => found.classes.mask(tag.dataClass) === 'hash'), 'as a value a hash mask would answer', span)
-  for (const key of relation.keys.filter(({ columns }) => columns.includes(column.name))) {
+  for (const key of relation.keys.filter(({ columns }) => columns.some((name) => changed.includes(name)))) {
     const other = relationAt(found.catalog, key.toSchema, key.toTable)
     if (!other) throw unsupported('unknown_reference', `a foreign key of \`${relation.name}\` points at a table that the gate cannot see`, span)
     found.use([...own.plain, ...heldIn(found, other, key.referenced)], 'as a value a foreign key would answer', span)

@@ -8,10 +8,12 @@ const schema = `CREATE DATABASE atk CHARACTER SET utf8mb4; USE atk;
 CREATE TABLE users(id int PRIMARY KEY, name varchar(50), ssn varchar(20), old_ssn varchar(20), salary int); CREATE TABLE orders(id int PRIMARY KEY, note varchar(50));
 CREATE VIEW v_both AS SELECT ssn FROM users UNION ALL SELECT note FROM orders;
 CREATE TABLE parent(id int PRIMARY KEY, base int, gen int AS (base + 1) STORED UNIQUE, twice int AS (gen * 2) STORED UNIQUE, plain int);
-CREATE TABLE child(id int PRIMARY KEY, ssn int, FOREIGN KEY (ssn) REFERENCES parent(gen)); CREATE TABLE child_2(id int PRIMARY KEY, pin int, FOREIGN KEY (pin) REFERENCES parent(twice));`
+CREATE TABLE child(id int PRIMARY KEY, ssn int, FOREIGN KEY (ssn) REFERENCES parent(gen)); CREATE TABLE child_2(id int PRIMARY KEY, pin int, FOREIGN KEY (pin) REFERENCES parent(twice));
+CREATE TABLE looped(id int PRIMARY KEY, at int UNIQUE, plus int AS (at + 1) STORED UNIQUE); CREATE TABLE between_3(id int PRIMARY KEY, at int, low int UNIQUE, UNIQUE (at), FOREIGN KEY (at) REFERENCES looped(at) ON UPDATE CASCADE, FOREIGN KEY (low) REFERENCES looped(plus) ON UPDATE CASCADE);
+CREATE TABLE child_3(id int PRIMARY KEY, pin int, FOREIGN KEY (pin) REFERENCES between_3(low)); CREATE UNIQUE INDEX by_ssn ON users (ssn); CREATE TABLE child_4(id int PRIMARY KEY, body varchar(20), copy varchar(20) AS (body) STORED, FOREIGN KEY (copy) REFERENCES users(ssn));`
 const connection: ConnectionDocument = {
   version: 1, kind: 'connection', name: 'guessed', engine: 'mysql', secret: 'x', searchPath: ['atk'], mask: { '*': 'redact', ssn: 'hash', salary: 'hash' },
-  classify: { 'atk.users.ssn': 'ssn', 'atk.users.old_ssn': 'ssn', 'atk.users.salary': 'salary', 'atk.child.ssn': 'pin', 'atk.child_2.pin': 'pin' },
+  classify: { 'atk.users.ssn': 'ssn', 'atk.users.old_ssn': 'ssn', 'atk.users.salary': 'salary', 'atk.child.ssn': 'pin', 'atk.child_2.pin': 'pin', 'atk.child_3.pin': 'pin' },
 }
 
 describe.skipIf(mysqlServer === null)(`what never comes out is not told either, on MySQL${whyNot}`, () => {
@@ -40,6 +42,15 @@ describe.skipIf(mysqlServer === null)(`what never comes out is not told either, 
   })
   test.each(['SELECT ssn FROM users UNION ALL SELECT old_ssn FROM users', 'SELECT ssn, NULL FROM users UNION ALL SELECT NULL, ssn FROM users', 'SELECT name FROM users UNION ALL SELECT note FROM orders'])('and one class from every side is no guess: %s', async (sql) => {
     expect(await used(sql)).toEqual([])
+  })
+  test.each([
+    ['UPDATE parent SET base = 7 WHERE id = 1', 'atk.child.ssn in what a foreign key looks for'], ['UPDATE parent SET base = 7 WHERE id = 1', 'atk.child_2.pin in what a foreign key looks for'],
+    ['UPDATE looped SET at = at + 1', 'atk.child_3.pin in what a foreign key looks for'], ["INSERT INTO child_4 (id, body) VALUES (1, 'x')", 'atk.users.ssn as a value a foreign key would answer'],
+  ])('what is changed by being computed counts as changed: %s', async (sql, use) => {
+    expect(await used(sql)).toContain(use)
+  })
+  test('and what no key refers to does not', async () => {
+    expect(await used('UPDATE parent SET plain = 7 WHERE id = 1')).toEqual([])
   })
   const analysisUses = async (sql: string) => {
     const { ask } = analysisOf(db.admin, connection)
