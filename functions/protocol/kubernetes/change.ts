@@ -1,5 +1,6 @@
 import type { DetectorName } from '../../../schema/policy.ts'
 import type { Json } from '../json.ts'
+import { managers } from './changed.ts'
 import type { Classified } from './classify.ts'
 import { unifiedDiff } from './diff.ts'
 import { maskObject } from './mask.ts'
@@ -17,7 +18,8 @@ function identityOf(old: Value | null | undefined): readonly string[] {
 
 /** What people who decide see of a change: every class masked, whoever asks and whoever looks, for the diff goes into chat and onto the record. */
 export function changeOf({ plan, effects }: Classified, { object, oldObject }: Dry, detect: readonly DetectorName[], silent: string | undefined): string {
-  const note = silent === undefined ? [] : [`# ${silent}`]
+  const claimed = effects.accesses[0]?.target?.changed?.includes(managers) ? ['# it sets who manages which field: what somebody applies next may take away, or leave, what it did not'] : []
+  const note = [...(silent === undefined ? [] : [`# ${silent}`]), ...claimed]
   if (object === undefined) return note.join('\n')
   const shown = (value: Value | null): Value | null => (value === null ? null : maskObject(value as Json, { plan, effects, obligations: { masks: effects.shown.map(() => 'redact' as const), detect }, maskKey: null }) as Value)
   try {

@@ -1,4 +1,7 @@
 import { isApplied } from './annotation.ts'
+import type { Json } from '../json.ts'
+import { membersOf } from './body.ts'
+import { operationsOf, settingOf } from './pointer.ts'
 import { isObject } from './precondition.ts'
 
 type Value = Readonly<Record<string, unknown>>
@@ -9,7 +12,7 @@ const mostPaths = 200
 
 /**
  * The places in which a write leaves an object otherwise than it is, as a rule's `changed` has them: members by name between dots, `\.` a dot in a name, a list as a whole; sorted. Left out are the
- * status (but of a write of the status: `status`), and what the server keeps of versions and managers. Of the copy that `kubectl apply` keeps, the places that change in the copy: what somebody's next apply
+ * status (but of a write of the status: `status`), and what the server keeps of versions and managers (see `managers`). Of the copy that `kubectl apply` keeps, the places that change in the copy: what somebody's next apply
  * takes away is told by it, so one that says nothing new is no change, and one that comes, goes or cannot be read is one. null: they are too many to be told, and of some alone a rule would take the rest for unchanged. `unsaid`: places that
  * count whether they change or not.
  */
@@ -20,6 +23,15 @@ export function changedIn(before: Value, after: Value, status: boolean, unsaid: 
   compare(own, next, [], found)
   if (status) compare(old, now, ['status'], found)
   return found.size > mostPaths ? null : [...found].sort()
+}
+
+/** Who manages which field decides what the next server-side apply takes away: each write moves it along, and one that sets it by itself makes a change of its own. */
+export const managers = 'metadata.managedFields'
+export function setsManagers(contentType: string | null, body: Json, before: Value): boolean {
+  const there = (path: readonly string[] | null): boolean => path?.[0] === 'metadata' && path[1] === 'managedFields'
+  if (contentType === 'application/json-patch+json') return operationsOf(body).some(({ op, path, from }) => op !== 'test' && (there(path) || (op === 'move' && there(from))))
+  const now = isObject(before['metadata']) ? before['metadata']['managedFields'] : undefined
+  return settingOf(contentType, body).some((set) => { const given = membersOf(membersOf(set)?.metadata)?.managedFields; return given !== undefined && !same(given, now) })
 }
 
 function compare(one: unknown, other: unknown, path: readonly string[], found: Set<string>): void {

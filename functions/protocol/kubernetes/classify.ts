@@ -7,7 +7,7 @@ import type { Query } from '../../../schema/request.ts'
 import type { Json } from '../json.ts'
 import { inYaml, membersOf } from './body.ts'
 import { everyNeed, harmlessKinds, needsOf } from './capability.ts'
-import { changedIn } from './changed.ts'
+import { changedIn, managers, setsManagers } from './changed.ts'
 import { isSystem, kindOf, named, resourceOf } from './kind.ts'
 import type { Attributes, Dry, KubernetesPlan } from './plan.ts'
 import { settingOf } from './pointer.ts'
@@ -97,7 +97,9 @@ function judged({ subresource }: Attributes, object: NonNullable<Dry['object']> 
 function changes(statement: Statement, classes: readonly ClassRule[], { object, oldObject }: Dry = {}): Pick<Target, 'changed'> {
   const { attributes } = statement
   const [before, after] = [judged(attributes, oldObject ?? null), judged(attributes, object ?? null)]
-  const changed = before === null || after === null ? null : changedIn(before, after, ['status', 'approval'].includes(attributes.subresource ?? ''), unsaidIn(statement, classes))
+  if (before === null || after === null) return {}
+  const claimed = statement.body !== null && setsManagers(statement.contentType, statement.body as Json, before) ? [managers] : []
+  const changed = changedIn(before, after, ['status', 'approval'].includes(attributes.subresource ?? ''), [...unsaidIn(statement, classes), ...claimed])
   return changed === null ? {} : { changed }
 }
 

@@ -174,6 +174,16 @@ describe('what a write changes', () => {
   ])('%s', (_, before, after, expected) => {
     expect(judged('PATCH', '/apis/apps/v1/namespaces/web/deployments/d', {}, merge, { dry: { object: after as never, oldObject: before as never } }).effects.accesses[0]?.target?.changed).toEqual(expected)
   })
+  test('is said of who manages which field where the write sets that by itself: it decides what the next apply takes away', () => {
+    const before = one({}, { managedFields: [{ manager: 'helm', operation: 'Apply' }] })
+    const after = one({}, { managedFields: [{ manager: 'x', operation: 'Apply' }] })
+    const changed = (body: unknown, type: string, method = 'PATCH') => judged(method, '/apis/apps/v1/namespaces/web/deployments/d', body, type, { dry: { oldObject: before, object: after } }).effects.accesses[0]?.target?.changed
+    const managers = ['metadata.managedFields']
+    for (const managedFields of [[{}], [], null, [{ manager: 'helm', operation: 'Apply', fieldsV1: { 'f:spec': {} } }]]) for (const type of [merge, strategic]) expect(changed({ metadata: { managedFields } }, type)).toEqual(managers)
+    for (const operation of [{ op: 'remove', path: '/metadata/managedFields/0' }, { op: 'add', path: '/metadata/managedFields/-', value: {} }, { op: 'copy', from: '/metadata/managedFields/0', path: '/metadata/managedFields/1' }, { op: 'move', from: '/metadata/managedFields/0', path: '/metadata/labels/a' }]) expect(changed([operation], patch)).toEqual(managers)
+    const put = (managedFields: unknown) => changed({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd', managedFields } }, json, 'PUT')
+    expect([put([{}]), put([{ operation: 'Apply', manager: 'helm' }]), changed({ spec: { replicas: 3 } }, merge), changed([{ op: 'test', path: '/metadata/managedFields/0/manager', value: 'helm' }], patch)]).toEqual([managers, [], [], []])
+  })
   test('is not said where it is too much to be told: of some alone a rule would take the rest for unchanged', () => {
     const labels = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`a${at}`, 'b']))
     const changed = (count: number) => judged('PATCH', '/apis/apps/v1/namespaces/web/deployments/d', {}, merge, { dry: { oldObject: one(), object: { ...one({ replicas: 9 }, { labels: labels(count) }) } } }).effects.accesses[0]?.target?.changed
