@@ -1,3 +1,4 @@
+import { renaming } from './challenge'
 import { hold, http, people, stream } from './functions'
 import { choosing, paths } from './routes'
 import { edgeValue } from './secrets'
@@ -6,17 +7,17 @@ import { domain, flood, prefix } from './stage'
 /** CloudFront and its firewall live in one region, whatever region the rest is in. */
 const east = new aws.Provider('East', { region: 'us-east-1' })
 
-/** What a function's own address names anew goes back to its own name (RFC 6750 clients look for the challenge there), and a call that waits or lasts goes to the function with places for that (infra/routes.ts). */
-const viewerResponse = new aws.cloudfront.Function('Challenge', {
-  name: `${prefix}-challenge`, runtime: 'cloudfront-js-2.0', publish: true,
-  code: `function handler(event) {
-  var headers = event.response.headers
-  var renamed = headers['x-amzn-remapped-www-authenticate']
-  if (renamed) { headers['www-authenticate'] = renamed; delete headers['x-amzn-remapped-www-authenticate'] }
-  return event.response
-}
-`,
-})
+/**
+ * Gives a challenge its name back (infra/challenge.ts). It asks nobody anything, so its role lets it do nothing, not even write a log. Its copies at CloudFront's edges keep it from being deleted for hours after the
+ * distribution is gone, so it is left behind by a removal.
+ */
+const renamer = new aws.lambda.Function('Challenge', {
+  runtime: 'nodejs22.x', handler: 'index.handler', code: new $util.asset.AssetArchive({ 'index.mjs': new $util.asset.StringAsset(renaming) }), memorySize: 128, timeout: 5, publish: true,
+  role: new aws.iam.Role('ChallengeRole', {
+    assumeRolePolicy: JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: ['lambda.amazonaws.com', 'edgelambda.amazonaws.com'] }, Action: 'sts:AssumeRole' }] }),
+  }, { retainOnDelete: true }).arn,
+}, { provider: east, retainOnDelete: true })
+/** A call that waits or lasts goes to the function with places for that (infra/routes.ts). */
 const viewerRequest = new aws.cloudfront.Function('Places', {
   name: `${prefix}-places`, runtime: 'cloudfront-js-2.0', publish: true,
   code: choosing,
@@ -44,10 +45,11 @@ const uncached = '4135ea2d-6df8-44a3-9df3-4b5a84be39ad'
 const allButHost = 'b689b0a8-53d0-40ab-baf2-68738e2966ac'
 const behavior = (targetOriginId: string) => ({
   targetOriginId, viewerProtocolPolicy: 'https-only', allowedMethods: ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'], cachedMethods: ['GET', 'HEAD'], compress: false,
-  cachePolicyId: uncached, originRequestPolicyId: allButHost,
+  cachePolicyId: uncached, originRequestPolicyId: allButHost, lambdaFunctionAssociations: [{ eventType: 'origin-response', lambdaArn: renamer.qualifiedArn, includeBody: false }],
 })
+/** Errors of GET are kept for ten seconds unless it is said otherwise, whatever policy and origin say of caching, and given to whoever asks for the same path, with whatever token: one caller's `404` would be another's. */
+const customErrorResponses = [400, 403, 404, 405, 414, 500, 501, 502, 503, 504].map((errorCode) => ({ errorCode, errorCachingMinTtl: 0 }))
 const requested = { eventType: 'viewer-request', functionArn: viewerRequest.arn }
-const responding = { eventType: 'viewer-response', functionArn: viewerResponse.arn }
 const distribution = (args: aws.cloudfront.DistributionArgs): undefined => {
   args.webAclId = firewall.arn
   args.httpVersion = 'http2and3'
@@ -60,11 +62,11 @@ const distribution = (args: aws.cloudfront.DistributionArgs): undefined => {
  */
 export const gate = new sst.aws.Cdn('Gate', {
   domain, origins: [origin('http', http, 60), origin('hold', hold, 75, true), origin('stream', stream, 120, true)],
-  defaultCacheBehavior: { ...behavior('http'), functionAssociations: [requested, responding] },
-  orderedCacheBehaviors: paths.map(([pathPattern, to]) => ({ pathPattern, ...behavior(to), functionAssociations: to === 'stream' ? [requested, responding] : [responding] })),
+  defaultCacheBehavior: { ...behavior('http'), functionAssociations: [requested] }, customErrorResponses,
+  orderedCacheBehaviors: paths.map(([pathPattern, to]) => ({ pathPattern, ...behavior(to), ...(to === 'stream' ? { functionAssociations: [requested] } : {}) })),
   transform: { distribution },
 })
 /** Where people go: another origin, so that no page of one has a cookie or a script of the other. */
 export const desk = new sst.aws.Cdn('Desk', {
-  domain: `console.${domain}`, origins: [origin('people', people, 30)], defaultCacheBehavior: { ...behavior('people'), functionAssociations: [responding] }, transform: { distribution },
+  domain: `console.${domain}`, origins: [origin('people', people, 30)], defaultCacheBehavior: behavior('people'), customErrorResponses, transform: { distribution },
 })

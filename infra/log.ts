@@ -19,6 +19,8 @@ export const logBucket = new sst.aws.Bucket('Log', {
     { ...everybody, actions: ['s3:PutObject', 's3:PutObjectAcl', 's3:PutObjectTagging', 's3:PutObjectVersionTagging', 's3:PutObjectRetention', 's3:PutObjectLegalHold'], conditions: [{ test: 'StringNotEquals', variable: 'aws:PrincipalArn', values: roleArns(['Sequencer']) }] },
     // Nor does the sequencer's own role put an object over another: without the condition of a first write nothing is written, whoever has its credentials.
     { ...everybody, actions: ['s3:PutObject'], paths: ['*'], conditions: [{ test: 'Null', variable: 's3:if-none-match', values: ['true'] }] },
+    // Nor locks it anything for longer than the gate means to: in compliance mode not even the account's root could take that back for a hundred years. A day and a half for clocks and rounding.
+    { ...everybody, actions: ['s3:PutObject', 's3:PutObjectRetention'], paths: ['*'], conditions: [{ test: 'NumericGreaterThan', variable: 's3:object-lock-remaining-retention-days', values: [`${retainDays + 2}`] }] },
     ...(production ? [
       { ...everybody, actions: ['s3:DeleteObject', 's3:DeleteObjectTagging', 's3:DeleteObjectVersionTagging', 's3:BypassGovernanceRetention'] },
       { ...everybody, actions: ['s3:DeleteObjectVersion'], paths: ['*'], conditions: [{ test: 'StringNotEquals', variable: 'aws:PrincipalArn', values: roleArns(['Sweeper']) }] },
@@ -29,7 +31,7 @@ export const logBucket = new sst.aws.Bucket('Log', {
     bucket: (args, options) => {
       args.bucket = $interpolate`${prefix}-log-${aws.getCallerIdentityOutput({}).accountId}`
       args.objectLockEnabled = true
-      args.forceDestroy = false
+      args.forceDestroy = !production                                   // else a stage that is thrown away could not be: S3 deletes no bucket that holds something
       options.protect = production
     },
   },

@@ -12,7 +12,7 @@ const own = {
 const empty = { slackToken: 'slack-bot-token', slackSigning: 'slack-signing-secret', index: 'sluice-index' } as const
 
 const kept = (logical: string, name: string) => new aws.secretsmanager.Secret(logical, {
-  name: `${prefix}/${name}`, kmsKeyId: dataKey.arn, recoveryWindowInDays: production ? 30 : 7,
+  name: `${prefix}/${name}`, kmsKeyId: dataKey.arn, recoveryWindowInDays: production ? 30 : 0,          // a name that waits to be deleted cannot be made again: a stage that is thrown away could not come back
 }, { protect: production })
 
 /** Nobody reads it but these roles, whatever else they may: also who put it there. (Values made here are read back by whoever deploys, so theirs have no such policy.) */

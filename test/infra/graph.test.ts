@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { tables as shapes } from '../../schema/item.ts'
 import { actionsOf, executors, functions, whoever, type Name } from '../../infra/grants.ts'
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
+import { renaming } from '../../infra/challenge.ts'
 import { placesOf } from '../../infra/places.ts'
 import { type Graph, installed, type Resource } from './evaluate.ts'
 
@@ -26,6 +27,8 @@ const statementsOf = (policy: unknown): readonly Statement[] => {
   const read = json(policy) as { Statement?: Statement[]; statements?: Statement[] }
   return read.Statement ?? read.statements ?? []
 }
+/** Those that are the gate's, without the one at CloudFront's edges. */
+const lambdas = (stage: Stage): readonly Resource[] => of(stage, 'aws:lambda/function:Function').filter(({ name }) => name !== 'Challenge')
 const roleOf = (stage: Stage, name: string): Resource => {
   const found = of(stage, 'aws:iam/role:Role').find((role) => role.name === `${name}Role`)
   if (!found) throw new Error(`no role of ${name}`)
@@ -58,7 +61,7 @@ describe.skipIf(!installed)('what is deployed', () => {
 
   describe.each(stages)('%s', (stage) => {
     test('every role may do only what is named, on what is named, and is taken by one service', () => {
-      const roles = of(stage, 'aws:iam/role:Role').filter(({ name }) => !name.startsWith('APIGateway'))
+      const roles = of(stage, 'aws:iam/role:Role').filter(({ name }) => !name.startsWith('APIGateway') && name !== 'ChallengeRole')
       expect(roles.length).toBe(Object.keys(functions).length + 2)
       for (const role of roles) {
         expect(role.inputs['managedPolicyArns'] ?? []).toEqual([])
@@ -111,11 +114,11 @@ describe.skipIf(!installed)('what is deployed', () => {
       expect(lock?.inputs['rule']).toEqual({ defaultRetention: { mode: stage === 'production' ? 'COMPLIANCE' : 'GOVERNANCE', days: 1 } })
       // By a key that nobody in the account can destroy.
       expect(of(stage, 'aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration').map(({ inputs }) => inputs['rules'])).toEqual([[{ applyServerSideEncryptionByDefault: { sseAlgorithm: 'AES256' } }]])
-      for (const { inputs } of of(stage, 'aws:lambda/function:Function')) {
+      for (const { inputs } of lambdas(stage)) {
         const { variables } = inputs['environment'] as { variables: Record<string, string> }
         if (variables['SLUICE_LOG_BUCKET'] !== undefined) expect(variables).toMatchObject({ SLUICE_LOG_LOCK: stage === 'production' ? 'COMPLIANCE' : 'GOVERNANCE', SLUICE_LOG_DAYS: stage === 'production' ? '3653' : '1' })
       }
-      expect(of(stage, 'aws:s3/bucket:Bucket')[0]?.inputs).toMatchObject({ objectLockEnabled: true, forceDestroy: false })
+      expect(of(stage, 'aws:s3/bucket:Bucket')[0]?.inputs).toMatchObject({ objectLockEnabled: true, forceDestroy: stage !== 'production' })
       expect(of(stage, 'aws:s3/bucketVersioning:BucketVersioning')[0]?.inputs).toMatchObject({ versioningConfiguration: { status: 'Enabled' } })
       expect(of(stage, 'aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock')[0]?.inputs).toMatchObject({ blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true })
       expect(JSON.stringify(of(stage, 'aws:s3/bucketPolicy:BucketPolicy')[0]?.inputs)).toContain('aws:SecureTransport')
@@ -208,14 +211,14 @@ describe.skipIf(!installed)('what is deployed', () => {
       for (const name of Object.keys(functions)) expect(of(stage, 'aws:cloudwatch/metricAlarm:MetricAlarm').map((alarm) => alarm.name), name).toEqual(expect.arrayContaining([`${name}Errors`, `${name}Throttles`]))
     })
     test('whoever waits, streams or speaks MCP takes no place from a query: other functions, each with places of its own, that together leave the account a hundred', () => {
-      const places = Object.fromEntries(of(stage, 'aws:lambda/function:Function').map(({ name, inputs }) => [name.replace(/Function$/, ''), Number(inputs['reservedConcurrentExecutions'])]))
+      const places = Object.fromEntries(lambdas(stage).map(({ name, inputs }) => [name.replace(/Function$/, ''), Number(inputs['reservedConcurrentExecutions'])]))
       expect(Object.values(places).every((count) => count >= 1)).toBe(true)
       expect(Object.values(places).reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(900)
       const gate = of(stage, 'aws:cloudfront/distribution:Distribution').find(({ name }) => name.startsWith('Gate'))?.inputs
       const origins = Object.fromEntries(((gate?.['origins'] ?? []) as { originId: string; domainName: string; connectionAttempts: number; customOriginConfig: { originReadTimeout: number } }[]).map((origin) => [origin.originId, origin]))
       expect(Object.fromEntries(Object.entries(origins).map(([id, { domainName }]) => [id, domainName.split('.')[0]]))).toEqual({ http: 'httpurl', hold: 'holdurl', stream: 'streamurl' })
       expect(((gate?.['orderedCacheBehaviors'] ?? []) as { pathPattern: string; targetOriginId: string }[]).map(({ pathPattern, targetOriginId }) => [pathPattern, targetOriginId])).toEqual([['/v1/kubernetes/*', 'stream'], ['/mcp', 'hold']])
-      const waits = of(stage, 'aws:lambda/function:Function').filter(({ inputs }) => JSON.stringify(inputs['environment']).includes('"SLUICE_WAITS":"elsewhere"')).map(({ name }) => name)
+      const waits = lambdas(stage).filter(({ inputs }) => JSON.stringify(inputs['environment']).includes('"SLUICE_WAITS":"elsewhere"')).map(({ name }) => name)
       expect(waits).toEqual(['HttpFunction'])
       // A hold is at most 55 s, and CloudFront waits as long as the function lives; what lasts is asked once.
       expect(origins['hold']).toMatchObject({ connectionAttempts: 1, customOriginConfig: { originReadTimeout: 75 } })
@@ -260,9 +263,8 @@ describe.skipIf(!installed)('what is deployed', () => {
       expect(of(stage, 'aws:apigatewayv2/stage:Stage')[0]?.inputs['defaultRouteSettings']).toEqual({ throttlingRateLimit: 500, throttlingBurstLimit: 1000 })
     })
     test('functions: Node 24, places of their own, logs that end', () => {
-      const lambdas = of(stage, 'aws:lambda/function:Function')
-      expect(lambdas.map(({ name }) => name.replace(/Function$/, '')).sort()).toEqual(Object.keys(functions).sort())
-      for (const { name, inputs } of lambdas) {
+      expect(lambdas(stage).map(({ name }) => name.replace(/Function$/, '')).sort()).toEqual(Object.keys(functions).sort())
+      for (const { name, inputs } of lambdas(stage)) {
         expect(inputs).toMatchObject({ runtime: 'nodejs24.x', handler: 'index.handler' })
         expect(inputs['reservedConcurrentExecutions'], name).toBeGreaterThan(0)
         expect(JSON.stringify(inputs['environment'])).not.toMatch(/postgres:|password/i)
@@ -283,8 +285,38 @@ describe.skipIf(!installed)('what is deployed', () => {
         expect(inputs['webAclId']).toContain(':global/webacl/')
         expect(JSON.stringify(inputs['defaultCacheBehavior'])).toContain('4135ea2d-6df8-44a3-9df3-4b5a84be39ad')
         expect(JSON.stringify(inputs['origins'])).toContain('x-sluice-edge')
-        expect(JSON.stringify(inputs['defaultCacheBehavior'])).toContain('challenge')
       }
+    })
+    test('no error is kept and given to the next caller of its path', () => {
+      // CloudFront keeps these for ten seconds unless each is said not to be ("Control how long CloudFront caches errors").
+      for (const { inputs } of of(stage, 'aws:cloudfront/distribution:Distribution')) {
+        expect((inputs['customErrorResponses'] as { errorCode: number }[] | undefined)?.map(({ errorCode }) => errorCode)).toEqual([400, 403, 404, 405, 414, 500, 501, 502, 503, 504])
+        for (const kept of inputs['customErrorResponses'] as object[]) expect(kept).toMatchObject({ errorCachingMinTtl: 0 })
+      }
+    })
+    test('a challenge has its name back where CloudFront runs something for a 401: as the answer comes in, at every behavior', async () => {
+      for (const { inputs } of of(stage, 'aws:cloudfront/distribution:Distribution')) {
+        for (const behavior of [inputs['defaultCacheBehavior'], ...(inputs['orderedCacheBehaviors'] ?? []) as unknown[]] as { lambdaFunctionAssociations?: object; functionAssociations?: { eventType: string }[] }[]) {
+          expect(behavior.lambdaFunctionAssociations).toEqual([{ eventType: 'origin-response', lambdaArn: expect.stringMatching(/:Challenge:1$/) as unknown, includeBody: false }])
+          expect((behavior.functionAssociations ?? []).map(({ eventType }) => eventType)).not.toContain('viewer-response')
+        }
+      }
+      // Of Lambda@Edge: a numbered version, x86, no variables of environment, no network ("Restrictions on Lambda@Edge").
+      const [edge] = of(stage, 'aws:lambda/function:Function').filter(({ name }) => name === 'Challenge')
+      expect(edge?.inputs).toMatchObject({ publish: true, handler: 'index.handler' })
+      for (const key of ['environment', 'architectures', 'vpcConfig', 'layers', 'reservedConcurrentExecutions']) expect(edge?.inputs, key).not.toHaveProperty(key)
+      const role = of(stage, 'aws:iam/role:Role').find(({ name }) => name === 'ChallengeRole')
+      expect(Object.keys(role?.inputs ?? {})).toEqual(['assumeRolePolicy'])
+      const { handler } = await import(`data:text/javascript,${encodeURIComponent(renaming)}`) as { handler(event: object): Promise<unknown> }
+      const answer = (headers: object) => handler({ Records: [{ cf: { response: { status: '401', headers } } }] })
+      expect(await answer({ 'x-amzn-remapped-www-authenticate': [{ key: 'x-amzn-Remapped-www-authenticate', value: 'Bearer' }], date: [] })).toEqual({ status: '401', headers: { 'www-authenticate': [{ key: 'WWW-Authenticate', value: 'Bearer' }], date: [] } })
+      expect(await answer({ 'www-authenticate': [{ key: 'WWW-Authenticate', value: 'Bearer' }] })).toEqual({ status: '401', headers: { 'www-authenticate': [{ key: 'WWW-Authenticate', value: 'Bearer' }] } })
+    })
+    test('nothing is locked for longer than the gate means to, and what is thrown away can be made again', () => {
+      const statements = (json(of(stage, 'aws:s3/bucketPolicy:BucketPolicy')[0]?.inputs['policy']) as { statements: { effect: string; actions: string[]; conditions?: { test: string; variable: string; values: string[] }[] }[] }).statements
+      const long = statements.find(({ conditions }) => conditions?.some(({ variable }) => variable === 's3:object-lock-remaining-retention-days'))
+      expect(long).toMatchObject({ effect: 'Deny', actions: ['s3:PutObject', 's3:PutObjectRetention'], conditions: [{ test: 'NumericGreaterThan', values: [stage === 'production' ? '3655' : '3'] }] })
+      for (const { inputs, name } of of(stage, 'aws:secretsmanager/secret:Secret')) expect(inputs['recoveryWindowInDays'], name).toBe(stage === 'production' ? 30 : 0)
     })
     test('the graph is the one that was agreed to', async () => {
       await expect(readable(graphs[stage])).toMatchFileSnapshot(`./graph.${stage}.txt`)
@@ -316,7 +348,7 @@ describe.skipIf(!installed)('what is deployed', () => {
     expect(all(second, 'aws:dynamodb/table:Table').filter(({ inputs }) => inputs['replicas'] !== undefined)).toEqual([])
     expect(writers(second)).toEqual(['Http', 'Approval'])
     for (const name of writers(second)) expect(may(second, name).flatMap(({ resources = [] }) => resources)).toContain('arn:aws:dynamodb:eu-central-1:123456789012:table/sluice-production-policy')
-    for (const { name, inputs } of all(second, 'aws:lambda/function:Function')) expect(JSON.stringify(inputs['environment']), name).toContain('"SLUICE_POLICY_TABLES":"sluice-production"')
+    for (const { name, inputs } of all(second, 'aws:lambda/function:Function').filter((one) => one.name !== 'Challenge')) expect(JSON.stringify(inputs['environment']), name).toContain('"SLUICE_POLICY_TABLES":"sluice-production"')
     await expect(evaluate({ SLUICE_REGIONS: '', SLUICE_POLICY_STAGE: 'production' })).rejects.toThrow('SLUICE_POLICY_STAGE')
   }, 180_000)
   test('production is kept from being lost', () => {
