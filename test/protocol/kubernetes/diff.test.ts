@@ -64,6 +64,11 @@ describe('a change as people see it', () => {
     expect(Buffer.byteLength(wide)).toBeLessThanOrEqual(65_536)
     expect(wide).toContain('# cut here')
   })
+  test.each(['\u2028', '\u2029', '\u00a0', '\u3000', '\u3164', '\u2800', '\ufe0f', '\u202e', '\u{e0041}'])('what breaks a line, looks like a space or like nothing is shown as what it is (%#)', (mark) => {
+    const text = diff({}, { a: `x${mark}+  image: safe`, [`b${mark}`]: `one\ntwo${mark}` })
+    expect(text).not.toContain(mark)
+    expect(text.split(`\\u{${mark.codePointAt(0)?.toString(16)}}`)).toHaveLength(4)
+  })
   test('two objects that have nothing in common take no time without end', () => {
     const list = (seed: number) => ({ items: Array.from({ length: 6000 }, (_, n) => `${seed}-${(n * 7919) % 6000}`) })
     expect(diff(list(1), list(2))).toContain('# cut here')
