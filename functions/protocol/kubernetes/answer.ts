@@ -40,7 +40,7 @@ export function createAnswer({ isPermit, understood, createMasker, alarm }: Answ
     switch (clear.body.kind) {
       case 'own': return answer('application/json', json(clear.body.value))
       case 'bytes': return whole(clear.body.bytes)
-      case 'exec': return answer('application/json', execBody(() => createMasker(how), clear.body, withheld))
+      case 'exec': return answer('application/json', execBody((cut) => createMasker({ ...how, cut }), clear.body, withheld))
       case 'stream': return answer(type, streamed(createMasker, how, clear.body, withheld))
     }
   }
@@ -56,11 +56,11 @@ const withheldStatus = (status: number, wrote: boolean) => {
 }
 
 /** Each stream of the command is masked as lines of its own. */
-function execBody(begin: () => Masker, { stdout, stderr, exitCode, truncated, ended }: Extract<Clear['body'], { kind: 'exec' }>, withheld: (error: unknown) => void): Uint8Array {
+function execBody(begin: (cut: boolean) => Masker, { stdout, stderr, exitCode, truncated, cut, ended }: Extract<Clear['body'], { kind: 'exec' }>, withheld: (error: unknown) => void): Uint8Array {
   const rest = { exitCode, truncated, ...(ended === undefined ? {} : { ended }) }
   try {
-    const text = (bytes: Uint8Array) => { const masker = begin(); return Buffer.concat([masker.write(bytes), masker.end()]).toString('utf8') }
-    return json({ stdout: text(stdout), stderr: text(stderr), ...rest })
+    const text = (bytes: Uint8Array, cut: boolean) => { const masker = begin(cut); return Buffer.concat([masker.write(bytes), masker.end()]).toString('utf8') }
+    return json({ stdout: text(stdout, cut.stdout), stderr: text(stderr, cut.stderr), ...rest })
   } catch (error) {
     withheld(error)
     return json({ stdout: null, stderr: null, ...rest, withheld: 'what the command wrote cannot be masked' })
@@ -68,7 +68,7 @@ function execBody(begin: () => Masker, { stdout, stderr, exitCode, truncated, en
 }
 
 /** Pulled: the cluster is read no faster than the caller reads. */
-function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunks, end, cut, most }: Extract<Clear['body'], { kind: 'stream' }>, withheld: (error: unknown) => void): ReadableStream<Uint8Array> {
+function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunks, end, cut, from, most }: Extract<Clear['body'], { kind: 'stream' }>, withheld: (error: unknown) => void): ReadableStream<Uint8Array> {
   let [bytes, over] = [0, false]
   let masker: Masker | null = null
   let idle: NodeJS.Timeout | undefined
@@ -76,7 +76,8 @@ function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunk
     clearTimeout(idle)
     if (over) return
     over = true
-    end({ bytes, items: masker?.items ?? 0, how: why, detected: masker?.detected ?? {} })
+    const next = from === undefined ? {} : { next: masker?.over ? null : { after: masker?.last ?? from, sure: from !== null } }
+    end({ bytes, items: masker?.items ?? 0, how: why, detected: masker?.detected ?? {}, ...next })
     void chunks.return().catch(() => undefined)
   }
   const give = (controller: ReadableStreamDefaultController<Uint8Array>, part: Uint8Array): boolean => {

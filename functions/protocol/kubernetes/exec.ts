@@ -3,7 +3,7 @@ import { connect } from 'node:tls'
 import WebSocket, { type RawData } from 'ws'
 import type { Executed, Run } from '../protocol.ts'
 import { CredentialError, type Credentials } from './credential.ts'
-import { listen, mostBytes } from './hear.ts'
+import { listen } from './hear.ts'
 import type { Cluster } from './kubeconfig.ts'
 import { unknown } from './outcome.ts'
 import type { KubernetesPlan, Masker } from './plan.ts'
@@ -118,8 +118,8 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
     const cut = () => { const reason: unknown = run.cut?.reason; end(() => cutOff(reason instanceof Error ? reason.message : 'it may not go on')) }
     const timer = setTimeout(() => { lost(`no end of the command within ${limits.timeoutMs} ms`) }, limits.timeoutMs)
     const ended = (exitCode: number | null, more: { readonly ended?: string } = {}) => {
-      const { stdout, stderr, truncated } = output.kept()
-      return { status: 'succeeded', rows: rawOf({ ...json, status: 200, audit, maskKey, body: { kind: 'exec', stdout, stderr, exitCode, truncated, ...more } }) } as const
+      const { stdout, stderr, truncated, cut } = output.kept()
+      return { status: 'succeeded', rows: rawOf({ ...json, status: 200, audit, maskKey, body: { kind: 'exec', stdout, stderr, exitCode, truncated, cut, ...more } }) } as const
     }
     run.cut?.addEventListener('abort', cut, { once: true })
     socket.on('error', () => undefined)                                    // `close` follows, and says the same
@@ -129,7 +129,7 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
       if (channel === errorChannel) ending = endingOf(rest)
       else if (channel === stdoutChannel || channel === stderrChannel) {
         if (output.take(channel === stdoutChannel ? 'stdout' : 'stderr', rest)) return
-        end(() => ended(null, { ended: `it wrote more than ${mostBytes / 1024 / 1024} MB, which is the most a command may; it was let go of there, and how it ended is not known` }))
+        end(() => ended(null, { ended: `it wrote more than ${output.most / 1024 / 1024} MB, which is the most a command may; it was let go of there, and how it ended is not known` }))
       }
     })
     socket.once('close', () => {

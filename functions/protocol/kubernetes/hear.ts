@@ -4,7 +4,7 @@ import type { Masker } from './plan.ts'
 /** Of both outputs together, of one command. */
 export const mostBytes = 16 * 1024 * 1024
 /** `limits.bytes`: of the answer. `begin`: masks one of the outputs. */
-interface Heard { readonly run: Pick<Run, 'heard'>; readonly limits: { readonly bytes: number }; readonly begin: () => Masker }
+interface Heard { readonly run: Pick<Run, 'heard' | 'heardBytes'>; readonly limits: { readonly bytes: number }; readonly begin: () => Masker }
 
 /**
  * Both outputs of a command: what the answer keeps of them, and all of it for the record, masked as lines of its own each. The cluster is read no faster than the record is written: `stop` and `go`
@@ -14,7 +14,9 @@ export function listen({ run, limits, begin }: Heard, fail: () => void, { stop, 
   const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
   const maskers = { stdout: begin(), stderr: begin() }
   let [bytes, written, waiting] = [0, 0, 0]
+  const most = Math.min(run.heardBytes ?? mostBytes, mostBytes)
   let failed = false
+  const cut = { stdout: false, stderr: false }
   let told: Promise<void> = Promise.resolve()
   function tell(stream: 'stdout' | 'stderr', shown: Uint8Array): void {
     if (!run.heard || shown.byteLength === 0) return
@@ -28,10 +30,11 @@ export function listen({ run, limits, begin }: Heard, fail: () => void, { stop, 
     take(stream: 'stdout' | 'stderr', rest: Buffer): boolean {
       const fits = Buffer.from(rest.subarray(0, Math.max(0, limits.bytes - bytes)))
       if (fits.byteLength > 0) kept[stream].push(fits)
+      if (fits.byteLength < rest.byteLength) cut[stream] = true
       bytes += rest.byteLength
-      tell(stream, Uint8Array.from(maskers[stream].write(rest.subarray(0, Math.max(0, mostBytes - written)))))
+      tell(stream, Uint8Array.from(maskers[stream].write(rest.subarray(0, Math.max(0, most - written)))))
       written += rest.byteLength
-      return written <= mostBytes
+      return written <= most
     },
     /** Resolves when all of it is on record; rejects where some of it could not be. */
     async close(): Promise<void> {
@@ -39,6 +42,7 @@ export function listen({ run, limits, begin }: Heard, fail: () => void, { stop, 
       await told
       if (failed) throw new Error('what a command wrote is not recorded')
     },
-    kept: () => ({ stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr), truncated: bytes > limits.bytes }),
+    kept: () => ({ stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr), truncated: bytes > limits.bytes, cut }),
+    most,
   }
 }

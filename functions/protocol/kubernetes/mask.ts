@@ -15,7 +15,7 @@ export function createMasker(how: How): Masker {
   const { plan, status, contentType } = how
   const good = status < 400
   if (!plan.attributes.isResource) return good ? passed() : maskWhole(createShape(how))          // types and versions, no objects
-  if (good && (plan.form === 'log' || plan.form === 'exec')) return maskLog(how.obligations.detect, { cut: plan.form === 'log' && /[?&]limitBytes=/.test(plan.target) })
+  if (good && (plan.form === 'log' || plan.form === 'exec')) return maskLog(how.obligations.detect, { cut: how.cut === true || (plan.form === 'log' && /[?&]limitBytes=/.test(plan.target)) })
   if (contentType !== 'application/json' && !(good && status === 204)) return contentType.startsWith('text/plain') && !good ? maskWords(how) : refused()
   const shape = createShape(how)
   if (good && plan.form === 'watch') return maskWatch(shape)

@@ -55,6 +55,8 @@ export interface How {
   readonly contentType: string
   /** For `hash`; null where no mask is one. */
   readonly maskKey: string | null
+  /** Output of a command that was cut at its limit: of its last line nobody knows how it goes on. */
+  readonly cut?: boolean
 }
 /**
  * One answer being masked, chunk by chunk, whatever its form (mask.ts: `createMasker(how): Masker`). What `write` and `end` give may leave; it keeps no more than one item or line.
@@ -67,4 +69,7 @@ export interface Masker {
   readonly items: number
   /** Detector → hits. */
   readonly detected: Readonly<Record<string, number>>
+  /** Of a watch: the newest version it gave, null: none yet; and whether the server said that it is over. */
+  readonly last?: string | null
+  readonly over?: boolean
 }

@@ -10,8 +10,8 @@ export interface Clear {
   readonly body:
     | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
     | { readonly kind: 'own'; readonly value: object }
-    | { readonly kind: 'stream'; readonly chunks: AsyncGenerator<Uint8Array, void, undefined>; readonly end: (end: StreamEnd) => void; readonly cut: AbortSignal | null; /** Objects, whatever the server gives. */ readonly most: number }
-    | { readonly kind: 'exec'; readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number | null; readonly truncated: boolean; /** Why it was let go of before its end. */ readonly ended?: string }
+    | { readonly kind: 'stream'; readonly chunks: AsyncGenerator<Uint8Array, void, undefined>; readonly end: (end: StreamEnd) => void; readonly cut: AbortSignal | null; /** Of a piece of a watch: the version it begins behind, null: at what there is. */ readonly from?: string | null; /** Objects, whatever the server gives. */ readonly most: number }
+    | { readonly kind: 'exec'; readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number | null; readonly truncated: boolean; /** Which of them ends before its end. */ readonly cut: { readonly stdout: boolean; readonly stderr: boolean }; /** Why it was let go of before its end. */ readonly ended?: string }
   readonly maskKey: string | null
 }
 const made = new WeakMap<object, Clear>()

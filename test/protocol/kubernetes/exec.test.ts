@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { execTarget } from '../../../functions/protocol/kubernetes/exec.ts'
+import { createMasker } from '../../../functions/protocol/kubernetes/mask.ts'
 import { bodyOf, createRig, passing, planOf, type Rig } from './rig.ts'
 import { startStub, status, type Stub } from './stub.ts'
 
@@ -58,6 +59,12 @@ describe('a command in a pod', () => {
     const { answer } = await answerOf({ limits: { bytes: 100_000 } })
     expect(answer).toMatchObject({ exitCode: 0, truncated: true, stderr: '' })
     expect((answer as { stdout: string }).stdout).toHaveLength(100_000)
+  })
+  test('cut at its limit, a line that is not whole is withheld: half a number is no number to a detector', async () => {
+    serve((socket) => { socket.send(frame(2, 'whole\n')); socket.send(frame(1, `first\n${'x'.repeat(80)} 4111 1111 1111 1111\n`)); socket.send(success); socket.close() })
+    rig.masker = createMasker
+    const { answer } = await answerOf({ limits: { bytes: 108 }, detect: ['credit-card'] })
+    expect(answer).toEqual({ stdout: 'first\n[withheld: the line is cut]\n', stderr: 'whole\n', exitCode: 0, truncated: true })
   })
   test('each output is masked by itself, and what cannot be is withheld', async () => {
     serve((socket) => { socket.send(frame(1, 'CANARY')); socket.send(success); socket.close() })
