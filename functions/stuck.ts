@@ -23,6 +23,11 @@ export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>,
       if (!isLeft(request, ports.now())) continue
       seen++
       try {
+        if (isChore(request, ports.now())) {
+          await approvals.workflow.start(request.id, Date.parse(request.bound.expiresAt))   // it may never have been
+          await approvals.workflow.wake(request.id)
+          continue
+        }
         if (request.status === 'pending' && request.notices.length === 0) await approvals.workflow.start(request.id, Date.parse(request.bound.expiresAt))
         if (!isOpen(await steps.proceed(request.id))) await steps.tell(request.id)
         else if (untold(request, ports.now())) await steps.announce(request.id)
@@ -34,6 +39,12 @@ export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>,
   } while (after !== null)
   return seen
 }
+
+/**
+ * A policy or a lock that people approved. Whoever sweeps may execute what they approved of a target, and may not write the policy (infra/grants.ts): it would end as failed what was approved, perhaps a lock in an emergency. So
+ * the state machine is woken once more, whose function may; when there is no time left anybody ends it.
+ */
+const isChore = ({ status, bound }: AccessRequest, now: number): boolean => bound.connection === 'sluice' && status === 'approved' && now < Date.parse(bound.expiresAt)
 
 /** What was decided or begun a while ago and is not over, what nobody was told of, and what has no time left. */
 function isLeft(request: AccessRequest, now: number): boolean {
