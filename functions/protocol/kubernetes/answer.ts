@@ -108,7 +108,7 @@ function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunk
       try {
         await pull(controller)
       } catch (error) {
-        const why = error instanceof TooMany ? `cut: over ${most} objects, and the cluster does not page them` : error instanceof TransportError ? howOf(error, cut) : 'withheld'
+        const why = error instanceof TooMany ? (how.plan.form === 'list' ? `cut: over ${most} objects, and the cluster does not page them` : `cut: over ${most} objects, which are what is left of the hour, or the most of one call`) : error instanceof TransportError ? howOf(error, cut) : 'withheld'
         if (why === 'withheld') withheld(error)
         finish(why)
         // Whole events and lines alone were given, so a watch or a log that is cut ends as it would by itself, and the next one is refused with words. A list must not look whole.

@@ -13,6 +13,7 @@ import { guarded, isObject } from './precondition.ts'
 import { dryTarget, type Preview, stateOf } from './preview.ts'
 import { maskLog } from './log.ts'
 import { paged } from './page.ts'
+import { beginOf, pieceOf } from './piece.ts'
 import { rawOf } from './raw.ts'
 import type { Reach } from './reach.ts'
 import { chunksOf, wholeOf } from './bytes.ts'
@@ -74,7 +75,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
     for (let attempt = 1; ; attempt++) {
       const { bound, elsewhere, ...request } = guarded(plan, old)
       if (elsewhere) return misses(job)
-      const target = plan.form === 'list' ? paged(request.target, mostOf(job)) : request.target
+      const target = plan.form === 'list' ? paged(request.target, mostOf(job)) : plan.form === 'watch' && job.run.piece ? pieceOf(request.target, job.run.piece) : request.target
       const watch = stopwatch(job, now)
       const reply = await reach.call(cluster, known.account, {
         ...request, target, method: plan.method, accept: plan.accept, deadline: job.run.deadline, headersMs: job.limits.timeoutMs, stream: plan.form === 'watch' || plan.form === 'log', signal: watch.signal,
@@ -117,7 +118,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
       watch.stop()
       const { promise, resolve } = Promise.withResolvers<StreamEnd>()
       const chunks = chunksOf(reply.body, plan.form === 'list' ? listIdleMs : streamIdleMs)
-      return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'stream', chunks, end: resolve, cut: run.cut ?? null, most: plan.form === 'list' ? mostOf(job) : Infinity } }, promise) }
+      return { status: 'succeeded', rows: rawOf({ ...head, body: { kind: 'stream', chunks, end: resolve, cut: run.cut ?? null, ...(plan.form === 'watch' && run.piece ? { from: beginOf(plan.target, run.piece) } : {}), most: isCounted(job) ? mostOf(job) : Infinity } }, promise) }
     }
     const most = reply.status >= 400 ? errorBytes : writes ? writtenBytes : plan.attributes.isResource ? limits.bytes : writtenBytes
     const bytes = await wholeOf(reply.body, limits.timeoutMs, most).catch((error: unknown) => {
@@ -132,6 +133,8 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
   }
 }
 
+/** A watch begins with all there is, so under a budget of the hour it is a list that goes on. */
+const isCounted = ({ plan, limits }: Job): boolean => plan.form === 'list' || (plan.form === 'watch' && limits.rowsPerHour !== null)
 /** Objects of one list: the policy's `limits.rows`, or what is left of them in the hour. */
 const mostOf = ({ run, limits }: Job): number => Math.min(limits.rows, run.maxRows ?? limits.rows)
 const headOf = ({ status, contentType, headers, audit }: Reply) => ({ status, contentType, headers, audit })

@@ -80,7 +80,9 @@ describe('what is lost', () => {
   })
   test.each([
     [500, status(500, 'InternalError', 'Internal error occurred: failed calling webhook "x": timeout'), 'succeeded'], [503, status(503, 'ServiceUnavailable'), 'succeeded'], [503, { error: 'a proxy' }, 'unknown'],
-    [500, { kind: 'Status', status: 'Failure', message: 'failed to create typed patch object: .data.z: expected string', code: 500 }, 'succeeded'], [500, { kind: 'Status', status: 'Failure', message: 'etcdserver: request timed out', code: 500 }, 'unknown'],
+    [500, { kind: 'Status', status: 'Failure', message: 'failed to create typed patch object: .data.z: expected string', code: 500 }, 'succeeded'],
+    ...['expected slice or array type, but got: struct', 'The order in patch list:\n[map[name:y]]\n doesn\'t match', 'map: map[image:z] does not contain declared merge key: name', 'unknown patch type: x in map: map[$patch:x]'].map((message) => [500, { kind: 'Status', status: 'Failure', message, code: 500 }, 'succeeded'] as const),
+    [500, { kind: 'Status', status: 'Failure', message: 'etcdserver: request timed out', code: 500 }, 'unknown'],
     [500, status(500, 'InternalError', 'Internal error occurred: etcdserver: request timed out'), 'unknown'], [502, {}, 'unknown'], [504, status(504, 'Timeout'), 'unknown'],
   ] as const)('a write answered with %i %j: %s', async (code, body, expected) => {
     stub.handler = (_, response) => { json(response, code, body) }
@@ -105,6 +107,15 @@ describe('a stream', () => {
     expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('{"b":2}\n')
     expect((await reader.read()).done).toBe(true)
     expect(executed.status === 'succeeded' ? await executed.rows.ended : null).toEqual({ bytes: 16, items: 2, how: 'complete', detected: {} })
+  })
+  test('of a watch holds to the rows of an hour, for it begins with all there is; without such a budget it goes on', async () => {
+    stub.handler = (_, response) => { response.writeHead(200); response.write('{"a":1}\n{"a":2}\n', () => { setTimeout(() => { response.end('{"a":3}\n') }, 20) }) }
+    const held = await rig.run(watch(), { run: { maxRows: 2 }, limits: { rowsPerHour: 10 } })
+    expect(await bodyOf(held.masked)).toBe('{"a":1}\n{"a":2}\n')
+    const { rows } = held.executed.status === 'succeeded' ? held.executed : { rows: null }
+    expect([(await rows?.ended)?.how, await rows?.counted]).toEqual(['cut: over 2 objects, which are what is left of the hour, or the most of one call', 3])
+    const free = await rig.run(watch(), { run: { maxRows: 2 } })
+    expect([await bodyOf(free.masked), free.executed.status === 'succeeded' && 'counted' in free.executed.rows]).toEqual(['{"a":1}\n{"a":2}\n{"a":3}\n', false])
   })
   test('that is cut ends at once, whole, and lets the cluster go', async () => {
     stub.handler = (_, response) => { response.writeHead(200); response.write('{"a":1}\n') }

@@ -36,7 +36,7 @@ export interface Rig {
   masker: (how: How) => Masker
   readonly parts: { readonly reach: ReturnType<typeof createReach>; readonly credentials: ReturnType<typeof createCredentials>; readonly discovery: ReturnType<typeof createDiscovery>; readonly preview: ReturnType<typeof createPreview>; readonly transport: ReturnType<typeof createTransport> }
   known(plan: KubernetesPlan, dry?: Dry): Understood
-  run(plan: KubernetesPlan, how?: { readonly dry?: Dry; readonly run?: Partial<Run>; readonly limits?: { readonly bytes?: number; readonly timeoutMs?: number }; readonly detect?: Obligations['detect']; readonly masks?: Effects['shown'] }): Promise<{ readonly executed: Executed; readonly masked: Masked | null }>
+  run(plan: KubernetesPlan, how?: { readonly dry?: Dry; readonly run?: Partial<Run>; readonly limits?: { readonly bytes?: number; readonly timeoutMs?: number; readonly rowsPerHour?: number }; readonly detect?: Obligations['detect']; readonly masks?: Effects['shown'] }): Promise<{ readonly executed: Executed; readonly masked: Masked | null }>
   close(): void
 }
 
@@ -59,7 +59,7 @@ export function createRig(stub: Stub): Rig {
     async run(inner, { dry, run = {}, limits = {}, masks = [], detect = [] } = {}) {
       const plan: Plan = { plan: inner, effects: { accesses: [], shown: masks, used: [], readOnly: false, fingerprint: '' } }
       made.set(inner, rig.known(inner, dry))
-      const permit = makePermit(plan.effects, { masks: masks.map(() => 'redact' as const), revealed: [], detect, limits: { rows: 1000, bytes: limits.bytes ?? 65_536, timeoutMs: limits.timeoutMs ?? 3000, affected: 1, statementsPerHour: null, rowsPerHour: null } })
+      const permit = makePermit(plan.effects, { masks: masks.map(() => 'redact' as const), revealed: [], detect, limits: { rows: 1000, bytes: limits.bytes ?? 65_536, timeoutMs: limits.timeoutMs ?? 3000, affected: 1, statementsPerHour: null, rowsPerHour: limits.rowsPerHour ?? null } })
       const executed = await execute(permit, plan, { deadline: rig.now + 5000, rowMode: 'object', maxRows: null, ...run })
       return { executed, masked: executed.status === 'succeeded' ? mask(permit, plan, executed.rows) : null }
     },
