@@ -13,6 +13,7 @@ const yes = /^(?:yes|true)$/
 const forms: ReadonlyMap<string, RegExp> = new Map([
   ['deployment.kubernetes.io/revision', count], ['deployment.kubernetes.io/desired-replicas', count], ['deployment.kubernetes.io/max-replicas', count], ['deprecated.daemonset.template.generation', count],
   ['pv.kubernetes.io/bind-completed', yes], ['pv.kubernetes.io/bound-by-controller', yes],
+  ['k8s.io/initial-events-end', yes],                                  // of a bookmark: without it a client waits for ever for the rest of a list that streams
   ['kubectl.kubernetes.io/restartedAt', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)$/],
 ])
 

@@ -11,12 +11,13 @@ export function statusIn(body: Uint8Array | null): Readonly<Record<string, unkno
 }
 
 /**
- * An apply whose object is not of its type: the API server says so with a bare 500 where another refusal is a 4xx. It is the caller's mistake, found before anything is stored, and never
- * comes from elsewhere.
+ * An apply whose object is not of its type, a strategic merge patch that cannot be merged: the API server says so with a bare 500 where another refusal is a 4xx. It is the caller's mistake, found before
+ * anything is stored, and never comes from elsewhere.
  */
+const mistakes = /^(?:failed to create typed patch object|unknown patch type: |map: map\[[^]*does not contain declared merge key: |The order in patch list:\n|expected slice or array type, but got: |lists of lists are not supported)/
 export const untyped = (status: number, body: Uint8Array | null): boolean => {
-  const { message } = statusIn(body)
-  return status === 500 && typeof message === 'string' && message.startsWith('failed to create typed patch object')
+  const { message, reason } = statusIn(body)
+  return status === 500 && reason === undefined && typeof message === 'string' && mistakes.test(message)
 }
 
 /**

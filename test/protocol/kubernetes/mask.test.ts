@@ -47,7 +47,7 @@ describe('a Secret', () => {
     expect(object(masked(`${web}/secrets/s`, { ...secret, data: { p: b64(value) } }, { mask })).data.p).toBe(expected === null ? null : b64(expected))
   })
   test('has annotations whose values nobody sees, whatever they are called and however they look', () => {
-    const counts = { 'deployment.kubernetes.io/revision': '12', 'pv.kubernetes.io/bind-completed': 'yes', 'kubectl.kubernetes.io/restartedAt': '2026-11-22T10:00:00Z', empty: '' }
+    const counts = { 'deployment.kubernetes.io/revision': '12', 'pv.kubernetes.io/bind-completed': 'yes', 'k8s.io/initial-events-end': 'true', 'kubectl.kubernetes.io/restartedAt': '2026-11-22T10:00:00Z', empty: '' }
     const annotations = {
       word: 'canary', 'kapp.k14s.io/original': JSON.stringify(secret), broken: `{"data":{"p":"${canary}"`, gzipped: b64(canary.repeat(20)), yaml: `data:\n  p: ${canary}`, list: JSON.stringify([secret]), number: 12,
       'kubernetes.io/service-account.name': canary, 'deployment.kubernetes.io/desired-replicas': canary, 'deployment.kubernetes.io/max-replicas': '1234567890123456', 'pv.kubernetes.io/bound-by-controller': 'yes canary', inner: { deep: [canary] },
