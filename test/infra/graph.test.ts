@@ -255,6 +255,10 @@ describe.skipIf(!installed)('what is deployed', () => {
       expect(origin).toBe(to)
       expect(request.headers).not.toHaveProperty('x-sluice-edge')
     })
+    test.each(['/v1/policy', '/v1/policy/plan', '/v1/locks/everything', '/v1/audit/events'])('what only `http` may do goes there, whatever it prefers: %s', (uri) => {
+      expect(atEdge(stage, { uri, headers: { prefer: { value: 'wait=5' } } }).origin).toBeNull()
+      expect(atEdge(stage, { uri: uri.replace('/v1/', '/v1/connections/'), headers: { prefer: { value: 'wait=5' } } }).origin).toBe('hold')
+    })
     test('TLS is 1.2 or later everywhere, a flood of sockets ends before a function', () => {
       for (const { inputs } of of(stage, 'aws:cloudfront/distribution:Distribution')) {
         expect(inputs['viewerCertificate']).toMatchObject({ minimumProtocolVersion: 'TLSv1.2_2021' })
