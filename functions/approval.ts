@@ -22,7 +22,7 @@ const apart = createApart({ ...parts, isPermit })
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
 const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes } })
+const ports = createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes: routed(kubernetes, createApart({ ...parts, isPermit, here: kubernetes })) } })
 const { approvals, workflow } = ports
 if (approvals === null || workflow === null) throw new Error('SLUICE_STATE_MACHINE must be the ARN of the state machine of access requests')
 const gate = createGate(ports)

@@ -24,7 +24,7 @@ const apart = createApart({ ...parts, isPermit })
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
 const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes } })
+const ports = createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes: routed(kubernetes, createApart({ ...parts, isPermit, here: kubernetes })) } })
 const { approvals } = ports
 const gate = createGate(ports)
 const requests = createRequests(ports, gate, createOwn(ports, gate))

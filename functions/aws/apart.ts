@@ -4,8 +4,8 @@ import { createRemote } from '../protocol/remote.ts'
 import { placeOf } from './dynamo.ts'
 import { createInvoke } from './invoke.ts'
 
-/** The engines of private targets, in the function that `SLUICE_PRIVATE` names (functions/private.ts); null where there is none. */
-export function createApart(parts: { readonly secrets: Secrets; readonly isPermit: (value: unknown) => boolean }, env: Readonly<Record<string, string | undefined>> = process.env): Protocol | null {
+/** The engines of private targets, in the function that `SLUICE_PRIVATE` names (functions/private.ts); null where there is none. `here`: see createRemote. */
+export function createApart(parts: { readonly secrets: Secrets; readonly isPermit: (value: unknown) => boolean; readonly here?: Protocol }, env: Readonly<Record<string, string | undefined>> = process.env): Protocol | null {
   const name = env['SLUICE_PRIVATE']
   if (!name) return null
   const place = placeOf(env)

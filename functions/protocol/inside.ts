@@ -1,11 +1,13 @@
 import type { Effects, Obligations } from '../../schema/effects.ts'
 import type { Permit } from '../permit.ts'
 import { Fault, type Ports, type Secrets } from '../ports.ts'
-import { digestOf, mostBytes, pack, unseal, type Answer, type CarriedOutcome, type CarriedPlan, type Errand } from './carry.ts'
+import { digestOf, hide, mostBytes, pack, uncover, unseal, type Answer, type CarriedOutcome, type CarriedPlan, type Errand, type Looked } from './carry.ts'
+import { hearing, whole, worth } from './whole.ts'
 import type { Plan } from './protocol.ts'
 import { engineOf } from './engine.ts'
 
 export const carryKey = 'sluice-private-key'
+const mostPages = 4
 
 /**
  * Permits that the gate made and sent (carry.ts). Known by identity, as those of functions/decide are: `carry` is called for an errand whose seal was checked, and nowhere else, and each is of one plan made here, whose
@@ -36,9 +38,10 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
     return first.status === 'stale' && now() < errand.run.deadline ? attempt(errand) : first
   }
   async function attempt(errand: Errand & { op: 'execute' }): Promise<CarriedOutcome> {
-    const { connection, query, effects, obligations, run } = errand
+    const { connection, query, roles, seen, effects, obligations, run } = errand
     const engine = engineOf({ engines }, connection)
-    const found = await engine.classify(connection, query).catch((error: unknown) => {
+    const seed = seen === undefined ? undefined : (uncover(await secrets.get(carryKey), seen) as Looked).seed
+    const found = await engine.classify(connection, query, roles, seed).catch((error: unknown) => {
       if (error instanceof Fault) return null                        // nothing of it has begun, so the intent that is on record gets an outcome
       throw error
     })
@@ -48,10 +51,32 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
     const plan = found.value
     const { limits } = obligations
     const permit = carry(plan.effects, { ...obligations, limits: { ...limits, bytes: Math.min(limits.bytes, mostBytes) } })
-    const executed = await engine.execute(permit, plan, run)
-    if (executed.status !== 'succeeded') return executed
-    const { rowCounts, truncated } = executed.rows
-    return { status: 'succeeded', results: engine.mask(permit, plan, executed.rows).results, rowCounts, truncated }
+    for (let { maxRows } = run, attempts = 1; ; attempts++) {
+      const cut = new AbortController()
+      const { heard, hear } = hearing()
+      const executed = await engine.execute(permit, plan, { ...run, maxRows, cut: cut.signal, ...(plan.lasting && hear) })
+      if (executed.status !== 'succeeded') return { ...executed, ...heard() }
+      const { rowCounts, truncated } = executed.rows
+      const { results, answer } = engine.mask(permit, plan, executed.rows)
+      if (answer === undefined) return { status: 'succeeded', results, rowCounts, truncated }
+      const carried = await whole(answer, executed.rows, cut, { piece: run.piece !== undefined, timeoutMs: limits.timeoutMs })
+      if ('answer' in carried) return { status: 'succeeded', results, rowCounts, truncated, answer: carried.answer, ...heard() }
+      // A page of a list that is too large is asked for again as a smaller one, which its reader goes on from as from any page.
+      if (!('fits' in carried) || attempts >= mostPages) return { status: 'failed', refusal: carried.refusal }
+      maxRows = worth(carried.fits)
+    }
+  }
+
+  async function looked({ connection, query, roles }: Errand & { op: 'preview' }): Promise<unknown> {
+    const found = await engineOf({ engines }, connection).classify(connection, query, roles)
+    if (!found.ok) return found
+    const { preview } = found.value
+    if (!preview) throw new Fault('internal', 'nothing to look for')
+    const seen = await preview()
+    if (!seen.ok) return seen
+    const { effects, fails, told, diff, seed } = seen.value
+    const value: Looked = { effects, seed, ...(fails && { fails }), ...(told && { told }), ...(diff !== undefined && { diff }) }
+    return { ok: true, value: hide(await secrets.get(carryKey), value) }
   }
 
   async function valueOf(errand: Errand): Promise<unknown> {
@@ -62,6 +87,7 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
         const found = await engine.classify(connection, errand.query)
         return found.ok ? { ok: true, value: await travelling(found.value) } : found
       }
+      case 'preview': return looked(errand)
       case 'execute': return execute(errand)
       case 'describe': return engine.describe(connection)
       case 'ping': await engine.ping?.(connection); return null

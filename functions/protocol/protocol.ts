@@ -20,8 +20,9 @@ export interface Protocol {
    * Refuses what it cannot parse (`statement-unparsable`) and what it does not know (`statement-unsupported`), with the span.
    * Throws only when the target cannot be reached (code `target-unavailable`).
    * `roles`: of whoever acts (the current actor, else the subject). An engine whose target knows several identities chooses by them; left out: none is held.
+   * `seed`: of a plan that another process of this engine looked for (`Plan.seed`): gives that plan without asking the target again.
    */
-  classify(connection: ConnectionDocument, query: Query, roles?: readonly string[]): Promise<Result<Plan>>
+  classify(connection: ConnectionDocument, query: Query, roles?: readonly string[], seed?: unknown): Promise<Result<Plan>>
   /**
    * Runs the plan once, under the obligations, and never begins after `run.deadline`. A write is atomic: all of it or none.
    * `failed`: the target has no effect of it. `unknown`: the answer was lost and the effect may be there. Never throws for either. Where the caller speaks the target's own protocol, an
@@ -68,6 +69,10 @@ export interface Plan {
   readonly preview?: () => Promise<Result<Plan>>
   /** It takes as long as it likes, and is judged again meanwhile as a stream is; `Run.cut` ends it. */
   readonly lasting?: true
+  /** Its answer goes on until somebody ends it, at most this long, ms; `Run.piece` asks for it by pieces. */
+  readonly lastsMs?: number
+  /** What a look (`preview`) saw that this was made from, as JSON; see classify. */
+  readonly seed?: unknown
   /** What a person who approves sees of the change, beside the statement: unified diff lines, masked, at most 64 KB. */
   readonly diff?: string
 }
@@ -81,6 +86,10 @@ export interface Run {
   readonly cut?: AbortSignal
   /** Hears what a command writes, masked as its caller may see it, all of it, also what is too much for the answer; resolves when there is room for more. Rejects where it cannot be recorded: then the command ends, and its outcome is `unknown`. */
   readonly heard?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>
+  /** How much a command may write before it is let go of, bytes. Left out: what the engine lets it. */
+  readonly heardBytes?: number
+  /** Of what lasts, where nothing that lasts is carried: only what there is now, from behind `after` on (`StreamEnd.next`); null: from where it was asked for. */
+  readonly piece?: { readonly after: string | null }
 }
 /** Rows still in clear, one entry a statement; only the engine that made it can read it. */
 export interface Raw {
@@ -93,7 +102,10 @@ export interface Raw {
   readonly answered?: { readonly status: number; readonly audit: string | null }
 }
 /** `bytes` and `items` given to the caller (objects, watch events, log lines); `how` as the record says it: `complete`, `cut: …`, `caller gone`, `target broke off`. */
-export interface StreamEnd { readonly bytes: number; readonly items: number; readonly how: string; readonly detected: Readonly<Record<string, number>> }
+export interface StreamEnd { readonly bytes: number; readonly items: number; readonly how: string; readonly detected: Readonly<Record<string, number>>
+  /** Of a piece: where the next begins, null: it is over. `sure`: whatever came before that was given; else only once nothing more came. */
+  readonly next?: { readonly after: string | null; readonly sure: boolean } | null
+}
 export type Executed =
   | { readonly status: 'succeeded'; readonly rows: Raw }
   | { readonly status: 'failed'; readonly refusal: Refusal }

@@ -1,28 +1,34 @@
 import { refuse, type Result } from '../../schema/refusal.ts'
+import type { Effects } from '../../schema/effects.ts'
 import type { ConnectionDocument } from '../../schema/policy.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Permit } from '../permit.ts'
 import { Fault, type Secrets } from '../ports.ts'
-import { digestOf, seal, unpack, type Answer, type CarriedOutcome, type CarriedPlan, type Errand } from './carry.ts'
+import { arrived, aborted, type Arrived } from './arrive.ts'
+import { digestOf, seal, uncover, unpack, type Answer, type CarriedOutcome, type CarriedPlan, type Errand, type Looked } from './carry.ts'
 import { carryKey } from './inside.ts'
 import { TransportError } from './post.ts'
-import type { Description, Executed, Finding, Grants, Masked, MaskedResult, Plan, Protocol, Raw, Run } from './protocol.ts'
+import type { Description, Executed, Finding, Grants, Masked, Plan, Protocol, Run } from './protocol.ts'
 
 /** Carries a sealed errand there and its answer's body back, once. Throws TransportError, or Refused where it is certain that nobody began it. */
 export type Send = (sealed: string, timeoutMs: number) => Promise<string>
 export class Refused extends Error {}
-export interface RemoteOptions { readonly secrets: Secrets; readonly now: () => number; readonly isPermit: (value: unknown) => boolean; readonly send: Send }
+/** `here`: an engine that understands without its target (Kubernetes): then it is asked, and only looks and what is run are carried there. */
+export interface RemoteOptions { readonly secrets: Secrets; readonly now: () => number; readonly isPermit: (value: unknown) => boolean; readonly send: Send; readonly here?: Protocol }
 
 /** A catalog is read within 15 s there, and a function that was not there yet takes a second. */
 const patienceMs = 20_000
+/** When a piece of what lasts must have begun, ms: the whole was decided on, is on record, and is judged again meanwhile. */
+const pieceMs = 5000
+interface Understood { readonly connection: ConnectionDocument; readonly query: Query; readonly roles?: readonly string[]; readonly seen?: string }
 
 /**
  * Engines that run elsewhere, in a private network, as an engine of this process. Everything is decided here; there it is understood again and run only if it is the same (inside.ts). An answer to a write that did not
  * come is `unknown`, as a lost answer to COMMIT is, and nothing is ever sent twice.
  */
-export function createRemote({ secrets, now, isPermit, send }: RemoteOptions): Protocol {
-  const known = new WeakMap<object, { readonly connection: ConnectionDocument; readonly query: Query }>()
-  const came = new WeakMap<object, { readonly plan: object; readonly results: readonly MaskedResult[] }>()
+export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptions): Protocol {
+  const known = new WeakMap<object, Understood>()
+  const came = new WeakMap<object, { readonly plan: object; readonly masked: Arrived['masked'] }>()
 
   const asked = async (errand: Errand, timeoutMs: number): Promise<Answer> => unpack(await send(seal(await secrets.get(carryKey), errand, now()), timeoutMs))
   /** Where nothing is changed: whatever fails is a fault. */
@@ -34,30 +40,55 @@ export function createRemote({ secrets, now, isPermit, send }: RemoteOptions): P
     return answer.value as T
   }
 
+  const kept = (plan: Plan, about: Understood): Plan => { known.set(plan.plan, about); return plan }
+
+  /** Understood here, and looked for there, where there is something to be looked for. */
+  async function understood(engine: Protocol, connection: ConnectionDocument, query: Query, roles: readonly string[]): Promise<Result<Plan>> {
+    const found = await engine.classify(connection, query, roles)
+    if (!found.ok) return found
+    const { preview, ...plan } = { ...found.value, plan: Object.freeze({}) }
+    return { ok: true, value: kept(preview ? { ...plan, preview: () => looked(connection, query, roles) } : plan, { connection, query, roles }) }
+  }
+  async function looked(connection: ConnectionDocument, query: Query, roles: readonly string[]): Promise<Result<Plan>> {
+    const found = await ask<Result<string>>({ op: 'preview', connection, query, roles })
+    if (!found.ok) return found
+    const { seed: _, ...rest } = uncover(await secrets.get(carryKey), found.value) as Looked
+    const plan = { ...rest, plan: Object.freeze({}) }
+    return { ok: true, value: kept(plan, { connection, query, roles, seen: found.value }) }
+  }
+
   return {
-    async classify(connection, query) {
+    async classify(connection, query, roles = []) {
+      if (here) return understood(here, connection, query, roles)
       const found = await ask<Result<CarriedPlan>>({ op: 'classify', connection, query })
       if (!found.ok) return found
       const { held, ...rest } = found.value
       const plan: Plan = { ...rest, plan: Object.freeze({}), ...(held && { preview: async () => refuse(held) }) }
-      known.set(plan.plan, { connection, query })
-      return { ok: true, value: plan }
+      return { ok: true, value: kept(plan, { connection, query }) }
     },
     async execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
       if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
       if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
-      const understood = known.get(plan.plan)
-      if (understood === undefined) throw new Error('invariant: this plan is not of this engine')
+      const about = known.get(plan.plan)
+      if (about === undefined) throw new Error('invariant: this plan is not of this engine')
       const { effects, obligations } = permit
       const { deadline, rowMode, maxRows } = run
       if (now() >= deadline) return { status: 'failed', refusal: { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' } }
+      const digest = digestible(effects)
+      if (digest === null) return { status: 'failed', refusal: { slug: 'statement-unsupported', reason: 'too_deep', detail: 'the object is nested deeper than can be carried to a private target', next: 'none' } }
+      const errand = { op: 'execute', ...about, effects: digest, obligations } as const
+      /** One errand, and what came of it. What is no more waited for may be done all the same. */
+      const carried = async (run: Extract<Errand, { op: 'execute' }>['run'], cut?: AbortSignal): Promise<CarriedOutcome> => {
+        const answer = await aborted(asked({ ...errand, run }, obligations.limits.timeoutMs + patienceMs), cut)
+        return answer.ok ? answer.value as CarriedOutcome : lost(effects.readOnly, answer.message) as Exclude<Executed, { status: 'succeeded' }>
+      }
       try {
-        const answer = await asked({ op: 'execute', ...understood, effects: digestOf(effects), obligations, run: { deadline, rowMode, maxRows } }, obligations.limits.timeoutMs + patienceMs)
-        if (!answer.ok) return lost(effects.readOnly, answer.message)
-        const outcome = answer.value as CarriedOutcome
-        if (outcome.status !== 'succeeded') return outcome
-        const rows: Raw = { raw: Object.freeze({}), rowCounts: outcome.rowCounts, truncated: outcome.truncated }
-        came.set(rows.raw, { plan: plan.plan, results: outcome.results })
+        const outcome = await carried({ deadline, rowMode, maxRows, ...(plan.lastsMs === undefined ? {} : { piece: { after: null } }) }, run.cut)
+        for (const [stream, text] of outcome.heard ?? []) await run.heard?.(stream, Buffer.from(text, 'base64'))
+        if (outcome.status !== 'succeeded') return { status: outcome.status, refusal: outcome.refusal }
+        const more = (after: string | null) => carried({ deadline: now() + pieceMs, rowMode, maxRows, piece: { after } }).then((next) => next.status === 'succeeded' ? next.answer ?? null : null)
+        const { rows, masked } = arrived(outcome, { lastsMs: plan.lastsMs ?? 0, now, cut: run.cut ?? null, more })
+        came.set(rows.raw, { plan: plan.plan, masked })
         return { status: 'succeeded', rows }
       } catch (error) {
         if (error instanceof Refused || error instanceof Fault) return unreachable(error.message)          // before anything was sent, or refused at the door
@@ -67,17 +98,25 @@ export function createRemote({ secrets, now, isPermit, send }: RemoteOptions): P
     mask(permit, plan, rows): Masked {
       const found = came.get(rows.raw)
       if (!isPermit(permit) || found === undefined || found.plan !== plan.plan) throw new Error('invariant: these rows are not of this engine')
-      return { results: found.results } as unknown as Masked
+      return found.masked as unknown as Masked
     },
-    describe: (connection) => ask<Description>({ op: 'describe', connection }),
+    describe: (connection) => here ? here.describe(connection) : ask<Description>({ op: 'describe', connection }),
     inspect: (connection, names) => ask<readonly Finding[]>({ op: 'inspect', connection, names }),
     ping: async (connection) => { await ask({ op: 'ping', connection }) },
     grants: (connection, rules) => ask<Grants>({ op: 'grants', connection, rules }),
-    estimate: (connection, query) => ask<readonly ({ readonly rows: number; readonly cost: number } | null)[]>({ op: 'estimate', connection, query }),
+    estimate: async (connection, query) => here ? query.statements.map(() => null) : ask<readonly ({ readonly rows: number; readonly cost: number } | null)[]>({ op: 'estimate', connection, query }),
     close: async () => {},
   }
 }
 
+/** null: an object in it is nested too deep. */
+function digestible(effects: Effects): string | null {
+  try {
+    return digestOf(effects)
+  } catch {
+    return null
+  }
+}
 const unreachable = (inner: string): Executed => ({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_unreachable', detail: 'the target cannot be reached', next: 'retry', retryAfterSeconds: 2, inner } })
 /** What only reads has no effect, whatever became of it. */
 const lost = (readOnly: boolean, inner: string): Executed => (readOnly ? unreachable(inner)

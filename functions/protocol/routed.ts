@@ -1,4 +1,5 @@
 import type { ConnectionDocument } from '../../schema/policy.ts'
+import type { Result } from '../../schema/refusal.ts'
 import { Fault } from '../ports.ts'
 import type { Plan, Protocol } from './protocol.ts'
 
@@ -21,12 +22,17 @@ export function routed(open: Protocol, apart: Protocol | null): Protocol {
     if (maker === undefined) throw new Error('invariant: this plan is not of this engine')
     return maker
   }
+  function made(maker: Protocol, plan: Result<Plan>): Result<Plan> {
+    if (!plan.ok) return plan
+    makers.set(plan.value.plan, maker)
+    const { preview } = plan.value
+    return preview ? { ok: true, value: { ...plan.value, preview: async () => made(maker, await preview()) } } : plan
+  }
   return {
-    async classify(connection, query, roles) {
+    ...(open.read && { read: open.read }),                            // what was asked is read without the target
+    async classify(connection, ...asked) {
       const maker = of(connection)
-      const plan = await maker.classify(connection, query, roles)
-      if (plan.ok) makers.set(plan.value.plan, maker)
-      return plan
+      return made(maker, await maker.classify(connection, ...asked))
     },
     execute: async (permit, plan, run) => makerOf(plan).execute(permit, plan, run),
     mask: (permit, plan, rows) => makerOf(plan).mask(permit, plan, rows),

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { RequestListener, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from '../../functions/app.ts'
 import { isPermit } from '../../functions/decide/permit.ts'
@@ -14,7 +15,11 @@ import { kubeconfig } from '../../functions/local/kubeconfig.ts'
 import { keepAuthority } from '../../functions/local/tls.ts'
 import { refuseUpgrade } from '../../functions/local/upgrade.ts'
 import { createKubernetes } from '../../functions/protocol/kubernetes/kubernetes.ts'
+import { createCarrier, createInside } from '../../functions/protocol/inside.ts'
 import { parseProtobuf } from '../../functions/protocol/kubernetes/protobuf.ts'
+import type { Protocol } from '../../functions/protocol/protocol.ts'
+import { createRemote } from '../../functions/protocol/remote.ts'
+import { routed } from '../../functions/protocol/routed.ts'
 import { ofNode } from '../../functions/target.ts'
 import type { DetectorName, PolicyDocument } from '../../schema/policy.ts'
 import { createWorld, type TokenOptions, type World } from '../support/ports.ts'
@@ -46,18 +51,20 @@ export interface Gated {
   sent(): string
   close(): Promise<void>
 }
-/** `secret`: the kubeconfig that the connection `cluster` goes by. */
-export async function standGate(documents: readonly PolicyDocument[], secret: string): Promise<Gated> {
+/** `secret`: the kubeconfig that the connection `cluster` goes by. `wire`: the cluster is private, and hears every errand and every answer as they went. */
+export async function standGate(documents: readonly PolicyDocument[], secret: string, wire?: (sealed: string, answer: string) => void): Promise<Gated> {
   const world = createWorld(Object.fromEntries(documents.map((document, index) => [`${index}.yaml`, document])))
   world.clock.ms = Date.now()
-  const secrets = { get: async (name: string) => name === 'cluster-kubeconfig' ? secret : world.ports.secrets.get(name) }
-  const engine = createKubernetes({ secrets, now: Date.now, alarm: world.ports.alarm, isPermit })
+  const secrets = { get: async (name: string) => name === 'cluster-kubeconfig' ? secret : name === 'sluice-private-key' ? 'k'.repeat(44) : world.ports.secrets.get(name) }
+  const parts = { secrets, now: Date.now, alarm: world.ports.alarm, isPermit }
+  const here = createKubernetes(parts)
+  const engine = wire ? routed(here, standApart(parts, here, wire)) : here
   const ports = { ...world.ports, now: Date.now, secrets, engines: { ...world.ports.engines, kubernetes: engine } }
   const authority = await keepAuthority(null, Date.now)
   const directory = await mkdtemp(join(tmpdir(), 'sluice-kubectl-'))
   const front = await openFront(0, '127.0.0.1', authority.issue('gate'))
-  const parts: string[] = []
-  front.serve(tapped(getRequestListener(createApp(ports, createGate(ports), ofNode).fetch), parts))
+  const left: string[] = []
+  front.serve(tapped(getRequestListener(createApp(ports, createGate(ports), ofNode).fetch), left))
   front.upgrades((_request, socket) => refuseUpgrade(socket))
   let files = 0
   return {
@@ -67,13 +74,25 @@ export async function standGate(documents: readonly PolicyDocument[], secret: st
       await writeFile(file, kubeconfig(authority.certificate, [{ name: 'cluster', server: `${front.url}/v1/kubernetes/cluster`, user: { token: await world.token({ seconds: 3600, ...caller }) } }]), { mode: 0o600 })
       return file
     },
-    sent: () => parts.join('\n'),
+    sent: () => left.join('\n'),
     async close() {
       await front.close()
       await engine.close()
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+/** The engine in a private network, errands carried to it within this process. */
+function standApart(parts: Parameters<typeof createKubernetes>[0], here: Protocol, wire: (sealed: string, answer: string) => void): Protocol {
+  const { isPermit, carry } = createCarrier()
+  const engine = createKubernetes({ ...parts, isPermit })
+  const inside = createInside({ ...parts, carry, engines: { kubernetes: engine } })
+  const remote = createRemote({ ...parts, here, send: async (sealed) => {
+    const answer = JSON.stringify(await inside(JSON.parse(sealed)))
+    wire(sealed, gunzipSync(Buffer.from(JSON.parse(answer) as string, 'base64')).toString())
+    return answer
+  } })
+  return { ...remote, close: () => engine.close() }
 }
 /** Keeps what the listener writes, heads included. */
 function tapped(listener: RequestListener, parts: string[]): RequestListener {

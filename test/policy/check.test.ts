@@ -107,13 +107,15 @@ describe('meaning', () => {
     expect(of(`secret: s\n${secrets}`)).toContain('shop.yaml:5:1: error: both `secret` and `secrets`')
     expect(of('secret: s')).toContain('shop.yaml:5:1: warning: one `secret` for everything')
   })
-  test('a private target has secrets of its own, and is a database', () => {
+  test('a private target has secrets of its own, whatever its engine is', () => {
     const apart = (more: string) => shop.replace('name: shop', 'name: ledger\ntransport: private').replace('secrets: { write: shop-write, read: shop-read, plain: shop-plain }', more)
     const of = (text: string) => check({ 'ledger.yaml': text, 'shop.yaml': shop, 'p.yaml': platform }).lines
     expect(of(apart('secrets: { write: ledger-write, read: ledger-read }'))).toEqual([])
     expect(of(apart('secrets: { write: shop-write, read: ledger-read }'))).toEqual(['ledger.yaml:4:1: error: the secret `shop-write` is also of connection `shop`, which is not private; a private target has a secret of its own'])
     expect(of(apart('secrets: { read: ledger-read }').replace('private', 'vpc')).join()).toContain('ledger.yaml:4:12: error: `vpc` is not known here; there is `private`')
-    expect(of('version: 1\nkind: connection\nname: cluster\ntransport: private\nengine: kubernetes\nsecret: k\nserviceAccounts: { r: a/b }\n').join()).toContain('error: a cluster is reached over https from where the gate is')
+    const cluster = (secret: string) => of(`version: 1\nkind: connection\nname: ledger\ntransport: private\nengine: kubernetes\nsecret: ${secret}\nserviceAccounts: { platform: a/b }\n`)
+    expect(cluster('ledger-kubeconfig')).toEqual([])
+    expect(cluster('shop-read').join()).toContain('the secret `shop-read` is also of connection `shop`')
   })
   test('a mask for a class that no column has', () => {
     expect(check({ 'shop.yaml': `${shop}mask: { pii.mail: email }\n`, 'p.yaml': platform }).lines).toEqual(['shop.yaml:8:9: error: no column is of class `pii.mail`; did you mean `pii.email`?'])

@@ -2,7 +2,7 @@ import type { Run } from '../protocol.ts'
 import type { Masker } from './plan.ts'
 
 /** Of both outputs together, of one command. */
-export const mostBytes = 16 * 1024 * 1024
+const mostBytes = 16 * 1024 * 1024
 /** `limits.bytes`: of the answer. `begin`: masks one of the outputs. */
 interface Heard { readonly run: Pick<Run, 'heard' | 'heardBytes'>; readonly limits: { readonly bytes: number }; readonly begin: () => Masker }
 

@@ -15,6 +15,8 @@ import { grants } from './grants.ts'
 import { inspect, ping } from './inspect.ts'
 import { createMasker } from './mask.ts'
 import { createPreview } from './preview.ts'
+import type { Dry, KubernetesPlan } from './plan.ts'
+import { lastsMs } from './piece.ts'
 import { createReach } from './reach.ts'
 import { readRequest } from './request.ts'
 import { createTransport } from './transport.ts'
@@ -44,7 +46,7 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
   /** The service account takes part in what is approved: another one is another deed. */
   function planOf({ effects, plan, fails, told }: Classified, about: Omit<Understood, 'plan'>): Plan {
     known.set(plan, { ...about, plan, ...(fails ? { fails } : {}) })
-    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account])) }, ...(fails ? { fails } : {}), ...(told ? { told } : {}), ...(plan.form === 'exec' ? { lasting: true as const } : {}) }
+    return { plan, effects: { ...effects, fingerprint: sha256(JSON.stringify([effects.fingerprint, about.account])) }, ...(fails ? { fails } : {}), ...(told ? { told } : {}), ...(plan.form === 'exec' ? { lasting: true as const } : {}), ...(plan.form === 'watch' ? { lastsMs: lastsMs(plan.target) } : {}), ...(about.dry ? { seed: about.dry } : {}) }
   }
 
   async function previewed(connection: ConnectionDocument, query: Query, account: string, first: Plan): Promise<Result<Plan>> {
@@ -58,13 +60,15 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
 
   return {
     read: readRequest,
-    async classify(connection, query, roles = []) {
-      const found = classify(connection, query)
+    async classify(connection, query, roles = [], seed) {
+      const dry = seed as Dry | undefined                              // made by `previewed` below, here or where another process of this engine runs
+      const found = classify(connection, query, dry)
       if (!found.ok) return found
+      if (connection.transport === 'private' && endless(found.value.plan)) return refuse(notCarried(found.value.plan))
       const account = accountOf(connection, roles)
       if (account === null) return refuse(noAccount(connection.name))
-      const plan = planOf(found.value, { connection, query, account })
-      return ok(found.value.plan.preview ? { ...plan, preview: () => previewed(connection, query, account, plan) } : plan)
+      const plan = planOf(found.value, { connection, query, account, ...(dry ? { dry } : {}) })
+      return ok(found.value.plan.preview && !dry ? { ...plan, preview: () => previewed(connection, query, account, plan) } : plan)
     },
     execute: createExecute({ secrets, now, isPermit, understood, reach, discovery, preview, exec: createExec({ credentials, now }) }),
     mask: createAnswer({ isPermit, understood, createMasker, alarm }),
@@ -79,4 +83,11 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 const noAccount = (name: string): Refusal => ({
   slug: 'denied', reason: 'no_service_account', next: 'none', detail: `no role of yours has a service account on \`${name}\`; the connection's \`serviceAccounts\` gives one to each role that may reach the cluster`,
+})
+
+/** Of a private cluster nothing is carried that cannot be gone on from where it ended: a log has no versions, and what is there at the beginning of a watch is told apart only within one answer. */
+const endless = ({ form, target }: KubernetesPlan): boolean => (form === 'log' && /[?&]follow=true/.test(target)) || (form === 'watch' && /[?&]sendInitialEvents=true/.test(target))
+const notCarried = ({ form }: KubernetesPlan): Refusal => ({
+  slug: 'statement-unsupported', reason: 'private_stream', next: 'fix',
+  detail: form === 'log' ? 'a log of a private cluster cannot be followed; leave `-f` out, and read on with `--since-time` or `--tail`' : '`sendInitialEvents` is not carried to a private cluster; list first, and watch from the list\'s `resourceVersion`',
 })
