@@ -3,6 +3,7 @@ import type { Json } from '../json.ts'
 import { managers } from './changed.ts'
 import type { Classified } from './classify.ts'
 import { unifiedDiff } from './diff.ts'
+import { writesStatus } from './kind.ts'
 import { maskObject } from './mask.ts'
 import type { Dry } from './plan.ts'
 
@@ -25,7 +26,7 @@ export function changeOf({ plan, effects }: Classified, { object, oldObject }: D
   try {
     const before = oldObject ?? null
     const unseen = oldObject === undefined ? ['# the object as it is could not be seen'] : []
-    return [...note, ...unseen, ...identityOf(oldObject), unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) }, status: ['status', 'approval'].includes(plan.attributes.subresource ?? '') })].join('\n')
+    return [...note, ...unseen, ...identityOf(oldObject), unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) }, status: writesStatus(plan.attributes) })].join('\n')
   } catch {
     return [...note, '# the change cannot be shown: the object is not of a form that can be masked'].join('\n')
   }

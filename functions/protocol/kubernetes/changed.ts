@@ -12,7 +12,7 @@ const mostPaths = 200
 
 /**
  * The places in which a write leaves an object otherwise than it is, as a rule's `changed` has them: members by name between dots, `\.` a dot in a name, a list as a whole; sorted. Left out are the
- * status (but of a write of the status: `status`), and what the server keeps of versions and managers (see `managers`). Of the copy that `kubectl apply` keeps, the places that change in the copy: what somebody's next apply
+ * status (but where a write may change it: `status`), and what the server keeps of versions and managers (see `managers`). Of the copy that `kubectl apply` keeps, the places that change in the copy: what somebody's next apply
  * takes away is told by it, so one that says nothing new is no change, and one that comes, goes or cannot be read is one. null: they are too many to be told, and of some alone a rule would take the rest for unchanged. `unsaid`: places that
  * count whether they change or not.
  */

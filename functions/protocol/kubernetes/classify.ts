@@ -8,7 +8,7 @@ import type { Json } from '../json.ts'
 import { inYaml, membersOf } from './body.ts'
 import { everyNeed, harmlessKinds, needsOf } from './capability.ts'
 import { changedIn, managers, setsManagers } from './changed.ts'
-import { isSystem, kindOf, named, resourceOf } from './kind.ts'
+import { isSystem, kindOf, named, resourceOf, writesStatus } from './kind.ts'
 import type { Attributes, Dry, KubernetesPlan } from './plan.ts'
 import { settingOf } from './pointer.ts'
 import { escalationsOf, tokensOf } from './escalate.ts'
@@ -99,7 +99,7 @@ function changes(statement: Statement, classes: readonly ClassRule[], { object, 
   const [before, after] = [judged(attributes, oldObject ?? null), judged(attributes, object ?? null)]
   if (before === null || after === null) return {}
   const claimed = statement.body !== null && setsManagers(statement.contentType, statement.body as Json, before) ? [managers] : []
-  const changed = changedIn(before, after, ['status', 'approval'].includes(attributes.subresource ?? ''), [...unsaidIn(statement, classes), ...claimed])
+  const changed = changedIn(before, after, writesStatus(attributes), [...unsaidIn(statement, classes), ...claimed])
   return changed === null ? {} : { changed }
 }
 

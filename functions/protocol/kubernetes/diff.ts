@@ -3,7 +3,7 @@ import { isObject } from './precondition.ts'
 
 type Value = Readonly<Record<string, unknown>>
 export interface Compared {
-  /** The write is of the status itself (`…/status`, `…/approval`), which is left out otherwise. */
+  /** The write may change the status, which is left out otherwise. */
   readonly status?: boolean
   /** As they are, and as a person may see them. null: there is none. */
   readonly before: { readonly clear: Value | null; readonly shown: Value | null }

@@ -32,6 +32,9 @@ export const resourceOf = ({ isResource, path, group, resource, subresource }: A
 /** undefined: a resource that is not Kubernetes' own. */
 export const kindOf = (group: string, resource: string): { readonly kind: string; readonly clusterScoped: boolean } | undefined => known.get(named(group, resource, null))
 
+/** Whether a write changes the status too: one of the status itself, and one of a kind that is not Kubernetes' own, whose definition may keep no status apart. */
+export const writesStatus = ({ group, resource, subresource }: Attributes): boolean => subresource === 'status' || subresource === 'approval' || (subresource === null && kindOf(group, resource) === undefined)
+
 /** What a body must say it is: `apiVersion` and `kind`, several where several are served; null: any, for the resource or subresource is not Kubernetes' own. */
 export function bodyKinds({ group, version, resource, subresource }: Attributes): readonly { readonly apiVersion: string; readonly kind: string | null }[] | null {
   const own = group === '' ? version : `${group}/${version}`

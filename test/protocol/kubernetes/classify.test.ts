@@ -209,6 +209,8 @@ describe('what a write changes', () => {
     const changed = (target: string, dry: Dry) => judged('PATCH', target, {}, merge, { dry }).effects.accesses[0]?.target?.changed
     for (const dry of [{}, { object: one() }, { oldObject: one() }, { object: one(), oldObject: null }, { object: null, oldObject: one() }] as Dry[]) expect(changed('/apis/apps/v1/namespaces/web/deployments/d', dry)).toBeUndefined()
     expect(changed('/apis/apps/v1/namespaces/web/deployments/d/status', { object: { ...one(), status: { ready: 9 } }, oldObject: one() })).toEqual(['status.ready'])
+    // A kind that others defined may keep its status in the object itself.
+    expect(changed('/apis/acme.io/v1/namespaces/web/widgets/d', { object: { ...one(), status: { ready: 9 } }, oldObject: one() })).toEqual(['status.ready'])
     expect(changed('/apis/apps/v1/namespaces/web/deployments/d/scale', { object: { kind: 'Scale', spec: {} }, oldObject: { kind: 'Scale', spec: { replicas: 2 } } })).toEqual(['spec.replicas'])
   })
 })

@@ -34,6 +34,15 @@ describe('a change as people see it', () => {
     }
     expect([seen('/approval'), seen('/status'), seen('')].map((text) => text.includes('Approved'))).toEqual([true, true, false])
   })
+  test('shows what else a write makes of a kind that others defined, whose status may lie in the object, and that it sets who manages what', () => {
+    const widget = (status: object, managedFields: object[]) => ({ apiVersion: 'acme.io/v1', kind: 'Widget', metadata: { name: 'w', managedFields }, status })
+    const body = { status: { approved: true }, metadata: { managedFields: [{}] } }
+    const read = readRequest('PATCH', '/apis/acme.io/v1/namespaces/web/widgets/w', { 'content-type': 'application/merge-patch+json' }, Buffer.from(JSON.stringify(body)))
+    if (!read.ok) throw new Error(read.refusal.detail)
+    const dry = { object: widget({ approved: true }, []), oldObject: widget({}, [{ manager: 'helm' }]) }
+    const found = classify({ name: 'cluster' }, read.value, dry)
+    expect(found.ok && changeOf(found.value, dry, [], undefined)).toMatch(/^# it sets who manages which field[^]*^\+ {2}approved: true$/m)
+  })
   test('says where only the copy changes that the next apply takes for what was there', () => {
     const copied = (text: string) => ({ ...deployment(2), metadata: { ...deployment(2).metadata, annotations: { 'kubectl.kubernetes.io/last-applied-configuration': text } } })
     expect(diff(copied('{}'), copied('{"spec":{"template":{}}}'))).toMatch(/^# only the copy changes/)
