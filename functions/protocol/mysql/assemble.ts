@@ -12,6 +12,7 @@ import type { Guard, MySqlPlan, PlannedStatement, Reached } from './plan.ts'
 import { print } from './print.ts'
 import { bind } from './rewrite.ts'
 import { objectQuery } from './snapshot.ts'
+import { withholding, type Need } from './withhold.ts'
 
 /** Several statements' facts as one plan: parameters put in, printed, indexes moved, what is reached joined. */
 export function assemble(catalog: Catalog, connection: ConnectionDocument, query: Asked, all: readonly Facts[], fresh: boolean): Result<Plan & { readonly plan: MySqlPlan }> {
@@ -44,7 +45,8 @@ function plannedOf(facts: Facts, params: readonly Asked['statements'][number]['p
   const bound = bind(facts.tree, params)
   if (!bound.ok) return bound
   const tree = bound.value
-  return ok({ ...rest, text: print(tree), capped: facts.capped ? (rows) => print(capped(tree, rows)) : null, ...(facts.counted && tree.kind === 'update' ? { counted: (rows: number) => print(found(tree, rows)) } : {}) })
+  const printed = (one: Statement): Pick<PlannedStatement, 'text' | 'capped'> => ({ text: print(one), capped: facts.capped ? (rows) => print(capped(one, rows)) : null })
+  return ok({ ...rest, ...printed(tree), ...(tree.kind === 'query' ? { withheld: (needs: readonly (Need | null)[]) => printed(withholding(tree, needs)) } : {}), ...(facts.counted && tree.kind === 'update' ? { counted: (rows: number) => print(found(tree, rows)) } : {}) })
 }
 /** The rows that an UPDATE of one table finds, locked. */
 function found({ from, where, orderBy, limit, with: before, span }: Update, rows: number): Query {

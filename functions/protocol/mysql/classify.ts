@@ -158,7 +158,7 @@ function examine(state: Known, connection: ConnectionDocument, parsed: Parsed, s
     const shown: Shown[] = []
     const outputs = cols?.map((col, output): Output => ({
       name: col.name, origin: col.origin, shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
-      ...(col.unclassified ? { unclassified: true as const } : {}), ...(col.json ? { json: true as const } : {}),
+      ...(col.unclassified ? { unclassified: true as const } : {}), ...(col.json ? { json: true as const } : {}), ...(col.form ? { form: col.form } : {}),
     })) ?? null
     return ok({ ...factsFrom(found, shown, parsed), kind, outputs, capped, tree, ...(found.counted ? { counted: true } : {}), ...(answer ? { answer } : {}) })
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Effects, Limits } from '../../../schema/effects.ts'
+import type { Effects, Limits, Obligations } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
 import type { Permit } from '../../permit.ts'
@@ -9,10 +9,11 @@ import { TransportError } from '../post.ts'
 import { refusalOf, transportRefusal, unavailable } from './diagnose.ts'
 import { rawOf, stale } from './outcome.ts'
 import type { Flavour } from './pins.ts'
-import type { MySqlPlan } from './plan.ts'
+import type { MySqlPlan, PlannedStatement } from './plan.ts'
 import type { createAccountCheck } from './role.ts'
 import { runPlan } from './run.ts'
 import { ServerError, type Session } from './transport.ts'
+import { needOf, sparing, type Need } from './withhold.ts'
 
 export interface Understood { readonly connection: ConnectionDocument; readonly plan: MySqlPlan }
 /** All that one run of a plan needs, found before anything is sent. */
@@ -25,6 +26,8 @@ export interface Job {
   readonly masked: readonly (readonly boolean[])[]
   /** Rows that may come back, of all statements together. */
   readonly maxRows: number
+  /** The bytes that the masked values of so many rows may be, beside what the limits count. */
+  readonly maskedBytes: (rows: number) => number
   /** Epoch ms after which nothing begins. */
   readonly deadline: number
   readonly flavour: Flavour
@@ -67,9 +70,11 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, open,
       const flavour = await flavourOf(url)
       const account = await checkAccount(connection, secret, flavour)
       if (!account.ok) return { status: 'failed', refusal: account.refusal }
+      const needs = inner.statements.map((statement) => needsOf(statement, masks, plan.effects.shown))
+      const { rows, bytesOf } = sparing(needs)
       const job: Job = {
-        connection, plan: inner, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity), deadline: run.deadline, flavour,
-        masked: inner.statements.map(({ outputs }) => (outputs ?? []).map(({ shown }) => heldMask(shown, masks, plan.effects.shown) !== null)),
+        connection, plan: { ...inner, statements: inner.statements.map((statement, i) => sparingly(statement, needs[i] ?? [])) }, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity, rows), maskedBytes: bytesOf, deadline: run.deadline, flavour,
+        masked: needs.map((all) => all.map((need) => need !== null)),
       }
       const session = open(url)
       const ran = await runPlan(job, { session, now, alarm, look: (sql) => look(connection, sql) }).finally(() => session.end?.())
@@ -80,6 +85,15 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, open,
       return { status: 'failed', refusal: refusalBefore(error) }
     }
   }
+}
+
+/** Of each output, what its mask looks at; null: all of it may be seen. */
+const needsOf = ({ outputs, capped }: PlannedStatement, masks: Obligations['masks'], shown: Effects['shown']): readonly (Need | null)[] =>
+  (outputs ?? []).map((output) => { const held = heldMask(output.shown, masks, shown); return held === null ? null : needOf(held.mask, output.form, capped === null) })
+/** What is not a column any more is reported as none. */
+function sparingly(statement: PlannedStatement, needs: readonly (Need | null)[]): PlannedStatement {
+  if (!statement.withheld || needs.every((need) => need === null || need === 'value')) return statement
+  return { ...statement, ...statement.withheld(needs), outputs: statement.outputs?.map((output, i) => (needs[i] === null || needs[i] === 'value' ? output : { ...output, origin: null })) ?? null }
 }
 
 function refusalBefore(error: unknown): Refusal {

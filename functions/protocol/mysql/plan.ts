@@ -1,5 +1,6 @@
 import type { Query } from '../../../schema/request.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
+import type { Form, Need } from './withhold.ts'
 
 /** What classify hands to execute and mask: one piece of knowledge, the statement as understood. Opaque to the gate. */
 export interface MySqlPlan {
@@ -30,6 +31,8 @@ export interface PlannedStatement {
   readonly capped: ((rows: number) => string) | null
   /** Of an UPDATE whose count of changed rows would tell of a classified value: finds and locks at most that many of its rows, and what is found is the count. */
   readonly counted?: (rows: number) => string
+  /** The same statement, with of each output only what is needed (withhold.ts; null: all of it). Left out where it gives no rows of a table's. */
+  readonly withheld?: (needs: readonly (Need | null)[]) => Pick<PlannedStatement, 'text' | 'capped'>
   /** One entry an output column, in order; null when it returns no rows. */
   readonly outputs: readonly Output[] | null
   /** Answered by us from the catalog, filtered (SHOW): nothing is sent for it. */
@@ -48,6 +51,8 @@ export interface Output {
   readonly shown: readonly number[]
   /** `classify: none` on the column itself: detectors leave it alone. */
   readonly unclassified?: true
+  /** What its values are, where that is known. */
+  readonly form?: Form
   /** The catalog knows it for a JSON document, whatever type is reported: MariaDB has JSON as text. */
   readonly json?: true
 }

@@ -8,6 +8,7 @@ import type { Analysis } from './expression.ts'
 import { declared } from './heavy.ts'
 import { findRelation } from './names.ts'
 import { distinct, type Col, type Item, type Scope } from './scope.ts'
+import { formOf } from './withhold.ts'
 
 /** `alias`: the grammar takes one there. `chosen`: which rows, or in what order, is for the server to choose. */
 interface Reading { readonly alias?: boolean; readonly access?: 'select' | 'insert' | 'update' | 'delete'; readonly chosen?: boolean }
@@ -42,7 +43,7 @@ function columnsOf({ found }: Analysis, relation: Relation, handle: Handle, insi
     const tags = distinct([...classes.plain, ...inside?.[i]?.tags ?? []])
     const derived = classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? []])
     return {
-      name: column.name, tags, derived, json: column.json || inside?.[i]?.json === true, unclassified: classes.none, at: alias, ...(relation.kind === 'table' ? { size: declared(column.type, column.columnType) } : inside?.[i]?.size ? { size: inside[i].size } : {}),
+      name: column.name, tags, derived, json: column.json || inside?.[i]?.json === true, unclassified: classes.none, at: alias, form: formOf(column.type, column.json || inside?.[i]?.json === true), ...(relation.kind === 'table' ? { size: declared(column.type, column.columnType) } : inside?.[i]?.size ? { size: inside[i].size } : {}),
       origin: relation.kind === 'table' ? { schema: relation.schema, table: relation.name, column: column.name } : null,
       touch: () => { found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name); found.looked(relation, column, frame) },
     }

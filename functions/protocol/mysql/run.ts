@@ -21,8 +21,6 @@ const ownBytes = 1024 * 1024
 /** How much longer than the target's own limit we wait for its answer. */
 const graceMs = 2000
 const rollbackMs = 2000
-/** Beside what the limit counts, the values that come masked: so much of them that a caller cannot fit what it asks for beside them and see which of the two filled it. */
-const maskedBytes = 4 * 1024 * 1024
 type Say = (text: string, maxBytes?: number) => Promise<RawResult>
 
 /**
@@ -128,11 +126,10 @@ async function changedRows({ flavour }: Job, say: Say): Promise<number> {
 async function runOne(job: Job, say: Say, statement: PlannedStatement, index: number, rows: number): Promise<RawResult> {
   if (statement.answer) return answered(statement.answer)
   try {
-    const spare = job.masked[index]?.includes(true) ? maskedBytes : 0
     // Locked and counted before they change: how many really change would tell which of them held the new value already.
     const found = statement.counted ? (await say(statement.counted(job.limits.affected + 1))).rows.length : null
     if (found !== null && found > job.limits.affected) throw new Stop(failed(tooManyAffected(job, index)))
-    const result = await say(statement.capped?.(rows) ?? statement.text, job.limits.bytes * 2 + spare)
+    const result = await say(statement.capped?.(rows) ?? statement.text, job.limits.bytes * 2 + job.maskedBytes(rows))
     return found === null ? result : { ...result, affected: found }
   } catch (error) {
     if (error instanceof ServerError) throw new Stop(outcomeOf(error, job, job.plan.statements.length > 1 ? index : null))

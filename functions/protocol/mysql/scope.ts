@@ -5,6 +5,7 @@ import type { Tag } from './classes.ts'
 import { missing, spanIn, type Findings, type Frame, type Handle } from './effects.ts'
 import type { Size } from './heavy.ts'
 import type { Output } from './plan.ts'
+import type { Form } from './withhold.ts'
 import type { Texts } from './writeback.ts'
 
 /** One column a FROM item or a query offers, with the classified data that is in it. */
@@ -25,6 +26,8 @@ export interface Col {
   readonly texts?: Texts
   /** How large its values may be. Left out: there is no bound that is known. */
   readonly size?: Size
+  /** What its values are. Left out: not known. */
+  readonly form?: Form
   /** Where it stands in the select list that gave it. */
   readonly span?: Span | null
 }

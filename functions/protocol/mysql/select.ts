@@ -8,6 +8,7 @@ import { endless, largest, sizeOf } from './heavy.ts'
 import { mayFail } from './relation.ts'
 import { distinct, inner, itemNamed, resolve, spell, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { withClause } from './with.ts'
+import { commonForm, type Form } from './withhold.ts'
 
 /**
  * A query → its output columns. A select-list entry that is nothing but a column keeps that column's classes; every other mention of a classified column is a use. `parent` is the level around it.
@@ -143,7 +144,7 @@ function setOperation(a: Analysis, node: SetOperation, level: Scope): readonly C
       else a.found.use(answering(a, col, other, isNull(operand, i), empty[i] === true), 'in one column with values that a hash mask would answer', col.span ?? null)
       return {
         name: col.name, tags: distinct([...col.tags, ...other?.tags ?? []]), derived: distinct([...col.derived, ...other?.derived ?? []]), origin: null, json: col.json && other?.json === true, unclassified: col.unclassified && other?.unclassified === true,
-        touch: null, at: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]), size: largest([col.size ?? endless, other?.size ?? endless]), span: col.span ?? null,
+        touch: null, at: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]), size: largest([col.size ?? endless, other?.size ?? endless]), ...formed(empty[i] === true ? other?.form : isNull(operand, i) ? col.form : commonForm(col.form, other?.form)), span: col.span ?? null,
       }
     })
     empty = empty.map((is, i) => is && isNull(operand, i))
@@ -156,6 +157,7 @@ function answering({ found: { classes } }: Analysis, col: Col, other: Col | unde
   const alone = (mine: Col, theirs: Col | undefined) => mine.tags.filter(({ dataClass }) => classes.mask(dataClass) === 'hash' && !theirs?.tags.some((tag) => tag.dataClass === dataClass))
   return [...otherIsNull ? [] : alone(col, other), ...other === undefined || colIsNull ? [] : alone(other, col)]
 }
+const formed = (form: Form | undefined): { readonly form?: Form } => (form === undefined ? {} : { form })
 function isNull(side: Body, index: number): boolean {
   if (side.kind !== 'select') return false
   const item = side.items[index]
