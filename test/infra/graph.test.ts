@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { runInNewContext } from 'node:vm'
@@ -209,6 +209,16 @@ describe.skipIf(!installed)('what is deployed', () => {
       expect(once.map(({ name }) => name).sort()).toEqual(['SequencerOnce', 'SweeperOnce'])
       for (const { inputs } of once) expect(inputs).toMatchObject({ maximumEventAgeInSeconds: 60, maximumRetryAttempts: 0 })
       for (const name of Object.keys(functions)) expect(of(stage, 'aws:cloudwatch/metricAlarm:MetricAlarm').map((alarm) => alarm.name), name).toEqual(expect.arrayContaining([`${name}Errors`, `${name}Throttles`]))
+    })
+    test('what alarms listen for is what the functions say', () => {
+      const folder = join(root, 'functions')
+      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !/^(local|cli)\//.test(path))
+      const said = files.map((path) => readFileSync(join(folder, path), 'utf8')).join('\n')
+      const filters = of(stage, 'aws:cloudwatch/logMetricFilter:LogMetricFilter')
+      const words = new Set(filters.flatMap(({ inputs }) => [...String(inputs['pattern']).matchAll(/\$\.alarm = "([^"]+)"/g)].map((match) => match[1] ?? '')))
+      for (const one of words) expect(said.includes(`alarm('${one}'`) || said.includes(`speak('${one}'`), one).toBe(true)
+      for (const one of ['policy version refused', 'policy corrupt', 'origin_mismatch', 'intents without an outcome were settled as unknown', 'a request is stuck']) expect(words).toContain(one)
+      for (const { inputs } of filters) expect(String(inputs['pattern'])).toMatch(/^\{ \(\$\.alarm = "[^"]+"\)( \|\| \(\$\.alarm = "[^"]+"\))* \}$/)
     })
     test('whoever waits, streams or speaks MCP takes no place from a query: other functions, each with places of its own, that together leave the account a hundred', () => {
       const places = Object.fromEntries(lambdas(stage).map(({ name, inputs }) => [name.replace(/Function$/, ''), Number(inputs['reservedConcurrentExecutions'])]))
