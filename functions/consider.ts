@@ -5,6 +5,7 @@ import { type Asked, decide, foreclosed } from './decide/decide.ts'
 import { judgeOf, visible } from './discover.ts'
 import type { Admitted } from './door.ts'
 import type { Ports } from './ports.ts'
+import type { Plan } from './protocol/protocol.ts'
 import { engineOf } from './protocol/engine.ts'
 import type { Story } from './record/story.ts'
 import { findConnection } from './resolve/connection.ts'
@@ -39,8 +40,20 @@ export function createConsider(ports: Pick<Ports, 'now' | 'engines'>) {
     const { effects, diff = null } = seen.value
     const decision = never ?? decide(policy, { ...asked(effects), approved: approved?.(effects) })
     story.decided(effects, decision, diff)
-    return ok({ connection: connection.value, engine, plan: seen.value, decision })
+    // A look before the write found that the target would refuse it: of an object one may not read, that is told after people agreed. Else tests, conflicts and names that are taken tell what is in it, and ask nobody.
+    const hidden = decision.kind === 'ask' && !plan.value.fails && seen.value.fails && !mayRead(policy, asked(effects))
+    return ok({ connection: connection.value, engine, plan: hidden ? without(seen.value) : seen.value, decision })
   }
 }
+
+/** Whether this caller could simply get the object that the effects are about, now and unasked. Of what has none nothing is hidden. */
+function mayRead(policy: Parameters<typeof decide>[0], asked: Asked): boolean {
+  const [first] = asked.effects.accesses
+  if (first?.target === undefined) return true
+  const { namespace, name, clusterScoped } = first.target
+  const get = { ...first, action: 'get', target: { namespace, name, needs: [], ...(clusterScoped ? { clusterScoped } : {}) } } as const
+  return decide(policy, { ...asked, effects: { accesses: [get], shown: [], used: [], readOnly: true, fingerprint: '' } }).kind === 'permit'
+}
+const without = ({ fails: _fails, ...plan }: Plan): Plan => plan
 export type Consider = ReturnType<typeof createConsider>
 export type Considered = Extract<Awaited<ReturnType<Consider>>, { ok: true }>['value']

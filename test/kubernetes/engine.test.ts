@@ -103,3 +103,18 @@ test('a lock cuts a watch, and the record says why', async () => {
   await expect((async () => { for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) { /* what was on its way */ } })()).rejects.toThrow()
   await expect.poll(() => at.world.events.at(-1)).toMatchObject({ kind: 'stream', change: { how: 'cut: locked' } })
 }, 15_000)
+
+test('of an object one may not read, nothing is told before people agree: not what a test in a patch finds, not that it is there', async () => {
+  const blind = withRules([
+    { allow: ['patch', 'create', 'delete'], connection: 'cluster', on: ['apps/deployments'], namespaces: ['web'], permit: ['secret-mount', 'service-account'], approval },
+    { allow: ['delete'], connection: 'cluster', on: ['configmaps'], namespaces: ['web'], approval }, { allow: ['get'], connection: 'cluster', on: ['configmaps'], namespaces: ['web'] },
+  ])
+  await at.apply({ ...documents, ...blind, 'cluster.yaml': documents['cluster.yaml'] as PolicyDocument })
+  const ask = await at.as(operator)
+  const said = async (method: string, target: string, body?: unknown) => { const answer = await ask(method, target, body, { 'content-type': method === 'PATCH' ? 'application/json-patch+json' : 'application/json' }); return [answer.status, /arq_/.test(await answer.text())] }
+  const guess = (value: number) => said('PATCH', front, [{ op: 'test', path: '/spec/replicas', value }, { op: 'add', path: '/metadata/labels', value: { a: 'b' } }])
+  const asked = [403, true]
+  expect([await guess(3), await guess(4), await said('DELETE', front), await said('DELETE', `${front}-none`)]).toEqual([asked, asked, asked, asked])
+  // Whoever may read it hears at once what could not be done anyway, and nobody is asked.
+  expect(await said('DELETE', '/api/v1/namespaces/web/configmaps/none')).toEqual([404, false])
+})
