@@ -8,6 +8,7 @@ import { checkDocuments } from './decide/check/documents.ts'
 import { connectionsOf, difference } from './decide/difference.ts'
 import { canApply } from './decide/own.ts'
 import { compile } from './decide/policy.ts'
+import { destructionOf, destructionWords, type Destruction } from './destruction.ts'
 import { replayRecent } from './foresight.ts'
 import { lookAt } from './known.ts'
 import { namesOf } from './names.ts'
@@ -16,6 +17,7 @@ import { Fault, type Pointer, type Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 import { engineOf } from './protocol/engine.ts'
 import type { Finding } from './protocol/protocol.ts'
+import { destroysOf } from './record/retain.ts'
 
 type Body = () => Promise<Result<unknown>>
 /** A body is read once, whoever asks for it again. */
@@ -24,8 +26,11 @@ function remembered(body: Body): Body {
   return () => (read ??= body())
 }
 export const applyWords = 'apply policy'
+/** In the first line that people read of a policy which keeps the record less long: what they permit is to erase as well. */
+export const erasesWords = ', which destroys what is on record'
 const read: readonly [Asked, ...Asked[]] = [{ action: 'read', resource: 'policy' }]
 const apply: readonly [Asked, ...Asked[]] = [{ action: 'apply', resource: 'policy' }]
+export const erase: Asked = { action: 'delete', resource: 'audit' }
 
 /** The policy in force: shown, compared, replaced. For those whom the policy itself lets. */
 export function createAdministration(ports: Ports, own: Own) {
@@ -43,15 +48,34 @@ export function createAdministration(ports: Ports, own: Own) {
     const { pointer, bundle: present } = await inForce(ports)
     const found = await inspect(ports, bundle, present.known)
     if (!found.ok) return found
+    const next = stamp(bundle, pointer, present, found.value.known)
     return ok({
-      from: pointer.version, to: digest({ ...bundle, known: found.value.known }), changes: difference(present, bundle), findings: [...warnings, ...found.value.findings],
+      from: pointer.version, to: digest(next), changes: difference(present, bundle), destroys: await destructionOf(ports.keys, present, next, next.destroys), findings: [...warnings, ...found.value.findings],
       keepsApply: canApply(compile(bundle), admitted.caller, ports.now()), replay: await replayRecent(ports, compile(bundle), admitted, story),
     })
   })
 
   const put = (door: Door, body: Body) => {
     const once = remembered(body)
-    return own.permitted(door, apply, async ({ caller }, story) => replace(caller, once, story), () => chore(once))
+    let erases = false
+    return own.permitted(door, apply, async ({ caller }, story) => replace(caller, once, story, { erase: erases, keys: ports.keys }), () => chore(once), async () => {
+      const told = await destruction(once)
+      erases = told.length > 0
+      return erases ? { asked: erase, why: `this policy ${told.map(destructionWords).join(', and ')}; that wants what erasing wants` } : null
+    })
+  }
+
+  /** What it would destroy over the policy in force. None where it is refused for something else. */
+  async function destruction(body: Body): Promise<readonly Destruction[]> {
+    const proposed = await readBundle(body, policyBody)
+    if (!proposed.ok) return []
+    const { pointer, bundle: present } = await inForce(ports)
+    return destructionOf(null, present, proposed.value.bundle, stamp(proposed.value.bundle, pointer, present).destroys)
+  }
+  /** As it would be stored now: with what is known of its targets, and from when on it destroys. */
+  function stamp(bundle: Bundle, { appliedAt }: Pointer, present: Bundle, known?: Known): Bundle {
+    const destroys = destroysOf(present, appliedAt, bundle, ports.now())
+    return { ...bundle, ...(known === undefined ? {} : { known }), ...(destroys === undefined ? {} : { destroys }) }
   }
 
   /** What people are asked: whether this bundle may follow that one. What is not sound, or not over the policy in force, is refused before anybody is asked. */
@@ -62,10 +86,13 @@ export function createAdministration(ports: Ports, own: Own) {
     const { pointer, bundle: present } = await inForce(ports)
     if (pointer.version !== given.from) return moved(pointer.version)
     const changes = difference(present, bundle).map(({ effect, words }) => `  ${effect}: ${words}`)
-    return ok({ words: [`${applyWords} ${digest(bundle)} over ${given.from}${given.commit ? `, commit ${given.commit}` : ''}`, ...changes.slice(0, 200), ...(changes.length > 200 ? [`  and ${changes.length - 200} more changes`] : [])].join('\n'), body: given })
+    const destroys = (await destructionOf(ports.keys, present, bundle, stamp(bundle, pointer, present).destroys)).map((one) => `  ${destructionWords(one)}`)
+    const commit = given.commit?.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, ' ')                                     // whoever asks must not write lines that the gate seems to say
+    return ok({ words: [`${applyWords} ${digest(bundle)} over ${given.from}${destroys.length > 0 ? erasesWords : ''}${commit ? `, commit ${commit}` : ''}`, ...destroys, ...changes.slice(0, 200), ...(changes.length > 200 ? [`  and ${changes.length - 200} more changes`] : [])].join('\n'), body: given })
   }
 
-  async function replace(caller: Caller, body: Body, story: Story) {
+  /** `erase`: that the caller may was decided beside that the caller may apply. `keys` null: this process may not list them, so what goes is not counted. */
+  async function replace(caller: Caller, body: Body, story: Story, { erase: mayErase, keys }: { readonly erase: boolean; readonly keys: Ports['keys'] | null }) {
     const proposed = await readBundle(body, policyBody)
     if (!proposed.ok) return proposed
     const { bundle: authored, warnings, given } = proposed.value
@@ -75,10 +102,12 @@ export function createAdministration(ports: Ports, own: Own) {
     const found = await inspect(ports, authored, present.known)
     if (!found.ok) return found
     const { findings, known } = found.value
-    const bundle: Bundle = { ...authored, known }
+    const bundle = stamp(authored, pointer, present, known)
+    const destroys = await destructionOf(mayErase ? keys : null, present, bundle, bundle.destroys)
+    if (destroys.length > 0 && !mayErase) return undecided
     const wrong = findings.filter((finding) => finding.level === 'error')
     if (wrong[0]) return invalid('names', `\`${wrong[0].name}\`: ${wrong[0].message}${more(wrong.length)}`)
-    const change = { from: given.from, to: digest(bundle), commit: given.commit ?? null, changes: difference(present, bundle).map(({ effect, words }) => ({ effect, words })).slice(0, 200), connections: connectionsOf(present, bundle) }
+    const change = { from: given.from, to: digest(bundle), commit: given.commit ?? null, changes: difference(present, bundle).map(({ effect, words }) => ({ effect, words })).slice(0, 200), connections: connectionsOf(present, bundle), ...(destroys.length > 0 ? { destroys } : {}) }
     const intended = await story.change('policy', { ...change, phase: 'intended' })          // dies after: an intention, and no policy of that digest unless the pointer says so
     if (!intended.ok) return intended
     const done = await attempt(() => ports.policies.apply(bundle, { from: given.from, by: byline(caller), at: new Date(ports.now()).toISOString(), commit: given.commit ?? null }))
@@ -155,6 +184,8 @@ const moved = (version: string | null) => refuse({
   slug: 'policy-moved', reason: 'policy_moved', next: 'fix',
   detail: `the policy in force is ${version === null ? 'another by now' : `\`${version}\``}, not the one this was based on; look at it, and apply again with its version in \`from\``,
 })
+/** The words that people read did not say it, or the policy moved meanwhile. */
+const undecided = refuse({ slug: 'denied', reason: 'erasure_undecided', next: 'retry', detail: 'this policy keeps the record less long, and whether that may be was not decided; nothing was applied, send it again' })
 const lockout = invalid('lockout', 'under this policy you could not apply another one; keep a rule that lets you (`allow: [apply]`, `connection: sluice`, `on: [policy]`), or say `lockout: true`')
 const unknown = refuse({
   slug: 'outcome-unknown', reason: 'change_unknown', next: 'retry',

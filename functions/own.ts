@@ -40,11 +40,11 @@ export function createOwn(ports: Ports, gate: Gate) {
 
   /**
    * A caller whom a rule permits one of `asked` (the first that does). Refusals are recorded; what `run` does it records itself. `chore`: what people are asked to
-   * permit, where a rule says that they must; without it such a rule refuses.
+   * permit, where a rule says that they must; without it such a rule refuses. `beside`: what must be permitted as well, for what this very call would do; looked at only where the first is not denied.
    */
   function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: Run<T>): Promise<Reply<T>>
-  function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: Run<T>, chore: (admitted: Admitted) => Promise<Result<Chore>>): Promise<Reply<T | Waiting>>
-  function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: Run<T>, chore?: (admitted: Admitted) => Promise<Result<Chore>>): Promise<Reply<T | Waiting>> {
+  function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: Run<T>, chore: (admitted: Admitted) => Promise<Result<Chore>>, beside?: () => Promise<Beside | null>): Promise<Reply<T | Waiting>>
+  function permitted<T>(door: Door, asked: readonly [Asked, ...Asked[]], run: Run<T>, chore?: (admitted: Admitted) => Promise<Result<Chore>>, beside?: () => Promise<Beside | null>): Promise<Reply<T | Waiting>> {
     return withCaller<T | Waiting>(door, async (admitted, evaluation) => {
       const story = gate.recorder.begin(evaluation, admitted, 'sluice')
       try {
@@ -53,8 +53,11 @@ export function createOwn(ports: Ports, gate: Gate) {
         if (lock) return await story.refuse(lock)
         const judge = (one: Asked) => judgeOwn(admitted, one, ports.now())
         const first = judge(asked[0])
-        const { effects, decision } = first.decision.kind === 'permit' ? first : asked.slice(1).map(judge).find((other) => other.decision.kind === 'permit') ?? first
+        const alone = first.decision.kind === 'permit' ? first : asked.slice(1).map(judge).find((other) => other.decision.kind === 'permit') ?? first
+        const more = alone.decision.kind === 'deny' ? null : await beside?.() ?? null
+        const { effects, decision } = more === null ? alone : judgeOwn(admitted, [asked[0], more.asked], ports.now())
         story.decided(effects, decision)
+        if (more !== null && decision.kind === 'deny') return await story.refuse({ ...decision.refusal, detail: `${more.why}: ${decision.refusal.detail}` })
         if (decision.kind === 'ask' && chore) return await asks(admitted, effects, decision, story, chore)
         if (decision.kind !== 'permit') return await story.refuse(decision.refusal)
         return await run(admitted, story, evaluation)
@@ -75,6 +78,8 @@ export function createOwn(ports: Ports, gate: Gate) {
   }
 }
 type Run<T> = (admitted: Admitted, story: Story, evaluation: Id<'eval'>) => Promise<Result<T>>
+/** `why` it is asked for, for whoever is refused. */
+interface Beside { readonly asked: Asked; readonly why: string }
 /** A change of the gate's own state as people are asked about it: what it is, in words whose first line says which, and what it is made from. */
 export interface Chore { readonly words: string; readonly body: unknown }
 /** People are asked, or were: what a route gives where it would give its own answer. */
@@ -86,8 +91,8 @@ const queryOf = ({ words, body }: Chore): Query =>
   ({ statements: [{ sql: words, params: [body as Query['statements'][number]['params'][number]] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
 
 /** The same decision that a route makes, and that is made again before what people approved is done. */
-export function judgeOwn({ policy, caller, session }: Admitted, asked: Asked, time: number, approved?: (effects: Effects) => Question['approved']) {
-  const effects = effectsOf(asked)
+export function judgeOwn({ policy, caller, session }: Admitted, asked: Asked | readonly Asked[], time: number, approved?: (effects: Effects) => Question['approved']) {
+  const effects = effectsOf([asked].flat())
   return { effects, decision: decide(policy, { caller, connection: 'sluice', effects, reveal: [], context: { purpose: null, session, time }, approved: approved?.(effects) }) }
 }
 export type Own = ReturnType<typeof createOwn>
@@ -105,10 +110,10 @@ function ownLocks(locks: Admitted['locks'], asked: readonly Pick<Asked, 'resourc
 export const locksOn = (locks: Admitted['locks'], { connection, accesses }: Pick<Bound, 'connection' | 'accesses'>): Admitted['locks'] =>
   connection === 'sluice' ? ownLocks(locks, accesses.map(({ resource }) => ({ resource: resource === 'locks' ? 'locks' : 'policy' }))) : locks
 
-function effectsOf({ action, resource }: Asked): Effects {
+function effectsOf(asked: readonly Asked[]): Effects {
   return {
-    accesses: [{ action, resource, columns: null, system: false, via: [], statement: 0, span: null }],
-    shown: [], used: [], readOnly: action === 'read', fingerprint: '',
+    accesses: asked.map(({ action, resource }) => ({ action, resource, columns: null, system: false, via: [], statement: 0, span: null })),
+    shown: [], used: [], readOnly: asked.every(({ action }) => action === 'read'), fingerprint: '',
   }
 }
 

@@ -1,12 +1,8 @@
 import { Fault, type Log, type Ports } from './ports.ts'
 import { decodeEntries, tilePath, tileWidth, type Tile } from './record/log/tile.ts'
-import { daysOver, overBy, retentionOf, type Kept, type Prune } from './record/retain.ts'
+import { daysOver, destroysFrom, overBy, retentionOf, type Kept, type Prune } from './record/retain.ts'
 import { createRecorder } from './record/story.ts'
 
-/** The first day on which there can be a sheet of keys. */
-const since = '2026-11-01'
-/** A policy that says less than the one before destroys nothing in its first hour, in which a slip of the pen can be taken back. */
-const graceMs = 3_600_000
 /** Sheets one erasure names, and bundles one run looks at. */
 const most = { sheets: 500, bundles: 256 }
 /** A prune is waited for until it is in the log, ms. */
@@ -23,15 +19,20 @@ export function createRetention(ports: Pick<Ports, 'now' | 'id' | 'policies' | '
 
   async function run(): Promise<{ readonly sheets: number; readonly bundles: number }> {
     const pointer = await ports.policies.pointer()
-    if (pointer === null || ports.now() - Date.parse(pointer.appliedAt) < graceMs) return { sheets: 0, bundles: 0 }
-    const { content, entries } = retentionOf(await ports.policies.load(pointer.version, pointer.chunks))
-    return { sheets: content === null ? 0 : await eraseOver(content), bundles: entries === null || ports.log === null ? 0 : await prune(ports.log, entries) }
+    if (pointer === null) return { sheets: 0, bundles: 0 }
+    const bundle = await ports.policies.load(pointer.version, pointer.chunks)
+    const { content, entries } = retentionOf(bundle)
+    const isDue = (what: 'content' | 'entries'): boolean => ports.now() >= destroysFrom(bundle, pointer.appliedAt, what)
+    return {
+      sheets: content === null || !isDue('content') ? 0 : await eraseOver(content),
+      bundles: entries === null || ports.log === null || !isDue('entries') ? 0 : await prune(ports.log, entries),
+    }
   }
 
   /** A day that is over gets no new sheet, so once it has none it is done with. */
   async function eraseOver(kept: Kept): Promise<number> {
     let gone = 0
-    for (const day of daysOver(since, ports.now(), kept)) {
+    for (const day of daysOver(ports.now(), kept)) {
       while (!empty.has(day)) {
         const sheets = await ports.keys.sheets(day, most.sheets)
         if (sheets.length === 0) empty.add(day)

@@ -1,7 +1,7 @@
 import type { Effects } from '../schema/effects.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
-import { applyWords, createAdministration } from './administer.ts'
+import { applyWords, createAdministration, erase, erasesWords } from './administer.ts'
 import type { Asked as Question } from './decide/decide.ts'
 import type { Admitted } from './door.ts'
 import { createLocking, liftWords, lockWords } from './locking.ts'
@@ -27,7 +27,7 @@ export function createSteward(ports: Ports, gate: Gate) {
       const chore = readChore(query)
       const body = async () => ok<unknown>(query.statements[0]?.params[0] ?? null)
       switch (chore?.kind) {
-        case 'apply': return administration.replace(admitted.caller, body, story)
+        case 'apply': return administration.replace(admitted.caller, body, story, { erase: chore.asked.some(({ action }) => action === 'delete'), keys: null })
         case 'lock': return locking.lock(admitted, chore.target, body, story)
         case 'lift': return locking.unlock(chore.target, story)
         case undefined: throw new TypeError('a chore that was judged and is none')
@@ -36,13 +36,13 @@ export function createSteward(ports: Ports, gate: Gate) {
   }
 }
 
-type Read = { readonly kind: 'apply' | 'lock' | 'lift'; readonly target: string; readonly asked: Asked }
+type Read = { readonly kind: 'apply' | 'lock' | 'lift'; readonly target: string; readonly asked: readonly Asked[] }
 function readChore({ statements }: Query): Read | null {
   const [line = ''] = (statements[0]?.sql ?? '').split('\n')
   if (statements.length !== 1) return null
-  if (line.startsWith(`${applyWords} `)) return { kind: 'apply', target: '', asked: { action: 'apply', resource: 'policy' } }
+  if (line.startsWith(`${applyWords} `)) return { kind: 'apply', target: '', asked: [{ action: 'apply', resource: 'policy' }, ...line.includes(erasesWords) ? [erase] : []] }
   for (const [kind, words] of [['lock', lockWords], ['lift', liftWords]] as const) {
-    if (line.startsWith(`${words} `)) return { kind, target: line.slice(words.length + 1), asked: { action: 'set', resource: 'locks' } }
+    if (line.startsWith(`${words} `)) return { kind, target: line.slice(words.length + 1), asked: [{ action: 'set', resource: 'locks' }] }
   }
   return null
 }

@@ -80,7 +80,10 @@ export const session = z.object({
 const documents = z.array(z.object({ path: z.string(), document: z.unknown() }))
 export const policy = z.object({ version: z.string(), appliedAt: time, appliedBy: z.string(), commit: z.string().nullable(), documents })
 export const applied = z.object({ version: z.string(), from: z.string(), commit: z.string().nullable(), findings: z.array(z.json()) })
-export const plan = z.object({ from: z.string(), to: z.string(), changes: z.array(z.json()), findings: z.array(z.json()), keepsApply: z.boolean().describe('false: the caller could not apply again'), replay: z.object({
+export const plan = z.object({ from: z.string(), to: z.string(), changes: z.array(z.json()), destroys: z.array(z.object({
+  what: z.enum(['content', 'entries']), age: z.string(), was: z.string().nullable().describe('null: for ever'), from: time.describe('nothing of it goes before this'),
+  sheets: z.int().optional().describe('keys of content by then'), more: z.literal(true).optional().describe('at least so many'),
+})).describe('what is on record that this would destroy, for good'), findings: z.array(z.json()), keepsApply: z.boolean().describe('false: the caller could not apply again'), replay: z.object({
   decisions: z.int(), same: z.int(), changed: z.int(), unknown: z.int().describe('the record does not hold enough to tell'), changes: z.array(z.object({ was: z.string(), would: z.string(), count: z.int() })),
   events: z.array(z.json()).nullable().describe('null: the caller may not read the audit'),
 }).nullable().describe('the newest decisions on record under this policy; null: the record could not be read') })

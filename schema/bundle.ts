@@ -55,7 +55,8 @@ export function canonicalBundle(bundle: Bundle): string {
   const documents = bundle.documents.map((entry) => ({ path: entry.path, json: canonicalJson({ document: entry.document, path: entry.path }) }))
   documents.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.json < b.json ? -1 : 1))
   const known = bundle.known === undefined ? '' : `,"known":${canonicalJson(bundle.known)}`
-  return `{"documents":[${documents.map((entry) => entry.json).join(',')}]${known}}`
+  const destroys = bundle.destroys === undefined ? '' : `"destroys":${canonicalJson(bundle.destroys)},`
+  return `{${destroys}"documents":[${documents.map((entry) => entry.json).join(',')}]${known}}`
 }
 
 /** The version of a policy: SHA-256, lower-case hex, of `canonicalBundle`. */

@@ -154,4 +154,10 @@ export interface Bundle {
    * that is not in it was applied without a look at its target, and new columns of it are not noticed.
    */
   readonly known?: Known
+  /**
+   * From when on what the policy keeps no longer is destroyed, ISO 8601: a day after the policy that first kept it less long was applied. Put here by `policy apply`, never written by hand; left out: a day after the
+   * policy was applied.
+   */
+  readonly destroys?: Destroys
 }
+export interface Destroys { readonly content?: string; readonly entries?: string }

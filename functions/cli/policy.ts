@@ -4,7 +4,7 @@ import type { Change } from '../decide/difference.ts'
 import { policyDocument, type Bundle } from '../../schema/policy.ts'
 import { parse, type Command, type World } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
-import { planLines, replayLines } from './policy/plan.ts'
+import { destroyLines, planLines, replayLines } from './policy/plan.ts'
 import { writePolicy } from './policy/pull.ts'
 import { readPolicy } from './policy/read.ts'
 import { outcomeLines, testPolicy } from './policy/test.ts'
@@ -87,6 +87,7 @@ function showPlan(terminal: Terminal, answer: Readonly<Record<string, unknown>>)
     kind: 'role', name: text(change['name']), what: text(change['what']), from: null, to: null, words: text(change['words']),
     effect: change['effect'] === 'widens' || change['effect'] === 'narrows' ? change['effect'] : 'unclear',
   }))
+  for (const line of destroyLines(answer['destroys'])) terminal.out(`${visible(line)}\n`)
   for (const line of planLines(changes)) terminal.out(`${visible(line)}\n`)
   for (const line of replayLines(answer['replay'])) terminal.out(`${visible(line)}\n`)
   for (const finding of list(answer['findings']).map(object)) terminal.err(`${visible(`${text(finding['level'])}: ${text(finding['path'] ?? finding['connection'])}: ${text(finding['message'])}`)}\n`)
@@ -106,9 +107,18 @@ async function apply(world: World, directory: string, values: Values): Promise<E
   const body = { documents, from, ...(values.commit === undefined ? {} : { commit: values.commit }), ...(values.lockout ? { lockout: true } : {}) }
   const reply = await gate.call('PUT', '/v1/policy', { body })
   if (reply.status >= 300) return refused(world.terminal, reply, values.json === true)
+  if (reply.status === 202) return waits(world.terminal, reply.body, values.json === true)
   if (values.json) printJson(world.terminal, reply.body)
   else world.terminal.err(`applied ${visible(text(object(reply.body)['version']))}; in force everywhere within 2 seconds\n`)
   return exit.done
+}
+
+/** Nothing is in force yet: people are asked, and what they approve is applied then. */
+function waits(terminal: Terminal, body: unknown, json: boolean): Exit {
+  const { id, url } = object(object(body)['request'])
+  if (json) printJson(terminal, body)
+  else terminal.err(`this waits for people: ${visible(text(id))} at ${visible(text(url))}; follow it with: sluice requests ${visible(text(id))}\n`)
+  return exit.waiting
 }
 
 async function first(terminal: Terminal, directory: string, values: Values, bootstrap: Bootstrap): Promise<Exit> {

@@ -1,3 +1,4 @@
+import { ageMs } from '../../schema/age.ts'
 import { canonicalJson } from '../../schema/bundle.ts'
 import type { Bundle, PolicyDocument, RoleDocument, RuleDocument } from '../../schema/policy.ts'
 
@@ -25,6 +26,7 @@ export function difference(from: Bundle | null, to: Bundle): readonly Change[] {
   const keys = [...new Set([...before.keys(), ...after.keys()])].sort()
   return keys.flatMap((key) => {
     const [old, now] = [before.get(key), after.get(key)]
+    if (old?.kind === 'audit' || now?.kind === 'audit') return ages(old ?? null, now ?? null)
     if (!old && now) return whole(now, null, now)
     if (old && !now) return whole(old, old, null)
     return old && now ? inside(old, now) : []
@@ -40,7 +42,23 @@ export function connectionsOf(from: Bundle | null, to: Bundle): { readonly added
   }
 }
 
-const byName = (bundle: Bundle | null): Map<string, PolicyDocument> => new Map((bundle?.documents ?? []).map(({ document }) => [`${document.kind} ${document.name}`, document]))
+const byName = (bundle: Bundle | null): Map<string, PolicyDocument> => new Map((bundle?.documents ?? []).map(({ document }) => [document.kind === 'audit' ? 'audit' : `${document.kind} ${document.name}`, document]))
+
+/** How long the record is kept, whatever the one document that says so is called: kept less long is what nobody can bring back. */
+function ages(old: PolicyDocument | null, now: PolicyDocument | null): Change[] {
+  const said = (document: PolicyDocument | null) => document?.kind === 'audit' ? document : null
+  const [from, to] = [said(old), said(now)]
+  return (['content', 'entries'] as const).flatMap((what): Change[] => {
+    const [was, is] = [from?.retention[what] ?? null, to?.retention[what] ?? null]
+    if (was === is) return []
+    const [before, after] = [was, is].map((age) => age === null ? Infinity : ageMs(age) ?? NaN) as [number, number]
+    const kept = (age: string | null): string => age === null ? 'for ever' : show(age)
+    return [{
+      kind: 'audit', name: (to ?? from)?.name ?? '', what: `retention.${what}`, from: was, to: is, effect: after < before ? 'narrows' : after > before ? 'widens' : 'unclear',
+      words: `${what === 'content' ? 'content of the record is' : 'entries of the log are'} now kept ${kept(is)}, was kept ${kept(was)}`,
+    }]
+  })
+}
 
 function whole(document: PolicyDocument, from: PolicyDocument | null, to: PolicyDocument | null): Change[] {
   const { kind, name } = document
@@ -48,7 +66,7 @@ function whole(document: PolicyDocument, from: PolicyDocument | null, to: Policy
   const rules = document.kind === 'role' ? `, with ${document.rules.length} ${document.rules.length === 1 ? 'rule' : 'rules'} for ${document.members.map(member).join(', ') || 'nobody'}` : ''
   const takes = document.kind === 'role' && document.rules.some((rule) => rule.deny || rule.ask)
   const gives = document.kind !== 'role' || document.rules.some((rule) => rule.allow || rule.reveal)
-  const effect = (takes && gives) || document.kind === 'audit' ? 'unclear' : added === gives ? 'widens' : 'narrows'
+  const effect = takes && gives ? 'unclear' : added === gives ? 'widens' : 'narrows'
   return [{ kind, name, what: '', from, to, effect, words: `${kind} \`${name}\` is ${added ? 'new' : 'gone'}${rules}` }]
 }
 

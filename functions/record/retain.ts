@@ -1,4 +1,5 @@
-import type { Bundle } from '../../schema/policy.ts'
+import { ageMs } from '../../schema/age.ts'
+import type { Bundle, Destroys } from '../../schema/policy.ts'
 import { FormatError } from './log/format.ts'
 import { readEntry } from './log/entry.ts'
 import { sheetMs } from './keyring.ts'
@@ -9,15 +10,44 @@ const dayMs = 86_400_000
 export interface Kept { readonly word: string; readonly ms: number }
 export interface Retention { readonly content: Kept | null; readonly entries: Kept | null }
 
-/** `90d`, `7y`; a year has 366 days, so that no entry goes before its time. null: not an age. */
+/** `90d`, `7y` (schema/age.ts). null: not an age. */
 export function ageOf(word: string): Kept | null {
-  const [, count, unit] = /^([1-9]\d{0,3})([dy])$/.exec(word) ?? []
-  return count === undefined ? null : { word, ms: Number(count) * (unit === 'y' ? 366 : 1) * dayMs }
+  const ms = ageMs(word)
+  return ms === null ? null : { word, ms }
 }
 
 export function retentionOf({ documents }: Bundle): Retention {
   const said = documents.map(({ document }) => document).find((document) => document.kind === 'audit')?.retention
   return { content: said?.content === undefined ? null : ageOf(said.content), entries: said?.entries === undefined ? null : ageOf(said.entries) }
+}
+
+/** What a policy that keeps the record less long destroys, and nothing before this is over: a day in which whoever reads of it can have it taken back. */
+export const graceMs = dayMs
+const parts = ['content', 'entries'] as const
+/** `was` null: it was kept for ever. */
+export interface Shortening { readonly what: (typeof parts)[number]; readonly age: Kept; readonly was: Kept | null }
+
+/** What `to` keeps less long than `from` does. */
+export function shorteningsOf(from: Bundle, to: Bundle): readonly Shortening[] {
+  const [before, after] = [retentionOf(from), retentionOf(to)]
+  return parts.flatMap((what) => {
+    const [was, age] = [before[what], after[what]]
+    return age !== null && (was === null || age.ms < was.ms) ? [{ what, age, was }] : []
+  })
+}
+
+/** From when on the policy `bundle`, applied then, destroys what is over its age, epoch ms. Only what shortens it begins a new day of grace: a policy that is applied every day would else never destroy anything. */
+export const destroysFrom = ({ destroys }: Bundle, appliedAt: string, what: (typeof parts)[number]): number => Date.parse(destroys?.[what] ?? '') || Date.parse(appliedAt) + graceMs
+
+/** The times that go into a bundle that is applied now (epoch ms) over `from`. undefined: it keeps everything. */
+export function destroysOf(from: Bundle, appliedAt: string, to: Bundle, now: number): Destroys | undefined {
+  const shortened = new Set(shorteningsOf(from, to).map(({ what }) => what))
+  const kept = retentionOf(to)
+  const times = parts.flatMap((what) => {
+    const at = shortened.has(what) ? now + graceMs : destroysFrom(from, appliedAt, what)
+    return kept[what] === null || Number.isNaN(at) ? [] : [[what, new Date(at).toISOString()] as const]
+  })
+  return times.length === 0 ? undefined : Object.fromEntries(times)
 }
 
 const entries = /^tile\/entries\//
@@ -28,8 +58,10 @@ const entries = /^tile\/entries\//
 export const lockOf = (path: string, made: number, kept: Kept | null, now: number, mostMs: number): number =>
   Math.min(entries.test(path) && kept !== null ? made + kept.ms : Infinity, now + mostMs)
 
+/** The first day on which there can be a sheet of keys. */
+const since = '2026-11-01'
 /** The days, oldest first, whose sheets have sealed nothing that is younger than `kept`: a sheet made in a day's last moment seals for an hour more. */
-export function daysOver(since: string, now: number, { ms }: Kept): readonly string[] {
+export function daysOver(now: number, { ms }: Kept): readonly string[] {
   const days: string[] = []
   for (let at = Date.parse(since); at + dayMs + sheetMs + ms <= now; at += dayMs) days.push(new Date(at).toISOString().slice(0, 10))
   return days

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest'
+import { compile } from '../../functions/decide/policy.ts'
+import { createGate } from '../../functions/gate.ts'
+import { createSteward } from '../../functions/steward.ts'
 import { support } from '../support/caller.ts'
 import { asked, createApproving, lead, otherLead, path, refund, say } from '../support/approvals.ts'
 import { demo } from '../support/policy.ts'
@@ -326,6 +329,40 @@ test('a policy that a machine proposes waits for a person, and is in force when 
   expect([at.world.pointer()?.version === from, at.world.pointer()?.appliedBy]).toEqual([false, 'agent:ci'])
   expect(kinds(at.world)).toEqual(['request', 'approval', 'intent', 'policy', 'policy', 'outcome'])
   expect((await machine.call('GET', `/v1/requests/${request.id}`)).json).toMatchObject({ request: { status: 'succeeded' }, result: { from, commit: 'abc1234' } })
+})
+
+test('a policy that keeps the record less long asks whoever erasing asks as well, says first what it destroys, and what its author writes is no line of that', async () => {
+  const erasing: Rules[number] = { allow: ['delete'], connection: 'sluice', on: ['audit'], approval: { by: ['auditors'], quorum: 1, within: '30m' } }
+  const audrey = { subject: 'user:audrey@acme.dev', groups: ['auditors'] }
+  const policy: typeof demo = { ...withCi, 'roles/eraser.yaml': { version: 1, kind: 'role', name: 'eraser', members: [{ group: 'ci' }], rules: [erasing] } }
+  const shorter: typeof demo = { ...policy, 'audit.yaml': { version: 1, kind: 'audit', name: 'record', retention: { content: '30d' } } }
+  const put = async (at: ReturnType<typeof createApproving>) => (await at.as(ci)).call('PUT', '/v1/policy', { from: at.world.pointer()?.version, commit: 'abc\n  narrows: nothing\u2028x', documents: Object.entries(shorter).map(([path, document]) => ({ path, document })) })
+  const alone = await put(createApproving(withCi))
+  expect([alone.status, alone.json['detail']]).toEqual([403, expect.stringContaining('`delete` on `audit` needs a rule')])
+  const at = createApproving(policy)
+  const { request } = (await put(at)).json as { request: Awaited<ReturnType<typeof asked>> }
+  const bound = (await at.memory.requests.get(request.id))!.bound
+  expect(bound.accesses).toMatchObject([{ action: 'apply', resource: 'policy' }, { action: 'delete', resource: 'audit' }])
+  expect(bound.query.statements[0]?.sql.split('\n')).toEqual([
+    expect.stringMatching(/^apply policy [0-9a-f]{64} over [0-9a-f]{64}, which destroys what is on record, commit abc   narrows: nothing x$/),
+    expect.stringMatching(/^ {2}destroys for good content older than 30d: \d+ sheets? of keys, from .* \(was: kept for ever\)$/), expect.stringContaining('narrows: content of the record'),
+  ])
+  await say(await at.as(pia), 'approve', request)
+  expect(await at.approver.proceed(request.id)).toBe('pending')
+  await say(await at.as(audrey), 'approve', request)
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+  expect(at.world.events.filter(({ kind }) => kind === 'policy')).toMatchObject([{ change: { phase: 'intended', destroys: [{ what: 'content', age: '30d', was: null }] } }, { change: { phase: 'applied' } }])
+})
+
+test('words that do not say it carry no policy that keeps the record less long', async () => {
+  const at = createApproving(withCi)
+  const documents = Object.entries({ ...withCi, 'audit.yaml': { version: 1, kind: 'audit', name: 'record', retention: { content: '30d' } } }).map(([path, document]) => ({ path, document }))
+  const from = at.world.pointer()?.version
+  const admitted = { policy: compile(await at.ports.policies.load(from!, 1)), locks: [], caller: { issuer: 'x', subject: { id: 'agent:ci', kind: 'agent', groups: ['ci'] }, actors: [], person: false, claims: {}, expiresAt: 0 }, session: null } as unknown as Parameters<ReturnType<typeof createSteward>['perform']>[0]
+  const gate = createGate(at.ports)
+  const query = { statements: [{ sql: `apply policy ${'0'.repeat(64)} over ${from}`, params: [{ from, documents }] }] } as unknown as Parameters<ReturnType<typeof createSteward>['perform']>[1]
+  const done = await createSteward(at.ports, gate).perform(admitted, query, gate.recorder.begin(at.ports.id('eval'), admitted, 'sluice'))
+  expect([done, at.world.pointer()?.version]).toEqual([expect.objectContaining({ refusal: expect.objectContaining({ reason: 'erasure_undecided' }) }), from])
 })
 
 test('a policy proposed over one that is not in force any more asks nobody, and one overtaken while it waited fails', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createRetention } from '../../functions/retain.ts'
-import { ageOf, daysOver, readPrune } from '../../functions/record/retain.ts'
+import { ageOf, daysOver, destroysOf, readPrune } from '../../functions/record/retain.ts'
 import { decodeEntries } from '../../functions/record/log/tile.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
 import { outcomeEvent, intentEvent, refusalEvent } from '../contract/ledger.ts'
@@ -23,9 +23,10 @@ describe('ages', () => {
   })
   test('a day is over when what was sealed in its last moment, and the hour after, is', () => {
     const now = Date.parse('2026-11-22T09:00:00.000Z')
-    expect(daysOver('2026-11-18', now, ageOf('1d')!)).toEqual(['2026-11-18', '2026-11-19', '2026-11-20'])
-    expect(daysOver('2026-11-20', Date.parse('2026-11-22T00:59:59.999Z'), ageOf('1d')!)).toEqual([])
-    expect(daysOver('2026-11-20', Date.parse('2026-11-22T01:00:00.000Z'), ageOf('1d')!)).toEqual(['2026-11-20'])
+    expect(daysOver(now, ageOf('19d')!)).toEqual(['2026-11-01', '2026-11-02'])
+    expect(daysOver(Date.parse('2026-11-22T00:59:59.999Z'), ageOf('1d')!).at(-1)).toBe('2026-11-19')
+    expect(daysOver(Date.parse('2026-11-22T01:00:00.000Z'), ageOf('1d')!).at(-1)).toBe('2026-11-20')
+    expect(daysOver(now, ageOf('90d')!)).toEqual([])
   })
   test.each([
     ['not from the first entry', { first: 256 }], ['half a bundle', { last: 300 }], ['younger than it says', { before: '2026-11-21T00:00:00.000Z' }], ['no age', { retention: 'soon' }], ['no time', { before: 'x' }], ['negative', { last: -257 }],
@@ -94,12 +95,32 @@ describe('retention', () => {
       expect(await world.keys.sheets('2026-11-22', 10)).toEqual([])
     })
 
-    test('a policy destroys nothing in its first hour', async () => {
+    test('a policy destroys nothing in its first day', async () => {
       await add(3)
       later(95)
       const pointer = await ids().policies.pointer()
-      const young = { ...ids(), policies: { ...ids().policies, pointer: async () => pointer && { ...pointer, appliedAt: new Date(ids().now() - 3_599_999).toISOString() } } }
+      const young = { ...ids(), policies: { ...ids().policies, pointer: async () => pointer && { ...pointer, appliedAt: new Date(ids().now() - dayMs + 1).toISOString() } } }
       expect(await createRetention(young).run()).toEqual({ sheets: 0, bundles: 0 })
+      expect((await retention().run()).sheets).toBe(1)
+    })
+
+    test('a policy that is applied anew every hour still destroys in time, and one that keeps it less long has a day of its own', async () => {
+      const at = async (content: string, ms: number): Promise<void> => {
+        const { pointer, load } = ids().policies
+        const [now, from] = await Promise.all([pointer(), pointer().then((there) => load(there!.version, 1))])
+        const to = { documents: [...from.documents.filter(({ document }) => document.kind !== 'audit'), { path: 'audit.yaml', document: says({ content })['audit.yaml']! }] }
+        world.world.clock.ms += ms
+        const destroys = destroysOf(from, now!.appliedAt, to, ids().now())
+        await ids().policies.apply({ ...to, ...(destroys ? { destroys } : {}) }, { from: now!.version, by: 'x', at: new Date(ids().now()).toISOString(), commit: null })
+      }
+      await add(3)
+      later(60)
+      await at('30d', 0)
+      for (let hour = 0; hour < 23; hour++) {
+        await at('30d', 3_600_000)
+        expect((await retention().run()).sheets, `hour ${hour}`).toBe(0)
+      }
+      await at('30d', 3_600_000)
       expect((await retention().run()).sheets).toBe(1)
     })
   })

@@ -1,5 +1,6 @@
 import { difference, type Change } from '../../decide/difference.ts'
 import type { Bundle } from '../../../schema/policy.ts'
+import { destructionWords, type Destruction } from '../../destruction.ts'
 import { list, object, text } from '../output.ts'
 
 const signs = { widens: '+', narrows: '-', unclear: '~' } as const
@@ -12,6 +13,12 @@ export function planLines(changes: readonly Change[]): readonly string[] {
   const count = (effect: Change['effect']) => changes.filter((change) => change.effect === effect).length
   return [...lines, `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}: ${count('widens')} widen, ${count('narrows')} narrow, ${count('unclear')} depend`]
 }
+
+/** What would be destroyed, which nothing brings back: before all else. Empty where a gate does not say. */
+export const destroyLines = (destroys: unknown): readonly string[] => list(destroys).map(object).map((one) => `! ${destructionWords({
+  what: one['what'] === 'content' ? 'content' : 'entries', age: text(one['age']), was: one['was'] === null ? null : text(one['was']), from: text(one['from']),
+  ...(typeof one['sheets'] === 'number' ? { sheets: one['sheets'] } : {}), ...(one['more'] === true ? { more: true } : {}),
+} satisfies Destruction)}`)
 
 /** What the newest decisions on record would be: sums, and for readers of the audit each one. Empty where a gate does not say. */
 export function replayLines(replay: unknown): readonly string[] {
