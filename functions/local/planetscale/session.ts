@@ -7,8 +7,8 @@ import { optionsOf, type Target } from './target.ts'
 
 export interface Caller { readonly target: Target; readonly password: string; /** Account and password, as one. */ readonly key: string }
 /** What the driver gets and sends back with its next statement. */
-export interface Token { readonly signature: string; readonly vitessSession: { readonly autocommit: true; readonly inTransaction?: true; readonly inReservedConn?: true } }
-interface Session { readonly id: string; readonly key: string; lease: Lease | null; inTransaction: boolean; reserved: boolean; busy: boolean; used: number; timer: NodeJS.Timeout | null }
+export interface Token { readonly signature: string; readonly vitessSession: { readonly autocommit?: true; readonly inTransaction?: true; readonly inReservedConn?: true } }
+interface Session { readonly id: string; readonly key: string; lease: Lease | null; inTransaction: boolean; autocommit: boolean; reserved: boolean; busy: boolean; used: number; timer: NodeJS.Timeout | null }
 export interface SessionOptions extends PoolOptions {
   /** A session that holds a connection and says nothing for longer is over: its transaction is rolled back, its settings are gone. */
   readonly restMs?: number
@@ -54,7 +54,7 @@ export function createSessions({ restMs = 5000, sessions: most = 1000, ...option
       if (!oldest) throw new Exhausted(`more than ${most} sessions`)
       end(oldest)
     }
-    const session: Session = { id: randomBytes(18).toString('base64url'), key, lease: null, inTransaction: false, reserved: false, busy: false, used: performance.now(), timer: null }
+    const session: Session = { id: randomBytes(18).toString('base64url'), key, lease: null, inTransaction: false, autocommit: true, reserved: false, busy: false, used: performance.now(), timer: null }
     sessions.set(session.id, session)
     return session
   }
@@ -71,7 +71,8 @@ export function createSessions({ restMs = 5000, sessions: most = 1000, ...option
       const stop = killOn(abandoned, caller, lease)
       try {
         const ran = await runStatement(lease.connection, text)
-        session.inTransaction = ran.inTransaction ?? session.inTransaction
+        session.autocommit = ran.autocommit ?? session.autocommit
+        session.inTransaction = ran.inTransaction ?? (session.inTransaction || !session.autocommit)   // without autocommit a statement that gives rows began one
         session.reserved ||= /^\s*set\b/i.test(text)
         return { token: tokenOf(session), ran, error: null }
       } catch (error) {
@@ -109,8 +110,8 @@ export function createSessions({ restMs = 5000, sessions: most = 1000, ...option
     },
   }
 }
-const tokenOf = ({ id, inTransaction, reserved }: Session): Token =>
-  ({ signature: id, vitessSession: { autocommit: true, ...(inTransaction ? { inTransaction: true } : {}), ...(reserved ? { inReservedConn: true } : {}) } })
+const tokenOf = ({ id, inTransaction, autocommit, reserved }: Session): Token =>
+  ({ signature: id, vitessSession: { ...(autocommit ? { autocommit: true } : {}), ...(inTransaction ? { inTransaction: true } : {}), ...(reserved ? { inReservedConn: true } : {}) } })
 
 /** A caller that hung up wants its statement stopped. The connection is not used again: the kill may arrive late. */
 function killOn(abandoned: AbortSignal, { target, password }: Caller, lease: Lease): () => void {

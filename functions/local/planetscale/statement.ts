@@ -8,11 +8,11 @@ export interface Result {
   readonly fields?: readonly Field[]
   readonly rows?: readonly { readonly lengths: readonly string[]; readonly values?: string }[]
 }
-export interface Ran { readonly result: Result; /** null: the answer did not say, so it is as it was. */ readonly inTransaction: boolean | null }
+export interface Ran { readonly result: Result; /** null: the answer did not say: rows came. */ readonly inTransaction: boolean | null; readonly autocommit: boolean | null }
 export class TooLarge extends Error {}
 /** The cap of an answer, and of a request. */
 export const maxBytes = 16 * 1024 * 1024
-const inTransaction = 1
+const [inTransaction, autocommit] = [1, 2]
 
 /** One text by the text protocol, which takes one statement and no more. Every value as the server wrote it. Throws the server's error, or TooLarge: the connection then has unread rows on it and must be dropped. */
 export function runStatement(connection: Connection, text: string): Promise<Ran> {
@@ -33,7 +33,8 @@ export function runStatement(connection: Connection, text: string): Promise<Ran>
     })
     query.on('end', () => {
       if (results > 1) return fail(new Several('a procedure that returns several results is not supported'))
-      done({ result: resultOf(fields, rows, header), inTransaction: header?.serverStatus === undefined ? null : (header.serverStatus & inTransaction) !== 0 })
+      const says = (bit: number) => (header?.serverStatus === undefined ? null : (header.serverStatus & bit) !== 0)
+      done({ result: resultOf(fields, rows, header), inTransaction: says(inTransaction), autocommit: says(autocommit) })
     })
   })
 }

@@ -12,7 +12,8 @@ import type { Flavour } from './pins.ts'
 import type { MySqlPlan, PlannedStatement } from './plan.ts'
 import type { createAccountCheck } from './role.ts'
 import { runPlan } from './run.ts'
-import { ServerError, type Session } from './transport.ts'
+import type { Sessions } from './sessions.ts'
+import { ServerError } from './transport.ts'
 import { needOf, sparing, type Need } from './withhold.ts'
 
 export interface Understood { readonly connection: ConnectionDocument; readonly plan: MySqlPlan }
@@ -31,6 +32,8 @@ export interface Job {
   /** Epoch ms after which nothing begins. */
   readonly deadline: number
   readonly flavour: Flavour
+  /** The connection string, credential and all. */
+  readonly url: string
 }
 export interface ExecuteOptions {
   readonly secrets: Secrets
@@ -39,11 +42,11 @@ export interface ExecuteOptions {
   readonly isPermit: (value: unknown) => boolean
   /** The plan behind an opaque one that this engine made; throws for any other. */
   readonly understood: (plan: Plan) => Understood
-  /** A new session with the credential in this connection string. */
-  readonly open: (url: string) => Session
+  /** By the credential in a connection string. */
+  readonly sessions: Sessions
   readonly flavourOf: (url: string) => Promise<Flavour>
   readonly checkAccount: ReturnType<typeof createAccountCheck>
-  /** Rows of a query of the plan's guard, asked with the credential the catalog is read with. */
+  /** Rows of the query of a plan's guard, asked with the credential the catalog is read with. */
   readonly look: (connection: ConnectionDocument, sql: string) => Promise<readonly (readonly (string | null)[])[]>
   readonly forget: (connection: ConnectionDocument) => void
 }
@@ -53,7 +56,7 @@ export const maskKeySecret = 'sluice-mask-key'
  * Permit and plan → what the target did. Receives what was decided; proves that the permit is one and is for this very plan, and that the time has not passed; then runs, once. Refuses by throwing only where
  * the code around it is wrong.
  */
-export function createExecute({ secrets, now, alarm, isPermit, understood, open, flavourOf, checkAccount, look, forget }: ExecuteOptions) {
+export function createExecute({ secrets, now, alarm, isPermit, understood, sessions, flavourOf, checkAccount, look, forget }: ExecuteOptions) {
   return async function execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
     if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
@@ -73,11 +76,10 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, open,
       const needs = inner.statements.map((statement) => needsOf(statement, masks, plan.effects.shown))
       const { rows, bytesOf } = sparing(needs)
       const job: Job = {
-        connection, plan: { ...inner, statements: inner.statements.map((statement, i) => sparingly(statement, needs[i] ?? [])) }, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity, rows), maskedBytes: bytesOf, deadline: run.deadline, flavour,
+        connection, url, plan: { ...inner, statements: inner.statements.map((statement, i) => sparingly(statement, needs[i] ?? [])) }, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity, rows), maskedBytes: bytesOf, deadline: run.deadline, flavour,
         masked: needs.map((all) => all.map((need) => need !== null)),
       }
-      const session = open(url)
-      const ran = await runPlan(job, { session, now, alarm, look: (sql) => look(connection, sql) }).finally(() => session.end?.())
+      const ran = await runPlan(job, { sessions, now, alarm, look: (sql) => look(connection, sql) })
       if (ran.ok) return { status: 'succeeded', rows: rawOf({ results: ran.results, rowMode: run.rowMode, maskKey }) }
       if (ran.executed.status === 'stale') forget(connection)
       return ran.executed

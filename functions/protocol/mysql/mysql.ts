@@ -4,6 +4,7 @@ import { TransportError } from '../post.ts'
 import type { Plan, Protocol } from '../protocol.ts'
 import { createClassifier } from './classify.ts'
 import { describe } from './describe.ts'
+import { isGone } from './enter.ts'
 import { estimate } from './estimate.ts'
 import { createExecute, secretName, type Understood } from './execute.ts'
 import { grants } from './grants.ts'
@@ -11,6 +12,7 @@ import { inspect } from './inspect.ts'
 import { createMask } from './mask.ts'
 import { flavourOf, type Flavour } from './pins.ts'
 import { createAccountCheck } from './role.ts'
+import { createSessions, type Lease } from './sessions.ts'
 import { openSession, ServerError, type Endpoint, type RawResult, type Session } from './transport.ts'
 
 export interface MySqlOptions {
@@ -29,6 +31,7 @@ const flavourAgeMs = 600_000
 
 /** The MySQL engine: classify → execute → mask. */
 export function createMySql({ secrets, now, alarm, isPermit, endpoint, open = (url) => openSession(url, endpoint?.(url) ?? null) }: MySqlOptions): Protocol {
+  const sessions = createSessions(open, now)
   const flavours = new Map<string, { readonly flavour: Flavour; readonly at: number }>()
   /** Asked now and then: a target may be upgraded under us, and settings have other names then. */
   async function flavourAt(url: string): Promise<Flavour> {
@@ -49,6 +52,23 @@ export function createMySql({ secrets, now, alarm, isPermit, endpoint, open = (u
     } finally {
       session.end?.()
     }
+  }
+
+  /** The same in one that rests between: it is asked at each call, and nothing but our own texts is ever said in it. */
+  async function again(url: string, sql: string): Promise<RawResult> {
+    const said = async (lease: Lease): Promise<RawResult> => {
+      try {
+        const told = await lease.session.run(sql, catalogBounds)
+        lease.rest()
+        return told
+      } catch (error) {
+        lease.end()
+        throw error
+      }
+    }
+    const kept = sessions.kept(url, '')
+    if (kept === null) return said(sessions.open(url, ''))
+    return said(kept).catch((error: unknown) => { if (isGone(error)) return said(sessions.open(url, '')); throw error })
   }
 
   /**
@@ -82,8 +102,8 @@ export function createMySql({ secrets, now, alarm, isPermit, endpoint, open = (u
   }
   const checkAccount = createAccountCheck({ ask: async (secret, sql) => (await ask(secret, sql)).rows, now, alarm })
   const execute = createExecute({
-    secrets, now, alarm, isPermit, understood, open, flavourOf: flavourAt, checkAccount, forget: ({ name }) => classifier.forget(name),
-    look: async (connection, sql) => (await ask(catalogSecret(connection), sql)).rows,
+    secrets, now, alarm, isPermit, understood, sessions, flavourOf: flavourAt, checkAccount, forget: ({ name }) => classifier.forget(name),
+    look: async (connection, sql) => (await again(await secrets.get(catalogSecret(connection)), sql)).rows,
   })
   return {
     async classify(connection, query) {
@@ -109,7 +129,7 @@ export function createMySql({ secrets, now, alarm, isPermit, endpoint, open = (u
       return estimate(plan.value.plan, plan.value.effects.accesses.some(({ action, system }) => action === 'call' && !system), (sql) => ask(secret, sql))
     },
     ping: async (connection) => { await rowsOf(connection, secretName(connection, { readOnly: true, plain: false }) ?? catalogSecret(connection), 'SELECT 1') },
-    close: async () => {},
+    close: async () => sessions.close(),
   }
 }
 

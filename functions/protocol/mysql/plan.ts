@@ -18,10 +18,10 @@ export interface MySqlPlan {
 }
 export interface Reached { readonly schema: string; readonly name: string; /** Named by the statement itself, so that a SELECT of no row from it takes its metadata lock and those of what it reads. */ readonly named: boolean; /** Named or reached for a write. */ readonly written: boolean }
 /**
- * What the plan's meaning rests on. Inside the transaction, after the relations named are held, each of `queries` is asked and `digestOf` (guard.ts) of their rows must be `expected`; anything else is
- * a stale catalog and nothing may run. They read information_schema alone, qualified, with an ORDER BY that leaves no choice, under the pinned settings.
+ * What the plan's meaning rests on. Inside the transaction, while the relations named are held, `query` is asked and `digestOfSet` (guard.ts) of its rows must be `expected`; anything else is a stale catalog and
+ * nothing may run. It reads information_schema alone, qualified, and gives rows of (place, kind, data). null: it rests on nothing.
  */
-export interface Guard { readonly queries: readonly string[]; readonly expected: string }
+export interface Guard { readonly query: string | null; readonly expected: string }
 
 export interface PlannedStatement {
   readonly kind: 'select' | 'insert' | 'replace' | 'update' | 'delete' | 'call' | 'explain' | 'show'

@@ -1,26 +1,20 @@
 import type { Refusal } from '../../../schema/refusal.ts'
 import { TransportError } from '../post.ts'
-import { maybeStale } from './diagnose.ts'
 import { expected, planned } from './estimate.ts'
 import type { Job } from './execute.ts'
-import { digestOf } from './guard.ts'
+import { enter, leavesNothing, ownBytes, undo, type Entrance, type Within } from './enter.ts'
+import { digestOfSet } from './guard.ts'
 import { answerTooLarge, failed, late, outcomeOf, stale, Stop, tooLarge, type Fitted, type Ran } from './outcome.ts'
-import { beginStatement, checkedBy, checkStatement, holdStatement, pinStatement } from './pins.ts'
 import type { PlannedStatement } from './plan.ts'
 import { disagreement, fit } from './rows.ts'
-import { ServerError, type Bounds, type RawResult, type Session } from './transport.ts'
+import type { Lease } from './sessions.ts'
+import { ServerError, type Bounds, type RawResult } from './transport.ts'
 
-export interface Way {
-  readonly session: Session
-  readonly now: () => number
-  readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
+export interface Way extends Entrance {
   readonly look: (sql: string) => Promise<readonly (readonly (string | null)[])[]>
 }
-/** Answers of ours that carry no rows of the caller. */
-const ownBytes = 1024 * 1024
 /** How much longer than the target's own limit we wait for its answer. */
 const graceMs = 2000
-const rollbackMs = 2000
 type Say = (text: string, maxBytes?: number) => Promise<RawResult>
 
 /**
@@ -29,51 +23,30 @@ type Say = (text: string, maxBytes?: number) => Promise<RawResult>
  */
 export async function runPlan(job: Job, way: Way): Promise<Ran> {
   const until = way.now() + job.limits.timeoutMs + graceMs
-  const within = (maxBytes: number): Bounds => ({ maxBytes, timeoutMs: Math.max(1, until - way.now()) })
-  const say: Say = (text, maxBytes = ownBytes) => way.session.run(text, within(maxBytes))
+  const within: Within = (maxBytes = ownBytes) => ({ maxBytes, timeoutMs: Math.max(1, until - way.now()) })
+  let lease: Lease | null = null
   let results: readonly Fitted[]
   try {
+    const { session } = lease = await enter(job, way, within)
+    const say: Say = (text, maxBytes) => session.run(text, within(maxBytes))
     await ready(job, way, say)
     results = await inside(job, way, say)
   } catch (error) {
-    await undo(way.session, error)
+    if (lease) await undo(lease, error)
     if (error instanceof TransportError && error.kind === 'too-large') return failed({ ...answerTooLarge, inner: error.message })
     return outcomeOf(error, job, null)
   }
-  return commit(job, way.session, results, within(ownBytes))
+  return commit(job, lease, results, within())
 }
 
-/**
- * Settings, BEGIN, hold, check, comparison. The hold is before the comparison, which then reads the catalog as it stays until the transaction ends; it reads over another session, with the credential the
- * decision's catalog was read with, because information_schema shows each account something else. The clock is looked at after the hold, which may have waited.
- */
+/** In a session that is entered: comparison, and what it may cost. The clock is looked at last, because all before it may have waited. */
 async function ready(job: Job, way: Way, say: Say): Promise<void> {
-  if (way.now() >= job.deadline) throw new Stop(failed(late))      // as late as can be here; the target judges once more
-  const { flavour, limits, plan } = job
-  await say(pinStatement({ flavour, isolation: plan.isolation, limits, rows: job.maxRows + 1 }))
-  await say(beginStatement(plan.readOnly))
-  try {
-    const hold = holdStatement(plan.relations.filter(({ named }) => named))
-    if (hold !== null) await say(hold)
-  } catch (error) {
-    if (error instanceof ServerError && maybeStale(error)) throw new Stop(stale)
-    throw error
-  }
-  const checked = checkedBy((await say(checkStatement)).rows[0], job.deadline)
-  if (checked === 'late') throw new Stop(failed(late))
-  if (checked !== null) {
-    way.alarm('setting_not_held', { connection: job.connection.name, setting: checked.setting })
-    throw new Stop(failed({ slug: 'target-unavailable', reason: 'setting_not_held', detail: 'the target does not keep the settings that a statement is decided under, so nothing ran', next: 'none', inner: checked.setting }))
-  }
   if (await differs(job, way)) throw new Stop(stale)
-  if (limits.cost !== undefined) await affordable(job, say, limits.cost)
+  if (job.limits.cost !== undefined) await affordable(job, say, job.limits.cost)
   if (way.now() >= job.deadline) throw new Stop(failed(late))
 }
-async function differs({ plan: { guard } }: Job, { look }: Way): Promise<boolean> {
-  const found = []
-  for (const sql of guard.queries) found.push(await look(sql))
-  return digestOf(found) !== guard.expected
-}
+/** Reads the catalog as it stays until the transaction ends, over another session, with the credential the decision's catalog was read with: information_schema shows each account something else. */
+const differs = async ({ plan: { guard } }: Job, { look }: Way): Promise<boolean> => digestOfSet(guard.query === null ? [] : await look(guard.query)) !== guard.expected
 
 /** After the hold and the comparison, before anything ran. A plan that cannot be read costs too much. */
 async function affordable({ plan: { statements } }: Job, say: Say, most: number): Promise<void> {
@@ -138,11 +111,14 @@ async function runOne(job: Job, say: Say, statement: PlannedStatement, index: nu
 }
 const answered = ({ columns, rows }: NonNullable<PlannedStatement['answer']>): RawResult => ({ fields: columns.map((name) => ({ name, type: 'VARCHAR', charset: 45 })), rows, affected: 0 })
 
-async function commit(job: Job, session: Session, results: readonly Fitted[], bounds: Bounds): Promise<Ran> {
+async function commit(job: Job, lease: Lease, results: readonly Fitted[], bounds: Bounds): Promise<Ran> {
   try {
-    await session.run('COMMIT', bounds)
+    await lease.session.run('COMMIT', bounds)
+    if (leavesNothing(job)) lease.rest()
+    else lease.end()
     return { ok: true, results }
   } catch (error) {
+    lease.end()
     // A conflict is an answer: rolled back. Anything else may have come after it was committed.
     if (job.plan.readOnly || error instanceof ServerError && rolledBack.has(error.errno)) return outcomeOf(error, job, null)
     const inner = error instanceof TransportError ? error.kind : error instanceof ServerError ? `errno ${error.errno}` : 'lost'
@@ -151,12 +127,6 @@ async function commit(job: Job, session: Session, results: readonly Fitted[], bo
 }
 /** Deadlock, lock wait, a transaction that changed rows another changed (Galera, snapshot isolation): said by a server that has rolled back. */
 const rolledBack: ReadonlySet<number> = new Set([1205, 1213, 1020])
-
-/** After a lost answer the session may be running still, and is left alone: it ends by itself, and takes what was not committed with it. */
-async function undo(session: Session, error: unknown): Promise<void> {
-  if (error instanceof TransportError) return
-  await session.run('ROLLBACK', { maxBytes: ownBytes, timeoutMs: rollbackMs }).catch(() => {})
-}
 
 const tooManyAffected = ({ limits, plan }: Job, index: number) => ({
   ...tooLarge('too_many_affected', `the statement would change more than \`${limits.affected}\` rows: narrow it; nothing was changed`),

@@ -39,14 +39,16 @@ export const snapshotQueries = (flavour: Flavour): readonly string[] => [...part
   return `SELECT 'right' AS kind, ${place[0]} AS in_schema, ${place[1]} AS name, JSON_ARRAY(x.GRANTEE, x.PRIVILEGE_TYPE) AS data FROM information_schema.${table} x WHERE x.PRIVILEGE_TYPE = 'TRIGGER'`
 })]
 
-/** The same rows of one table, view or routine, in an order that leaves no choice. Names as the catalog has them. */
-export function objectQuery(flavour: Flavour, { schema, name, routine }: { readonly schema: string; readonly name: string; readonly routine: boolean }): string {
-  const of = parts(flavour).filter(({ kind }) => (kind === 'routine') === routine)
+/** The same rows of these tables, views and routines, in whatever order, each with the place of its object in the list. Names as the catalog has them. null: of none. */
+export function objectsQuery(flavour: Flavour, objects: readonly { readonly schema: string; readonly name: string; readonly routine: boolean }[]): string | null {
   // Compared as information_schema does, which an index of it serves, and then byte for byte: `Users` is not `users` where the server tells them apart.
   const is = (column: string, text: string): string => `${column} = ${quoted(text)} AND BINARY ${column} = ${quoted(text)}`
-  return `SELECT kind, data FROM (${of.map((part) => select(part, `${is(part.schema, schema)} AND ${is(part.name, name)}`)).join(' UNION ALL ')}) all_of ORDER BY BINARY kind, BINARY data`
+  const all = parts(flavour)
+  const queries = objects.flatMap(({ schema, name, routine }, place) => all.filter(({ kind }) => (kind === 'routine') === routine).map(({ kind, from, data, where, ...part }) =>
+    `SELECT ${place} AS place, '${kind}' AS kind, JSON_ARRAY(${data.join(', ')}) AS data FROM ${from} WHERE ${is(part.schema, schema)} AND ${is(part.name, name)}${where === undefined ? '' : ` AND ${where}`}`))
+  return queries.length === 0 ? null : queries.join(' UNION ALL ')
 }
-/** Rows as `objectQuery` gives them: the server sorts bytes, so must we. */
+/** One order for the rows of an object, whatever order they came in. */
 export const inOrder = (rows: readonly (readonly [kind: string, data: string])[]): readonly (readonly [string, string])[] =>
   [...rows].sort(([kindA, dataA], [kindB, dataB]) => Buffer.compare(Buffer.from(kindA), Buffer.from(kindB)) || Buffer.compare(Buffer.from(dataA), Buffer.from(dataB)))
 

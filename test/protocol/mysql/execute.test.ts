@@ -7,9 +7,10 @@ import { readTarget, usernameOf } from '../../../functions/local/planetscale/tar
 import type { Plan, Run } from '../../../functions/protocol/protocol.ts'
 import { createDirect } from '../../../functions/protocol/mysql/direct.ts'
 import { createExecute } from '../../../functions/protocol/mysql/execute.ts'
-import { digestOf } from '../../../functions/protocol/mysql/guard.ts'
+import { digestOfSet } from '../../../functions/protocol/mysql/guard.ts'
 import { createMask } from '../../../functions/protocol/mysql/mask.ts'
 import type { MySqlPlan, PlannedStatement } from '../../../functions/protocol/mysql/plan.ts'
+import { createSessions } from '../../../functions/protocol/mysql/sessions.ts'
 import { openSession, type Session } from '../../../functions/protocol/mysql/transport.ts'
 import { mysqlServer, startServer, whyNot } from '../../local/server.mysql.ts'
 
@@ -55,7 +56,7 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
     db = await startServer(schema)
     endpoint = await startPlanetScale({ sessions: { size: 12 } })
     session = way(endpoint)
-    expected = digestOf([await look(guardQuery)])
+    expected = digestOfSet(await look(guardQuery))
   }, 120_000)
   afterAll(async () => {
     await endpoint?.close()
@@ -76,7 +77,7 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
   async function go(statements: readonly PlannedStatement[], { account = 'app', plan: more = {}, run = {}, limits = {}, shown = [], masks = [], detect = [], classify, calls = false }: Asked = {}) {
     const inner: MySqlPlan = {
       connection: 'billing', statements, isolation: 'read committed', relations: [{ schema: 'd', name: 't', named: true, written: false }], plain: true, readOnly: statements.every(({ outputs }) => outputs !== null), fresh: true,
-      guard: { queries: [guardQuery], expected }, ...more,
+      guard: { query: guardQuery, expected }, ...more,
     }
     const effects: Effects = { accesses: calls ? [calling] : [], shown, used: [], readOnly: inner.readOnly, fingerprint: '' }
     const plan: Plan = { effects, plan: inner }
@@ -88,7 +89,7 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
     const understood = () => ({ connection, plan: inner })
     const execute = createExecute({
       secrets: { get: async (name: string) => (name === 'sluice-mask-key' ? 'key' : urlOf(name)) } as never, now: Date.now, alarm: (what, detail) => alarms.push([what, detail]), isPermit, understood,
-      open: (url) => tap(session(url)), checkAccount: async () => ({ ok: true, value: null }), flavourOf: async () => ((await look('SELECT VERSION()'))[0]?.[0]?.includes('MariaDB') ? 'mariadb' : 'mysql'), look: (_, sql) => look(sql), forget: () => {},
+      sessions: createSessions((url) => tap(session(url)), Date.now), checkAccount: async () => ({ ok: true, value: null }), flavourOf: async () => ((await look('SELECT VERSION()'))[0]?.[0]?.includes('MariaDB') ? 'mariadb' : 'mysql'), look: (_, sql) => look(sql), forget: () => {},
     })
     const done = await execute(permit, plan, { deadline: Date.now() + 10_000, rowMode: 'object', maxRows: null, ...run })
     const masked = done.status === 'succeeded' ? createMask({ isPermit, understood })(permit, plan, done.rows).results : null
@@ -166,7 +167,7 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
   })
   it('gives nothing of a routine that was changed between the comparison and its use', async () => {
     const routines = "SELECT ROUTINE_NAME, LAST_ALTERED FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'd' ORDER BY 1"
-    const guard = { queries: [routines], expected: digestOf([await look(routines)]) }
+    const guard = { query: routines, expected: digestOfSet(await look(routines)) }
     const asks = statement('SELECT d.f() AS n', ['n'])
     expect(await go([asks], { calls: true, plan: { readOnly: false, guard } })).toMatchObject({ status: 'succeeded', masked: [{ rows: [{ n: 1 }] }] })
     tap = (inner) => ({ run: async (text, within) => { if (text.startsWith('SELECT d.f()')) await db.admin.query('DROP FUNCTION d.f; CREATE FUNCTION d.f() RETURNS int DETERMINISTIC RETURN 2'); return inner.run(text, within) } })
@@ -241,7 +242,7 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
   })
   it('begins nothing after the deadline, by our clock or the target\'s', async () => {
     expect((await go([statement("UPDATE d.t SET name = 'late' WHERE id = 1", null)], { run: { deadline: Date.now() - 1 } })).refusal).toMatchObject({ reason: 'deadline_passed' })
-    tap = (inner) => ({ ...inner, run: async (text, within) => { const done = await inner.run(text, within); return text.startsWith('SELECT UNIX_TIMESTAMP') ? { ...done, rows: done.rows.map(([clock, ...rest]) => [String(Number(clock) + 60), ...rest]) } : done } })
+    tap = (inner) => ({ ...inner, run: async (text, within) => { const done = await inner.run(text, within); return text.startsWith('(SELECT UNIX_TIMESTAMP') ? { ...done, rows: done.rows.map(([clock, ...rest]) => [String(Number(clock) + 60), ...rest]) } : done } })
     expect((await go([statement("UPDATE d.t SET name = 'late' WHERE id = 1", null)])).refusal).toMatchObject({ reason: 'deadline_passed' })
     tap = (inner) => inner
     expect(await count("name = 'late'")).toBe(0)
@@ -265,7 +266,7 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
   })
   it('refuses a permit that is none, or of another plan', async () => {
     const connection = { version: 1, kind: 'connection', name: 'billing', engine: 'postgres', secret: 'app' } as ConnectionDocument
-    const execute = createExecute({ secrets: { get: async () => urlOf('app') } as never, now: Date.now, alarm: () => {}, isPermit: (value) => permits.has(value as object), understood: () => ({ connection, plan: {} as MySqlPlan }), open: session, checkAccount: async () => ({ ok: true, value: null }), flavourOf: async () => 'mariadb', look: async () => [], forget: () => {} })
+    const execute = createExecute({ secrets: { get: async () => urlOf('app') } as never, now: Date.now, alarm: () => {}, isPermit: (value) => permits.has(value as object), understood: () => ({ connection, plan: {} as MySqlPlan }), sessions: createSessions(session, Date.now), checkAccount: async () => ({ ok: true, value: null }), flavourOf: async () => 'mariadb', look: async () => [], forget: () => {} })
     const effects: Effects = { accesses: [], shown: [], used: [], readOnly: true, fingerprint: '' }
     const run = { deadline: Date.now() + 1000, rowMode: 'object', maxRows: null } as const
     await expect(execute({ effects } as unknown as Permit, { effects, plan: {} }, run)).rejects.toThrow('invariant')
