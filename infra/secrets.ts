@@ -44,6 +44,9 @@ export const edgeValue = new random.RandomBytes('EdgeKey', { length: 32 })
  */
 export const targets = (process.env['SLUICE_TARGETS'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '')
 for (const name of targets) if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name)) throw new Error(`SLUICE_TARGETS names \`${name}\`, which is no name of a secret`)
+/** IAM takes 10 240 characters of a role's own policy, and refuses the rest in the middle of a deploy; this is what those that execute have for the ARNs of targets' secrets, each of so many beside its names. */
+const [room, around] = [6000, 75]
+if (targets.reduce((sum, name) => sum + around + prefix.length + name.length, 0) > room) throw new Error(`SLUICE_TARGETS names ${targets.length} secrets, more than IAM has room for in a role: at most about sixty; divide the connections over several stages`)
 /** For infra/private.ts: left empty for whoever owns the target, as those above; and made, as the gate's own. */
 export const closedSecret = (logical: string, name: string, readers: readonly Deployed[]) => closed(logical, kept(logical, name), readers)
 export const madeSecret = made

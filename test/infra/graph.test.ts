@@ -342,6 +342,15 @@ describe.skipIf(!installed)('what is deployed', () => {
     const { resources } = JSON.parse((await evaluate('dev', '10')).stdout) as Graph
     expect(resources.filter(({ type, inputs }) => type === 'aws:lambda/function:Function' && inputs['reservedConcurrentExecutions'] !== undefined)).toEqual([])
   }, 120_000)
+  test('as many targets as there may be fit into every role, and more are refused before anything is made', async () => {
+    const evaluate = (targets: readonly string[]) => promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), 'production'], { env: { ...env, SLUICE_TARGETS: targets.join(','), SLUICE_SLACK: '1', SLUICE_INDEX: '1' }, cwd: root, maxBuffer: 64 * 1024 * 1024 })
+    const names = Array.from({ length: 54 }, (_, i) => `connection${i}-read`)
+    const { resources } = JSON.parse((await evaluate(names)).stdout) as Graph
+    const sizes = resources.filter(({ type }) => type === 'aws:iam/role:Role').map(({ name, inputs }) => [name, ((inputs['inlinePolicies'] ?? []) as { policy: string }[]).reduce((sum, { policy }) => sum + policy.replaceAll(/\s/g, '').length, 0)] as const)
+    expect(Math.max(...sizes.map(([, size]) => size))).toBeGreaterThan(7000)
+    for (const [name, size] of sizes) expect(size, name).toBeLessThan(10_240 - 1000)     // the mocks' names of regions and functions are short
+    await expect(evaluate([...names, ...names.map((name) => `${name}-too`)])).rejects.toThrow('SLUICE_TARGETS')
+  }, 120_000)
   test('of several regions the first has the policy and replicates it, another reads that and has everything else for itself', async () => {
     const regions = 'eu-central-1=https://sluice.acme.dev,us-east-1=https://us.sluice.acme.dev'
     const evaluate = async (more: object) => JSON.parse((await promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), 'dev'], { env: { ...env, SLUICE_REGIONS: regions, ...more }, cwd: root, maxBuffer: 64 * 1024 * 1024 })).stdout) as Graph
