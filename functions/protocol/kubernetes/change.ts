@@ -1,11 +1,13 @@
 import type { DetectorName } from '../../../schema/policy.ts'
 import type { Json } from '../json.ts'
-import { managers } from './changed.ts'
+import { isApplied } from './annotation.ts'
+import { changedIn, managers } from './changed.ts'
 import type { Classified } from './classify.ts'
-import { unifiedDiff } from './diff.ts'
+import { printable, unifiedDiff } from './diff.ts'
 import { writesStatus } from './kind.ts'
 import { maskObject } from './mask.ts'
 import type { Dry } from './plan.ts'
+import { isObject } from './precondition.ts'
 
 type Value = Readonly<Record<string, unknown>>
 
@@ -17,6 +19,20 @@ function identityOf(old: Value | null | undefined): readonly string[] {
   return [`# of the object with uid ${uid}${typeof generation === 'number' ? `, generation ${generation}` : ''}`]
 }
 
+/** Of the copy that `kubectl apply` keeps, and a difference leaves out, what changes there and not in the object: the next apply takes that for what was there. */
+function copied(before: Value | null, after: Value | null, status: boolean): readonly string[] {
+  if (before === null || after === null) return []
+  const [all, own] = [changedIn(before, after, status), changedIn(bare(before), bare(after), status)]
+  const places = all === null || own === null ? ['more places than are looked at'] : all.filter((place) => !own.includes(place))
+  const named = places.slice(0, 20).map((place) => printable(place).slice(0, 200)).join(', ')
+  return places.length === 0 ? [] : [`# the copy that \`kubectl apply\` keeps changes where the object does not: ${named}${places.length > 20 ? ` and ${places.length - 20} more` : ''}`]
+}
+function bare(value: Value): Value {
+  const { metadata } = value
+  if (!isObject(metadata) || !isObject(metadata['annotations'])) return value
+  return { ...value, metadata: { ...metadata, annotations: Object.fromEntries(Object.entries(metadata['annotations']).filter(([name]) => !isApplied(name))) } }
+}
+
 /** What people who decide see of a change: every class masked, whoever asks and whoever looks, for the diff goes into chat and onto the record. */
 export function changeOf({ plan, effects }: Classified, { object, oldObject }: Dry, detect: readonly DetectorName[], silent: string | undefined): string {
   const claimed = effects.accesses[0]?.target?.changed?.includes(managers) ? ['# it sets who manages which field: what somebody applies next may take away, or leave, what it did not'] : []
@@ -26,7 +42,8 @@ export function changeOf({ plan, effects }: Classified, { object, oldObject }: D
   try {
     const before = oldObject ?? null
     const unseen = oldObject === undefined ? ['# the object as it is could not be seen'] : []
-    return [...note, ...unseen, ...identityOf(oldObject), unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) }, status: writesStatus(plan.attributes) })].join('\n')
+    const status = writesStatus(plan.attributes)
+    return [...note, ...unseen, ...identityOf(oldObject), ...copied(before, object, status), unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) }, status })].join('\n')
   } catch {
     return [...note, '# the change cannot be shown: the object is not of a form that can be masked'].join('\n')
   }

@@ -57,7 +57,7 @@ function entry(name: string, value: unknown, pad: string): string[] {
   return value.includes('\n') ? [`${head}|`, ...value.split('\n').map((line) => `${pad}  ${line}`)] : [head + spelt(value)]
 }
 /** A control, a mark that reorders, a separator that breaks the line or a space that is none would draw another change than is made. */
-const printable = (line: string): string => /^[\t\x20-\x7e]*$/.test(line) ? line : line.replace(unseen, escaped).replace(/[^\P{C}\t]|(?! )\p{Zs}/gu, escaped)
+export const printable = (line: string): string => /^[\t\x20-\x7e]*$/.test(line) ? line : line.replace(unseen, escaped).replace(/[^\P{C}\t]|(?! )\p{Zs}/gu, escaped)
 const escaped = (one: string): string => (one === '\t' ? one : `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
 
 /** The object without what its controllers write and without its own copy of what was applied. */

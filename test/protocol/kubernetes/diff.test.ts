@@ -43,6 +43,18 @@ describe('a change as people see it', () => {
     const found = classify({ name: 'cluster' }, read.value, dry)
     expect(found.ok && changeOf(found.value, dry, [], undefined)).toMatch(/^# it sets who manages which field[^]*^\+ {2}approved: true$/m)
   })
+  test('says what changes in the copy alone, also beside a change that is seen', () => {
+    const one = (replicas: number, copy: object) => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(copy) } }, spec: { replicas } })
+    const seen = (oldObject: object, object: object) => {
+      const read = readRequest('PATCH', '/apis/apps/v1/namespaces/web/deployments/d', { 'content-type': 'application/merge-patch+json' }, Buffer.from('{}'))
+      if (!read.ok) throw new Error(read.refusal.detail)
+      const dry = { object: object as Value, oldObject: oldObject as Value }
+      const found = classify({ name: 'cluster' }, read.value, dry)
+      return found.ok ? changeOf(found.value, dry, [], undefined) : ''
+    }
+    expect(seen(one(1, { spec: { replicas: 1 } }), one(2, { spec: { replicas: 2, paused: true } }))).toMatch(/^# the copy that `kubectl apply` keeps changes where the object does not: spec\.paused\n@@/)
+    expect(seen(one(1, { spec: { replicas: 1 } }), one(2, { spec: { replicas: 2 } }))).toMatch(/^@@/)
+  })
   test('says where only the copy changes that the next apply takes for what was there', () => {
     const copied = (text: string) => ({ ...deployment(2), metadata: { ...deployment(2).metadata, annotations: { 'kubectl.kubernetes.io/last-applied-configuration': text } } })
     expect(diff(copied('{}'), copied('{"spec":{"template":{}}}'))).toMatch(/^# only the copy changes/)
