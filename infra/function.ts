@@ -26,10 +26,11 @@ export interface Lambda {
  */
 export function lambda(name: Deployed, { bundle, seconds, megabytes, environment, may, streaming, url, name: called, network }: Lambda): sst.aws.Function {
   const logs = new aws.cloudwatch.LogGroup(`${name}Logs`, { name: `/sluice/${prefix}/${name}`, retentionInDays: production ? 400 : 14, kmsKeyId: dataKey.arn })
-  const onTables = [...actionsOf(name)].map(([table, actions]) => ({
-    actions: actions.map((action) => `dynamodb:${action}`),
-    resources: [tables[table].arn, ...(table === 'requests' ? [$interpolate`${tables[table].arn}/index/byRequester`, $interpolate`${tables[table].arn}/index/byState`] : []), ...(table === 'policy' ? policyAtHome : [])],
-  }))
+  const onTables = [...actionsOf(name)].flatMap(([table, actions]) => {
+    const resources = [tables[table].arn, ...(table === 'requests' ? [$interpolate`${tables[table].arn}/index/byRequester`, $interpolate`${tables[table].arn}/index/byState`] : [])]
+    // A replica is read. What changes the policy changes it at home: written here, it would win there over what was said later, a lock too.
+    return table === 'policy' && policyAtHome.length > 0 ? [granted(actions.filter((action) => action === 'GetItem'), resources), ...(actions.length > 1 ? [granted(actions, policyAtHome)] : [])] : [granted(actions, resources)]
+  })
   return new sst.aws.Function(name, {
     bundle: `dist/${bundle}`, handler: 'index.handler', runtime: 'nodejs24.x', architecture: 'arm64', timeout: `${seconds} seconds`, memory: `${megabytes} MB`,
     environment: { SLUICE_TABLES: prefix, ...environment }, logging: { logGroup: logs.name, format: 'text' },
@@ -51,5 +52,6 @@ export function lambda(name: Deployed, { bundle, seconds, megabytes, environment
   })
 }
 
+const granted = (actions: readonly string[], resources: $util.Input<string>[]) => ({ actions: actions.map((action) => `dynamodb:${action}`), resources })
 export const secretsOf = (...secrets: readonly aws.secretsmanager.Secret[]) => ({ actions: ['secretsmanager:GetSecretValue'], resources: secrets.map(({ arn }) => arn) })
 export const arnOf = (service: string, rest: string) => $interpolate`arn:${partition}:${service}:${region}:${account}:${rest}`

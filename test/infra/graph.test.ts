@@ -371,6 +371,12 @@ describe.skipIf(!installed)('what is deployed', () => {
     expect(all(second, 'aws:dynamodb/table:Table').filter(({ inputs }) => inputs['replicas'] !== undefined)).toEqual([])
     expect(writers(second)).toEqual(['Http', 'Approval'])
     for (const name of writers(second)) expect(may(second, name).flatMap(({ resources = [] }) => resources)).toContain('arn:aws:dynamodb:eu-central-1:123456789012:table/sluice-production-policy')
+    // The replica itself is read and written by nobody: a write there would win over a later one at home.
+    for (const name of Object.keys(functions) as Name[]) {
+      const onPolicy = may(second, name).flatMap(({ actions = [], resources = [] }) => resources.filter((arn) => /:table\/.*policy/i.test(arn)).map((arn) => ({ arn, actions })))
+      const here = onPolicy.filter(({ arn }) => !arn.endsWith('/sluice-production-policy'))
+      expect(here.map(({ actions }) => actions), name).toEqual([['dynamodb:GetItem']])
+    }
     for (const { name, inputs } of all(second, 'aws:lambda/function:Function').filter((one) => one.name !== 'Challenge')) expect(JSON.stringify(inputs['environment']), name).toContain('"SLUICE_POLICY_TABLES":"sluice-production"')
     await expect(evaluate({ SLUICE_REGIONS: '', SLUICE_POLICY_STAGE: 'production' })).rejects.toThrow('SLUICE_POLICY_STAGE')
   }, 180_000)
