@@ -6,9 +6,10 @@ import { createFinder, createKeyring, readKeyId } from './keyring.ts'
 
 /**
  * The rim between the gate and its stores: what goes in is sealed, what comes out is opened, here and nowhere else. Behind it no store, no sequencer and no log ever has content in clear;
- * aws/entry.ts refuses an event that has. A store of keys that does not answer is a store that does not record: then nothing is executed.
+ * aws/entry.ts refuses an event that has. A store of keys that does not answer is a store that does not record: then nothing is executed. `keys`: the same, for whoever destroys some: what is destroyed through them seals
+ * nothing here from that moment on.
  */
-export function sealing<S extends { readonly ledger: Ledger; readonly requests: Pick<Requests, 'create' | 'swap'> }>(stores: S, keys: ContentKeys, now: () => number): S {
+export function sealing<S extends { readonly ledger: Ledger; readonly requests: Pick<Requests, 'create' | 'swap'> }>(stores: S, keys: ContentKeys, now: () => number): S & { readonly keys: ContentKeys } {
   const { ledger, requests } = stores
   const ring = createKeyring({ keys, now })
   /** At once where the key is at hand: each turn of the loop of promises that is waited for in vain costs a record more than its cipher. */
@@ -20,6 +21,13 @@ export function sealing<S extends { readonly ledger: Ledger; readonly requests: 
   }
   return {
     ...stores,
+    keys: {
+      ...keys,
+      destroy: async (sheet, slots) => {
+        ring.drop(sheet, slots)                                     // first: where the store then fails, a session has another key and nothing is lost
+        await keys.destroy(sheet, slots)
+      },
+    },
     ledger: {
       append: (event: Event) => {
         try {

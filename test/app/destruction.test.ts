@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { planLines } from '../../functions/cli/policy/plan.ts'
 import { difference } from '../../functions/decide/difference.ts'
+import type { Event } from '../../schema/event.ts'
 import type { Bundle, PolicyDocument, RuleDocument } from '../../schema/policy.ts'
 import { createConsole } from '../cli/console.ts'
 import { createGateway, platform } from '../support/caller.ts'
@@ -20,7 +21,7 @@ async function put(before: Readonly<Record<string, PolicyDocument>>, after: Read
   const documents = bundle({ ...demo, ...after })
   const from = world.pointer()?.version
   const plan = await admin.call('POST', '/v1/policy/plan', { documents })
-  return { world, admin, plan, answer: await admin.call('PUT', '/v1/policy', { documents, from }), told: () => world.events.filter(({ kind }) => kind === 'policy').map(({ change }) => change as Record<string, unknown>) }
+  return { world, admin, plan, answer: await admin.call('PUT', '/v1/policy', { documents, from }), told: () => world.events.filter(({ kind }) => kind === 'policy').map((event) => (event as Event & { kind: 'policy' }).change) }
 }
 
 describe('who may', () => {

@@ -66,6 +66,18 @@ describe('erasure', () => {
     else console.log('skipped: Go\'s own packages want apt-get install -y golang-go golang-golang-x-mod-dev')
   })
 
+  test('what the same session says after its erasure can be read, is on record whole, and goes with the next one', async () => {
+    const session = await ask()
+    expect((await world.sluice(['audit', 'erase', session, '--yes'], { as: eraser })).code).toBe(0)
+    await ask(`select id from public.customers where name = '${canary}-after'`, session)
+    const { out } = await world.sluice(['audit', 'replay', session], { as: auditor })
+    expect(out).toContain(`${canary}-after`)
+    expect(out).not.toContain(`${canary}-sql`)
+    expect((await world.sluice(['audit', 'erase', session, '--yes'], { as: eraser })).err).toContain('1 key is destroyed')
+    expect((await world.sluice(['audit', 'replay', session], { as: auditor })).out).not.toContain(canary)
+    expect((await verified(await exported())).code).toBe(0)
+  })
+
   test('nothing of the content is ever in the store in clear, nor in the log, erased or not', async () => {
     await ask()
     const agent = await createGateway(world.world).as(support)

@@ -185,6 +185,81 @@ describe('a process\'s keys', () => {
     expect(await createFinder(keys)((await mine.take(session(1))).id)).not.toBeNull()
   })
 
+  test('what this process destroys it seals nothing under any more, at once; other sessions keep theirs', async () => {
+    const { keys, ring: mine } = ring()
+    const [first, second] = [(await mine.take(session(1))).id, (await mine.take(session(2))).id]
+    const { sheet, slot } = readKeyId(first)!
+    mine.drop(sheet, [slot])
+    await keys.destroy(sheet, [slot])
+    const again = (await mine.take(session(1))).id
+    expect([again === first, (await mine.take(session(2))).id]).toEqual([false, second])
+    expect(await createFinder(keys)(again)).not.toBeNull()
+    mine.drop(readKeyId(again)!.sheet, 'all')
+    expect(readKeyId((await mine.take(session(3))).id)!.sheet).not.toBe(sheet)
+  })
+
+  test.each([['a key', (sheet: string, slot: number) => [sheet, [slot]] as const], ['a whole sheet', (sheet: string) => [sheet, 'all'] as const]])('%s that another process destroyed seals nothing after a minute, by one read a minute', async (_, doomed) => {
+    const { keys, ring: mine } = ring()
+    const [first, second] = [(await mine.take(session(1))).id, (await mine.take(session(2))).id]
+    const { sheet, slot } = readKeyId(first)!
+    const [, slots] = doomed(sheet, slot)
+    await keys.destroy(sheet, slots)
+    clock.ms += 60_000
+    const again = await Promise.all([mine.take(session(1)), mine.take(session(1)), mine.take(session(2)), mine.take(session(3))])
+    for (const { id } of again) expect(await createFinder(keys)(id), id).not.toBeNull()
+    expect([again[0].id === first, again[1].id === again[0].id, again[2].id === second]).toEqual([false, true, slots !== 'all'])
+    const reads = keys.state.reads
+    for (let n = 0; n < 100; n++) await mine.take(session(n % 4))
+    expect(keys.state.reads).toBe(reads)
+  })
+
+  test('a key that somebody put another in the place of seals nothing: nobody could open it', async () => {
+    const { keys, ring: mine } = ring()
+    const { sheet, slot } = readKeyId((await mine.take(session(1))).id)!
+    keys.rows.get(sheet)!.set(slot, new Uint8Array(32).fill(1))
+    clock.ms += 60_000
+    expect((await mine.take(session(1))).id).not.toBe(`${sheet}.${slot}`)
+  })
+
+  test('where the store does not say, a key is used five minutes more and not longer, and it is asked again', async () => {
+    const { keys, ring: mine } = ring()
+    const first = (await mine.take(session(1))).id
+    keys.state.broken = true
+    for (let minute = 1; minute < 5; minute++) {
+      clock.ms += 60_000
+      expect((await mine.take(session(1))).id).toBe(first)
+      expect((await mine.take(session(1))).id).toBe(first)
+    }
+    clock.ms += 60_000
+    await expect(mine.take(session(1))).rejects.toMatchObject({ code: 'store-unavailable' })
+    await expect(mine.take(session(9))).rejects.toMatchObject({ code: 'store-unavailable' })
+    keys.state.broken = false
+    expect((await mine.take(session(1))).id).toBe(first)
+  })
+
+  test('a process that slept looks before it seals, however long', async () => {
+    const { keys, ring: mine } = ring()
+    const { sheet } = readKeyId((await mine.take(session(1))).id)!
+    clock.ms += sheetMs - 1
+    await keys.destroy(sheet, 'all')
+    expect(await createFinder(keys)((await mine.take(session(1))).id)).not.toBeNull()
+  })
+
+  test('no key is in memory when it is destroyed or its hour is over, and what was about to seal still does', async () => {
+    const views: Uint8Array[] = []
+    const keys = createMemoryKeys()
+    const mine = createKeyring({ keys: { read: keys.read, keep: async (id, slots) => { views.push(...slots.values()); await keys.keep(id, slots) } }, now: () => clock.ms })
+    const held = await mine.take(session(1))
+    const { sheet, slot } = readKeyId(held.id)!
+    mine.drop(sheet, [slot])
+    expect(views.map((bytes) => bytes.every((byte) => byte === 0)).filter(Boolean)).toEqual([true])
+    expect(Buffer.from(held.secret)).toEqual(Buffer.from(keys.rows.get(sheet)!.get(slot)!))
+    clock.ms += sheetMs
+    await mine.take(session(2))
+    expect(views.slice(0, 16).every((bytes) => bytes.every((byte) => byte === 0))).toBe(true)
+    expect(views.slice(16).some((bytes) => bytes.every((byte) => byte === 0))).toBe(false)
+  })
+
   test('what is no key id of ours is none', async () => {
     for (const odd of ['', 'x', '2026-11-22.AAAAAAAAAAAAAAAA', '2026-11-22.AAAAAAAAAAAAAAAA.', '2026-11-22.AAAAAAAAAAAAAAAA.1000', '2026-11-22.AAAAAAAAAAAAAAAA.-1', '../2026-11-22.AAAAAAAAAAAAAAAA.1']) {
       expect(readKeyId(odd), odd).toBeNull()
@@ -240,6 +315,20 @@ describe('the rim', () => {
     expect(gone).toMatchObject({ accesses: intent.accesses, content: { state: 'erased' } })
     expect(gone).not.toHaveProperty('statements')
     expect(openOf(gone!).content).not.toHaveProperty('state')
+  })
+
+  test('what is written after an erasure can be read, by whom the session goes on with', async () => {
+    const { keys, rim: mine } = rim()
+    await mine.ledger.append(events.intent)
+    const { sheet, slot } = readKeyId((await mine.ledger.get(events.intent.id))!.content!.key)!
+    keys.state.broken = true
+    await expect(mine.keys.destroy(sheet, [slot])).rejects.toMatchObject({ code: 'store-unavailable' })
+    keys.state.broken = false
+    await mine.keys.destroy(sheet, [slot])
+    const after = { ...intent, id: createIds(Date.now)('evt') }
+    await mine.ledger.append(after)
+    expect(await mine.ledger.get(events.intent.id)).toMatchObject({ content: { state: 'erased' } })
+    expect(await mine.ledger.get(after.id)).toMatchObject({ purpose: intent.purpose })
   })
 
   test('a store of keys that does not answer is no erasure', async () => {

@@ -25,7 +25,7 @@ export async function createSealedWorld(more: Readonly<Record<string, PolicyDocu
     const parts = { hot: dynamo, cold: dynamo, now }
     const keys = createKeys(parts)
     const raw = { ledger: createLedger(parts), requests: createRequests(parts) }
-    return { keys, raw, ...sealing(raw, keys, now) }
+    return { raw, ...sealing(raw, keys, now) }
   }
   const process = open(rig.dynamo)
   const memory = createMemoryLog()
