@@ -33,7 +33,7 @@ export function policiesContract(name: string, create: () => Promise<Rig>): void
     })
 
     test('a large policy with characters of every width comes back whole from its chunks', async () => {
-      const bundle = bundleOf(6000, 'ä€😀'.repeat(8))
+      const bundle: Bundle = { ...bundleOf(6000, 'ä€😀'.repeat(8)), known: { shop: { 'public.t': ['a'] } }, destroys: { content: meta.at } }
       await rig.ports.policies.apply(bundle, { ...meta, from: null, commit: 'abc' })
       const pointer = await rig.other().policies.pointer()
       expect(pointer?.chunks).toBeGreaterThan(2)
