@@ -13,8 +13,9 @@ export function say(terminal: Terminal, { ok, origin, size, root, counts, conten
   if (origin !== null) terminal.err(`${visible(origin)}: ${size} ${size === 1 ? 'entry' : 'entries'}, root ${root}\n`)
   const parts = [
     `${counts.intents} intents`, `${counts.outcomes} outcomes`, `${counts.refusals} refusals`, `${counts.requests} access requests`, `${counts.approvals} approvals`,
-    ...(counts.unsettled > 0 ? [`${counts.unsettled} intents without an outcome yet`] : []), ...(counts.digests > 0 ? [`${counts.digests} entries by digest alone`] : []),
-    ...(counts.writers > 0 ? [`${counts.writers} processes`] : []), ...(counts.lost > 0 ? [`${counts.lost} events that were in flight when their process died`] : []),
+    ...(counts.unsettled > 0 ? [`${counts.unsettled} intents without an outcome yet${counts.overdue > 0 ? ` (${counts.overdue} of them long after their time)` : ''}`] : []),
+    ...(counts.foreign > 0 ? [`${counts.foreign} of the approvals by people of another issuer than who asked`] : []), ...(counts.digests > 0 ? [`${counts.digests} entries by digest alone`] : []),
+    ...(counts.writers > 0 ? [`${counts.writers} processes`] : []), ...(counts.lost > 0 ? [`${counts.lost} events that were in flight when their process died`] : []), ...(counts.voids > 0 ? [`${counts.voids} events that were not stored, as their processes say`] : []),
     ...(checkpoints > 0 ? [`${checkpoints} published checkpoints that are of this tree`] : []), ...(pruned > 0 ? [`${pruned} entries were removed when their time was over`] : []), ...(contents.checked > 0 ? [`${contents.checked} contents that are what the log committed to`] : []), ...(contents.erased > 0 ? [`${contents.erased} erased`] : []),
     ...(contents.unexplained > 0 ? [`${contents.unexplained} of them by no erasure in this log yet`] : []),
     ...(counts.unjudged > 0 ? [`${counts.unjudged} executions whose approval lies here by digest alone and was not judged`] : []),

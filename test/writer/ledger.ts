@@ -54,7 +54,7 @@ export function createStore(startMs = Date.parse('2026-11-22T09:00:00.000Z')) {
   const common = () => { clock.ms += 3; return { id: ids('evt'), at: new Date(clock.ms).toISOString(), evaluation: ids('eval'), session: null, who: null, connection: 'shop', policy: null } as const }
   const refusal = (): RefusalEvent => ({ ...common(), kind: 'refusal', statements: [], purpose: null, accesses: [], refusal: { slug: 'denied', reason: 'no_rule', detail: '', next: 'none' } })
   const intent = (): Event => ({ ...common(), who: { issuer: 'local', subject: 'agent:bot', actors: [], groups: [], roles: [] }, policy: 'f'.repeat(64), kind: 'intent', statements: [], purpose: null, accesses: [], rules: ['bot.rules[0]'], masks: {}, revealed: [], deadline: '2026-11-22T10:00:00.000Z', settleBy: '2026-11-22T10:01:00.000Z' })
-  const outcome = (of: Event, by: 'gate' | 'sweeper' = 'gate'): OutcomeEvent => ({ ...common(), id: outcomeId(of.id), evaluation: of.evaluation, kind: 'outcome', intent: of.id, status: by === 'gate' ? 'succeeded' : 'unknown', rowCounts: [], truncated: false, refusal: null, durationMs: 1, by })
+  const outcome = (of: Event, by: 'gate' | 'sweeper' = 'gate'): OutcomeEvent => ({ ...common(), id: outcomeId(of.id), evaluation: of.evaluation, who: of.who, kind: 'outcome', intent: of.id, status: by === 'gate' ? 'succeeded' : 'unknown', rowCounts: [], truncated: false, refusal: null, durationMs: 1, by })
   const heartbeat = (): Event => ({ ...common(), id: firstIdAt(clock.ms), kind: 'heartbeat', change: {} })
   return { clock, ids, events, late, fates, ledger, process, refusal, intent, outcome, heartbeat, arrive: () => { for (const one of late.splice(0)) one() } }
 }

@@ -9,6 +9,7 @@ interface Agreement {
   readonly digest: string
   readonly demands: readonly Demand[] | null
   readonly expiresAt: string
+  readonly issuer: string
   readonly parties: readonly string[]
   readonly owners: readonly string[]
   /** Whose call the intent must be, and where, canonical JSON. What it runs is content, and compared where that is at hand (contents.ts). */
@@ -31,6 +32,7 @@ export function createAgreements() {
   const over = new Map<string, string>()
   /** Steps that stand before their request: clocks of two processes may be apart, so that is judged when the request comes. */
   const early = new Map<string, Entry[]>()
+  let foreign = 0
 
   function asked(id: string, entry: Entry): readonly string[] {
     if (open.has(id) || over.has(id)) return ['its access request was asked before']
@@ -44,7 +46,7 @@ export function createAgreements() {
     }
     const who = object(event['who'])
     open.set(id, {
-      digest, demands, expiresAt, approvals: [], parties: [text(who['subject']), ...list(who['actors']).map(text)].map(fold), owners: list(change['owners']).map(text).map(fold),
+      digest, demands, expiresAt, approvals: [], issuer: text(who['issuer']), parties: [text(who['subject']), ...list(who['actors']).map(text)].map(fold), owners: list(change['owners']).map(text).map(fold),
       about: asker(event), does: entry.whole ? doing(change) : null,
     })
     return []
@@ -54,13 +56,14 @@ export function createAgreements() {
     const who = object(event['who'])
     const change = object(event['change'])
     const subject = text(who['subject'])
-    const signedIn = Date.parse(text(change['signedInAt']))
+    const ageMs = Date.parse(at) - Date.parse(text(change['signedInAt']))
+    if (text(who['issuer']) !== agreement.issuer) foreign++
     const wrong = [
       agreement.digest !== '' && text(change['digest']) !== agreement.digest && 'this approval is of another digest than was asked',
       !(subject.startsWith('user:') && list(who['actors']).length === 0) && 'this approval is not by a person',
       agreement.parties.includes(fold(subject)) && 'this approval is by a party to the request',
       [...agreement.owners, ...list(change['owners']).map(text).map(fold)].includes(fold(subject)) && 'this approval is by the owner of whoever asks',
-      !(Date.parse(at) - signedIn <= signInMs + toleranceMs) && 'this approval is by somebody who had not signed in shortly before',
+      !(ageMs <= signInMs + toleranceMs && ageMs >= -toleranceMs) && 'this approval is by somebody who had not signed in shortly before',
       agreement.expiresAt !== '' && !(at < agreement.expiresAt) && 'this approval came when the request had expired',
     ].filter((reason) => reason !== false)
     if (wrong.length === 0) agreement.approvals.push({ subject: fold(subject), groups: [subject, ...list(who['groups']).map(text).filter((group) => !/^(user|agent):/.test(group))] })
@@ -87,6 +90,8 @@ export function createAgreements() {
   return {
     /** One step of an access request: what is wrong with it, and with those that came before their request. */
     step: (entry: Entry): readonly string[] => stepped(text(entry.event['request']), entry),
+    /** Approvals by people whom another issuer vouches for than for whoever asks. Which issuers may, only the policy of that time says. */
+    foreign: () => foreign,
     /** Steps of requests that the whole log does not have. */
     orphans: (): readonly Entry[] => [...early.values()].flat(),
     /** The intent of an access request: what is wrong with it. `unjudged`: its request lies here as a digest. One request has one execution. */

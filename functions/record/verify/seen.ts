@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 
 /**
  * Every event id of a log, exactly, in little memory: an intent, its outcome and its corrections are one id with another last symbol (schema/item.ts), so they share a
- * slot of 24 bytes: 32 to 64 bytes a call, where a set of strings takes several hundred.
+ * slot of 24 bytes: 32 to 64 bytes a call, where a set of strings takes several hundred. Of an intent the slot holds also whose it is (whose.ts).
  */
 export function seenIds() {
   let slots = 1024
@@ -18,7 +18,7 @@ export function seenIds() {
     for (let slot = (mixed ^ (mixed >>> 13)) >>> 0 & (count - 1); ; slot = slot + 1 & (count - 1)) {
       const at = slot * wordsEach
       if (within[at + marks] === 0) return at
-      if (within[at] === key[0] && within[at + 1] === key[1] && within[at + 2] === key[2] && within[at + 3] === key[3] && (within[at + 4] ?? 0) << 1 >>> 1 === key[4]) return at
+      if (within[at] === key[0] && within[at + 1] === key[1] && within[at + 2] === key[2] && within[at + 3] === key[3] && ((within[at + 4] ?? 0) & 31) === key[4]) return at
     }
   }
   function grow(): void {
@@ -26,7 +26,7 @@ export function seenIds() {
     for (let at = 0; at < words.length; at += wordsEach) {
       if (words[at + marks] === 0) continue
       key.set(words.subarray(at, at + 5))
-      key[4] = (key[4] ?? 0) << 1 >>> 1
+      key[4] = (key[4] ?? 0) & 31
       wider.set(words.subarray(at, at + wordsEach), find(wider, 2 * slots))
     }
     words = wider
@@ -42,8 +42,8 @@ export function seenIds() {
     return 2 ** symbolAt(id, 29)
   }
   return {
-    /** false: it was there already. `intent` is kept with it. */
-    add(id: string, intent: boolean): boolean {
+    /** false: it was there already. `whose`: of an intent, below 2^26, and kept with it; null: it is none. */
+    add(id: string, whose: number | null): boolean {
       if (stories * 4 >= slots * 3) grow()
       const mark = read(id)
       const at = find(words, slots)
@@ -54,25 +54,40 @@ export function seenIds() {
         stories++
       }
       words[at + marks] = known | mark
-      if (intent) words[at + 4] = (words[at + 4] ?? 0) | intentMark
+      if (whose !== null) words[at + 4] = (words[at + 4] ?? 0) & 31 | whose << 5 | intentMark
       return true
     },
     has(id: string): boolean {
       const mark = read(id)
       return ((words[find(words, slots) + marks] ?? 0) & mark) !== 0
     },
-    isIntent(id: string): boolean {
+    /** Whose this intent is; null: there is no such intent. */
+    intent(id: string): number | null {
       const mark = read(id)
       const at = find(words, slots)
-      return ((words[at + marks] ?? 0) & mark) !== 0 && ((words[at + 4] ?? 0) & intentMark) !== 0
+      const word = words[at + 4] ?? 0
+      return ((words[at + marks] ?? 0) & mark) !== 0 && (word & intentMark) !== 0 ? word >>> 5 & whoseBits : null
+    },
+    /** How many intents there are without an outcome whose ids are of before this time, epoch ms. */
+    lacking(before: number): number {
+      let count = 0
+      for (let at = 0; at < words.length; at += wordsEach) {
+        const [known, word] = [words[at + marks] ?? 0, words[at + 4] ?? 0]
+        // The first word holds six symbols of the time and the second the other four, above two that are drawn.
+        if ((word & intentMark) !== 0 && (known & outcomeMark) === 0 && (words[at] ?? 0) * 2 ** 20 + ((words[at + 1] ?? 0) >>> 10) < before) count++
+      }
+      return count
     },
   }
 }
 /** Five words of symbols, 25 of them, then one bit for each last symbol that was seen. */
 const wordsEach = 6
 const marks = 5
-/** The fifth word holds one symbol, so its highest bit is free. */
+/** The fifth word holds one symbol, so 27 bits of it are free: whose an intent is, and that it is one. */
 const intentMark = 0x80000000
+const whoseBits = 2 ** 26 - 1
+/** Of the id that ends in 1. */
+const outcomeMark = 2
 const values = new Uint8Array(128)
 for (const [value, symbol] of [...'0123456789ABCDEFGHJKMNPQRSTVWXYZ'].entries()) values[symbol.charCodeAt(0)] = value
 const symbolAt = (id: string, at: number): number => values[id.charCodeAt(at)] ?? 0

@@ -1,12 +1,16 @@
 import { isUtf8 } from 'node:buffer'
 import { isEventId } from '../../../schema/item.ts'
 import { isTime, type Entry } from '../log/entry.ts'
+import { alike, closed, mix, opened } from './whose.ts'
+
+/** `whose`: as whoseOf (whose.ts) gives it, of intents and of what became of them; 0 of others. */
+export interface Skimmed extends Entry { readonly whose: number }
 
 /**
  * Most entries in a third of the time: one pass over the bytes that makes no objects, and keeps of the event what its order needs. It is sure of what it accepts and never says no:
  * null means that `readEntry` shall judge, as for every entry that has to do with an access request. What it accepts is canonical JSON of `{event, v: 1}` with an id, a kind and a time.
  */
-export function skimEntry(bytes: Buffer): Entry | null {
+export function skimEntry(bytes: Buffer): Skimmed | null {
   for (let i = 0; i < opening.length; i++) if (bytes[i] !== opening[i]) return null
   found.fill(0)
   const end = object(bytes, opening.length - 1, 0)
@@ -19,8 +23,10 @@ export function skimEntry(bytes: Buffer): Entry | null {
   if (!isEventId(id) || !isTime(at)) return null
   const writer = writerOf(bytes)
   if (writer === null) return null
-  if (kind !== 'outcome' && kind !== 'correction') return { id, kind, at, whole: true, event: writer ?? nothing }
-  return isEventId(intent) && statuses.has(status) ? { id, kind, at, whole: true, event: { ...writer, intent, status } } : null
+  const settles = kind === 'outcome' || kind === 'correction'
+  const whose = settles || kind === 'intent' ? whoseIn(bytes) : 0
+  if (!settles) return { id, kind, at, whole: true, event: writer ?? nothing, whose }
+  return isEventId(intent) && statuses.has(status) ? { id, kind, at, whole: true, event: { ...writer, intent, status }, whose } : null
 }
 
 /** The number of the event, spelt as canonical JSON spells it: undefined where there is none, null where it is not sure. */
@@ -47,22 +53,54 @@ function writerOf(bytes: Buffer): { readonly writer: { readonly id: string; read
   }
 }
 const [lead, middle, listing] = ['{"id":"', '","n":', ',"open":['].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer]
-/** That an intent names a policy, a rule and somebody; whatever is less plain than that, `readEntry` and order.ts judge. */
+/** That an intent names a policy, rules and somebody; whatever is less plain than that, `readEntry` and order.ts judge. */
 function isDecided(bytes: Buffer): boolean {
-  const [policy, rules, who] = [7, 8, 9].map((name) => found[2 * name] ?? 0) as [number, number, number]
-  return bytes[policy - 1] === 0x22 && (found[15] ?? 0) > policy && bytes[rules] === 0x5b && bytes[rules + 1] === 0x22 && bytes[rules + 2] !== 0x22 && bytes[who] === 0x7b && bytes[who + 1] === 0x22
+  const [policy, end] = [found[2 * policyAt] ?? 0, found[2 * policyAt + 1] ?? 0]
+  return bytes[policy - 1] === 0x22 && end > policy && isRules(bytes, found[2 * rulesAt] ?? 0) && isSomebody(bytes, found[2 * whoAt] ?? 0, found[2 * whoAt + 1] ?? 0)
+}
+/** Strings, at least one, and none of them empty. What is an array was seen. */
+function isRules(bytes: Buffer, start: number): boolean {
+  if (bytes[start] !== 0x5b) return false
+  for (let at = start + 1; ;) {
+    if (bytes[at] !== 0x22) return false
+    const end = string(bytes, at)
+    if (end - at <= 2) return false
+    if (bytes[end] === 0x5d) return true
+    at = end + 1
+  }
+}
+/** The subject is the last of its members, as in all that the gate writes, and a string without escapes. */
+function isSomebody(bytes: Buffer, start: number, end: number): boolean {
+  if (bytes[start] !== 0x7b || bytes[end - 2] !== 0x22) return false
+  let at = end - 3
+  while (bytes[at] !== 0x22 && bytes[at] !== 0x5c && at > start) at--
+  if (at === end - 3 || bytes[at] !== 0x22) return false
+  for (let i = 1; i <= last.length; i++) if (bytes[at - i] !== last[last.length - i]) return false
+  return bytes[at - last.length - 1] === 0x2c || at - last.length - 1 === start
+}
+const last = Buffer.from('"subject":')
+function whoseIn(bytes: Buffer): number {
+  let hash = opened
+  for (const name of alikeAt) {
+    const [start, end] = [found[2 * name] ?? 0, found[2 * name + 1] ?? 0]
+    const quote = start > 0 && bytes[start - 1] === 0x22 ? 1 : 0
+    hash = mix(hash, bytes, start - quote, end + quote)
+  }
+  return closed(hash)
 }
 const isDigit = (code: number | undefined): boolean => code !== undefined && code >= 0x30 && code <= 0x39
 const opening = Buffer.from('{"event":{')
 const closing = Buffer.from(',"v":1}')
 const nothing = Object.freeze({})
 /** Kinds of which nothing but this is looked at. `intent`: those of no access request. */
-const plain: ReadonlySet<string> = new Set(['intent', 'outcome', 'correction', 'refusal', 'policy', 'lock', 'audit-read', 'explain', 'repeat', 'stream', 'output', 'start', 'heartbeat', 'unauthenticated', 'void', 'sign-in'])
+const plain: ReadonlySet<string> = new Set(['intent', 'outcome', 'correction', 'refusal', 'policy', 'lock', 'audit-read', 'explain', 'repeat', 'stream', 'output', 'start', 'unauthenticated', 'sign-in'])
 const statuses: ReadonlySet<string> = new Set(['succeeded', 'failed', 'unknown'])
-const names = ['at', 'id', 'intent', 'kind', 'request', 'status', 'writer', 'policy', 'rules', 'who']
+const names = ['at', 'id', 'intent', 'kind', 'request', 'status', 'writer', 'policy', 'rules', 'who', 'connection', 'evaluation', 'session']
+const [policyAt, rulesAt, whoAt] = ['policy', 'rules', 'who'].map((name) => names.indexOf(name)) as [number, number, number]
+const alikeAt = alike.map((name) => names.indexOf(name))
 const keys = names.map((name) => Buffer.from(name))
 const byInitial: (readonly number[] | undefined)[] = Array.from({ length: 256 }, (_, code) => { const found = names.flatMap((name, at) => name.charCodeAt(0) === code ? [at] : []); return found.length === 0 ? undefined : found })
-/** Where the value of each name begins and ends, of a string without its quotes; 0 for one that is not there. What is no string begins and ends with its first byte. */
+/** Where the value of each name begins and ends, of a string without its quotes; 0 for one that is not there. */
 const found = new Uint32Array(2 * names.length)
 const textOf = (bytes: Buffer, name: number): string => bytes.toString('latin1', found[2 * name], found[2 * name + 1])
 
@@ -158,6 +196,6 @@ function note(bytes: Buffer, start: number, end: number, valueEnd: number): void
     if (i < key.length) continue
     const text = bytes[end + 2] === 0x22
     found[2 * name] = text ? end + 3 : end + 2
-    found[2 * name + 1] = text ? valueEnd - 1 : end + 2
+    found[2 * name + 1] = text ? valueEnd - 1 : valueEnd
   }
 }

@@ -50,7 +50,7 @@ function story(common: CommonOf, n: number, request?: { readonly id: Id<'arq'>; 
     ...common(), ...belongs, kind: 'intent', statements: [{ sql, params: [n] }], purpose: 'support ticket', accesses: [{ action: 'select', resource: 'public.orders', columns: ['id', 'status'] }],
     rules: ['support-agents.rules[0]'], masks: { 'public.customers.email': 'email' }, revealed: [], deadline: '2026-11-22T10:00:00.000Z', settleBy: '2026-11-22T10:01:00.000Z',
   }
-  const outcome: Event = { ...common(), ...belongs, id: outcomeId(intent.id), kind: 'outcome', intent: intent.id, status: n % 17 === 3 ? 'unknown' : 'succeeded', rowCounts: [1], truncated: false, refusal: null, durationMs: 3, by: 'gate' }
+  const outcome: Event = { ...common(), ...belongs, id: outcomeId(intent.id), evaluation: intent.evaluation, kind: 'outcome', intent: intent.id, status: n % 17 === 3 ? 'unknown' : 'succeeded', rowCounts: [1], truncated: false, refusal: null, durationMs: 3, by: 'gate' }
   return n % 17 === 3 ? [intent, outcome, { ...outcome, kind: 'correction', status: 'succeeded', id: correctionId(intent.id, 1) }] : [intent, outcome]
 }
 function approvedStory(common: CommonOf, request: Id<'arq'>, n: number, clock: { readonly ms: number }): Event[] {

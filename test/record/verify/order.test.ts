@@ -4,7 +4,7 @@ import { openOf } from '../../../schema/content.ts'
 import type { Event, Id, IntentEvent, OutcomeEvent } from '../../../schema/event.ts'
 import { correctionId, outcomeId } from '../../../schema/item.ts'
 import { asked, createApproving, lead as lea, say } from '../../support/approvals.ts'
-import { eventsOf, lead } from '../log/sample.ts'
+import { bot, eventsOf, lead } from '../log/sample.ts'
 import { check, logOf } from './memory.ts'
 
 /** The log is whole and signed in all of these: whoever wrote it has the key. What is wrong is what it says. */
@@ -46,11 +46,40 @@ describe('intents and outcomes', () => {
   test('an event twice, and two intents of one id', async () => {
     expect(await findings([plain[0]!, plain[0]!])).toEqual(['1: its event id is in the log already'])
   })
-  test('a correction follows an outcome', async () => {
+  test('a correction follows an outcome that nobody knew, within a day, and each the one before it', async () => {
+    const [intent, told] = plain as [Event, OutcomeEvent]
+    const outcome: OutcomeEvent = { ...told, status: 'unknown', by: 'sweeper' }
+    const correction = (n: number, change: Change = {}): Event => changed({ ...told, kind: 'correction', id: correctionId(intent.id, n) } as Event, change)
+    expect(await findings([intent, outcome, correction(1)])).toEqual([])
+    expect(await findings([intent, outcome, correction(1), correction(2)])).toEqual([])
+    expect(await findings([intent, correction(1), outcome])).toEqual(['1: there is no outcome before this correction'])
+    for (const status of ['succeeded', 'failed']) expect(await findings([intent, { ...outcome, status } as Event, correction(1)])).toEqual(['2: it corrects an outcome that was known'])
+    expect(await findings([intent, outcome, correction(2)])).toEqual(['2: the correction that its id counts on is not before it'])
+    expect(await findings([intent, outcome, correction(1, { status: 'fine' })])).toEqual(['2: its status is none this verifier knows'])
+    const later = (hours: number) => ({ at: new Date(Date.parse(outcome.at) + hours * 3_600_000).toISOString() })
+    expect(await findings([intent, outcome, correction(1, later(24.4))])).toEqual([])
+    expect(await findings([intent, outcome, correction(1, later(24.6))])).toEqual(['2: it corrects an outcome that was told more than a day before'])
+  })
+  test('what became of an intent is told of the same call: its caller, session, evaluation and connection', async () => {
     const [intent, outcome] = plain as [Event, OutcomeEvent]
-    const correction: Event = { ...outcome, kind: 'correction', id: correctionId(intent.id, 1) }
-    expect(await findings([intent, outcome, correction])).toEqual([])
-    expect(await findings([intent, correction, outcome])).toEqual(['1: there is no outcome before this correction'])
+    for (const change of [{ evaluation: 'eval_1' }, { session: null }, { connection: 'billing' }, { who: null }, { who: { ...intent.who, subject: 'agent:other' } }, { who: { ...intent.who, roles: ['other'] } }]) {
+      expect(await findings([intent, changed(outcome, change)]), JSON.stringify(change)).toEqual(['1: this outcome is of another caller, session, evaluation or connection than its intent'])
+      const correction = changed({ ...outcome, kind: 'correction', id: correctionId(intent.id, 1) } as Event, change)
+      expect(await findings([intent, { ...outcome, status: 'unknown' }, correction]), JSON.stringify(change)).toEqual(['2: this correction is of another caller, session, evaluation or connection than its intent'])
+    }
+    const [, , , run, done] = approved                                        // skimmed is only what became of it
+    expect(await findings([...approved.slice(0, 3), run!, changed(done, { evaluation: 'eval_1' })])).toEqual(['4: this outcome is of another caller, session, evaluation or connection than its intent'])
+    const many = eventsOf(3000)                                               // the table of ids grew in between
+    const last = many.findLastIndex(({ kind }) => kind === 'outcome')
+    expect(await findings(many.slice(0, last + 1))).toEqual([])
+    const early = many.findIndex(({ kind }) => kind === 'outcome')
+    expect(await findings([...many.slice(0, early), ...many.slice(early + 1, last), changed(many[early], { session: null })])).toEqual([`${last - 1}: this outcome is of another caller, session, evaluation or connection than its intent`])
+  })
+  test('an intent without an outcome long after its time is counted apart from those of the last hour', async () => {
+    const counts = async (minutes: number) => (await check((await logOf([plain[0]!, ...eventsOf(2, Date.parse(plain[0]!.at) + minutes * 60_000)].map(entryOf))).log)).counts
+    expect(await counts(85)).toMatchObject({ unsettled: 1, overdue: 0 })
+    expect(await counts(110)).toMatchObject({ unsettled: 1, overdue: 1 })
+    expect((await check((await logOf([...plain.slice(0, 2), ...eventsOf(2, Date.parse(plain[0]!.at) + 9 * 3_600_000)].map(entryOf))).log)).counts).toMatchObject({ unsettled: 0, overdue: 0 })
   })
   test('an intent that can have no outcome, a status nobody knows, a kind nobody knows', async () => {
     const [intent, outcome] = plain as [Event, OutcomeEvent]
@@ -129,6 +158,7 @@ describe('access requests', () => {
     expect(await by({ change: { ...(second as unknown as { change: Change }).change, digest: '0'.repeat(64) } })).toContain('2 this approval is of another digest than was asked')
     expect(await by({ change: { ...(second as unknown as { change: Change }).change, signedInAt: '2026-11-22T08:00:00.000Z' } })).toContain('2 this approval is by somebody who had not signed in shortly before')
     expect(await by({ change: { ...(second as unknown as { change: Change }).change, signedInAt: null } })).toContain('2 this approval is by somebody who had not signed in shortly before')
+    expect(await by({ change: { ...(second as unknown as { change: Change }).change, signedInAt: '2030-01-01T00:00:00.000Z' } })).toContain('2 this approval is by somebody who had not signed in shortly before')
     expect(await by({ at: '2026-11-22T11:00:00.000Z' })).toContain('2 this approval came when the request had expired')
   })
   test.each(['rejection', 'cancellation', 'expiry', 'stale'] as const)('an execution after a %s', async (kind) => {
@@ -141,13 +171,34 @@ describe('access requests', () => {
     const runs = (change: Change) => findings([request!, first!, second!, changed(intent, change)])
     expect(await runs({ who: { ...request!.who, subject: 'agent:other' } })).toEqual(['3: it runs for somebody else, or elsewhere, than was asked'])
     expect(await runs({ connection: 'billing' })).toEqual(['3: it runs for somebody else, or elsewhere, than was asked'])
-    expect(await runs({ at: '2026-11-22T12:00:00.000Z' })).toEqual(['3: it began when the request had expired'])
+    expect(await runs({ at: '2026-11-22T12:00:00.000Z', id: eventsOf(1, Date.parse('2026-11-22T12:00:00.000Z'))[0]!.id })).toEqual(['3: it began when the request had expired'])
+  })
+  test('approvals by people of another issuer than who asked are counted: which issuers may, the policy says', async () => {
+    const foreign = async (issuer: string) => (await check((await logOf([request!, first!, changed(second, { who: { ...lead('sofia'), issuer } }), intent!].map(entryOf))).log))
+    expect(await foreign('local')).toMatchObject({ ok: true, counts: { foreign: 0 } })
+    expect(await foreign('https://elsewhere.example')).toMatchObject({ ok: true, counts: { foreign: 1, approvals: 2 } })
   })
   test('a request that demands nothing, and steps of requests nobody asked', async () => {
     expect(await findings([rechanged(request, { demands: [] }), intent!])).toEqual(['0: this request says not what it demands, of whom, and until when', '1: the access request it belongs to says not what it demands'])
     expect(await findings([rechanged(request, { demands: [{ by: ['support-leads'], quorum: 0, rule: 'r' }] }), intent!])).toEqual(['1: 0 of the Infinity approvals that rule "r" demands are before it'])
     expect(await findings([first!])).toEqual(['undefined: there is no request to this approval'])
     expect(await findings([changed(first, { request: 'arq_1' as Id<'arq'> })])).toEqual(['0: this approval names no access request'])
+  })
+})
+
+describe('erasures', () => {
+  const erasure = (change: Change, more: Change = {}) => findings([changed(plain[0], { kind: 'erasure', who: null, session: null, connection: null, policy: null, change, ...more })])
+  const nobody = ['0: this erasure is nobody\'s, and no retention asked for it']
+  test('are somebody\'s, or of a day that is older than the retention they name', async () => {
+    expect(await erasure({ session: 'ses_1', keys: ['2026-11-22.A.0'] }, { who: bot })).toEqual([])
+    expect(await erasure({ retention: '90d', day: '2026-08-01', sheets: ['2026-08-01.A', '2026-08-01.B'] })).toEqual([])
+  })
+  test('by nobody, of any key, of another day\'s sheets or of a day too young are told', async () => {
+    const told = { retention: '90d', day: '2026-08-01', sheets: ['2026-08-01.A'] }
+    for (const change of [{ keys: ['2026-08-01.A.0'] }, {}, { ...told, keys: ['2026-08-01.A.0'] }, { ...told, sheets: ['2026-08-02.A'] }, { ...told, sheets: [1] }, { ...told, day: '2026-08-24' }, { ...told, day: '2026-08-24', sheets: ['2026-08-24.A'] }, { ...told, retention: 'x' }, { ...told, retention: undefined }, { ...told, day: 'x', sheets: ['x.A'] }]) {
+      expect(await erasure(JSON.parse(JSON.stringify(change)) as Change), JSON.stringify(change)).toEqual(nobody)
+    }
+    expect(await erasure(told, { who: { ...bot, subject: '' } })).toEqual(nobody)
   })
 })
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson } from '../../../schema/bundle.ts'
-import type { Event } from '../../../schema/event.ts'
+import type { Event, IntentEvent } from '../../../schema/event.ts'
 import { entryOf, readEntry } from '../../../functions/record/log/entry.ts'
 import { skimEntry } from '../../../functions/record/verify/skim.ts'
+import { whoseOf } from '../../../functions/record/verify/whose.ts'
 import { eventsOf } from '../log/sample.ts'
 
 const numRuns = Number(process.env['SLUICE_RUNS'] ?? 2000)
@@ -14,7 +15,8 @@ function agrees(bytes: Buffer): boolean {
   const skimmed = skimEntry(bytes)
   if (skimmed === null) return false
   const read = readEntry(bytes)
-  expect({ ...skimmed, event: null }).toEqual({ ...read, event: null })
+  const belongs = ['intent', 'outcome', 'correction'].includes(read.kind)
+  expect({ ...skimmed, event: null }).toEqual({ ...read, event: null, whose: belongs ? whoseOf(read) : 0 })
   if (read.kind === 'outcome' || read.kind === 'correction') expect(skimmed.event).toEqual({ intent: read.event['intent'], status: read.event['status'] })
   return true
 }
@@ -36,6 +38,21 @@ test('a byte replaced, taken out or put in is never taken for what `readEntry` w
     const at = n % base.length
     agrees(Buffer.concat([base.subarray(0, at), how === 'delete' ? Buffer.of() : Buffer.of(code), base.subarray(how === 'insert' ? at : at + 1)]))
   }), { numRuns: 5 * numRuns })
+})
+test('an intent is skimmed only where it names somebody and rules, all of them, in the plainest way', () => {
+  const { who, rules } = intent as IntentEvent
+  for (const change of [{ rules: [...rules, 'another, of "two"'] }, { who: { ...who, groups: ['a"b', 'ü'], subject: 'user:zoë' } }]) expect(agrees(bytesOf({ ...intent, ...change })), JSON.stringify(change)).toBe(true)
+  for (const change of [
+    { rules: [] }, { rules: [''] }, { rules: [...rules, ''] }, { rules: [...rules, 1] }, { rules: [...rules, null] }, { rules: [rules] }, { rules: 'x' }, { who: null }, { who: {} }, { who: { groups: ['x'] } }, { who: { ...who, subject: '' } }, { who: { ...who, subject: null } }, { who: { ...who, subject: ['x'] } },
+    { who: { in: { subject: 'x' } } }, { who: { x: ',"subject":"y' } }, { who: { issuer: '"subject":"y' } }, { who: { 'a subject': 'x' } }, { who: 'subject' }, { policy: '' }, { policy: null },
+  ]) expect(agrees(bytesOf({ ...intent, ...change })), JSON.stringify(change)).toBe(false)
+})
+test('whose an intent is comes out the same by both ways, and other for another caller, session, evaluation or connection', () => {
+  const of = (change: object) => skimEntry(bytesOf({ ...intent, ...change }))?.whose
+  const all = [{}, { connection: 'shap' }, { connection: null }, { connection: 'null' }, { session: null }, { session: 'null' }, { evaluation: 'eval_1' }, { evaluation: null }, { who: { ...intent!.who, subject: 'agent:support-bat' } }, { who: { ...intent!.who, groups: [] } }, { connection: 'a', evaluation: 'b' }, { connection: 'ab', evaluation: '' }].map(of)
+  expect(all).not.toContain(undefined)
+  expect(new Set(all).size).toBe(all.length)
+  for (const change of [{ session: 'a\n\u0001"' }, { connection: 'ü' }, { connection: [1] }]) agrees(bytesOf({ ...intent, ...change }))
 })
 describe('left to `readEntry`', () => {
   const base = bytesOf(outcome).toString()

@@ -23,6 +23,8 @@ function story(opens: readonly (readonly number[])[] = [[], [], [], []]) {
   return { writing, events, all: (given: readonly Event[] = events) => [...given, beat(clock.ms + 31 * minuteMs)] }
 }
 const beat = (at: number): Event => ({ ...refusal(), id: createIds(() => at)('evt'), at: new Date(at).toISOString(), kind: 'heartbeat', change: {} }) as unknown as Event
+/** The first event of another process, which has a number: a time that counts. */
+const another = (at: number): Event => createWriting(createIds(() => at)('evt'), new Date(at).toISOString()).first
 const reasons = async (events: readonly Event[]) => (await check((await logOf(events.map(entryOf))).log)).findings.map(({ index, reason }) => `${index}: ${reason.replace(/evt_\w+/, 'W')}`)
 const missing = (n: number, at: number) => `${at}: event number ${n} of its process (W) is missing, and this one says that it is stored`
 
@@ -63,7 +65,7 @@ describe('numbers of processes', () => {
     const other = (writer: unknown) => ({ ...refusal(), writer }) as Event
     const [{ writer }] = events as [Event & { writer: Writer }]
     expect(await reasons(all([...events, other({ ...writer, n: 3 })]))).toEqual(['5: number 3 of its process is there twice'])
-    for (const bad of [{ ...writer, n: 0 }, { ...writer, n: 1.5 }, { ...writer, n: '3' }, { ...writer, n: 6, open: [7] }, { ...writer, n: 6, open: [3, 2] }, { ...writer, n: 6, open: [2, 2] }, { ...writer, n: 6, open: '2' }, { id: 'evt_1', n: 6 }, 6, null]) {
+    for (const bad of [{ ...writer, n: 0 }, { ...writer, n: 1.5 }, { ...writer, n: '3' }, { ...writer, n: 6, open: [7] }, { ...writer, n: 6, open: [3, 2] }, { ...writer, n: 6, open: [2, 2] }, { ...writer, n: 6, open: '2' }, { ...writer, n: 6, open: [1] }, { ...writer, n: 6, open: [1, 2] }, { id: 'evt_1', n: 6 }, 6, null]) {
       expect(await reasons(all([...events, other(bad)])), JSON.stringify(bad)).toEqual(['5: its number among the events of its process is none'])
     }
     expect(await reasons(all([...events, refusal()]))).toEqual(['5: it has no number, and processes number their events here'])
@@ -85,6 +87,14 @@ describe('numbers of processes', () => {
     expect(await reasons(all([...events, { ...first, id: ids('evt'), writer: { ...first.writer, n: 6 } } as Event]))).toEqual(['5: the first event of a process, and no other, holds its key'])
     expect(await reasons(all([refusal({ id: first.id, n: 1 }, first.id), ...events.slice(1)]))).toEqual(['0: the first event of a process, and no other, holds its key'])
     expect(await reasons(all([{ ...first, id: ids('evt') } as Event, ...events.slice(1)]))).toEqual(['0: the first event of a process, and no other, holds its key'])
+  })
+  test('the first event of a process is never in flight when another is numbered, so no process is without one', async () => {
+    const { writing, events, all } = story([])
+    const [two, three] = [2, 3].map((n) => refusal({ id: writing.id, n }))
+    expect(await reasons(all([...events, two!, three!]))).toEqual([])
+    expect(await reasons(all([two!, three!]))).toEqual([missing(1, 0)])
+    const lying = [2, 3].map((n) => refusal({ id: writing.id, n, open: [1] }))
+    expect(await reasons(all(lying))).toEqual(['0: its number among the events of its process is none', '1: its number among the events of its process is none'])
   })
   test('a number out of all bounds costs no memory', async () => {
     const { events, all } = story()
@@ -115,9 +125,48 @@ describe('numbers of processes', () => {
   })
 })
 
+describe('times', () => {
+  const dated = (event: Event, at: string, change: object = {}) => ({ ...event, at, ...change }) as Event
+  const far = '9999-12-31T23:59:59.999Z'
+  const farId = createIds(() => Date.parse(far))('evt')
+  test('an event is not dated long after its id; what became of an intent may be', async () => {
+    const { events, all } = story()
+    const after = (minutes: number) => new Date(Date.parse(events[4]!.at) + minutes * minuteMs).toISOString()
+    expect(await reasons(all(events.with(4, dated(events[4]!, after(14)))))).toEqual([])
+    expect(await reasons(all(events.with(4, dated(events[4]!, after(16)))))).toEqual(['4: it is dated long after the time in its id'])
+    expect(await reasons(all(events.with(4, dated(events[4]!, after(-60)))))).toEqual([])
+  })
+  test('a process does not number a day-old event after a young one, in whatever order they come', async () => {
+    const { events, all } = story()
+    const [a, b, c, d, e] = events as [Event, Event, Event, Event, Event]
+    const ahead = dated(c, new Date(Date.parse(c.at) + 25 * 60 * minuteMs).toISOString(), { id: createIds(() => Date.parse(c.at) + 25 * 60 * minuteMs)('evt') })
+    expect(await reasons(all([a, b, ahead, d, e]))).toEqual(['3: it is dated more than a day before what its process numbered earlier'])
+    expect(await reasons(all([a, b, d, e, ahead]))).toEqual(['4: it is dated more than a day after what its process numbered later'])
+    const slow = dated(c, new Date(Date.parse(c.at) + 23 * 60 * minuteMs).toISOString(), { id: createIds(() => Date.parse(c.at) + 23 * 60 * minuteMs)('evt') })
+    expect((await reasons([a, b, slow, d, e])).filter((reason) => reason.includes('dated'))).toEqual([])
+  })
+  test('one that is dated far after all that follows it is told, and the end of the log is judged without it', async () => {
+    const { events } = story()
+    const stray = createWriting(farId, far).first
+    expect(await reasons([...events, stray])).toEqual([])                       // a log may have been silent for long
+    expect(await reasons([...events.slice(0, 2), stray, ...events.slice(3)])).toEqual(['2: it is dated more than a month after everything that follows it'])
+    const late = createIds(() => Date.parse(far))
+    expect(await reasons([...events, stray, dated(refusal(), events[4]!.at, { id: late('evt'), writer: { id: stray.id, n: 2 } })])).toEqual(['6: it is dated more than a day before what its process numbered earlier'])
+  })
+  test('a heartbeat is nobody\'s, has no number, and is of the time in its id', async () => {
+    const { events, all } = story()
+    const whole = beat(clock.ms)
+    expect(await reasons(all([...events, whole]))).toEqual([])
+    const nobodys = '5: a heartbeat is nobody\'s, and of the time in its id'
+    for (const change of [{ who: { subject: 'user:mallory@acme.dev' } }, { session: 'ses_1' }, { at: new Date(clock.ms + 1).toISOString() }]) expect(await reasons(all([...events, { ...whole, ...change } as Event])), JSON.stringify(change)).toEqual([nobodys])
+    expect(await reasons(all([...events, { ...whole, writer: { id: events[0]!.id, n: 6 } } as Event]))).toEqual(['5: a heartbeat has no number'])
+    expect(await reasons(all(events.with(2, { ...events[2]!, kind: 'heartbeat' } as unknown as Event)))).toEqual(['2: a heartbeat has no number', missing(3, 3)])
+  })
+})
+
 describe('promises', () => {
   const given = () => {
-    const { writing, events, all } = story()
+    const { writing, events } = story()
     const now = clock.ms
     const promises = events.slice(1).map((event) => parsePromise(promiseOf(event as Event & { writer: Writer }, writing, now)))
     const judge = async (log: readonly Event[], nowMs = now, list = promises) => {
@@ -125,7 +174,7 @@ describe('promises', () => {
       const { kept, due } = report.promises
       return { kept, due, broken: report.findings.filter(({ path }) => path === 'promise').map(({ id, reason }) => `${events.findIndex((event) => event.id === id)}: ${reason.replaceAll(/evt_\w+/g, 'W').replaceAll(/\d{4}-\S+Z/g, 'T')}`) }
     }
-    return { writing, events, all, now, promises, judge }
+    return { writing, events, all: (given: readonly Event[] = events) => [...given, another(now + 31 * minuteMs)], now, promises, judge }
   }
   test('kept', async () => {
     const { all, judge } = given()
@@ -147,6 +196,12 @@ describe('promises', () => {
   test('an event that came too late', async () => {
     const { events, all, judge } = given()
     expect((await judge([...all(events.slice(0, 4)), events[4]!])).broken).toEqual(['4: it was promised to be in the log by T, and came into it after events of T'])
+  })
+  test('times of heartbeats break none: whoever can write to the ledger can write one of any time', async () => {
+    const { events, all, judge } = given()
+    const forged = beat(Date.parse('9999-12-31T23:59:59.999Z'))
+    expect(await judge(all([...events.slice(0, 2), forged, ...events.slice(2)]))).toEqual({ kept: 4, due: 0, broken: [] })
+    expect((await judge([...events.slice(0, 4), forged]))).toEqual({ kept: 3, due: 1, broken: [] })
   })
   test('a process that the log does not certify, and a promise that it did not sign', async () => {
     const { events, all, judge, writing, now } = given()
