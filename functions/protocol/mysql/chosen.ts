@@ -1,4 +1,4 @@
-import type { Call, Expression, GroupConcat, Name, Order, Reference, Select, Window } from './ast.ts'
+import type { Call, Column, Expression, GroupConcat, Name, Order, Reference, Select, Window } from './ast.ts'
 import { aggregateNames } from './builtins.ts'
 import { fold } from './catalog.ts'
 import { closure, keysFor, plainOf, refOf, same, type Rows } from './key.ts'
@@ -15,12 +15,28 @@ export interface Level extends Rows {
 const isNode = (value: unknown): value is { readonly kind: string } => typeof value === 'object' && value !== null && 'kind' in value
 const isAggregate = (node: { readonly kind: string }): boolean => node.kind === 'groupConcat' || (node.kind === 'call' && aggregateNames.has((node as Call).name.text) && (node as Call).schema === null && (node as Call).over === null)
 
-/** Whether an aggregate stands in it, its queries left out. */
-export function aggregates(value: unknown): boolean {
+/**
+ * Whether an aggregate of this level stands in it. One in a query inside is this level's where its columns are of this level and of none further in: `select (select max(u.id)) from users u` has one row. `inner`: aliases of
+ * the queries it stands in; null outside of any.
+ */
+export function aggregates(value: unknown, own: ReadonlySet<string>, inner: ReadonlySet<string> | null = null): boolean {
   if (typeof value !== 'object' || value === null) return false
-  if (isNode(value) && (value.kind === 'query' || isAggregate(value))) return value.kind !== 'query'
-  return Object.values(value).some(aggregates)
+  if (!isNode(value)) return Object.values(value).some((one: unknown) => aggregates(one, own, inner))
+  if (isAggregate(value)) {
+    if (inner === null) return true
+    const tables = tablesIn(value)
+    if (tables.some((table) => own.has(table)) && !tables.some((table) => inner.has(table))) return true
+  }
+  const within = value.kind === 'query' ? inner ?? new Set<string>() : value.kind === 'select' && inner !== null ? new Set([...inner, ...aliasesOf((value as Select).from)]) : inner
+  return Object.values(value).some((one: unknown) => aggregates(one, own, within))
 }
+/** The aliases of all columns in it. */
+function tablesIn(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return []
+  if (isNode(value) && value.kind === 'column') return [(value as Column).table?.text ?? '']
+  return Object.values(value).flatMap(tablesIn)
+}
+const aliasesOf = (from: readonly Reference[]): readonly string[] => from.flatMap((node) => (node.kind === 'join' ? aliasesOf([node.left, node.right]) : [node.alias?.text ?? (node.kind === 'table' ? node.name.text : '')]))
 
 /** Columns that stand outside of aggregates, and of which a group may hold several values: which one is shown is for the server to choose. */
 export function strung({ items, having, span }: Pick<Select, 'items' | 'having' | 'span'>, orderBy: readonly Order[], level: Level): readonly Told[] {
@@ -41,9 +57,7 @@ export function strung({ items, having, span }: Pick<Select, 'items' | 'having' 
 }
 /** An alias of a query inside means what is there. */
 function without(aliases: ReadonlySet<string>, from: readonly Reference[]): ReadonlySet<string> {
-  const taken = new Set<string>()
-  const take = (node: Reference): void => { if (node.kind === 'join') { take(node.left); take(node.right) } else taken.add(node.alias?.text ?? (node.kind === 'table' ? node.name.text : '')) }
-  for (const node of from) take(node)
+  const taken = new Set(aliasesOf(from))
   return new Set([...aliases].filter((alias) => !taken.has(alias)))
 }
 

@@ -26,6 +26,8 @@ const exact: ReadonlyMap<number, Row> = new Map<number, Row>([
   [1064, { detail: 'the target finds an error in the syntax', next: 'fix' }], [1235, { detail: 'the target does not support this', next: 'fix' }], [1055, { detail: 'a column must be grouped by, or used in an aggregate', next: 'fix' }],
   [1356, { detail: 'the view does not work any more: what it reads has changed', next: 'none' }], [1222, { detail: 'the parts of the set operation have different numbers of columns', next: 'fix' }],
   [1093, { detail: 'the statement changes a table that it reads in a subquery', next: 'fix' }], [1104, { detail: 'the statement would look at more rows than the target lets it', next: 'fix' }],
+  [1056, { detail: 'rows cannot be grouped by an aggregate', next: 'fix' }], [1111, { detail: 'an aggregate stands where none may', next: 'fix' }], [1109, { detail: 'there is no such relation', next: 'fix' }], [1247, { detail: 'a name means what is not computed yet there', next: 'fix' }],
+  [1139, { detail: 'the pattern of a regular expression is none', next: 'fix', reason: 'data_exception', data: true }],
   [1242, { detail: 'a subquery used as a value returned more than one row', next: 'fix', data: true }],
   ...[1062, 1169, 1586, 1022, 1761].map((errno): [number, Row] => [errno, constraint('the change would break a unique key')]),
   ...[1216, 1217, 1451, 1452].map((errno): [number, Row] => [errno, constraint('the change would break a foreign key')]),
@@ -61,9 +63,9 @@ function told(known: Row | undefined, sqlstate: string, closed: boolean): Row {
 }
 /** The states of numbers we know: never the one that came, because a SIGNAL may give any number any five letters, and five letters of somebody's data at a time are a way out. */
 const states: ReadonlyMap<number, string> = new Map<number, string>([
-  ...[1142, 1143, 1227, 1370, 1064, 1235, 1055, 1066, 1104, 1305, 1369, 1044].map((errno): [number, string] => [errno, '42000']),
+  ...[1142, 1143, 1227, 1370, 1064, 1235, 1055, 1056, 1066, 1104, 1139, 1305, 1369, 1044].map((errno): [number, string] => [errno, '42000']),
   ...[1062, 1169, 1586, 1022, 1761, 1216, 1217, 1451, 1452, 3819, 4025, 1048, 1263, 1052].map((errno): [number, string] => [errno, '23000']),
-  [1146, '42S02'], [1054, '42S22'], [1060, '42S21'], [1213, '40001'], [1792, '25006'], [1242, '21000'], [1222, '21000'], [1045, '28000'], [1698, '28000'], [1317, '70100'], [1969, '70100'], [1927, '70100'], [1644, '45000'],
+  [1146, '42S02'], [1109, '42S02'], [1054, '42S22'], [1247, '42S22'], [1060, '42S21'], [1213, '40001'], [1792, '25006'], [1242, '21000'], [1222, '21000'], [1045, '28000'], [1698, '28000'], [1317, '70100'], [1969, '70100'], [1927, '70100'], [1644, '45000'],
   [1264, '22003'], [1690, '22003'], [1292, '22007'], [1365, '22012'], [1406, '22001'],
 ])
 /** A number we know has its state; of any other the class is told, where it is one of those above. */

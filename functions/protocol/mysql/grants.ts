@@ -77,7 +77,7 @@ function shared({ name, secrets }: ConnectionDocument, held: ReadonlyMap<Use, Ac
   return [...missing, ...twice.map(([a, b]): Finding => ({ level: 'error', name: held.get(a)?.name ?? name, message: `it is both the ${a} and the ${b} account` }))]
 }
 
-/** Everything is revoked first, so what was granted once too often goes. The write account is shown triggers by TRIGGER, and views' texts by SHOW VIEW: the catalog is read as it. */
+/** Everything is revoked first, so what was granted once too often goes. The write account is shown triggers by TRIGGER, and views' texts by SHOW VIEW: the catalog is read as it. Whatever calls a routine runs as it too, and nobody else may: a routine reads with its definer's rights. */
 function scriptOf(connection: ConnectionDocument, name: (use: Use) => string, held: ReadonlyMap<Use, Account>, needs: readonly Need[], called: GrantsOptions['routines']): string {
   const uses: readonly Use[] = connection.secrets && connection.secrets.plain === undefined ? ['write', 'read'] : ['write', 'read', 'plain']
   const account = (use: Use): string => { const text = name(use); const at = text.lastIndexOf('@'); return `${quoted(text.slice(0, at))}@${quoted(text.slice(at + 1))}` }
@@ -90,6 +90,6 @@ function scriptOf(connection: ConnectionDocument, name: (use: Use) => string, he
     ...needs.map((need) => `GRANT ${['SELECT', 'SHOW VIEW', 'TRIGGER', ...need.writes.filter((right) => right !== 'TRUNCATE')].join(', ')} ON ${table(need)} TO ${account('write')};`),
     ...needs.map((need) => `GRANT SELECT, SHOW VIEW ON ${table(need)} TO ${account('read')};`),
     ...(uses.includes('plain') ? needs.filter(({ plain }) => plain.length > 0).map((need) => `GRANT SELECT${need.plain.length < need.columns.length ? ` (${need.plain.map(quoted).join(', ')})` : ''} ON ${table(need)} TO ${account('plain')};`) : []),
-    ...called.flatMap((one) => uses.map((use) => `GRANT EXECUTE ON ${one.procedure ? 'PROCEDURE' : 'FUNCTION'} ${quoted(one.schema)}.${quoted(one.name)} TO ${account(use)};`)), '',
+    ...called.map((one) => `GRANT EXECUTE ON ${one.procedure ? 'PROCEDURE' : 'FUNCTION'} ${quoted(one.schema)}.${quoted(one.name)} TO ${account('write')};`), '',
   ].join('\n')
 }

@@ -3,14 +3,16 @@ import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.t
 import type { Flavour } from './pins.ts'
 
 /** The account behind a secret and what it holds: rows of `accountQuery`. */
-export interface Account { readonly name: string; readonly rights: readonly { readonly level: 'server' | 'schema' | 'table'; readonly on: string; readonly right: string; readonly grantable: boolean }[] }
+export interface Account { readonly name: string; readonly rights: readonly { readonly level: 'server' | 'schema' | 'table' | 'column' | 'role'; readonly on: string; readonly right: string; readonly grantable: boolean }[] }
 type Ask = (secret: string, sql: string) => Promise<readonly (readonly (string | null)[])[]>
 
-/** Its own rights: information_schema shows an account no one else's, unless it may read all, so the name is compared. What comes by a role that is active at login is among them only on MySQL 8. */
+/** Its own rights: information_schema shows an account no one else's, unless it may read all, so the name is compared. What comes by a role that is active at login is among them on MySQL 8. */
 const own = (table: string, on: string) => `SELECT '${table}', ${on}, PRIVILEGE_TYPE, IS_GRANTABLE, CURRENT_USER() FROM information_schema.${table}_PRIVILEGES WHERE GRANTEE = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')`
-export const accountQuery = [own('USER', '\'\''), own('SCHEMA', 'TABLE_SCHEMA'), own('TABLE', 'CONCAT(TABLE_SCHEMA, \'.\', TABLE_NAME)')].join(' UNION ALL ')
+/** On MariaDB the rights of a role are shown to nobody who only has them: that there is one is told, and is a power of its own. What PUBLIC has (10.11) no table tells. */
+const roles = "SELECT 'ROLE', ROLE_NAME, 'A ROLE', 'NO', CURRENT_USER() FROM information_schema.ENABLED_ROLES WHERE ROLE_NAME IS NOT NULL AND VERSION() LIKE '%MariaDB%'"
+export const accountQuery = [own('USER', '\'\''), own('SCHEMA', 'TABLE_SCHEMA'), own('TABLE', 'CONCAT(TABLE_SCHEMA, \'.\', TABLE_NAME)'), own('COLUMN', 'CONCAT(TABLE_SCHEMA, \'.\', TABLE_NAME)'), roles].join(' UNION ALL ')
 export function readAccount(rows: readonly (readonly (string | null)[])[]): Account {
-  const levels = { USER: 'server', SCHEMA: 'schema', TABLE: 'table' } as const
+  const levels = { USER: 'server', SCHEMA: 'schema', TABLE: 'table', COLUMN: 'column', ROLE: 'role' } as const
   return {
     name: rows[0]?.[4] ?? '',
     rights: rows.filter(([, , right]) => right !== 'USAGE').map(([table, on, right, grantable]) => ({ level: levels[table as keyof typeof levels] ?? 'server', on: on ?? '', right: (right ?? '').toUpperCase(), grantable: grantable === 'YES' })),
@@ -19,7 +21,7 @@ export function readAccount(rows: readonly (readonly (string | null)[])[]): Acco
 
 /** Rights with which no analysis of a statement holds: over accounts, files, the server, and what tables are. */
 const dangerous: ReadonlySet<string> = new Set(['SUPER', 'FILE', 'CREATE USER', 'GRANT OPTION', 'RELOAD', 'SHUTDOWN', 'SYSTEM_USER', 'SYSTEM_VARIABLES_ADMIN', 'SET_USER_ID', 'SET_ANY_DEFINER', 'SET USER', 'ROLE_ADMIN', 'BINLOG ADMIN',
-  'BINLOG_ADMIN', 'CONNECTION_ADMIN', 'CONNECTION ADMIN', 'CREATE TABLESPACE', 'PERSIST_RO_VARIABLES_ADMIN', 'AUDIT_ADMIN', 'FEDERATED ADMIN', 'DROP', 'ALTER', 'CREATE VIEW', 'CREATE ROUTINE', 'ALTER ROUTINE', 'EVENT', 'CREATE ROLE', 'DROP ROLE'])
+  'BINLOG_ADMIN', 'CONNECTION_ADMIN', 'CONNECTION ADMIN', 'CREATE TABLESPACE', 'PERSIST_RO_VARIABLES_ADMIN', 'AUDIT_ADMIN', 'FEDERATED ADMIN', 'DROP', 'ALTER', 'CREATE VIEW', 'CREATE ROUTINE', 'ALTER ROUTINE', 'EVENT', 'CREATE ROLE', 'DROP ROLE', 'A ROLE'])
 const writes: ReadonlySet<string> = new Set(['INSERT', 'UPDATE', 'DELETE', 'CREATE', 'TRIGGER'])
 export const powersOf = ({ rights }: Account): readonly string[] => [...new Set(rights.filter(({ right, grantable }) => dangerous.has(right) || grantable).map(({ right, grantable }) => (dangerous.has(right) ? right : grantable ? 'GRANT OPTION' : right)))].sort()
 export const mayWrite = ({ rights }: Account): boolean => rights.some(({ right }) => writes.has(right))

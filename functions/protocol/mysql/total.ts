@@ -117,7 +117,7 @@ function selectOf(node: Select, c: Context, orderBy: readonly Order[]): { readon
   const sources = from.flatMap((one) => one.sources)
   const items = node.items.filter((item): item is Item => item.kind === 'item')
   const groups = node.groupBy.map((one) => meant(one, items))
-  const grouped = groups.length > 0 || aggregates([items, node.having, orderBy])
+  const grouped = groups.length > 0 || aggregates([items, node.having, orderBy], new Set(sources.map(({ alias }) => alias)))
   c.step(1 + items.length + sources.reduce((sum, { columns }) => sum + columns.length, 0))
   const level: Level = { sources, conditions: conditionsOf(node), step: c.step, groups: grouped ? groups : null, rollup: node.rollup, windows: node.windows, from: node.from }
   if (grouped) for (const told of strung(node, orderBy, level)) c.told.push(told)

@@ -80,11 +80,15 @@ function partsOf(text: string): { readonly host: string; readonly username: stri
   return { host: url.host, username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
 }
 
+const number = /\(errno (\d{1,6})\) \(sqlstate ([0-9A-Z]{5})\)/g
 /** What the driver threw. An answer that holds no number of the server's is not the database speaking, but what stands before it. */
 function understood(error: unknown): TransportError | ServerError {
   if (error instanceof TransportError || error instanceof ServerError) return error
   if (!(error instanceof DatabaseError)) return new TransportError('unreachable', 'no answer of a database', { cause: error })
-  const found = [...error.message.matchAll(/\(errno (\d{1,6})\) \(sqlstate ([0-9A-Z]{5})\)/g)].at(-1)   // the last: what stands before it may quote a value that looks like one
+  // Of what stands before the statement, which says anything, the last: a value that is quoted before it may look like one.
+  const [words = ''] = error.message.split(': Sql: "', 1)
+  const found = [...words.matchAll(number)].at(-1)
+  if (!found && error.message.search(number) >= 0) return new ServerError(1105, 'HY000', error.message)
   if (found) return new ServerError(Number(found[1]), found[2] ?? 'HY000', error.message)
   const { code } = error.body
   if (error.status === 401 || error.status === 403 || code === 'UNAUTHENTICATED' || code === 'PERMISSION_DENIED') return new ServerError(1045, '28000', code)

@@ -22,3 +22,8 @@ test('near classified data every error about data is one of two, and a number no
   expect(told(31_337, '22003', true)).toBe('target-error target_error HY000')
   expect(new Set([1062, 4025].map((errno) => refusalOf({ errno, sqlstate: '23000' }, null, true).detail)).size).toBe(1)
 })
+test('what is the caller\'s to mend is told as that', () => {
+  expect([1139, 1056, 1109, 1247, 1111].map((errno) => refusalOf({ errno, sqlstate: '42000' }, null, false).next)).toEqual(['fix', 'fix', 'fix', 'fix', 'fix'])
+  expect([told(1109, '42S02'), told(1056, '42000')]).toEqual(['target-error target_error 42S02', 'target-error target_error 42000'])
+  expect(told(1139, '42000', true)).toBe(told(1406, '22001', true))     // the pattern may be somebody's data
+})

@@ -52,6 +52,12 @@ describe.skipIf(mysqlServer === null)(`what never comes out is not told either, 
   test('and what no key refers to does not', async () => {
     expect(await used('UPDATE parent SET plain = 7 WHERE id = 1')).toEqual([])
   })
+  test.each(['SELECT u.name, (SELECT MAX(u.id)) FROM users u', 'SELECT u.name FROM users u HAVING (SELECT COUNT(u.id)) > 0', 'SELECT u.name, (SELECT MAX(u.id) FROM orders o LIMIT 1) FROM users u'])('an aggregate of this level in a query inside makes one group of its rows: %s', async (sql) => {
+    expect((await used(sql)).filter((use) => use.includes('which row of a group is shown'))).not.toEqual([])
+  })
+  test.each(['SELECT u.name, (SELECT MAX(o.id) FROM orders o) FROM users u', 'SELECT u.name, (SELECT MAX(o.id + u.id) FROM orders o) FROM users u'])('and one of a query inside does not: %s', async (sql) => {
+    expect(await used(sql)).toEqual([])
+  })
   const analysisUses = async (sql: string) => {
     const { ask } = analysisOf(db.admin, connection)
     const result = await ask(sql, ...sql.includes('?') ? ['123-45-6789'] : [])
