@@ -16,29 +16,37 @@ interface Place { readonly index: number; readonly leaf: string; readonly before
 export function createPromises(promises: readonly Promised[], nowMs: number) {
   const wanted = new Set<string>(promises.map(({ event }) => event))
   const places = new Map<string, Place>()
+  const leaves = new Set<string>(promises.map(({ leaf }) => leaf))
+  const gone = new Set<string>()
 
   /** `before`: the newest time in the log so far, ISO 8601. */
   function take(id: string, index: number, entry: Uint8Array, before: string): void {
     if (wanted.size > 0 && wanted.has(id) && !places.has(id)) places.set(id, { index, leaf: leafHash(entry).toString('base64url'), before })
   }
 
+  /** An entry that was removed when its time was over. Its hash stays, so what was promised and never came does not pass for removed. */
+  function passed(leaf: Uint8Array): void {
+    if (leaves.size === 0) return
+    const text = Buffer.from(leaf).toString('base64url')
+    if (leaves.has(text)) gone.add(text)
+  }
+
   function judge(promised: Promised, { keyOf, reachMs, removed }: Log): string | 'kept' | 'due' | 'removed' {
-    const isRemoved = (id: string): boolean => removed !== null && new Date(timeOf(id)).toISOString() < removed
-    if (isRemoved(promised.event) && !places.has(promised.event)) return 'removed'
+    const isRemoved = (id: string): boolean => removed !== null && new Date(timeOf(id)).toISOString() <= removed
     const by = new Date(promised.by * 1000).toISOString()
     const over = Math.max(reachMs, nowMs) > promised.by * 1000
     const key = keyOf(promised.writer)
-    if (key === null && isRemoved(promised.writer)) return 'removed'
-    if (key === null) return over ? `the process that promised it, ${promised.writer}, is not certified in the log` : 'due'
-    if (!signedByWriter(promised, key)) return `the promise is not signed by the process it names, ${promised.writer}`
+    if (key === null && !isRemoved(promised.writer)) return over ? `the process that promised it, ${promised.writer}, is not certified in the log` : 'due'
+    if (key !== null && !signedByWriter(promised, key)) return `the promise is not signed by the process it names, ${promised.writer}`
+    if (!places.has(promised.event) && gone.has(promised.leaf)) return 'removed'
     const place = places.get(promised.event)
-    if (place === undefined) return over ? `it was promised to be in the log by ${by}, and is not` : 'due'
+    if (place === undefined) return over ? `it was promised to be in the log by ${by}, and is not${isRemoved(promised.event) ? ', nor among what was removed' : ''}` : 'due'
     if (place.leaf !== promised.leaf) return 'what was promised is another event than the log has under this id'
     return place.before > by ? `it was promised to be in the log by ${by}, and came into it after events of ${place.before}` : 'kept'
   }
 
   return {
-    take,
+    take, passed,
     /** When all of the log was taken. `due`: promises whose time is not over; `removed`: those of events so old that the log no longer has them, by its own word. */
     end(log: Log): { readonly kept: number; readonly due: number; readonly removed: number; readonly findings: readonly Finding[] } {
       const judged = promises.map((promised) => ({ promised, word: judge(promised, log) }))

@@ -8,8 +8,11 @@ import type { Finding } from './finding.ts'
 import { text } from './json.ts'
 import type { Files } from './verify.ts'
 
+const dayMs = 86_400_000
 /** What an entry that is there may belong to and that was removed: it is asked for so long after it. */
-const reachMs = 31 * 86_400_000
+const reachMs = 31 * dayMs
+/** An intent is settled within the hour, by a sweeper that was away when it is back, and corrected within a day. Later than this nothing comes to one: so long may whoever sweeps and sequences be broken. */
+const settledMs = 15 * dayMs
 const marker = Buffer.from('"kind":"prune"')
 
 /**
@@ -17,19 +20,22 @@ const marker = Buffer.from('"kind":"prune"')
  * stood in them is not. Without such an entry, or beyond the last one it names, a missing bundle is a missing bundle.
  */
 export function createPruned(files: Pick<Files, 'read'>, size: number, most: { readonly entries: number; readonly hashes: number }) {
-  let told: Prune | null | undefined
+  let told: Prune | null = null
   let count = 0
+  let looked = Math.ceil(size / tileWidth)
 
-  /** Looked for from the end, the first time a bundle is missing: the newest prune tells of all there were. That it is in the signed tree the rest of the verification shows. */
-  async function lookFor(): Promise<Prune | null> {
-    for (let index = Math.ceil(size / tileWidth) - 1; index >= 0; index--) {
+  /**
+   * Looks further back from the end until a prune covers this entry. Two sweepers may say what they remove in another order than they looked, so the newest prune need not be the one that reaches furthest. Ends at the
+   * first bundle that is not here, because bundles go from the first on: so no checkpoint, whatever size it says, makes this go on. That a prune is in the signed tree the rest of the verification shows.
+   */
+  async function covers(last: number): Promise<boolean> {
+    while ((told?.last ?? -1) < last && looked > 0) {
+      const index = --looked
       const bytes = await read(index, Math.min(tileWidth, size - index * tileWidth))
-      if (bytes === null || !Buffer.from(bytes).includes(marker)) continue
-      const found = prunesIn(bytes).filter(({ at }) => at + index * tileWidth < size).map(({ prune }) => prune).filter((prune) => prune.last < index * tileWidth)
-      const last = found.at(-1)
-      if (last) return last
+      if (bytes === null) looked = 0
+      else if (Buffer.from(bytes).includes(marker)) for (const { at, prune } of prunesIn(bytes)) if (at + index * tileWidth < size && prune.last < index * tileWidth && prune.last > (told?.last ?? -1)) told = prune
     }
-    return null
+    return (told?.last ?? -1) >= last
   }
   const read = (index: number, width: number): Promise<Uint8Array | null> => files.read(tilePath({ level: 'entries', index, width }), most.entries)
 
@@ -47,8 +53,7 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
     /** The leaf hashes of a full bundle that is not here and is gone by right. null: it is missing. */
     async hashes(index: number): Promise<readonly Buffer[] | null> {
       if ((index + 1) * tileWidth > size) return null
-      told ??= await lookFor()
-      if (told === null || told === undefined || (index + 1) * tileWidth - 1 > told.last) return null
+      if (!await covers((index + 1) * tileWidth - 1)) return null
       const tile = await files.read(tilePath({ level: 0, index, width: tileWidth }), most.hashes)
       if (tile?.length !== tileWidth * hashBytes) return null
       count += tileWidth
@@ -59,12 +64,15 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
     count: () => count,
     /** ISO 8601: nothing that was removed is younger. null: nothing is missing. */
     before: (): string | null => count === 0 ? null : told?.before ?? null,
-    /** Whether what an entry lacks before it may be among what was removed. `reached`: the newest time in the log so far, ISO 8601. No request is executed so late; who forges an execution would name an old one for ever. */
+    /**
+     * Whether what an entry lacks before it may be among what was removed. `reached`: the newest time in the log so far, ISO 8601. No request is executed and no intent settled so late; who forges an execution or an outcome
+     * would name an old one for ever.
+     */
     excuses({ event }: Entry, reason: string, reached: string): boolean {
-      if (count === 0 || !told || !lacking.test(reason) || (reason === unasked && Date.parse(reached) > Date.parse(told.before) + reachMs)) return false
+      if (count === 0 || !told || !lacking.test(reason)) return false
       const [intent, request] = [text(event['intent']), text(event['request'])]
-      const on = intent === '' ? request.replace(/^arq_/, 'evt_') : intent
-      return on !== '' && timeIn(on) <= Date.parse(told.before)
+      const on = timeIn(intent === '' ? request.replace(/^arq_/, 'evt_') : intent)
+      return on <= Date.parse(told.before) && Date.parse(reached) <= (reason === unasked ? Date.parse(told.before) + reachMs : on + settledMs)
     },
     /** The same for a step whose request is not in the log. */
     excusesOrphan: ({ id }: Finding): boolean => count > 0 && !!told && id !== undefined && timeIn(id) <= Date.parse(told.before) + reachMs,

@@ -87,6 +87,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
       }
       for (const hash of hashes) {
         tree.addHash(hash)
+        promises.passed(hash)
         await beginsWith()
       }
       for (const { tile, bytes } of [...filled.splice(0), ...(tree.size() === size ? tree.partial() : [])]) await compare(tile, bytes, [])
