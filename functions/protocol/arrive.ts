@@ -14,7 +14,7 @@ export function arrived({ results, rowCounts, truncated, answer }: Extract<Carri
   const known = { ...rows, answered: { status, audit } }
   if (end === undefined || way.lastsMs === 0) return { rows: { ...known, ...(listed === undefined ? {} : { counted: Promise.resolve(listed) }) }, masked: { results, answer: { status, headers, audit, body: bytesOf(answer) } } }
   const { body, ended } = onward({ ...way, first: { ...answer, end } })
-  return { rows: { ...known, ended }, masked: { results, answer: { status, headers, audit, body } } }
+  return { rows: { ...known, ended, ...(listed === undefined ? {} : { counted: ended.then(({ items }) => items) }) }, masked: { results, answer: { status, headers, audit, body } } }
 }
 const bytesOf = ({ body }: CarriedAnswer): Uint8Array => Uint8Array.from(Buffer.from(body, 'base64'))
 

@@ -30,8 +30,8 @@ export interface Looked extends Pick<Plan, 'effects' | 'fails' | 'told' | 'diff'
 /** Rows travel masked: none in clear leave the private network. `heard`: what a command wrote, in base64, for the record. */
 export type CarriedOutcome = Exclude<Executed, { status: 'succeeded' }> & { readonly heard?: Heard } | { readonly status: 'succeeded'; readonly results: readonly MaskedResult[]; readonly rowCounts: readonly number[]; readonly truncated: boolean; readonly answer?: CarriedAnswer; readonly heard?: Heard }
 export type Heard = readonly (readonly [stream: 'stdout' | 'stderr', base64: string])[]
-/** An answer in the target's own protocol, masked, or a piece of one that lasts; `end`: how it came to its end, where it had to be collected. `listed`: how many objects, of a list. */
-export interface CarriedAnswer { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly audit: string | null; readonly body: string; readonly listed?: number; readonly end?: Pick<StreamEnd, 'items' | 'detected' | 'next'> }
+/** An answer in the target's own protocol, masked, or a piece of one that lasts; `end`: of a piece. `listed`: how many objects, where they count. */
+export interface CarriedAnswer { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly audit: string | null; readonly body: string; readonly listed?: number; readonly end?: Pick<StreamEnd, 'items' | 'how' | 'detected' | 'next'> }
 
 /** What an answer of Lambda carries, base64, with room for what is beside the values: `limits.bytes` of a private target are at most this. */
 export const mostBytes = 4 * 1024 * 1024

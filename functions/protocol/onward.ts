@@ -2,8 +2,8 @@ import type { CarriedAnswer } from './carry.ts'
 import type { StreamEnd } from './protocol.ts'
 
 type End = NonNullable<CarriedAnswer['end']>
-/** `lastsMs`: what its caller asked for at most. `more`: the piece behind `after`; null or a throw: it cannot be had. */
-export interface Onward { readonly first: CarriedAnswer & { readonly end: End }; readonly lastsMs: number; readonly now: () => number; readonly cut: AbortSignal | null; readonly more: (after: string | null) => Promise<CarriedAnswer | null> }
+/** `lastsMs`: what its caller asked for at most. `more`: the piece behind `after`, `items` having been given; null or a throw: it cannot be had. */
+export interface Onward { readonly first: CarriedAnswer & { readonly end: End }; readonly lastsMs: number; readonly now: () => number; readonly cut: AbortSignal | null; readonly more: (after: string | null, items: number) => Promise<CarriedAnswer | null> }
 
 /** Between two pieces, ms: soon after something came, seldom while nothing does. Each holds a place of the private function for a third of a second, so a watch must not be there all the time. */
 const soonMs = 250
@@ -18,6 +18,7 @@ export function onward({ first, lastsMs, now, cut, more }: Onward): { readonly b
   const until = now() + lastsMs
   const leaving = new AbortController()
   let [bytes, items, waitMs, next] = [0, 0, soonMs, first.end.next ?? null]
+  let over = 'complete'
   const detected: Record<string, number> = {}
   const finish = (how: string) => { resolve({ bytes, items, how, detected }); leaving.abort() }
   const stopped = (): boolean => leaving.signal.aborted || (cut?.aborted ?? false)
@@ -28,6 +29,7 @@ export function onward({ first, lastsMs, now, cut, more }: Onward): { readonly b
     items += end?.items ?? 0
     for (const [name, count] of Object.entries(end?.detected ?? {})) detected[name] = (detected[name] ?? 0) + count
     next = end?.next ?? null
+    if (next === null && end?.how.startsWith('cut: over')) over = end.how
     waitMs = given.byteLength > 0 ? soonMs : Math.min(waitMs * 2, seldomMs)
     return given
   }
@@ -38,7 +40,7 @@ export function onward({ first, lastsMs, now, cut, more }: Onward): { readonly b
       if (next === null || left <= 0 || stopped()) return null
       await pause(Math.min(waitMs, left), [leaving.signal, ...(cut ? [cut] : [])])
       if (stopped() || now() >= until) return null
-      const piece = await more(next.after)
+      const piece = await more(next.after, items)
       if (stopped()) return null
       if (piece?.end === undefined) throw new Error('a piece did not come')
       const given = take(piece)
@@ -56,7 +58,7 @@ export function onward({ first, lastsMs, now, cut, more }: Onward): { readonly b
         if (gone) return
         if (part !== null) return controller.enqueue(part)
         const { reason } = cut ?? {}
-        finish(cut?.aborted ? `cut: ${reason instanceof Error ? reason.message : 'it may not go on'}` : 'complete')
+        finish(cut?.aborted ? `cut: ${reason instanceof Error ? reason.message : 'it may not go on'}` : over)
         controller.close()
       } catch {
         if (gone) return

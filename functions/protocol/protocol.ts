@@ -98,13 +98,15 @@ export interface Raw {
   readonly ended?: Promise<StreamEnd>
   /** Of a list that streams: resolves with how many objects were given, when it has ended. Rows of the hour are counted by it. */
   readonly counted?: Promise<number>
+  /** Of a piece: it begins with all there is, in no order, and what came of that tells where to go on from only once nothing more comes. */
+  readonly unordered?: true
   /** Where the target speaks HTTP: the status it answered with, known before any of its body, and its Audit-ID. */
   readonly answered?: { readonly status: number; readonly audit: string | null }
 }
 /** `bytes` and `items` given to the caller (objects, watch events, log lines); `how` as the record says it: `complete`, `cut: …`, `caller gone`, `target broke off`. */
 export interface StreamEnd { readonly bytes: number; readonly items: number; readonly how: string; readonly detected: Readonly<Record<string, number>>
-  /** Of a piece: where the next begins, null: it is over. `sure`: whatever came before that was given; else only once nothing more came. */
-  readonly next?: { readonly after: string | null; readonly sure: boolean } | null
+  /** Of a piece: where the next begins, null: it is over. */
+  readonly next?: { readonly after: string | null } | null
 }
 export type Executed =
   | { readonly status: 'succeeded'; readonly rows: Raw }

@@ -20,6 +20,7 @@ export interface RemoteOptions { readonly secrets: Secrets; readonly now: () => 
 const patienceMs = 20_000
 /** When a piece of what lasts must have begun, ms: the whole was decided on, is on record, and is judged again meanwhile. */
 const pieceMs = 5000
+type Deed = Omit<Extract<Errand, { op: 'execute' }>, 'run'>
 interface Understood { readonly connection: ConnectionDocument; readonly query: Query; readonly roles?: readonly string[]; readonly seen?: string }
 
 /**
@@ -57,6 +58,28 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
     return { ok: true, value: kept(plan, { connection, query, roles, seen: found.value }) }
   }
 
+  /** Throws as `asked` does, and TransportError where it is cut: what was sent may be done all the same. */
+  async function perform(errand: Deed, plan: Plan, { deadline, rowMode, maxRows, cut, heard }: Run): Promise<Executed> {
+    const carried = async (piece: Pick<Run, 'deadline' | 'maxRows' | 'piece'>, until?: AbortSignal): Promise<CarriedOutcome> => {
+      const answer = await aborted(asked({ ...errand, run: { rowMode, ...piece } }, errand.obligations.limits.timeoutMs + patienceMs), until)
+      return answer.ok ? answer.value as CarriedOutcome : lost(plan.effects.readOnly, answer.message)
+    }
+    const outcome = await carried({ deadline, maxRows, ...(plan.lastsMs === undefined ? {} : { piece: { after: null } }) }, cut)
+    try {
+      for (const [stream, text] of outcome.heard ?? []) await heard?.(stream, Buffer.from(text, 'base64'))
+    } catch {
+      return lost(false, 'what the command wrote could not be recorded')      // it ran
+    }
+    if (outcome.status !== 'succeeded') return { status: outcome.status, refusal: outcome.refusal }
+    const left = (items: number) => outcome.answer?.listed === undefined || maxRows === null ? maxRows : Math.max(0, maxRows - items)
+    const { rows, masked } = arrived(outcome, { lastsMs: plan.lastsMs ?? 0, now, cut: cut ?? null, async more(after, items) {
+      const next = await carried({ deadline: now() + pieceMs, maxRows: left(items), piece: { after } })
+      return next.status === 'succeeded' ? next.answer ?? null : null
+    } })
+    came.set(rows.raw, { plan: plan.plan, masked })
+    return { status: 'succeeded', rows }
+  }
+
   return {
     async classify(connection, query, roles = []) {
       if (here) return understood(here, connection, query, roles)
@@ -72,24 +95,11 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
       const about = known.get(plan.plan)
       if (about === undefined) throw new Error('invariant: this plan is not of this engine')
       const { effects, obligations } = permit
-      const { deadline, rowMode, maxRows } = run
-      if (now() >= deadline) return { status: 'failed', refusal: { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' } }
+      if (now() >= run.deadline) return { status: 'failed', refusal: { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' } }
       const digest = digestible(effects)
       if (digest === null) return { status: 'failed', refusal: { slug: 'statement-unsupported', reason: 'too_deep', detail: 'the object is nested deeper than can be carried to a private target', next: 'none' } }
-      const errand = { op: 'execute', ...about, effects: digest, obligations } as const
-      /** One errand, and what came of it. What is no more waited for may be done all the same. */
-      const carried = async (run: Extract<Errand, { op: 'execute' }>['run'], cut?: AbortSignal): Promise<CarriedOutcome> => {
-        const answer = await aborted(asked({ ...errand, run }, obligations.limits.timeoutMs + patienceMs), cut)
-        return answer.ok ? answer.value as CarriedOutcome : lost(effects.readOnly, answer.message) as Exclude<Executed, { status: 'succeeded' }>
-      }
       try {
-        const outcome = await carried({ deadline, rowMode, maxRows, ...(plan.lastsMs === undefined ? {} : { piece: { after: null } }) }, run.cut)
-        for (const [stream, text] of outcome.heard ?? []) await run.heard?.(stream, Buffer.from(text, 'base64'))
-        if (outcome.status !== 'succeeded') return { status: outcome.status, refusal: outcome.refusal }
-        const more = (after: string | null) => carried({ deadline: now() + pieceMs, rowMode, maxRows, piece: { after } }).then((next) => next.status === 'succeeded' ? next.answer ?? null : null)
-        const { rows, masked } = arrived(outcome, { lastsMs: plan.lastsMs ?? 0, now, cut: run.cut ?? null, more })
-        came.set(rows.raw, { plan: plan.plan, masked })
-        return { status: 'succeeded', rows }
+        return await perform({ op: 'execute', ...about, effects: digest, obligations }, plan, run)
       } catch (error) {
         if (error instanceof Refused || error instanceof Fault) return unreachable(error.message)          // before anything was sent, or refused at the door
         return lost(effects.readOnly, error instanceof TransportError ? error.kind : 'no answer')
@@ -117,7 +127,8 @@ function digestible(effects: Effects): string | null {
     return null
   }
 }
-const unreachable = (inner: string): Executed => ({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_unreachable', detail: 'the target cannot be reached', next: 'retry', retryAfterSeconds: 2, inner } })
+type Undone = Exclude<Executed, { status: 'succeeded' }>
+const unreachable = (inner: string): Undone => ({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_unreachable', detail: 'the target cannot be reached', next: 'retry', retryAfterSeconds: 2, inner } })
 /** What only reads has no effect, whatever became of it. */
-const lost = (readOnly: boolean, inner: string): Executed => (readOnly ? unreachable(inner)
+const lost = (readOnly: boolean, inner: string): Undone => (readOnly ? unreachable(inner)
   : { status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'answer_lost', detail: 'the answer was lost: the change may or may not be there', next: 'none', inner } })

@@ -5,6 +5,8 @@ import type { Masked, Raw, Run } from './protocol.ts'
 
 /** What a piece of something that lasts waits for more, takes at most, and holds at most. */
 const piece = { quietMs: 300, ms: 5000, bytes: 2 * 1024 * 1024 } as const
+/** Of what has no order a silence is taken for its end, and so must be longer than any in the midst of it. */
+const beginning = { quietMs: 2000, ms: 8000, bytes: mostBytes } as const
 /** Of what a command writes: the record has all of it, and so it must fit into one answer beside what its caller gets. */
 const heardBytes = 2 * 1024 * 1024
 
@@ -17,15 +19,15 @@ export type Whole = { readonly answer: CarriedAnswer } | { readonly refusal: Ref
 export async function whole({ status, headers, audit, body }: Given, rows: Raw, cut: AbortController, { piece: some, timeoutMs }: Manner): Promise<Whole> {
   const head = { status, headers, audit }
   if (body instanceof Uint8Array) return body.byteLength > mostBytes ? { refusal: tooLarge } : { answer: { ...head, body: Buffer.from(body).toString('base64') } }
-  const bounds: Bounds = some ? piece : { bytes: mostBytes, ms: timeoutMs }
+  const bounds: Bounds = some ? rows.unordered ? beginning : piece : { bytes: mostBytes, ms: timeoutMs }
   const collected = await collect(body, cut, bounds).catch(() => null)
   const end = await rows.ended
   if (collected === null || end === undefined) return { refusal: end?.how === 'withheld' ? unreadable : end?.how.startsWith('cut') ? tooLarge : broken(end?.how ?? 'no end') }
-  const { items, detected, next } = end
-  const answer = { ...head, body: collected.bytes.toString('base64') }
-  if (some) return next && !next.sure && collected.how !== 'quiet' ? { refusal: tooMany } : { answer: { ...answer, end: { items, detected, next: next ?? null } } }
+  const { items, how, detected, next } = end
+  const answer = { ...head, body: collected.bytes.toString('base64'), ...(rows.counted ? { listed: items } : {}) }
+  if (some) return next && rows.unordered && collected.how !== 'quiet' ? { refusal: tooMany } : { answer: { ...answer, end: { items, how, detected, next: next ?? null } } }
   switch (collected.how) {
-    case 'end': return { answer: { ...answer, ...(rows.counted ? { listed: items } : {}) } }
+    case 'end': return { answer }
     case 'full': return rows.counted && items > 1 ? { refusal: tooLarge, fits: items } : { refusal: tooLarge }
     case 'late': case 'quiet': return { refusal: late }
   }

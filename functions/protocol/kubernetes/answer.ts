@@ -76,7 +76,7 @@ function streamed(createMasker: AnswerOptions['createMasker'], how: How, { chunk
     clearTimeout(idle)
     if (over) return
     over = true
-    const next = from === undefined ? {} : { next: masker?.over ? null : { after: masker?.last ?? from, sure: from !== null } }
+    const next = from === undefined ? {} : { next: masker?.over || why.startsWith('cut: over') ? null : { after: masker?.last ?? from } }
     end({ bytes, items: masker?.items ?? 0, how: why, detected: masker?.detected ?? {}, ...next })
     void chunks.return().catch(() => undefined)
   }

@@ -20,7 +20,7 @@ export function rawOf(clear: Clear, ended?: Promise<StreamEnd>): Raw {
   const raw = Object.freeze({})
   made.set(raw, clear)
   const { status, audit, body } = clear
-  return { raw, rowCounts: [body.kind === 'stream' ? 0 : 1], truncated: body.kind === 'exec' && (body.truncated || body.ended !== undefined), answered: { status, audit }, ...(ended ? { ended } : {}), ...(ended && body.kind === 'stream' && body.most < Infinity ? { counted: ended.then(({ items }) => items) } : {}) }
+  return { raw, rowCounts: [body.kind === 'stream' ? 0 : 1], truncated: body.kind === 'exec' && (body.truncated || body.ended !== undefined), answered: { status, audit }, ...(ended ? { ended } : {}), ...(body.kind === 'stream' && body.from === null ? { unordered: true } : {}), ...(ended && body.kind === 'stream' && body.most < Infinity ? { counted: ended.then(({ items }) => items) } : {}) }
 }
 export function clearOf({ raw }: Raw): Clear {
   const clear = made.get(raw)
