@@ -3,7 +3,7 @@ import { columnKey, fold, tableKey } from './catalog.ts'
 import { isPage, pageOf, partsOf } from './dictionary.ts'
 import { missing, spanIn, unsupported, withheld } from './effects.ts'
 import { expression, useColumn, type Analysis } from './expression.ts'
-import { sizeOf } from './heavy.ts'
+import { endless, sizeOf } from './heavy.ts'
 import { relationItem } from './relation.ts'
 import { columnAt, distinct, inner, renamed, type Col, type Cte, type Item, type Scope } from './scope.ts'
 import { readCte } from './with.ts'
@@ -57,7 +57,7 @@ function table(a: Analysis, node: Table, level: Scope): Item {
   const alias = a.found.alias(node, name.text)
   a.found.replace(level.frame, node, { ...node, name: { ...node.name, text: cte.alias }, alias: { ...name, text: alias } })
   const cols = renamed(cte.cols, [], alias, null)
-  return { name: name.text, alias, relation: null, handle: null, reached: [], cols: cte.state === 'reading' ? cols.map(({ size: _, ...col }) => col) : cols }      // what a round adds to, the next adds to again
+  return { name: name.text, alias, relation: null, handle: null, reached: [], cols: cte.state === 'reading' ? cols.map((col) => ({ ...col, size: endless })) : cols }      // what a round adds to, the next adds to again
 }
 /** A table of information_schema, as this caller may see it: the rows stand in the statement, so whatever is asked of them the server answers, and of its own tables it is asked nothing. */
 function page({ found }: Analysis, node: Table, level: Scope): Item {
