@@ -72,7 +72,7 @@ const rollsBack: ReadonlySet<string> = new Set(['innodb', 'rocksdb'])
  */
 export const fold = (name: string): string => { let folded = ''; for (const character of name) folded += character === 'İ' ? 'i' : character.toLowerCase(); return folded }
 export const tableKey = ({ lowerCase }: Pick<Catalog, 'lowerCase'>, name: string): string => (lowerCase === 0 ? name : fold(name))
-export const columnKey = fold
+export const columnKey = (name: string): string => fold(name)
 
 /** Throws on a row that is not of its shape: a catalog half understood is none. */
 export function readServer(row: SnapshotRow | undefined): Flavour & { readonly version: string; readonly lowerCase: 0 | 1 | 2; readonly account: string } {
