@@ -99,11 +99,11 @@ async function open(address: Address, timeoutMs: number, leave: () => void): Pro
   }
 }
 
-/** No file of this machine to the server; rows as changed and not as matched, as PlanetScale counts; no code made of a column's name; a certificate that is checked, its name too, which this driver does only when told. */
-function optionsOf({ host, port, user, password, database, tls }: Address, connectTimeout: number): ConnectionOptions {
+/** No database of the session's own: every table is printed with its database, and a name without one shall find nothing. No file of this machine to the server; rows as changed and not as matched, as PlanetScale counts; no code made of a column's name; a certificate that is checked, its name too, which this driver does only when told. */
+function optionsOf({ host, port, user, password, tls }: Address, connectTimeout: number): ConnectionOptions {
   if (tls !== null && isIP(host)) throw new TransportError('unreachable', 'the secret\'s url must name the host as its certificate does')   // the driver would compare the certificate with `localhost`
   return {
-    host, port, user, password, database, charset: 'utf8mb4_unicode_ci', timezone: 'Z', connectTimeout, multipleStatements: false, flags: ['-LOCAL_FILES', '-FOUND_ROWS'], disableEval: true, enableCleartextPlugin: false,
+    host, port, user, password, charset: 'utf8mb4_unicode_ci', timezone: 'Z', connectTimeout, multipleStatements: false, flags: ['-LOCAL_FILES', '-FOUND_ROWS'], disableEval: true, enableCleartextPlugin: false,
     ...(tls === null ? {} : { ssl: sslOf(tls) }),
   } as ConnectionOptions
 }
