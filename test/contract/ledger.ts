@@ -24,7 +24,7 @@ export function refusalEvent(ids: Ids, more: Partial<RefusalEvent> = {}): Refusa
 }
 export function outcomeEvent(ids: Ids, intent: IntentEvent, by: 'gate' | 'sweeper' = 'gate'): OutcomeEvent {
   return {
-    ...common(ids), id: outcomeId(intent.id), kind: 'outcome', intent: intent.id, status: by === 'gate' ? 'succeeded' : 'unknown', rowCounts: [1], truncated: false, refusal: null, durationMs: 1, by,
+    ...common(ids), evaluation: intent.evaluation, session: intent.session, who: intent.who, connection: intent.connection, id: outcomeId(intent.id), kind: 'outcome', intent: intent.id, status: by === 'gate' ? 'succeeded' : 'unknown', rowCounts: [1], truncated: false, refusal: null, durationMs: 1, by,
   }
 }
 
