@@ -54,7 +54,11 @@ export type Deployed = Name | 'Private'
  */
 export const bucketParts = {
   read: [{ below: null, actions: ['ListBucket', 'ListBucketVersions'] }, { below: '*', actions: ['GetObject', 'GetObjectVersion'] }],
-  write: [{ below: '*', actions: ['GetObjectRetention', 'PutObject', 'PutObjectRetention', 'PutObjectTagging'] }],
+  write: [
+    { below: '*', actions: ['GetObjectRetention', 'PutObject', 'PutObjectRetention'] },
+    // The tag has the lifecycle rule lay a delete marker over an object: whoever could tag a checkpoint could put a second one behind it.
+    { below: 'staging/*', actions: ['PutObjectTagging'] }, { below: 'tile/entries/*.p/*', actions: ['PutObjectTagging'] }, { below: 'tile/0/*.p/*', actions: ['PutObjectTagging'] },
+  ],
   prune: [{ below: 'tile/entries/*', actions: ['DeleteObjectVersion', 'GetObjectRetention'] }],
 } as const satisfies Readonly<Record<string, readonly { readonly below: string | null; readonly actions: readonly string[] }[]>>
 export type BucketPart = keyof typeof bucketParts

@@ -11,6 +11,8 @@ const bundle = /^tile\/entries\/(?:x\d{3}\/){0,5}\d{3}$/
  * those of level 1 are few.
  */
 const passing = /^staging\/|^tile\/(?:entries|0)\/[x\d/]+\.p\//
+/** Of these a second version would be a fork, so the one that was written first is the object, whatever is the newest. */
+const forever = /^checkpoints\//
 const none = new Uint8Array()
 const mostListed = 1000
 /** A list goes on while it finds nothing but what is gone; not for ever. */
@@ -52,7 +54,7 @@ export function createObjects({ mode, until, ...place }: Bucket): Objects & { cl
   }
 
   async function get(path: string): Promise<Uint8Array | null> {
-    const answer = await seen('GetObject', path)
+    const answer = forever.test(path) ? await first('GetObject', path) : await seen('GetObject', path)
     return answer && answer.body
   }
 
@@ -61,12 +63,15 @@ export function createObjects({ mode, until, ...place }: Bucket): Objects & { cl
     const answer = await ask(operation, { path })
     if (answer.status === 200) return answer
     if (answer.status !== 404) throw refused(answer)
-    if (answer.headers['x-amz-delete-marker'] !== 'true') return null
-    const first = (await versionsOf(path)).findLast((version) => version.path === path && !version.marker)
-    const hidden = first && await ask(operation, { path, query: { versionId: first.id } })
-    if (hidden === undefined || hidden.status === 404) return null
-    if (hidden.status !== 200) throw refused(hidden)
-    return hidden
+    return answer.headers['x-amz-delete-marker'] === 'true' ? first(operation, path) : null
+  }
+  /** What was written first of all that is there: behind a delete marker the condition of a write finds the name free, and what comes then is not the object. */
+  async function first(operation: 'GetObject' | 'HeadObject', path: string): Promise<Answer | null> {
+    const version = (await versionsOf(path)).findLast((one) => one.path === path && !one.marker)
+    const answer = version && await ask(operation, { path, query: { versionId: version.id } })
+    if (answer === undefined || answer.status === 404) return null
+    if (answer.status !== 200) throw refused(answer)
+    return answer
   }
 
   /** Every version whose key begins so, by key, the newest of each first. */

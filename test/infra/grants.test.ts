@@ -49,7 +49,7 @@ describe('the log\'s bucket', () => {
   })
 
   const may = (name: keyof typeof bucketUsers) => (action: string, key: string): boolean => bucketUsers[name].some((part) => bucketParts[part].some(({ below, actions }) =>
-    ([...actions] as string[]).includes(action) && (below === null ? key === '' : key !== '' && new RegExp(`^${below.replace('*', '.*')}$`).test(key))))
+    ([...actions] as string[]).includes(action) && (below === null ? key === '' : key !== '' && new RegExp(`^${below.replaceAll('.', '\\.').replaceAll('*', '.*')}$`).test(key))))
   const as = async (name: keyof typeof bucketUsers, run: (objects: ReturnType<typeof createObjects>, bucket: Stub) => Promise<void>) => {
     const bucket = await startBucket(credentials)
     const objects = createObjects({ region: 'eu-west-1', endpoint: bucket.url, credentials, now: Date.now, mode: 'COMPLIANCE', until: async () => Date.now() + 86_400_000 })
@@ -78,6 +78,8 @@ describe('the log\'s bucket', () => {
     for (const path of ['tile/1/000', 'staging/1-a', 'checkpoints/000/000/000/000/000/001']) expect(await objects.create(path, Buffer.from(path))).toBe('created')
     expect(await objects.create('tile/1/000', Buffer.from('tile/1/000'))).toBe('same')
     await objects.locks?.lengthen?.('tile/1/000', Date.now() + 9 * 86_400_000)
+    for (const path of ['tile/0/001.p/3', 'tile/entries/x001/000.p/9']) expect(await objects.create(path, Buffer.from(path))).toBe('created')
+    for (const path of ['begun', 'checkpoints/000/000/000/000/000/001', 'tile/0/000', 'tile/entries/000', 'tile/entries/x001/000', 'tile/1/000.p/3']) expect(may('Sequencer')('PutObjectTagging', path), path).toBe(false)
     bucket.now = () => Date.now() + 7 * 86_400_000
     await expect(objects.prune('tile/entries/000', Date.now() + 60_000)).rejects.toMatchObject(refused)
     expect([...bucket.objects.keys()]).toContain('tile/entries/000')
