@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import { fold } from '../../../functions/protocol/mysql/catalog.ts'
+import { createDirect } from '../../../functions/protocol/mysql/direct.ts'
 import { mysqlServer, startServer, whyNot } from '../../local/server.mysql.ts'
 import { analysisOf, refusedBy, rowsOf } from './target.ts'
 
@@ -63,6 +64,10 @@ describe.skipIf(mysqlServer === null).each([['0', 'with'], ['1', 'without']])(`n
     expect(result.ok && refusedBy(result.value.effects, rules)).toContain('pii.ssn of atk.users.ssn')
   })
 
+  test('a session of the gate\'s own has no current database in which a bare name could mean a table', async () => {
+    const session = createDirect(() => {})(db.server.superuserUrl)
+    try { expect((await session.run('SELECT DATABASE()', { maxBytes: 1000, timeoutMs: 5000 })).rows).toEqual([[null]]) } finally { session.end?.() }
+  })
   test('a name for each reference of the statement, of the gate\'s own making, and no table\'s', async () => {
     const printed = await textOf('WITH orders AS (SELECT o.id, o.user_id FROM orders o), Users AS (SELECT 1 AS id) SELECT u.name, (SELECT max(o.id) FROM orders o WHERE o.user_id = u.id) FROM atk.users u JOIN (SELECT id FROM orders o) o ON o.id > u.id CROSS JOIN Users')
     const given = [...printed.matchAll(/ AS `(\w+)`(?= IGNORE| ON| FROM|\)| WHERE| CROSS| JOIN|$)|`(\w+)` AS \(SELECT/g)].map(([, alias, entry]) => alias ?? entry ?? '')
