@@ -254,9 +254,12 @@ describe('a watch', () => {
     expect(await whole(answer(), given(true), new AbortController(), { piece: true, timeoutMs: 1000 })).toMatchObject({ refusal: { slug: 'too-large', detail: expect.stringContaining('list first') as unknown } })
     expect(await whole(answer(), given(false), new AbortController(), { piece: true, timeoutMs: 1000 })).toMatchObject({ answer: { end: { next: { after: '9' } } } })
   })
-  test('breaks, and does not end, where a piece does not come: half an answer is not taken for all of it', async () => {
+  test.each<readonly [string, () => string]>([
+    ['does not come', () => { throw new TransportError('timeout', 'none') }],
+    ['was refused there', () => JSON.stringify(pack({ ok: true, value: { status: 'stale', refusal: { slug: 'approval-stale', reason: 'objects_changed', detail: 'changed', next: 'retry' } } }))],
+  ])('breaks, and does not end, where a piece %s: half an answer is not taken for all of it', async (_, piece) => {
     let pieces = 0
-    const watch = reading(await go('GET', `${settings}?watch=true&resourceVersion=${await version()}`, { send: (sealed, ms) => { if (pieces++ > 0) throw new TransportError('timeout', 'none'); return through(sealed, ms) } }))
+    const watch = reading(await go('GET', `${settings}?watch=true&resourceVersion=${await version()}`, { send: async (sealed, ms) => (pieces++ > 0 ? piece() : through(sealed, ms)) }))
     await expect(watch.next()).rejects.toThrow('broke off')
     expect((await watch.ended)?.how).toBe('target broke off')
   })
