@@ -37,4 +37,4 @@ async function count(keys: Pick<ContentKeys, 'sheets'>, at: number, age: Kept, w
 
 /** One line, for who plans, who is asked and who is refused. */
 export const destructionWords = ({ what, age, was, from, sheets, more }: Destruction): string =>
-  `destroys for good ${what === 'content' ? 'content' : 'entries of the log'} older than ${age}${sheets === undefined ? '' : `: ${more ? 'at least ' : ''}${sheets} ${sheets === 1 ? 'sheet' : 'sheets'} of keys`}, from ${from} (was: ${was === null ? 'kept for ever' : `kept ${was}`})`
+  `destroys for good ${what === 'content' ? 'content' : 'entries of the log'} older than ${age} from ${from} on${sheets === undefined ? '' : `, ${more ? 'at least ' : ''}${sheets} ${sheets === 1 ? 'sheet' : 'sheets'} of keys by then`} (was: ${was === null ? 'kept for ever' : `kept ${was}`})`

@@ -33,7 +33,7 @@ describe('who may', () => {
   ])('applying alone does not shorten %s', async (_, before, after) => {
     const { world, answer, told } = await put(before, after)
     expect([answer.status, answer.json['reason']]).toEqual([403, 'no_rule'])
-    expect(answer.json['detail']).toMatch(/destroys for good .* from 2026-11-23T09:00:00.000Z \(was: kept .*`delete` on `audit` needs a rule/)
+    expect(answer.json['detail']).toMatch(/destroys for good .* from 2026-11-23T09:00:00.000Z on \(was: kept .*`delete` on `audit` needs a rule/)
     expect(told()).toEqual([])
     expect(world.events.at(-1)).toMatchObject({ kind: 'refusal', accesses: [{ action: 'apply', resource: 'policy' }, { action: 'delete', resource: 'audit' }] })
   })
@@ -113,7 +113,7 @@ describe('what is said', () => {
       const { writePolicy } = await import('../../functions/cli/policy/pull.ts')
       await writePolicy(directory, { documents: bundle({ ...demo, 'e.yaml': mayErase(), 'audit.yaml': audit({ content: '7d' }) }) }, false)
       const { out } = await createConsole(world).sluice(['policy', 'plan', directory], { as: platform })
-      expect(out.split('\n')[0]).toBe('! destroys for good content older than 7d: 0 sheets of keys, from 2026-11-23T09:00:00.000Z (was: kept for ever)')
+      expect(out.split('\n')[0]).toBe('! destroys for good content older than 7d from 2026-11-23T09:00:00.000Z on, 0 sheets of keys by then (was: kept for ever)')
     } finally {
       rmSync(directory, { recursive: true })
     }

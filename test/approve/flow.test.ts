@@ -345,7 +345,7 @@ test('a policy that keeps the record less long asks whoever erasing asks as well
   expect(bound.accesses).toMatchObject([{ action: 'apply', resource: 'policy' }, { action: 'delete', resource: 'audit' }])
   expect(bound.query.statements[0]?.sql.split('\n')).toEqual([
     expect.stringMatching(/^apply policy [0-9a-f]{64} over [0-9a-f]{64}, which destroys what is on record, commit abc   narrows: nothing x$/),
-    expect.stringMatching(/^ {2}destroys for good content older than 30d: \d+ sheets? of keys, from .* \(was: kept for ever\)$/), expect.stringContaining('narrows: content of the record'),
+    expect.stringMatching(/^ {2}destroys for good content older than 30d from .* on, \d+ sheets? of keys by then \(was: kept for ever\)$/), expect.stringContaining('narrows: content of the record'),
   ])
   await say(await at.as(pia), 'approve', request)
   expect(await at.approver.proceed(request.id)).toBe('pending')
