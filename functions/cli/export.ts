@@ -49,6 +49,9 @@ export async function exportLog(terminal: Terminal, gate: Client, directory: str
   if (withContent) {
     const reply = await exportContent(gate, directory, tiles.filter(({ level }) => level === 'entries'))
     if (reply !== null) return refused(terminal, reply, false)
+  } else if (existsSync(join(directory, 'content'))) {
+    await rm(join(directory, 'content'), { recursive: true })        // of an earlier tree, and perhaps erased since
+    terminal.err(`the content that an earlier export left in \`${directory}\` is removed; --content exports it as it is now\n`)
   }
   await write(join(directory, 'checkpoint'), note.bytes)
   await tidy(directory, new Set(tiles.map(tilePath)))

@@ -88,3 +88,13 @@ test('whoever may not read the audit exports nothing; a directory that cannot be
   expect([code, err]).toMatchObject([1, expect.stringContaining('file')])
   for (const args of [['audit', 'export'], ['audit', 'list', '--log', directory], ['audit', 'receipt']]) expect((await sluice(args, as)).code).toBe(3)
 })
+
+test('without --content no content of an earlier tree stays behind, which verify would find', async () => {
+  const { sluice, add, directory } = createLogged()
+  await add(5)
+  await sluice(['audit', 'export', '--log', directory, '--content'], as)
+  expect(existsSync(join(directory, 'content'))).toBe(true)
+  await add(5)
+  expect((await sluice(['audit', 'export', '--log', directory], as)).err).toContain('the content that an earlier export left')
+  expect([existsSync(join(directory, 'content')), (await sluice(['audit', 'verify', directory])).code]).toEqual([false, 0])
+})

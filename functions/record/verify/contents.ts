@@ -5,58 +5,73 @@ import { FormatError, fromUtf8 } from '../log/format.ts'
 import { type Tile, tilePath } from '../log/tile.ts'
 import type { Finding } from './finding.ts'
 import { list, object, text } from './json.ts'
+import { type Line, readLines } from './lines.ts'
 import type { Files } from './verify.ts'
+import { createWrote } from './wrote.ts'
 
 /** `checked`: entries whose content is here and is what the log committed to. `erased`: said to be gone. `unexplained`: of those, whose key no erasure in this log names. */
 export interface ContentCounts { readonly checked: number; readonly erased: number; readonly unexplained: number }
 /** What a call says, as canonical JSON. `params` null: of a request from before those were on record. */
 interface Said { readonly asked: string; readonly params: string | null }
-interface Line { readonly state: string | null; readonly opening: string; readonly text: string }
 
+/** Kinds that tell of what a command wrote (wrote.ts). */
+const tells: ReadonlySet<string> = new Set(['output', 'outcome', 'correction'])
 /** A bundle's content at most: each of 256 events has up to 300 KB, written as a JSON string of JSON. More than twice as much would be no string any more. */
 const mostBytes = 256 * 1024 * 1024
 /** Where the content of a bundle of entries lies. */
 export const contentPath = (tile: Tile): string => tilePath(tile).replace(/^tile\/entries\//, 'content/')
 
 /**
- * Where content lies beside a log, whether it is what the log committed to, and whether what ran for people's approval is what they were asked. Content is never part of the log: a log without it
- * verifies as well, and says less.
+ * Where content lies beside a log, whether it is what the log committed to, and whether what ran for people's approval is what they were asked, and what a command wrote is all here. Content is never part of the log: a log
+ * without it verifies as well, and says less. A copy that has some of it has all: what lies there as content is read by people, and what is not there is missed by nobody.
  */
-export function createContents(files: Pick<Files, 'read'>, add: (finding: Finding) => void) {
+export async function createContents(files: Files, add: (finding: Finding) => void) {
   let checked = 0
   const erased = new Map<string, number>()
   const destroyed = new Set<string>()
   const asked = new Map<string, Said>()
+  const lying = new Set<string>()
+  for await (const path of files.list('content/')) lying.add(path)
+  const isHere = lying.size > 0
+  const absent: { readonly path: string; readonly index: number; readonly id: string; readonly last: number }[] = []
+  const wrote = createWrote(add)
 
   /** `first`: index of the bundle's first entry. Entries that are none are told of elsewhere. */
   async function check(tile: Tile, bundle: readonly Uint8Array[], first: number): Promise<void> {
+    if (!isHere) return
     const path = contentPath(tile)
-    const lines = await linesOf(path)
-    if (lines === null) return
+    const there = lying.delete(path)
+    const lines = there ? await linesOf(path) : null
+    let lacks: { readonly index: number; readonly id: string } | null = null
     for (const [at, bytes] of bundle.entries()) {
       const entry = entryIn(bytes)
       if (entry === null) continue
       if (entry.kind === 'erasure') for (const name of ['keys', 'sheets'].flatMap((member) => list(object(entry.event['change'])[member]))) destroyed.add(text(name))
-      const wrong = judge(entry, lines.get(entry.id))
+      if (lines === null) {
+        if (object(entry.event['content'])['commitment'] !== undefined) lacks ??= { index: first + at, id: entry.id }
+        continue
+      }
+      const wrong = judge(entry, first + at, lines.get(entry.id))
       if (wrong !== null) add({ index: first + at, id: entry.id, path, reason: wrong })
       lines.delete(entry.id)
     }
-    for (const id of lines.keys()) add({ id, path, reason: 'this content is of no entry of its bundle' })
+    for (const id of lines?.keys() ?? []) add({ id, path, reason: 'this content is of no entry of its bundle' })
+    if (lacks !== null && !there) absent.push({ path, ...lacks, last: first + bundle.length - 1 })
   }
 
-  function judge(entry: Entry, line: Line | undefined): string | null {
+  function judge(entry: Entry, index: number, line: Line | undefined): string | null {
     const { key, commitment } = object(entry.event['content'])
     if (commitment === undefined) return line === undefined ? null : 'the log committed to no content of it'
     if (line === undefined) return 'its content is not here, nor said to be erased'
     if (line.state === 'erased') {
       erased.set(text(key), (erased.get(text(key)) ?? 0) + 1)
-      return null
+      return wrote.take(entry, index, null)
     }
     if (line.state !== null) return 'its content is damaged'
     const opening = Buffer.from(line.opening, 'hex')
     if (opening.length !== 32 || commit(opening, line.text).toString('hex') !== commitment) return 'this is not the content the log committed to'
     checked++
-    return agrees(entry, line.text)
+    return agrees(entry, line.text) ?? wrote.take(entry, index, tells.has(entry.kind) ? object(parsed(line.text)) : null)
   }
 
   /** A request and the execution it led to say the same statements, with the same parameters, for the same purpose. */
@@ -85,6 +100,12 @@ export function createContents(files: Pick<Files, 'read'>, add: (finding: Findin
 
   return {
     check,
+    /** When all of the log was taken. `removed`: entries before this index are removed, or may be, as the log says, so their content is not asked for; `before` (ISO 8601): none of them is younger. */
+    end({ removed, before }: { readonly removed: number; readonly before: string | null }): void {
+      for (const { last, ...where } of absent) if (last >= removed) add({ ...where, reason: 'there is content beside this log, and none of this entry\'s bundle; export it again with --content' })
+      for (const path of lying) add({ path, reason: 'it lies among the content, and is that of no bundle of this log; export it again with --content' })
+      wrote.end(before)
+    },
     counts(): ContentCounts {
       const unexplained = [...erased].filter(([key]) => !destroyed.has(key) && !destroyed.has(key.slice(0, key.lastIndexOf('.'))))
       const sum = (counted: Iterable<readonly [string, number]>) => [...counted].reduce((all, [, count]) => all + count, 0)
@@ -121,15 +142,4 @@ function entryIn(bytes: Uint8Array): Entry | null {
     if (error instanceof FormatError) return null
     throw error
   }
-}
-
-function readLines(all: string): Map<string, Line> {
-  if (all !== '' && !all.endsWith('\n')) throw new FormatError('the content does not end with a line end')
-  const lines = new Map<string, Line>()
-  for (const one of all.split('\n').slice(0, -1)) {
-    const { id, state, opening, text: content } = object(JSON.parse(one))
-    if (typeof id !== 'string' || lines.has(id)) throw new FormatError('a line names no event, or one that another line names')
-    lines.set(id, { state: typeof state === 'string' ? state : null, opening: text(opening), text: text(content) })
-  }
-  return lines
 }

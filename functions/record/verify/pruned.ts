@@ -39,6 +39,7 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
   }
   const read = (index: number, width: number): Promise<Uint8Array | null> => files.read(tilePath({ level: 'entries', index, width }), most.entries)
 
+  let said = 0
   const newest: string[] = []                                       // of each bundle that is here, ISO 8601
   return {
     /** Every entry that is here, in order: what is wrong with what a prune says. Whoever merely writes events could say one, and have entries taken away, or left out of an index, that nobody wanted to go. */
@@ -48,7 +49,9 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
       if (kind !== 'prune') return none
       const prune = readPrune({ change: event['change'], at })
       if (prune === null || prune.last >= index) return ['it says that entries were removed, and not which and how old they were']
-      return isTrue(prune, newest) ? none : ['it says that entries were removed that are younger than it says']
+      if (!isTrue(prune, newest)) return ['it says that entries were removed that are younger than it says']
+      said = Math.max(said, prune.last + 1)
+      return none
     },
     /** The leaf hashes of a full bundle that is not here and is gone by right. null: it is missing. */
     async hashes(index: number): Promise<readonly Buffer[] | null> {
@@ -60,6 +63,8 @@ export function createPruned(files: Pick<Files, 'read'>, size: number, most: { r
       const bytes = Buffer.from(tile.buffer, tile.byteOffset, tile.byteLength)
       return Array.from({ length: tileWidth }, (_, at) => bytes.subarray(at * hashBytes, (at + 1) * hashBytes))
     },
+    /** Entries before this index are removed, or may be, as one or the other prune says. */
+    told: (): number => said,
     /** Entries that are not here. */
     count: () => count,
     /** ISO 8601: nothing that was removed is younger. null: nothing is missing. */

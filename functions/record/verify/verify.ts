@@ -22,7 +22,7 @@ export interface Files {
   /** null: there is none. Throws FormatError for one over `most` bytes, or that is no plain file. */
   read(path: string, most: number): Promise<Uint8Array | null>
   /** Paths of every file below this folder, in any order. */
-  list(folder: 'checkpoints/' | 'tile/'): AsyncIterable<string>
+  list(folder: 'checkpoints/' | 'tile/' | 'content/'): AsyncIterable<string>
 }
 export interface Options {
   /** Keys from elsewhere. null: the directory's own `vkey`, which shows that the log is whole, and not whose it is. */
@@ -46,7 +46,7 @@ const most = { checkpoint: 256 * 1024, vkey: 16 * 1024, entries: tileWidth * (2 
 export async function verifyLog(files: Files, { keys, kept, progress, promises: given, witnesses }: Options): Promise<Report> {
   const findings = createFindings()
   const order = createOrder()
-  const contents = createContents(files, findings.add)
+  const contents = await createContents(files, findings.add)
   const promises = createPromises(given?.given ?? [], given?.nowMs ?? 0)
   let told = { kept: 0, due: 0, removed: 0 }
   let cosigned = 0
@@ -117,6 +117,7 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   const before = pruned.before()
   if (before !== null) order.writers.removed(before)
   for (const finding of [...order.end().filter((orphan) => !pruned.excusesOrphan(orphan)), ...broken, ...await head.settle(order.successions())]) findings.add(finding)
+  contents.end({ removed: pruned.told(), before })
   const { unexplained } = contents.counts()
   if (unexplained > 0) findings.add({ path: 'content', reason: `${unexplained} contents are said to be erased, and no erasure in this log names their keys: they were destroyed without a record, or after this log was exported; export it again` })
   await checkFiles(files, size, most, findings.add)

@@ -102,3 +102,50 @@ describe('content beside a log', () => {
     expect((await check(log)).contents).toMatchObject({ checked: 1 })
   })
 })
+
+describe('a copy that has content', () => {
+  const many = eventsOf(600)
+  const disclosed = (events: readonly Event[]) => Buffer.from(events.flatMap((event) => lineOf(event) ?? []).map((line) => `${line}\n`).join(''))
+  const bundles = [0, 1, 2].map((index) => contentPath({ level: 'entries', index, width: index === 2 ? 88 : 256 }))
+  async function copied(change: (log: Map<string, Buffer>) => void, events: readonly Event[] = many) {
+    const { log } = await logOf(events.map((event) => entryOf(sealed(event))))
+    for (const [at, name] of bundles.entries()) log.set(name, disclosed(events.slice(at * 256, at * 256 + 256)))
+    change(log)
+    const { findings, contents } = await check(log)
+    return { contents, reasons: findings.map(({ path, reason }) => `${path}: ${reason}`) }
+  }
+  test('has that of every bundle, and of no other', async () => {
+    expect((await copied(() => {})).reasons).toEqual([])
+    for (const name of bundles) expect((await copied((log) => { log.delete(name) })).reasons, name).toEqual([`${name}: there is content beside this log, and none of this entry's bundle; export it again with --content`])
+    for (const stray of ['content/000.p/36', 'content/003', 'content/x', 'content/002']) expect((await copied((log) => { log.set(stray, log.get(bundles[0]!)!) })).reasons, stray).toEqual([`${stray}: it lies among the content, and is that of no bundle of this log; export it again with --content`])
+    expect((await copied((log) => { for (const name of bundles) log.delete(name) })).reasons).toEqual([])
+    expect((await copied((log) => { for (const name of bundles.slice(1)) log.delete(name); log.delete(bundles[0]!); log.set('content/000.p/36', Buffer.of()) })).reasons).toHaveLength(4)
+  })
+  test('has none of what the log says is removed, though the entries are still there', async () => {
+    const old = eventsOf(512, Date.parse('2024-01-01T00:00:00.000Z'))
+    const before = old.map(({ at }) => at).toSorted().at(-1)!
+    const young = eventsOf(87, Date.parse('2025-03-01T00:00:00.000Z'))
+    const prune = (last: number) => ({ ...eventsOf(120, Date.parse('2025-03-01T00:00:00.000Z')).at(-1)!, kind: 'prune', who: null, change: { first: 0, last, before, retention: '1y' } }) as unknown as Event
+    const lacking = (last: number) => copied((log) => { log.delete(bundles[0]!); log.delete(bundles[1]!) }, [...old, ...young, prune(last)])
+    expect((await lacking(511)).reasons).toEqual([])
+    expect((await lacking(255)).reasons).toEqual([expect.stringContaining(`${bundles[1]}: there is content beside this log`)])
+  })
+  test('has each line in one spelling and nothing beside it', async () => {
+    const changed = (change: (line: string) => string) => copied((log) => { const [first, ...rest] = log.get(bundles[0]!)!.toString().split('\n'); log.set(bundles[0]!, Buffer.from([change(first!), ...rest].join('\n'))) })
+    const refused = [`${bundles[0]}: a line is not spelt as content is, or holds more than that`]
+    expect((await changed((line) => line.replace('{', '{"text":"{\\"statements\\":[]}",'))).reasons).toEqual(refused)
+    expect((await changed((line) => line.replace('{', '{"note":"x",'))).reasons).toEqual(refused)
+    expect((await changed((line) => line.replace('{', '{ '))).reasons).toEqual(refused)
+    expect((await changed((line) => JSON.stringify({ ...JSON.parse(line) as object, state: 'erased' }))).reasons).toEqual(refused)
+    expect((await changed((line) => JSON.stringify({ id: (JSON.parse(line) as { id: string }).id, state: 1 }))).reasons).toEqual([`${bundles[0]}: its content is damaged`])
+  })
+  test('explains an erasure by its event also where that lies in a bundle that cannot be read', async () => {
+    const erasure = { ...eventsOf(640).at(-1)!, kind: 'erasure', change: { keys: [keyId] } } as unknown as Event
+    const { reasons, contents } = await copied((log) => {
+      for (const name of bundles) log.set(name, Buffer.from(log.get(name)!.toString().split('\n').slice(0, -1).map((line) => `${JSON.stringify({ id: (JSON.parse(line) as { id: string }).id, state: 'erased' })}\n`).join('')))
+      log.set(bundles[2]!, Buffer.from('{'))
+    }, [...many.slice(0, 599), erasure])
+    expect(contents.unexplained).toBe(0)
+    expect(reasons).toEqual([`${bundles[2]}: the content does not end with a line end`])
+  })
+})
