@@ -16,7 +16,9 @@ const [inTransaction, autocommit] = [1, 2]
 
 /** One text by the text protocol, which takes one statement and no more. Every value as the server wrote it. Throws the server's error, or TooLarge: the connection then has unread rows on it and must be dropped. */
 export function runStatement(connection: Connection, text: string): Promise<Ran> {
-  return new Promise((done, fail) => {
+  let ended: (error: Error) => void = () => {}
+  return new Promise<Ran>((done, fail) => {
+    connection.once('error', ended = fail)   // of a connection that is over the driver tells nobody else
     const rows: { lengths: string[]; values?: string }[] = []
     let [fields, header, budget, results]: [readonly Field[] | null, Header | null, number, number] = [null, null, maxBytes, 0]
     const query = connection.query({ sql: text, rowsAsArray: true, typeCast: (field) => field.buffer() } as Parameters<Connection['query']>[0])
@@ -36,7 +38,7 @@ export function runStatement(connection: Connection, text: string): Promise<Ran>
       const says = (bit: number) => (header?.serverStatus === undefined ? null : (header.serverStatus & bit) !== 0)
       done({ result: resultOf(fields, rows, header), inTransaction: says(inTransaction), autocommit: says(autocommit) })
     })
-  })
+  }).finally(() => connection.off('error', ended))
 }
 /** As Vitess has it: one result a statement. */
 export class Several extends Error {}

@@ -10,7 +10,7 @@ import { createExecute } from '../../../functions/protocol/mysql/execute.ts'
 import { digestOfSet } from '../../../functions/protocol/mysql/guard.ts'
 import { createMask } from '../../../functions/protocol/mysql/mask.ts'
 import type { MySqlPlan, PlannedStatement } from '../../../functions/protocol/mysql/plan.ts'
-import { createSessions } from '../../../functions/protocol/mysql/sessions.ts'
+import { createSessions, type Sessions } from '../../../functions/protocol/mysql/sessions.ts'
 import { openSession, type Session } from '../../../functions/protocol/mysql/transport.ts'
 import { mysqlServer, startServer, whyNot } from '../../local/server.mysql.ts'
 
@@ -73,8 +73,8 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
   })
   const bounds = { rows: 100, bytes: 65_536, timeoutMs: 5000, affected: 10, statementsPerHour: null, rowsPerHour: null }
   const calling = { action: 'call' as const, resource: 'd.f', columns: null, system: false, via: [], statement: 0, span: null }
-  interface Asked { calls?: boolean;  account?: string; plan?: Partial<MySqlPlan>; run?: Partial<Run>; limits?: Partial<typeof bounds>; shown?: Shown[]; masks?: Obligations['masks']; detect?: Obligations['detect']; classify?: ConnectionDocument['classify'] }
-  async function go(statements: readonly PlannedStatement[], { account = 'app', plan: more = {}, run = {}, limits = {}, shown = [], masks = [], detect = [], classify, calls = false }: Asked = {}) {
+  interface Asked { sessions?: Sessions; calls?: boolean;  account?: string; plan?: Partial<MySqlPlan>; run?: Partial<Run>; limits?: Partial<typeof bounds>; shown?: Shown[]; masks?: Obligations['masks']; detect?: Obligations['detect']; classify?: ConnectionDocument['classify'] }
+  async function go(statements: readonly PlannedStatement[], { account = 'app', plan: more = {}, run = {}, limits = {}, shown = [], masks = [], detect = [], classify, calls = false, sessions = createSessions((url) => tap(session(url)), Date.now) }: Asked = {}) {
     const inner: MySqlPlan = {
       connection: 'billing', statements, isolation: 'read committed', relations: [{ schema: 'd', name: 't', named: true, written: false }], plain: true, readOnly: statements.every(({ outputs }) => outputs !== null), fresh: true,
       guard: { query: guardQuery, expected }, ...more,
@@ -89,7 +89,7 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
     const understood = () => ({ connection, plan: inner })
     const execute = createExecute({
       secrets: { get: async (name: string) => (name === 'sluice-mask-key' ? 'key' : urlOf(name)) } as never, now: Date.now, alarm: (what, detail) => alarms.push([what, detail]), isPermit, understood,
-      sessions: createSessions((url) => tap(session(url)), Date.now), checkAccount: async () => ({ ok: true, value: null }), flavourOf: async () => ((await look('SELECT VERSION()'))[0]?.[0]?.includes('MariaDB') ? 'mariadb' : 'mysql'), look: (_, sql) => look(sql), forget: () => {},
+      sessions, checkAccount: async () => ({ ok: true, value: null }), flavourOf: async () => ((await look('SELECT VERSION()'))[0]?.[0]?.includes('MariaDB') ? 'mariadb' : 'mysql'), look: (_, sql) => look(sql), forget: () => {},
     })
     const done = await execute(permit, plan, { deadline: Date.now() + 10_000, rowMode: 'object', maxRows: null, ...run })
     const masked = done.status === 'succeeded' ? createMask({ isPermit, understood })(permit, plan, done.rows).results : null
@@ -263,6 +263,42 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
     for (const one of broken) told.push((await go([one], { classify: { 'd.t.secret': 'pii' } })).refusal, (await go([one])).refusal)
     expect(JSON.stringify(told)).not.toMatch(/canary|PRIMARY|secret|far longer|'n'/)
     expect(told.filter((_, index) => index % 2 === 0).map((one) => `${one?.reason} ${one?.sqlstate}`)).toEqual(['constraint_violation 23000', 'constraint_violation 23000', 'data_exception 22000', 'data_exception 22000'])
+  })
+  it('keeps the session of a read for the next one pinned alike, which says no settings again; never that of a write, of a call, of what failed, or of RAND()', async () => {
+    let told: string[] = []
+    let [at, opened] = [Date.now(), 0]
+    const sessions = createSessions((url) => { opened++; const inner = session(url); return { ...inner, run: (text, within) => { told.push(text.replace(/^\(/, '').split(' ')[0] ?? ''); return inner.run(text, within) } } }, () => at)
+    const read = statement('SELECT id FROM d.t WHERE id = 1', ['id'])
+    const said = async (statements: PlannedStatement[], more: Asked = {}) => { told = []; const { status } = await go(statements, { sessions, ...more }); return `${status} ${told.join(' ')}` }
+    expect(await said([read])).toBe('succeeded SET SELECT SELECT COMMIT')
+    expect(await said([read])).toBe('succeeded SELECT SELECT COMMIT')
+    expect(await said([read], { run: { maxRows: 7 } })).toBe('succeeded SET SELECT SELECT COMMIT')
+    expect(await said([read], { account: 'slim' })).toBe('succeeded SET SELECT SELECT COMMIT')
+    expect(await said([statement('SELECT RAND() AS r', ['r'])])).toBe('succeeded SET SELECT SELECT COMMIT')
+    expect(await said([statement("UPDATE d.t SET name = 'kept' WHERE id = 1", null)])).toBe('succeeded SET SELECT UPDATE COMMIT')
+    expect(await said([statement("UPDATE d.t SET name = 'sneak' WHERE id = 1", null)], { plan: { readOnly: true } })).toBe('failed SELECT UPDATE ROLLBACK')
+    expect(await said([read])).toBe('succeeded SET SELECT SELECT COMMIT')
+    at += 3000
+    expect(await said([read], { run: { deadline: at + 10_000 } })).toBe('succeeded SET SELECT SELECT COMMIT')
+    expect(opened).toBe(7)
+    sessions.close()
+    expect(await said([read], { run: { deadline: at + 10_000 } })).toBe('succeeded SET SELECT SELECT COMMIT')
+    sessions.close()
+  })
+  it('begins anew where a kept session is gone, or is not as it was', async () => {
+    const open: Session[] = []
+    const sessions = createSessions((url) => { const one = session(url); open.push(one); return one }, Date.now)
+    const read = statement('SELECT id FROM d.t WHERE id = 1', ['id'])
+    for (const text of ['SET @@session.autocommit = 1', 'SET @@session.tx_read_only = 0', 'SET @@session.sql_select_limit = 1', "SET @@session.sql_mode = ''", "SET @@session.tx_isolation = 'READ-UNCOMMITTED'"]) {
+      expect(await go([read], { sessions })).toMatchObject({ status: 'succeeded' })
+      await open.at(-1)?.run(text, { maxBytes: 1e6, timeoutMs: 5000 })
+      const before = open.length
+      expect([await go([read], { sessions }).then(({ status }) => status), open.length]).toEqual(['succeeded', before + 1])
+    }
+    const [[own]] = await db.admin.query("SELECT GROUP_CONCAT(id) AS ids FROM information_schema.PROCESSLIST WHERE USER = 'app'") as unknown as [[{ ids: string }]]
+    for (const id of own.ids.split(',')) await db.admin.query(`KILL ${id}`).catch(() => {})
+    expect(await go([read], { sessions })).toMatchObject({ status: 'succeeded' })
+    sessions.close()
   })
   it('refuses a permit that is none, or of another plan', async () => {
     const connection = { version: 1, kind: 'connection', name: 'billing', engine: 'postgres', secret: 'app' } as ConnectionDocument
