@@ -15,8 +15,10 @@ const interfaces = {
 /** Reaches private targets for the gate, decides nothing and keeps nothing. What it is asked is sealed by a key that only it and those who may execute have. */
 function reaching({ id, subnets, groups, targets }: NonNullable<typeof vpc>) {
   const key = madeSecret('SecretPrivate', 'sluice-private-key')
+  // What a look saw goes by the gate's hands to the run: by a key that only this function reads, so that they can carry it and nothing more.
+  const sight = madeSecret('SecretPrivateSight', 'sluice-private-sight')
   const own = targets.map((name) => closedSecret(`Private${name.replaceAll(/(^|[^a-z0-9])([a-z0-9])/g, (_, _before, first: string) => first.toUpperCase())}`, name, ['Private']))
-  const readable = secretsOf(key, ownSecrets.mask, ...own)
+  const readable = secretsOf(key, sight, ownSecrets.mask, ...own)
   if (id !== null) endpoint(id, subnets, groups, readable.resources)
   const called = `${prefix}-Private`
   const reach = lambda('Private', {

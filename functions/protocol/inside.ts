@@ -1,12 +1,15 @@
 import type { Effects, Obligations } from '../../schema/effects.ts'
 import type { Permit } from '../permit.ts'
 import { Fault, type Ports, type Secrets } from '../ports.ts'
-import { digestOf, hide, mostBytes, pack, uncover, unseal, type Answer, type CarriedOutcome, type CarriedPlan, type Errand, type Looked } from './carry.ts'
+import { aboutOf, digestOf, mostBytes, pack, type Answer, type CarriedOutcome, type CarriedPlan, type Errand, type Looked, type Seen } from './carry.ts'
 import { hearing, whole, worth } from './whole.ts'
 import type { Plan } from './protocol.ts'
 import { engineOf } from './engine.ts'
+import { createFirst, hide, uncover, unseal } from './seal.ts'
 
 export const carryKey = 'sluice-private-key'
+/** Read in the private network and nowhere else. */
+const sightKey = 'sluice-private-sight'
 const mostPages = 4
 
 /**
@@ -27,27 +30,29 @@ export function createCarrier() {
 
 export interface InsideOptions extends Pick<Ports, 'engines' | 'now' | 'alarm'> { readonly secrets: Secrets; readonly carry: ReturnType<typeof createCarrier>['carry'] }
 
-/** The engines behind the gate's other end (remote.ts), in a network that only they are in. Takes a sealed errand and gives a packed answer; never throws. Keeps nothing between two errands but what engines keep of catalogs. */
+/** The engines behind the gate's other end (remote.ts), in a network that only they are in. Takes a sealed errand and gives a packed answer; never throws. Keeps nothing between two errands but what engines keep of catalogs, and which executions it had. */
 export function createInside({ engines, now, alarm, secrets, carry }: InsideOptions) {
+  const first = createFirst()
   /**
    * Once more where the engine forgot its catalog over it and ran nothing: of several processes here the next may be one whose catalog is older, and a name that is missing would then never be said to be missing. What was
    * decided on is asked for each time.
    */
   async function execute(errand: Errand & { op: 'execute' }): Promise<CarriedOutcome> {
-    const first = await attempt(errand)
-    return first.status === 'stale' && now() < errand.run.deadline ? attempt(errand) : first
+    const ran = await attempt(errand)
+    return ran.status === 'stale' && now() < errand.run.deadline ? attempt(errand) : ran
   }
   async function attempt(errand: Errand & { op: 'execute' }): Promise<CarriedOutcome> {
     const { connection, query, roles, seen, effects, obligations, run } = errand
     const engine = engineOf({ engines }, connection)
-    const seed = seen === undefined ? undefined : (uncover(await secrets.get(carryKey), seen) as Looked).seed
-    const found = await engine.classify(connection, query, roles, seed).catch((error: unknown) => {
+    const seed = seen === undefined ? null : uncovered(await secrets.get(sightKey), aboutOf(errand), seen)
+    if (seed === undefined) return changed                             // of another request, or under a key that is no more
+    const found = await engine.classify(connection, query, roles, seed ?? undefined).catch((error: unknown) => {
       if (error instanceof Fault) return null                        // nothing of it has begun, so the intent that is on record gets an outcome
       throw error
     })
     if (found === null) return { status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_unreachable', detail: 'the target cannot be reached', next: 'retry', retryAfterSeconds: 2, inner: 'its catalog cannot be read' } }
     // Understood anew, because a plan cannot travel: what it would do must be what was decided on, to the last access.
-    if (!found.ok || digestOf(found.value.effects) !== effects) return { status: 'stale', refusal: { slug: 'approval-stale', reason: 'objects_changed', detail: 'an object the statement reaches changed meanwhile, and nothing ran', next: 'retry' } }
+    if (!found.ok || digestOf(found.value.effects) !== effects) return changed
     const plan = found.value
     const { limits } = obligations
     const permit = carry(plan.effects, { ...obligations, limits: { ...limits, bytes: Math.min(limits.bytes, mostBytes) } })
@@ -61,13 +66,16 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
       if (answer === undefined) return { status: 'succeeded', results, rowCounts, truncated }
       const carried = await whole(answer, executed.rows, cut, { piece: run.piece !== undefined, timeoutMs: limits.timeoutMs })
       if ('answer' in carried) return { status: 'succeeded', results, rowCounts, truncated, answer: carried.answer, ...heard() }
+      // It ran: of what changes something, that its answer cannot be carried does not undo it, and it is never asked for again.
+      if (!plan.effects.readOnly) return { status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'answer_lost', detail: 'it ran, and its answer cannot be carried out of the private network: see at the target what became of it', next: 'none', inner: carried.refusal.reason }, ...heard() }
       // A page of a list that is too large is asked for again as a smaller one, which its reader goes on from as from any page.
       if (!('fits' in carried) || attempts >= mostPages) return { status: 'failed', refusal: carried.refusal }
       maxRows = worth(carried.fits)
     }
   }
 
-  async function looked({ connection, query, roles }: Errand & { op: 'preview' }): Promise<unknown> {
+  async function looked(errand: Errand & { op: 'preview' }): Promise<unknown> {
+    const { connection, query, roles } = errand
     const found = await engineOf({ engines }, connection).classify(connection, query, roles)
     if (!found.ok) return found
     const { preview } = found.value
@@ -75,8 +83,10 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
     const seen = await preview()
     if (!seen.ok) return seen
     const { effects, fails, told, diff, seed } = seen.value
-    const value: Looked = { effects, seed, ...(fails && { fails }), ...(told && { told }), ...(diff !== undefined && { diff }) }
-    return { ok: true, value: hide(await secrets.get(carryKey), value) }
+    const known: Looked = { effects, ...(fails && { fails }), ...(told && { told }), ...(diff !== undefined && { diff }) }
+    const about = aboutOf(errand)
+    const value: Seen = { looked: hide(await secrets.get(carryKey), 'looked', about, known), seen: hide(await secrets.get(sightKey), 'seen', about, { seed }) }
+    return { ok: true, value }
   }
 
   async function valueOf(errand: Errand): Promise<unknown> {
@@ -101,7 +111,7 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
 
   async function answer(sealed: unknown): Promise<Answer> {
     try {
-      const errand = unseal(await secrets.get(carryKey), sealed, now())
+      const errand = unseal(await secrets.get(carryKey), sealed, now(), first)
       if (errand === null) {
         alarm('an errand that is not the gate\'s', {})
         return { ok: false, code: 'internal', message: 'not an errand of the gate' }
@@ -115,6 +125,16 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
     }
   }
   return async (sealed: unknown): Promise<string> => pack(await answer(sealed))
+}
+
+const changed = { status: 'stale', refusal: { slug: 'approval-stale', reason: 'objects_changed', detail: 'an object the statement reaches changed meanwhile, and nothing ran', next: 'retry' } } as const
+/** undefined: it is not of this. null: a look that saw nothing. */
+function uncovered(secret: string, about: string, seen: string): unknown {
+  try {
+    return (uncover(secret, 'seen', about, seen) as { readonly seed?: unknown }).seed ?? null
+  } catch {
+    return undefined
+  }
 }
 
 async function travelling({ effects, fails, told, diff, wants, preview }: Plan): Promise<CarriedPlan> {

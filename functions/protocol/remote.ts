@@ -5,10 +5,11 @@ import type { Query } from '../../schema/request.ts'
 import type { Permit } from '../permit.ts'
 import { Fault, type Secrets } from '../ports.ts'
 import { arrived, aborted, type Arrived } from './arrive.ts'
-import { digestOf, seal, uncover, unpack, type Answer, type CarriedOutcome, type CarriedPlan, type Errand, type Looked } from './carry.ts'
+import { aboutOf, digestOf, unpack, type Answer, type CarriedOutcome, type CarriedPlan, type Errand, type Looked, type Seen } from './carry.ts'
 import { carryKey } from './inside.ts'
 import { TransportError } from './post.ts'
 import type { Description, Executed, Finding, Grants, Masked, Plan, Protocol, Run } from './protocol.ts'
+import { seal, uncover } from './seal.ts'
 
 /** Carries a sealed errand there and its answer's body back, once. Throws TransportError, or Refused where it is certain that nobody began it. */
 export type Send = (sealed: string, timeoutMs: number) => Promise<string>
@@ -51,11 +52,11 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
     return { ok: true, value: kept(preview ? { ...plan, preview: () => looked(connection, query, roles) } : plan, { connection, query, roles }) }
   }
   async function looked(connection: ConnectionDocument, query: Query, roles: readonly string[]): Promise<Result<Plan>> {
-    const found = await ask<Result<string>>({ op: 'preview', connection, query, roles })
+    const found = await ask<Result<Seen>>({ op: 'preview', connection, query, roles })
     if (!found.ok) return found
-    const { seed: _, ...rest } = uncover(await secrets.get(carryKey), found.value) as Looked
-    const plan = { ...rest, plan: Object.freeze({}) }
-    return { ok: true, value: kept(plan, { connection, query, roles, seen: found.value }) }
+    const { looked: hidden, seen } = found.value
+    const plan = { ...uncover(await secrets.get(carryKey), 'looked', aboutOf({ connection, query, roles }), hidden) as Looked, plan: Object.freeze({}) }
+    return { ok: true, value: kept(plan, { connection, query, roles, seen }) }
   }
 
   /** Throws as `asked` does, and TransportError where it is cut: what was sent may be done all the same. */

@@ -62,7 +62,7 @@ describe.skipIf(!installed)('a function in a private network', () => {
       'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue',
     ])
     const read = allow.find(({ actions }) => actions.includes('secretsmanager:GetSecretValue'))?.resources.map((arn) => arn.replace(/^.*secret:sluice-production\/(.*)-AbCdEf$/, '$1'))
-    expect(read?.sort()).toEqual(['ledger-read', 'ledger-write', 'sluice-mask-key', 'sluice-private-key'])
+    expect(read?.sort()).toEqual(['ledger-read', 'ledger-write', 'sluice-mask-key', 'sluice-private-key', 'sluice-private-sight'])
     // Its code, and whoever gets into it, cannot do what Lambda does with the role.
     expect(deny).toHaveLength(1)
     expect(deny[0]?.actions.sort()).toEqual(allow.flatMap(({ actions }) => actions).filter((action) => action.startsWith('ec2:')).sort())
@@ -79,6 +79,7 @@ describe.skipIf(!installed)('a function in a private network', () => {
     for (const name of Object.keys(functions)) {
       const readable = roleOf(name).filter(({ actions }) => actions.includes('secretsmanager:GetSecretValue')).flatMap(({ resources }) => resources).join()
       expect([name, readable.includes('ledger-')]).toEqual([name, false])
+      expect([name, readable.includes('sluice-private-sight')]).toEqual([name, false])
       expect([name, readable.includes('sluice-private-key')]).toEqual([name, (executors as readonly string[]).includes(name)])
     }
     for (const target of ['PrivateLedgerRead', 'PrivateLedgerWrite']) {
@@ -92,7 +93,7 @@ describe.skipIf(!installed)('a function in a private network', () => {
     const [statement, ...more] = statementsOf(inputs?.['policy'])
     expect(more).toEqual([])
     expect(statement).toMatchObject({ Action: 'secretsmanager:GetSecretValue', Condition: { StringEquals: { 'aws:PrincipalArn': ['arn:aws:iam::123456789012:role/sluice-production-Private'] } } })
-    expect([statement?.Resource].flat()).toHaveLength(4)
+    expect([statement?.Resource].flat()).toHaveLength(5)
     expect(found(made, 'aws:ec2/securityGroup:SecurityGroup', 'SecretsDoor')?.['ingress']).toEqual([{ protocol: 'tcp', fromPort: 443, toPort: 443, securityGroups: ['sg-0123456789abcdef0'] }])
   })
   test('has places of its own, and is watched', () => {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster } from '../../functions/local/cluster.ts'
-import { uncover } from '../../functions/protocol/carry.ts'
+import { aboutOf, type Errand } from '../../functions/protocol/carry.ts'
+import { uncover } from '../../functions/protocol/seal.ts'
 import { detectorNames, type PolicyDocument } from '../../schema/policy.ts'
 import { commands, type Command } from './commands.ts'
 import { kubectl, kubectlToTest, minorOf, normal, type Ran } from './kubectl.ts'
@@ -82,8 +83,8 @@ describe.skipIf(binary === null)('kubectl, and a cluster that only a private net
     expect(canaries.filter((canary) => unseeing.sent().includes(canary))).toEqual([])
     expect(canaries.filter((canary) => answers.includes(canary))).toEqual([])
     expect(unseeing.sent().length).toBeGreaterThan(100_000)
-    // It was looked at, there, with what rules may read in it: the canary lives, under a key that only the two ends have.
-    const seen = wire.sealed.flatMap((sealed) => { const { seen: one } = (JSON.parse((JSON.parse(sealed) as { text: string }).text) as { errand: { seen?: string } }).errand; return one === undefined ? [] : [JSON.stringify(uncover('k'.repeat(44), one))] })
+    // It was looked at, there, with what rules may read in it: the canary lives, under a key that only the end there has.
+    const seen = wire.sealed.flatMap((sealed) => { const { errand } = JSON.parse((JSON.parse(sealed) as { text: string }).text) as { errand: Errand }; return errand.op === 'execute' && errand.seen !== undefined ? [JSON.stringify(uncover('s'.repeat(44), 'seen', aboutOf(errand), errand.seen))] : [] })
     expect(seen.join()).toContain('Q0FOQVJZLXNlY3JldA==')
     expect([...seeing.world.alarms, ...unseeing.world.alarms]).toEqual([])
   }, 240_000)

@@ -55,7 +55,7 @@ export interface Gated {
 export async function standGate(documents: readonly PolicyDocument[], secret: string, wire?: (sealed: string, answer: string) => void): Promise<Gated> {
   const world = createWorld(Object.fromEntries(documents.map((document, index) => [`${index}.yaml`, document])))
   world.clock.ms = Date.now()
-  const secrets = { get: async (name: string) => name === 'cluster-kubeconfig' ? secret : name === 'sluice-private-key' ? 'k'.repeat(44) : world.ports.secrets.get(name) }
+  const secrets = { get: async (name: string) => name === 'cluster-kubeconfig' ? secret : name === 'sluice-private-key' ? 'k'.repeat(44) : name === 'sluice-private-sight' ? 's'.repeat(44) : world.ports.secrets.get(name) }
   const parts = { secrets, now: Date.now, alarm: world.ports.alarm, isPermit }
   const here = createKubernetes(parts)
   const engine = wire ? routed(here, standApart(parts, here, wire)) : here

@@ -27,7 +27,7 @@ beforeAll(async () => {
   if (mysqlServer !== null) mysql = await startServer("CREATE DATABASE d; CREATE TABLE d.people (id int PRIMARY KEY, email varchar(40)); INSERT INTO d.people VALUES (1, 'joe@example.com'); CREATE USER app@'127.0.0.1' IDENTIFIED BY 'p'; GRANT SELECT, INSERT, TRIGGER ON d.* TO app@'127.0.0.1'")
   stand = await standCluster()
   const { file } = await bundle('private', directory)
-  const env = { PATH: process.env['PATH'], SLUICE_SECRET_SLUICE_PRIVATE_KEY: key, SLUICE_SECRET_LEDGER: database.as('app', 'p'), SLUICE_SECRET_KUBE: stand.cluster.admin, ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
+  const env = { PATH: process.env['PATH'], SLUICE_SECRET_SLUICE_PRIVATE_KEY: key, SLUICE_SECRET_SLUICE_PRIVATE_SIGHT: 's'.repeat(44), SLUICE_SECRET_LEDGER: database.as('app', 'p'), SLUICE_SECRET_KUBE: stand.cluster.admin, ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
   child = fork(join(import.meta.dirname, 'invoke.ts'), [file], { env, execArgv: [] })
   await once(child, 'message')
 }, 120_000)

@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isPermit, makePermit } from '../../functions/decide/permit.ts'
-import { digestOf, hide, pack, seal, uncover, type Errand, type Looked } from '../../functions/protocol/carry.ts'
+import { aboutOf, digestOf, pack, type Errand, type Seen } from '../../functions/protocol/carry.ts'
 import { createCarrier, createInside } from '../../functions/protocol/inside.ts'
 import { createKubernetes } from '../../functions/protocol/kubernetes/kubernetes.ts'
 import { createMasker } from '../../functions/protocol/kubernetes/mask.ts'
@@ -9,6 +9,7 @@ import { TransportError } from '../../functions/protocol/post.ts'
 import type { Plan, Run } from '../../functions/protocol/protocol.ts'
 import { createRemote, Refused, type Send } from '../../functions/protocol/remote.ts'
 import { routed } from '../../functions/protocol/routed.ts'
+import { hide, seal, uncover } from '../../functions/protocol/seal.ts'
 import { whole } from '../../functions/protocol/whole.ts'
 import type { DetectorName, ConnectionDocument } from '../../schema/policy.ts'
 import { widest } from '../contract/target.ts'
@@ -17,6 +18,7 @@ import { planOf } from './kubernetes/rig.ts'
 
 /** The engine of a private cluster, the demo cluster behind it, and errands between the two ends as the attacks of this file have them go. */
 const key = 'k'.repeat(44)
+const sight = 's'.repeat(44)
 const connection: ConnectionDocument = { version: 1, kind: 'connection', name: 'cluster', engine: 'kubernetes', transport: 'private', secret: 'kube', serviceAccounts: { operator: 'sluice/operator' } }
 const settings = '/api/v1/namespaces/web/configmaps'
 let stand: Stand
@@ -31,7 +33,7 @@ beforeAll(async () => {
 beforeEach(() => { wire.length = 0; alarms.length = 0 })
 afterAll(() => stand.cluster.close())
 
-const secrets = { get: async (name: string) => name === 'sluice-private-key' ? key : name === 'kube' ? stand.cluster.admin : 'm'.repeat(32) }
+const secrets = { get: async (name: string) => name === 'sluice-private-key' ? key : name === 'sluice-private-sight' ? sight : name === 'kube' ? stand.cluster.admin : 'm'.repeat(32) }
 const alarm = (what: string) => { alarms.push(what) }
 const carrier = createCarrier()
 const parts = { secrets, now: Date.now, alarm }
@@ -105,6 +107,19 @@ describe('an errand on its way', () => {
     expect(await said(JSON.parse(seal(key, { ...errand, run: { ...errand.run, deadline: Date.now() - 1 } }, Date.now())))).toMatchObject({ ok: true, value: { status: 'failed', refusal: { reason: 'deadline_passed' } } })
     expect(await there('once')).toMatchObject({ code: 404 })
   })
+  test('sent again at once, however its seal is spelt, runs nothing in the process that had it; the same one asked again does', async () => {
+    await go('POST', settings, { body: map('again') })
+    const sent = JSON.parse(wire.at(-1)?.sealed ?? '') as { text: string; mac: string }
+    await stand.admin('DELETE', `${settings}/again`)
+    for (const copy of [sent, { ...sent, mac: sent.mac.replace('=', '') }, { ...sent, mac: `${sent.mac}=` }]) expect(await said(copy)).toMatchObject({ ok: false })
+    expect(alarms).toEqual(Array(3).fill('an errand that is not the gate\'s'))
+    expect(await there('again')).toMatchObject({ code: 404 })
+    expect(await said(JSON.parse(seal(key, errandOf(JSON.stringify(sent)), Date.now())))).toMatchObject({ ok: true, value: { status: 'succeeded' } })
+    await stand.admin('DELETE', `${settings}/again`)
+    const later = createInside({ ...parts, carry: carrier.carry, engines, now: () => Date.now() + 16_000 })
+    expect(JSON.parse(gunzipSync(Buffer.from(await later(sent), 'base64')).toString())).toMatchObject({ ok: false })
+    expect(await there('again')).toMatchObject({ code: 404 })
+  })
   test('even with the key, what was decided on another object, for another role or without a look runs nothing', async () => {
     await stand.admin('POST', settings, map('held', { x: '1' }))
     await stand.admin('POST', settings, map('else', { x: '1' }))
@@ -112,14 +127,14 @@ describe('an errand on its way', () => {
     const none: Send = async () => { throw new Refused('not sent') }
     await patch('else', '2', none)
     const looked = wire.at(-1)
-    const other = (JSON.parse(gunzipSync(Buffer.from(JSON.parse(looked?.answer ?? '') as string, 'base64')).toString()) as { value: { value: string } }).value.value
+    const other = (JSON.parse(gunzipSync(Buffer.from(JSON.parse(looked?.answer ?? '') as string, 'base64')).toString()) as { value: { value: Seen } }).value.value.seen
     const forged = (change: (errand: Errand & { op: 'execute' }) => Errand): Send => (sealed, ms) => through(seal(key, change(errandOf(sealed) as Errand & { op: 'execute' }), Date.now()), ms)
-    const changed = (change: (looked: { object: { data: object } }) => unknown) => forged((errand) => ({ ...errand, seen: hide(key, { seed: change((uncover(key, errand.seen ?? '') as Looked).seed as never) }) }))
+    const changed = (change: (looked: { object: { data: object } }) => unknown) => forged((errand) => ({ ...errand, seen: hide(sight, 'seen', aboutOf(errand), { seed: change((uncover(sight, 'seen', aboutOf(errand), errand.seen ?? '') as { seed: never }).seed) }) }))
     for (const send of [
       forged((errand) => ({ ...errand, seen: other })), forged((errand) => Object.fromEntries(Object.entries(errand).filter(([name]) => name !== 'seen')) as never), forged((errand) => ({ ...errand, effects: digestOf({ accesses: [], shown: [], used: [], readOnly: true, fingerprint: '' }) })),
       forged((errand) => ({ ...errand, connection: { ...connection, serviceAccounts: { operator: 'sluice/admin' } } })), changed((seed) => ({ ...seed, object: { ...seed.object, data: {} } })),
+      forged((errand) => ({ ...errand, seen: `${errand.seen?.slice(0, -8) ?? ''}AAAAAAA=` })), forged((errand) => ({ ...errand, seen: hide(key, 'seen', aboutOf(errand), { seed: (uncover(sight, 'seen', aboutOf(errand), errand.seen ?? '') as { seed: unknown }).seed }) })),   // opens under no key; made by one who has the gate's
     ]) expect(await patch('held', '2', send)).toMatchObject({ status: 'stale' })
-    expect(await patch('held', '2', forged((errand) => ({ ...errand, seen: `${errand.seen?.slice(0, -8) ?? ''}AAAAAAA=` })))).toMatchObject({ status: 'unknown' })   // opens under no key
     expect(await there('held')).toMatchObject({ data: { x: '1' } })
     expect(await patch('held', '2')).toMatchObject({ status: 'succeeded', code: 200 })
   })
@@ -143,13 +158,25 @@ test('an object that changed between the look and the run is stale, and one of w
   expect(await patch(async () => null)).toMatchObject({ status: 'succeeded', code: 200 })
 })
 
-test('what a look saw travels hidden both ways', async () => {
+test('what a look saw travels hidden both ways, and the gate, which carries it, has no key to it', async () => {
   await go('PATCH', '/api/v1/namespaces/web/secrets/front-db', { body: { metadata: { labels: { a: 'b' } } }, type: 'application/merge-patch+json' })
   const { body } = await stand.admin('GET', '/api/v1/namespaces/web/secrets/front-db')
   const value = String(body['data']?.['password'])
-  const seen = (errandOf(wire.at(-1)?.sealed ?? '') as { seen: string }).seen
-  expect(JSON.stringify(uncover(key, seen))).toContain(value)
+  const errand = errandOf(wire.at(-1)?.sealed ?? '') as Errand & { op: 'execute' }
+  expect(JSON.stringify(uncover(sight, 'seen', aboutOf(errand), errand.seen ?? ''))).toContain(value)
+  for (const use of ['seen', 'looked'] as const) expect(() => uncover(key, use, aboutOf(errand), errand.seen ?? '')).toThrow()
+  expect(() => uncover(sight, 'seen', aboutOf({ ...errand, connection: { ...connection, secret: 'other' } }), errand.seen ?? '')).toThrow()
   expect(wire.map(({ sealed, answer }) => sealed + gunzipSync(Buffer.from(JSON.parse(answer) as string, 'base64')).toString()).join()).not.toContain(value)
+})
+
+test('a write whose answer is too large to be carried ran, once, and is unknown; such a read failed', async () => {
+  let ran = 0
+  const large: typeof engines.kubernetes = { ...engines.kubernetes, execute: (...given) => { ran++; return engines.kubernetes.execute(...given) }, mask: () => ({ results: [], answer: { status: 200, headers: {}, audit: null, body: new Uint8Array(5 * 1024 * 1024) } }) as never }
+  const elsewhere = createInside({ ...parts, carry: carrier.carry, engines: { kubernetes: large } })
+  const send: Send = async (sealed) => JSON.stringify(await elsewhere(JSON.parse(sealed)))
+  expect(await go('POST', settings, { body: map('huge'), send })).toMatchObject({ status: 'unknown', refusal: { slug: 'outcome-unknown', next: 'none' } })
+  expect([ran, await there('huge')]).toMatchObject([1, { kind: 'ConfigMap' }])
+  expect(await go('GET', `${settings}/huge`, { send })).toMatchObject({ status: 'failed', refusal: { slug: 'too-large' } })
 })
 
 describe('an answer too large to be carried at once', () => {

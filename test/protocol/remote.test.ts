@@ -2,12 +2,13 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isPermit, makePermit } from '../../functions/decide/permit.ts'
 import { Fault } from '../../functions/ports.ts'
-import { seal, unseal, type Errand } from '../../functions/protocol/carry.ts'
+import type { Errand } from '../../functions/protocol/carry.ts'
 import { createCarrier, createInside } from '../../functions/protocol/inside.ts'
 import { TransportError } from '../../functions/protocol/post.ts'
 import { createDirect } from '../../functions/protocol/postgres/direct.ts'
 import { createPostgres } from '../../functions/protocol/postgres/postgres.ts'
 import { createRemote, Refused, type Send } from '../../functions/protocol/remote.ts'
+import { createFirst, seal, unseal } from '../../functions/protocol/seal.ts'
 import type { ConnectionDocument, MaskName } from '../../schema/policy.ts'
 import type { Param, Query } from '../../schema/request.ts'
 import { widest } from '../contract/target.ts'
@@ -121,8 +122,8 @@ describe('engines in a private network, asked from outside', () => {
     const wanted: Errand = { op: 'execute', connection: { ...ledger, classify: {} }, query: query('DELETE FROM people'), effects: '', obligations: { masks: [], revealed: [], detect: [], limits: widest }, run: { deadline: Date.now() + 60_000, rowMode: 'object', maxRows: null } }
     const said = async (payload: unknown) => JSON.parse(gunzipSync(Buffer.from(await inside(payload), 'base64')).toString()) as { ok: boolean; code?: string }
     test.each([
-      ['another key', () => JSON.parse(seal('guess', wanted, Date.now())) as unknown], ['an empty key', () => JSON.parse(seal('', wanted, Date.now())) as unknown], ['an old errand', () => JSON.parse(seal(key, wanted, Date.now() - 61_000)) as unknown],
-      ['one from later', () => JSON.parse(seal(key, wanted, Date.now() + 61_000)) as unknown], ['no seal', () => ({ text: JSON.stringify({ at: Date.now(), errand: wanted }) })], ['the errand itself', () => wanted], ['nothing', () => null], ['text', () => 'x'],
+      ['another key', () => JSON.parse(seal('guess', wanted, Date.now())) as unknown], ['an empty key', () => JSON.parse(seal('', wanted, Date.now())) as unknown], ['an old errand', () => JSON.parse(seal(key, wanted, Date.now() - 16_000)) as unknown],
+      ['one from later', () => JSON.parse(seal(key, wanted, Date.now() + 16_000)) as unknown], ['no seal', () => ({ text: JSON.stringify({ at: Date.now(), errand: wanted }) })], ['the errand itself', () => wanted], ['nothing', () => null], ['text', () => 'x'],
       ['a seal of another text', () => ({ ...JSON.parse(seal(key, { op: 'ping', connection: ledger }, Date.now())) as object, text: JSON.stringify({ at: Date.now(), errand: wanted }) })],
     ])('%s runs nothing', async (_, payload) => {
       alarms.length = 0
@@ -131,8 +132,8 @@ describe('engines in a private network, asked from outside', () => {
       expect(await count('true')).toBe(20)
     })
     test('a key that is not there opens nothing', () => {
-      expect(unseal('', JSON.parse(seal('', wanted, Date.now())), Date.now())).toBe(null)
-      expect(unseal(key, JSON.parse(seal(key, wanted, Date.now())), Date.now())).toEqual(wanted)
+      expect(unseal('', JSON.parse(seal('', wanted, Date.now())), Date.now(), createFirst())).toBe(null)
+      expect(unseal(key, JSON.parse(seal(key, wanted, Date.now())), Date.now(), createFirst())).toEqual(wanted)
     })
     test('even with the key, effects that were not decided on run nothing, and a target that is not private is not reached', async () => {
       expect(await said(JSON.parse(seal(key, wanted, Date.now())))).toMatchObject({ ok: true, value: { status: 'stale' } })
