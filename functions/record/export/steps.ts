@@ -1,5 +1,6 @@
 import type { Event } from '../../../schema/event.ts'
 import type { Step, Told, ToldRequest } from '../../../schema/told.ts'
+import { wholeness } from './whole.ts'
 
 type Words = readonly [title: string, tone: Step['tone']]
 const titles: Readonly<Record<Exclude<Event['kind'], 'outcome' | 'correction'>, Words>> = {
@@ -20,10 +21,14 @@ export function stepsOf(events: readonly Told[], requests: readonly ToldRequest[
   const spoken = new Set(events.filter(({ kind }) => kind === 'approval' || kind === 'rejection').map((event) => `${event.request} ${event.who?.subject} ${event.kind}`))
   const words = requests.flatMap((request) => request.verdicts.map((verdict) => wordOf(request, verdict)).filter((step) => !spoken.has(`${step.request} ${step.who} ${step.kind}`)))
   const timeOf = (event: Told) => { const at = event.intent === undefined ? undefined : intents.get(event.intent); return at !== undefined && at > event.at ? at : event.at }
-  const placed = [...events.map((event) => ({ step: stepOf(event), at: timeOf(event) })), ...words.map((step) => ({ step, at: step.at }))]
+  const lacks = wholeness(events)
+  const placed = [...events.map((event) => ({ step: lacking(stepOf(event), lacks(event)), at: timeOf(event) })), ...words.map((step) => ({ step, at: step.at }))]
   placed.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.step.id < b.step.id ? -1 : a.step.id > b.step.id ? 1 : 0))
   return placed.map(({ step, at }, i) => ({ ...step, sinceMs: i === 0 ? null : Math.max(0, Date.parse(at) - Date.parse(placed[i - 1]?.at ?? at)) }))
 }
+
+/** Beside what an outcome says of its command: that these steps have not all of it. */
+const lacking = (step: Step, words: string | null): Step => words === null || step.outcome === null ? step : { ...step, outcome: { ...step.outcome, said: { ...step.outcome.said, output: words } } }
 
 function stepOf(event: Told): Step {
   const { id, at, kind, connection, change = null } = event

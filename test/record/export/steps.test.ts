@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Event } from '../../../schema/event.ts'
+import { createHearing, type Part } from '../../../functions/record/heard.ts'
 import { stepsOf } from '../../../functions/record/export/steps.ts'
 import { events, toldOf } from './events.ts'
 
@@ -32,4 +33,18 @@ test('people\'s words come from the requests, once, and not where their own even
 test('erased content is absent, not empty', () => {
   const { statements: _gone, ...rest } = toldOf('intent')
   expect(stepsOf([rest])[0]?.statements).toBeNull()
+})
+test('an outcome whose command wrote in parts says where not all of them are here, or are what it wrote', async () => {
+  const kept: Part[] = []
+  const hearing = createHearing(async (part) => { kept.push(part) })
+  for (const [stream, word] of [['stdout', 'alpha '], ['stderr', 'beta '], ['stdout', 'gamma ']] as const) await hearing.hear(stream, Buffer.from(word.repeat(40_000)))
+  const intent = toldOf('intent')
+  const end = toldOf('outcome', { said: await hearing.end() })
+  const parts = kept.map((part, at) => ({ ...toldOf('output'), id: `evt_${at}`, change: { intent: intent.id, ...part } }))
+  const output = (events: readonly ReturnType<typeof toldOf>[]) => stepsOf(events).find(({ kind }) => kind === 'outcome')?.outcome?.said?.['output']
+  expect(kept.length).toBeGreaterThan(2)
+  expect(output([intent, ...parts, end])).toBeUndefined()
+  expect(output([intent, ...parts.slice(1), end])).toBe(`${parts.length - 1} of its ${parts.length} parts are among these steps`)
+  expect(output([intent, ...parts.with(0, { ...parts[0]!, change: { ...parts[0]!.change, text: 'other' } }), end])).toBe('what these steps have of stdout is not what the command wrote')
+  expect(output([intent, ...parts.with(0, { ...parts[0]!, content: { state: 'erased' } }), end])).toBeUndefined()
 })
