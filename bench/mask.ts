@@ -4,6 +4,9 @@ import { createMask } from '../functions/protocol/postgres/mask.ts'
 import { rawOf } from '../functions/protocol/postgres/outcome.ts'
 import type { PostgresPlan } from '../functions/protocol/postgres/plan.ts'
 import type { RawResult } from '../functions/protocol/postgres/port.ts'
+import { createMask as createMySqlMask } from '../functions/protocol/mysql/mask.ts'
+import { rawOf as mysqlRawOf } from '../functions/protocol/mysql/outcome.ts'
+import type { MySqlPlan } from '../functions/protocol/mysql/plan.ts'
 
 /**
  * Masking throughput: the target's text to masked rows, in MB of that text per CPU second, beside JSON.stringify of the same rows in the same run.
@@ -31,12 +34,23 @@ function prepare(classified: readonly number[], detect: readonly ('credit-card' 
   const raw = rawOf({ results: [{ ...result, truncated: false }], rowMode: 'object', maskKey: null })
   return () => mask(permit, { effects, plan }, raw)
 }
+/** The same rows as MySQL gives them, four columns masked and every detector. */
+function prepareMySql() {
+  const types = ['INT32', 'VARCHAR', 'VARCHAR', 'VARCHAR', 'VARCHAR', 'DATE', 'DECIMAL', 'TEXT', 'JSON']
+  const effects: Effects = { accesses: [], used: [], readOnly: true, fingerprint: '', shown: [2, 3, 4, 5].map((output) => ({ dataClass: 'pii.x', resource: 'd.t', column: names[output] ?? '', statement: 0, span: null, output })) }
+  const plan = { relations: [], statements: [{ kind: 'select', text: '', capped: null, outputs: names.map((name, n) => ({ name, origin: null, shown: n >= 2 && n <= 5 ? [n - 2] : [] })) }] } as unknown as MySqlPlan
+  const permit = makePermit(effects, { masks: ['email', 'last4', 'last4', 'year'], revealed: [], detect: ['credit-card', 'us-ssn', 'email', 'iban', 'secret'], limits: { rows: rowCount, bytes: 1e9, timeoutMs: 1, affected: 0, statementsPerHour: null, rowsPerHour: null } })
+  const mask = createMySqlMask({ isPermit, understood: () => ({ connection: { version: 1, kind: 'connection', name: 'bench', engine: 'mysql' }, plan }) })
+  const raw = mysqlRawOf({ results: [{ fields: names.map((name, n) => ({ name, type: types[n] ?? 'VARCHAR', charset: 45 })), rows, affected: 0, rowCount, truncated: false }], rowMode: 'object', maskKey: null })
+  return () => mask(permit, { effects, plan }, raw)
+}
 const rendered = prepare([], [])().results[0]?.rows
 const cases: Readonly<Record<string, () => unknown>> = {
   'JSON.stringify of the rows': () => JSON.stringify(rendered),
   'render, nothing masked': prepare([], []),
   'render, four columns masked': prepare([2, 3, 4, 5], []),
   'the same and every detector': prepare([2, 3, 4, 5], ['credit-card', 'us-ssn', 'email', 'iban', 'secret']),
+  'MySQL: the same and every detector': prepareMySql(),
 }
 const rounds = 8
 const micros: Record<string, number[]> = Object.fromEntries(Object.keys(cases).map((name) => [name, []]))
