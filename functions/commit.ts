@@ -8,6 +8,7 @@ import { append, edgeFrom, emptyLog, growing, type LogEdge } from './record/log/
 import { formatNote, sign } from './record/log/note.ts'
 import { decodeStage, encodeStage, stagePath, type Stage } from './record/log/stage.ts'
 import { parseTilePath, tilePath, tileWidth } from './record/log/tile.ts'
+import { look } from './placed.ts'
 import { createRing } from './succession.ts'
 
 /** One event on its way into the log. `entry`: the leaf's bytes. */
@@ -112,13 +113,24 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
     for (const id of ids) known.add(id)
   }
 
-  /** Step 2, for any number. Only what is not in the log, in the order given. */
-  async function fresh(ids: readonly Id<'evt'>[]): Promise<readonly Id<'evt'>[]> {
+  /** Step 2, for any number. Only what is not in the log, in the order given. `entryOf`: the leaf of one, where it is at hand, to hold the tree to it. */
+  async function fresh(ids: readonly Id<'evt'>[], entryOf: (id: Id<'evt'>) => Uint8Array | null = () => null): Promise<readonly Id<'evt'>[]> {
     const asked = [...new Set(ids)].filter((id) => !known.has(id))
     if (asked.length === 0) return []
     const there = await store.where(asked)
-    remember([...there.keys()])
+    if (there.size > 0) await believe(there, entryOf)
     return asked.filter((id) => !there.has(id))
+  }
+
+  /** A row that no head covers was written by somebody else, to keep an event out: nothing is committed, so nothing moves past it, until it is taken away. One that leads to another leaf is told of. */
+  async function believe(there: ReadonlyMap<Id<'evt'>, number>, entryOf: (id: Id<'evt'>) => Uint8Array | null): Promise<void> {
+    const { forged, other, unknown } = await look(log, there, standing?.head?.size ?? 0, entryOf)
+    if (forged !== null) {
+      alarm('an index that the log never gave', { id: forged, index: there.get(forged) })
+      throw new Fault('internal', `a row says that \`${forged}\` is in the log, where the log has nothing`)
+    }
+    for (const id of other) alarm('the log has something else in the place of an event', { id, index: there.get(id) })
+    remember([...there.keys()].filter((id) => !unknown.has(id)))
   }
 
   /** One at a time in this process, in the order they came; what one throws is its own. */
@@ -134,7 +146,8 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
     for (let rest = leaves; rest.length > 0;) {
       const over = await stand()
       const near = rest.slice(0, mostLeaves)
-      const wanted = new Set(await fresh(near.map(({ id }) => id)))
+      const entries = new Map(near.map(({ id, entry }) => [id, entry]))
+      const wanted = new Set(await fresh([...entries.keys()], (id) => entries.get(id) ?? null))
       const missing = near.filter(({ id }) => wanted.delete(id))    // and of two under one id the first
       const bundle = firstOf(missing)
       if (bundle.length > 0 && !await swap(over, bundle, mark)) continue

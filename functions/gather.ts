@@ -77,7 +77,8 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
     for (let after: string | null = null; ;) {
       const { events, next }: Awaited<ReturnType<Ledger['list']>> = await ledger.list({ from: iso(from), ...(to === null ? {} : { to: iso(to) }) }, { limit: mostLeaves, after })
       read += events.length
-      const missing = new Set(await committer.fresh(events.map(({ id }) => id)))
+      const given = new Map(events.map((event) => [event.id, event]))
+      const missing = new Set(await committer.fresh([...given.keys()], (id) => { const event = given.get(id); return event === undefined ? null : leafOf(event).entry }))
       for (const event of events) {
         note(intents, event)
         if (!missing.has(event.id)) continue

@@ -162,7 +162,7 @@ describe('what is there', () => {
     const { term } = createTerm({ now, policies, alarm: () => {} }, rows, mostMs)
     const objects = { after: async () => [], locks: { read: async (path: string) => { seen.push(path); return null }, lengthen: async () => {} } } as unknown as Log['objects']
     const { run } = createLengthening({ now, log: { objects, store: rows }, term }, mostMs)
-    for (let i = 0; i < 20; i++) await run()
+    do await run(); while (world.memory.rows.lengthened?.after !== null)
     expect(seen).toHaveLength(515 + 515 + 2)
     expect(new Set(seen).size).toBe(seen.length)
     expect([seen[0], seen[514], seen[515], seen[1029], seen[1030], seen[1031]]).toEqual(['tile/entries/000', 'tile/entries/514', 'tile/0/000', 'tile/0/514', 'tile/1/000', 'tile/1/001'])
@@ -178,6 +178,17 @@ describe('what is there', () => {
     expect(await open().all()).toBeGreaterThan(2)
     for (const path of ['tile/0/000', 'tile/0/001', 'checkpoints/000/000/000/000/000/600']) expect(days(path), path).toBe(mostDays)
     expect(days('tile/entries/000')).toBeLessThan(0)
+  })
+  test.each([
+    ['is through', { after: null, since: () => 0 }], ['is through, and began in a hundred years', { after: null, since: () => 100 * 366 * dayMs }], ['is at what is no tile', { after: 'tile/zzz', since: () => 0 }],
+  ])('whatever a row says that somebody else wrote: a walk that %s leaves no lock short', async (_, { after, since }) => {
+    policy = { version: 'young', appliedAt: world.clock.ms, entries: '90d', corrupt: false }
+    await add(600)
+    expect(days('tile/entries/000')).toBe(1)
+    world.clock.ms += hourMs + 60_000
+    await world.memory.log.store.progress({ goal: '90d', since: world.clock.ms + since(), after })
+    await open().all()
+    expect(bundles().map(days)).toEqual([90, 90])
   })
   test('in governance mode, for a stage that is thrown away, nothing is ever lengthened', async () => {
     says('90d')

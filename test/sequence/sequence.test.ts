@@ -33,6 +33,38 @@ describe('the sequencer', () => {
     expect([...world.memory.objects.keys()].filter((path) => /\/(?:0|entries)\/00[01]\.p\//.test(path))).toEqual([])
   })
 
+  test.each([['hinted at', true], ['looked for', false]])('an event is kept out by no row that was there before it: %s, nothing is committed before the row is gone, and then nothing is missing', async (_, hinted) => {
+    for (const index of [0, 3, 700, -1, NaN]) {
+      const world = createLogWorld()
+      const sequencer = world.sequencer(world.hints)
+      for (let i = 0; i < 3; i++) await stored(world)
+      if (index !== 0) await sequencer.reconcile()
+      const event = await stored(world)
+      world.memory.places.set(event.id, index)
+      if (hinted) world.hints.hint(event)
+      await expect(hinted ? sequencer.round() : sequencer.reconcile(), `${index}`).rejects.toMatchObject({ code: 'internal' })
+      expect(world.alarms).toContain('an index that the log never gave')
+      world.memory.places.delete(event.id)
+      await sequencer.reconcile()
+      expectWhole(await verifyLog(world.memory.log), world.stored.values())
+    }
+  })
+
+  test.each([['hinted at', true], ['looked for', false]])('a row that leads an event to another\'s place is told of once: %s', async (_, hinted) => {
+    const world = createLogWorld()
+    const sequencer = world.sequencer(world.hints)
+    for (let i = 0; i < 3; i++) await stored(world)
+    await sequencer.reconcile()
+    const event = await stored(world)
+    world.memory.places.set(event.id, 1)
+    if (hinted) { world.hints.hint(event); await sequencer.round() }
+    await sequencer.reconcile()
+    await sequencer.reconcile()
+    expect(world.alarms.filter((what) => what === 'the log has something else in the place of an event')).toHaveLength(1)
+    await world.sequencer(world.hints).reconcile()
+    expect(world.alarms).toHaveLength(2)
+  })
+
   test('an outcome is never before its intent, although nobody hinted at that', async () => {
     const world = createLogWorld()
     const intent = intentEvent(world.ids)
