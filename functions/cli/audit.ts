@@ -5,7 +5,7 @@ import { table } from './table.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
 import { visibleLines } from './visible.ts'
 
-const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR [--vkey KEY] [--checkpoint FILE] [--promise FILE] [--witness VKEY… [--quorum N] [--max-age 1h]] [--events FILE] | sluice audit export --log DIR | sluice audit receipt EVENT | sluice audit export --format ndjson|ocsf [--out FILE] | sluice audit replay SESSION | sluice audit witness …'
+const usage = 'sluice audit list [options] | sluice audit show EVENT | sluice audit verify DIR | --url GATE [--vkey KEY] [--checkpoint FILE] [--promise FILE] [--witness VKEY… [--quorum N] [--max-age 1h]] [--events FILE] | sluice audit export --log DIR | sluice audit receipt EVENT | sluice audit export --format ndjson|ocsf [--out FILE] | sluice audit replay SESSION | sluice audit witness …'
 const options = {
   from: { type: 'string' }, to: { type: 'string' }, subject: { type: 'string' }, actor: { type: 'string' }, connection: { type: 'string' }, kind: { type: 'string' },
   session: { type: 'string' }, evaluation: { type: 'string' }, object: { type: 'string' }, action: { type: 'string' }, decision: { type: 'string' }, rule: { type: 'string' }, limit: { type: 'string' }, after: { type: 'string' }, json: { type: 'boolean' },
@@ -26,6 +26,7 @@ export const audit: Command = {
   sluice audit erase ses_… --yes           destroys the keys of a session's content; --subject user:… --before TIME those of a person. The log still verifies
   sluice audit receipt evt_…               proof that an event is in the log
   sluice audit verify ./log --vkey NAME+ID+KEY     an exported log, offline: needs no gate and no token
+  sluice audit verify --url https://sluice.acme.dev --vkey KEY     the log of a running gate, streamed and not kept; SLUICE_URL names one as well. Without content: export a copy for that
   sluice audit verify ./log --events november.ndjson     whether an export holds events of this log and no others
   sluice audit witness --vkey KEY --state FILE --key FILE [--url GATE | --log DIR] [--name NAME] [--out FILE] [--once | --every 1m] [--trust-anew]
                                            remembers the newest checkpoint, refuses a rollback or a fork, cosigns what continues it
