@@ -22,6 +22,8 @@ export interface Call extends Knock {
   readonly strict?: true
   /** How long the call may be held while people decide, ms. */
   readonly waitMs: number
+  /** Epoch ms: the way of the answer is closed after it, so nothing runs for longer. */
+  readonly until?: number
 }
 /** `stored`: the serialised answer of an earlier call, given only after the decision was made again. `waiting`: people are asked. */
 export type Answer =
@@ -29,7 +31,7 @@ export type Answer =
   | Asked
 type Permitted = Extract<Decision, { kind: 'permit' }>
 /** `store`: how an intent is stored, where that is more than a record: see Story. `cut`: ends an answer that streams, or what is run. `during`: runs what takes as long as it likes, judged meanwhile. */
-interface Manner { readonly store?: Parameters<Story['intend']>[1]; readonly cut?: AbortSignal; readonly during?: Place['during'] }
+interface Manner { readonly store?: Parameters<Story['intend']>[1]; readonly cut?: AbortSignal; readonly during?: Place['during']; readonly until?: number | undefined }
 
 /** Pipeline of CONTRACT.md: authenticate and resolve (door.ts), then the stages below. Comments say what a process that dies right there leaves behind. */
 export function createGate(ports: Ports) {
@@ -82,19 +84,19 @@ export function createGate(ports: Ports) {
     }
     const late = await meanwhile(admitted, connection.name)              // a slow target may have taken longer than policy and locks at hand are good for
     if (late) return claimed.value.release(await story.refuse(late))
-    const done = await perform(considered.value, decision, query, admitted, story, place)
+    const done = await perform(considered.value, decision, query, admitted, story, { ...place, until: call.until })
     if (!done.ok) return done.began === 'unknown' ? done : claimed.value.release(done)   // unknown: the key keeps its claim, it must never run a second time
     return ok({ ...place.follow(done.value, considered.value), batch: query.batch, keep: claimed.value.keep })
   }
 
   /** reserve → intend → execute → mask → settle: for a call that is permitted, and for one that people approved. `began`: whether the target may have an effect of it. */
-  async function perform(considered: Considered, decision: Permitted, query: Query, { caller }: Admitted, story: Story, { store, cut, during }: Manner = {}) {
+  async function perform(considered: Considered, decision: Permitted, query: Query, { caller }: Admitted, story: Story, { store, cut, during, until }: Manner = {}) {
     const { connection, engine, plan } = considered
     const quota = await reserve(ports, caller, connection.name, decision.permit, query)
     if (!quota.ok) return { ...await story.refuse(quota.refusal), began: 'no', outcome: null } as const    // dies here: quota lost for the hour, nothing else
     const intent = await story.intend(decision, store)                   // durable, or nothing is executed
     if (!intent.ok) return { ...intent, began: 'no', outcome: null } as const           // dies here: an intent; the sweeper settles it as unknown
-    const run = () => engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, heard: story.hear, ...(cut ? { cut } : {}) })
+    const run = () => engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, heard: story.hear, ...(cut ? { cut } : {}), ...(until === undefined ? {} : { until }) })
     const executed = await (plan.lasting && during ? during(considered, run) : run())
     quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
     const done = executed.status === 'succeeded' ? { ...executed, masked: engine.mask(decision.permit, plan, executed.rows) } : { ...executed, masked: null }

@@ -80,6 +80,8 @@ export interface Plan {
 export interface Run {
   /** Epoch ms. Checked by us right before sending and by the target inside the transaction, so that a process frozen in between does nothing. */
   readonly deadline: number
+  /** Epoch ms: whoever asked is gone after it, so the target gets no more time than is left. Left out: what the limits say. */
+  readonly until?: number
   readonly rowMode: 'object' | 'array'
   readonly maxRows: number | null
   /** Aborted where a stream must end: the token's end, a lock, a policy that refuses it now. Engines without streams ignore it. */

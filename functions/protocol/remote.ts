@@ -19,6 +19,8 @@ export interface RemoteOptions { readonly secrets: Secrets; readonly now: () => 
 
 /** A catalog is read within 15 s there, and a function that was not there yet takes a second. */
 const patienceMs = 20_000
+/** How much later than `Run.until` an answer may still come, ms. */
+const lateMs = 2000
 /** When a piece of what lasts must have begun, ms: the whole was decided on, is on record, and is judged again meanwhile. */
 const pieceMs = 5000
 type Deed = Omit<Extract<Errand, { op: 'execute' }>, 'run'>
@@ -60,9 +62,10 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
   }
 
   /** Throws as `asked` does, and TransportError where it is cut: what was sent may be done all the same. */
-  async function perform(errand: Deed, plan: Plan, { deadline, rowMode, maxRows, cut, heard }: Run): Promise<Executed> {
-    const carried = async (piece: Pick<Run, 'deadline' | 'maxRows' | 'piece'>, until?: AbortSignal): Promise<CarriedOutcome> => {
-      const answer = await aborted(asked({ ...errand, run: { rowMode, ...piece } }, errand.obligations.limits.timeoutMs + patienceMs), until)
+  async function perform(errand: Deed, plan: Plan, { deadline, until, rowMode, maxRows, cut, heard }: Run): Promise<Executed> {
+    const patience = until === undefined ? errand.obligations.limits.timeoutMs + patienceMs : Math.max(1, Math.min(errand.obligations.limits.timeoutMs + patienceMs, until + lateMs - now()))
+    const carried = async (piece: Pick<Run, 'deadline' | 'maxRows' | 'piece'>, cut?: AbortSignal): Promise<CarriedOutcome> => {
+      const answer = await aborted(asked({ ...errand, run: { rowMode, ...(until === undefined ? {} : { until }), ...piece } }, patience), cut)
       return answer.ok ? answer.value as CarriedOutcome : lost(plan.effects.readOnly, answer.message)
     }
     const outcome = await carried({ deadline, maxRows, ...(plan.lastsMs === undefined ? {} : { piece: { after: null } }) }, cut)

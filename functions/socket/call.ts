@@ -14,6 +14,9 @@ import { refused, type Spoken } from './frame.ts'
 /** What of functions/requests.ts the calls of a socket need. */
 export interface Requests extends Shows { cancel(door: Pick<Call, 'authorization' | 'session'>, id: string): Promise<Reply<unknown>> }
 
+/** API Gateway gives an invocation 29 s and then sends a frame of its own for it: a statement is over before that, with time to record and push what came of it. Where a connection lets one take longer, http does. */
+const callMs = 25_000
+
 /** Every call of a socket: the very functions that serve it over HTTP, with the token the socket was opened with. Nothing here decides. */
 export function createCalls(ports: Ports & { readonly sockets: Sockets }, gate: Gate, requests: Requests) {
   function spokenOf<T>({ evaluation, result }: Reply<T>): Spoken {
@@ -34,7 +37,7 @@ export function createCalls(ports: Ports & { readonly sockets: Sockets }, gate: 
   return async (call: SocketCall, authorization: string, socket: Socket): Promise<Spoken> => {
     const door = { authorization, session: socket.session }
     switch (call.action) {
-      case 'query': return query({ ...door, connection: call.connection, idempotencyKey: keyOf(call, socket), waitMs: 0, question: inSql(async () => ok(call.body)) })
+      case 'query': return query({ ...door, connection: call.connection, idempotencyKey: keyOf(call, socket), waitMs: 0, until: ports.now() + callMs, question: inSql(async () => ok(call.body)) })
       case 'explain': return spokenOf(explained(await gate.explain({ ...door, connection: call.connection, idempotencyKey: null, waitMs: 0, question: inSql(async () => ok(call.body)) })))
       case 'follow': return follow(ports.sockets, requests, door, socket, call.request)
       case 'cancel': return spokenOf(await requests.cancel(door, call.request))

@@ -118,6 +118,14 @@ describe('engines in a private network, asked from outside', () => {
     expect(await go('SELECT id FROM people', { limits: { rows: 2 } })).toMatchObject({ results: [{ rowCount: 2, truncated: true }] })
   })
 
+  test('nothing takes longer there than whoever asked is still to be answered', async () => {
+    const engine = engineBy(through)
+    const plan = await engine.classify(ledger, query('SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b'))
+    if (!plan.ok) throw new Error('refused')
+    const permit = makePermit(plan.value.effects, { masks: plan.value.effects.shown.map(() => null), revealed: [], detect: [], limits: { ...widest, timeoutMs: 60_000 } })
+    expect(await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, until: Date.now() + 1000, rowMode: 'object', maxRows: null })).toMatchObject({ status: 'failed', refusal: { slug: 'timeout' } })
+  })
+
   describe('whoever may invoke the function and is not the gate', () => {
     const wanted: Errand = { op: 'execute', connection: { ...ledger, classify: {} }, query: query('DELETE FROM people'), effects: '', obligations: { masks: [], revealed: [], detect: [], limits: widest }, run: { deadline: Date.now() + 60_000, rowMode: 'object', maxRows: null } }
     const said = async (payload: unknown) => JSON.parse(gunzipSync(Buffer.from(await inside(payload), 'base64')).toString()) as { ok: boolean; code?: string }

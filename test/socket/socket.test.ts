@@ -88,6 +88,17 @@ describe('calls', () => {
     expect(rig.world.engine.ran).toEqual([])
   })
 
+  test('a statement gets no more time than API Gateway gives the answer, whatever its connection lets it', async () => {
+    const rig = await createRig()
+    const { engine, clock } = rig.world
+    const execute = engine.execute.bind(engine)
+    const untils: (number | undefined)[] = []
+    Object.assign(engine, { execute: (...given: Parameters<typeof execute>) => { untils.push(given[2].until); return execute(...given) } })
+    const client = await rig.as(support)
+    expect(await client.call(query('1'))).toMatchObject({ status: 200 })
+    expect(untils.map((until) => until !== undefined && until > clock.ms && until < clock.ms + 29_000)).toEqual([true])
+  })
+
   test('a frame delivered twice runs once, and the same id on another connection is another call', async () => {
     const rig = await createRig()
     const client = await rig.as(analyst)

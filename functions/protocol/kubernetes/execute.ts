@@ -4,6 +4,7 @@ import type { Query } from '../../../schema/request.ts'
 import type { Permit } from '../../permit.ts'
 import type { Secrets } from '../../ports.ts'
 import type { Executed, Plan, Run, StreamEnd } from '../protocol.ts'
+import { within } from '../within.ts'
 import type { Discovery } from './discovery.ts'
 import type { RunExec } from './exec.ts'
 import type { Cluster } from './kubeconfig.ts'
@@ -59,7 +60,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
     if (known.fails) return { status: 'failed', refusal: known.fails }
     try {
       const maskKey = permit.obligations.masks.includes('hash') ? await secrets.get(maskKeySecret) : null
-      const job: Job = { plan: known.plan, known, cluster: await reach.cluster(known.connection), run, limits: permit.obligations.limits, maskKey, writes }
+      const job: Job = { plan: known.plan, known, cluster: await reach.cluster(known.connection), run, limits: within(permit, run, now()), maskKey, writes }
       if (known.plan.form === 'exec') return await exec({ ...job, account: known.account, begin: () => maskLog(permit.obligations.detect) })
       const kept = await discovery.answer(job.cluster, known.account, known.plan, run.deadline)
       if (kept) return { status: 'succeeded', rows: rawOf({ ...kept, maskKey, body: { kind: 'bytes', bytes: kept.bytes } }) }

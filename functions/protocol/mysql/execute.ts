@@ -6,6 +6,7 @@ import type { Secrets } from '../../ports.ts'
 import { heldMask } from '../held.ts'
 import type { Executed, Plan, Run } from '../protocol.ts'
 import { TransportError } from '../post.ts'
+import { within } from '../within.ts'
 import { refusalOf, transportRefusal, unavailable } from './diagnose.ts'
 import { rawOf, stale } from './outcome.ts'
 import type { Flavour } from './pins.ts'
@@ -64,7 +65,8 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
     const absent = missingName(inner)
     if (absent && !inner.fresh) forget(connection)                 // it may have come meanwhile: decided once more on what is there now
     if (absent) return inner.fresh ? absent : stale.executed       // only who may name it is told that it is not there
-    const { limits, masks } = permit.obligations
+    const { masks } = permit.obligations
+    const limits = within(permit, run, now())
     try {
       const secret = secretName(connection, inner)
       if (secret === null) throw new Error('no secret for this kind of statement')

@@ -3,6 +3,7 @@ import type { Permit } from '../../permit.ts'
 import type { Secrets } from '../../ports.ts'
 import { heldMask } from '../held.ts'
 import type { Executed, Plan, Run } from '../protocol.ts'
+import { within } from '../within.ts'
 import { unavailable } from './diagnose.ts'
 import { late, newNonce, type Job } from './frame.ts'
 import { failed, outcomeOf, rawOf, stale, type Ran } from './outcome.ts'
@@ -39,7 +40,8 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, trans
     const absent = missingName(inner)
     if (absent && !inner.fresh && !inner.statements.some(({ unknown }) => unknown)) forget(connection)                   // it may have come meanwhile: decided once more on what is there now
     if (absent) return inner.fresh || inner.statements.some(({ unknown }) => unknown) ? absent : stale.executed                  // only who may name it is told that it is not there
-    const { limits, masks } = permit.obligations
+    const { masks } = permit.obligations
+    const limits = within(permit, run, now())
     const credentials = await secretsFor(connection, inner, masks.includes('hash'))
     if (!credentials.ok) return credentials.executed
     const { url, secret, maskKey } = credentials
