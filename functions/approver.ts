@@ -150,9 +150,10 @@ export function createApprover(ports: Ports, gate: Gate) {
     if (!done.ok && done.outcome === null) return
     // A conflict is told as what it is, a change since the approval; any other no of the target's is given in its own words.
     if (done.body !== undefined && (done.ok || done.refusal.reason !== conflict)) await keep(begun, done.body)
+    const promise = done.outcome === null ? null : ports.promise?.(evaluation) ?? null     // of the outcome: nothing of this evaluation is recorded after it
     const to = done.ok ? 'succeeded' : done.began === 'unknown' ? 'outcome-unknown' : 'failed'
     if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation })
-    await conclude(request.id, to, done.ok ? null : because(done.refusal), { rowCounts: done.ok ? done.rowCounts : [], outcome: done.outcome })
+    await conclude(request.id, to, done.ok ? null : because(done.refusal), { rowCounts: done.ok ? done.rowCounts : [], outcome: done.outcome, ...(promise === null ? {} : { promise }) })
   }
 
   /** A change of the gate's own state, with its intent and outcome like any statement's; what it changed is recorded by itself as well. */

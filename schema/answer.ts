@@ -103,7 +103,7 @@ const hidden = 'null for whoever asked'
 const ending = z.object({
   at: time, slug: z.enum(slugs).nullable(), reason: z.string().nullable(), detail: z.string().nullable(), next: z.enum(['fix', 'request', 'retry', 'none']).nullable(),
   rule: z.string().optional(), action: z.string().optional(), resource: z.string().optional(), span: span.optional(), statement: z.int().optional(), sqlstate: z.string().optional(),
-  rowCounts: z.array(z.int()), outcome: z.string().nullable(), answersUntil: time.nullable().describe('until then the same call is answered by this end; null: it asks anew'),
+  rowCounts: z.array(z.int()), outcome: z.string().nullable(), promise: z.string().optional().describe('that the outcome will be in the log, as the header Sluice-Promise says it'), answersUntil: time.nullable().describe('until then the same call is answered by this end; null: it asks anew'),
 }).describe('in the words of the problem that the call itself gets')
 const common = {
   ...asked, createdAt: time, connection: z.string(), purpose: z.string().nullable().describe('in the words of whoever asks'), subject: z.string(), actors: z.array(z.string()), issuer: z.string(), batch: z.boolean(),

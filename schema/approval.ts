@@ -77,6 +77,8 @@ export interface Ending {
   readonly rowCounts: readonly number[]
   /** The outcome's event; null where nothing ran. */
   readonly outcome: Id<'evt'> | null
+  /** That the outcome's event will be in the log, by the process that ran it (`Sluice-Promise`, docs/audit.md): whoever asks for the answer gets it from another. Left out where nothing is promised. */
+  readonly promise?: string
 }
 
 /** How telling people went, for one destination. */
@@ -208,6 +210,7 @@ export interface EndingView {
   readonly sqlstate?: string
   readonly rowCounts: readonly number[]
   readonly outcome: string | null
+  readonly promise?: string
   /** Until then the same call is answered by this end; null where it asks anew at once. */
   readonly answersUntil: string | null
 }

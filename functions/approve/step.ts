@@ -22,9 +22,9 @@ export function step(request: AccessRequest, to: Status, change: Partial<Pick<Ac
 export const end = (request: AccessRequest, to: 'rejected' | 'expired' | 'cancelled' | 'stale' | 'failed', at: string, refusal: Refusal | null): AccessRequest =>
   step(request, to, { ending: ending(at, refusal) })
 
-export function ending(at: string, refusal: Refusal | null, ran: Partial<Pick<Ending, 'rowCounts' | 'outcome'>> = {}): Ending {
+export function ending(at: string, refusal: Refusal | null, ran: Partial<Pick<Ending, 'rowCounts' | 'outcome' | 'promise'>> = {}): Ending {
   const { inner: _inner, ...told } = refusal ?? { inner: '' }
-  return { at, refusal: refusal === null ? null : told as Ending['refusal'], rowCounts: ran.rowCounts ?? [], outcome: ran.outcome ?? null }
+  return { at, refusal: refusal === null ? null : told as Ending['refusal'], rowCounts: ran.rowCounts ?? [], outcome: ran.outcome ?? null, ...(ran.promise === undefined ? {} : { promise: ran.promise }) }
 }
 
 /**

@@ -72,13 +72,13 @@ function classifiedOf(shown: Bound['shown'], used: Bound['used']): RequestView['
 }
 
 /** The same words as the answer of the call itself. */
-function endingView(request: AccessRequest, { at, refusal, rowCounts, outcome }: NonNullable<AccessRequest['ending']>): EndingView {
+function endingView(request: AccessRequest, { at, refusal, rowCounts, outcome, promise }: NonNullable<AccessRequest['ending']>): EndingView {
   const answersUntil = answersRepeat(request, Date.parse(at)) ? after(at, repeatMs) : null
-  if (refusal === null) return { at, slug: null, reason: null, detail: null, next: null, rowCounts, outcome, answersUntil }
+  if (refusal === null) return { at, slug: null, reason: null, detail: null, next: null, rowCounts, outcome, ...(promise === undefined ? {} : { promise }), answersUntil }
   const { slug, reason, detail, next, rule, action, resource, span, statement, sqlstate } = refusal
   return {
     at, slug, reason, detail, next, ...(rule === undefined ? {} : { rule }), ...(action === undefined ? {} : { action }), ...(resource === undefined ? {} : { resource }), ...(span === undefined ? {} : { span }),
-    ...(statement === undefined ? {} : { statement }), ...(sqlstate === undefined ? {} : { sqlstate }), rowCounts, outcome, answersUntil,
+    ...(statement === undefined ? {} : { statement }), ...(sqlstate === undefined ? {} : { sqlstate }), rowCounts, outcome, ...(promise === undefined ? {} : { promise }), answersUntil,
   }
 }
 

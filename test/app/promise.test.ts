@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createApp } from '../../functions/app.ts'
+import { createApprover } from '../../functions/approver.ts'
 import { createGate } from '../../functions/gate.ts'
 import { numbered } from '../../functions/numbering.ts'
 import { entryOf } from '../../functions/record/log/entry.ts'
@@ -18,11 +19,12 @@ function createPromising() {
   const counted = numbered({ ledger: world.ports.ledger, requests }, world.ports)
   const ports = { ...world.ports, ledger: counted.ledger, promise: counted.promise, approvals: { requests: counted.requests, workflow: { start: async () => {}, wake: async () => {} }, post: { slack: null, mail: null } } }
   const gate = createGate(ports)
-  return createGateway({ ...world, ports }, createApp(ports, gate))
+  return { ...createGateway({ ...world, ports }, createApp(ports, gate)), approver: createApprover(ports, gate) }
 }
 const path = '/v1/connections/shop/query'
-function promisedIn(headers: Headers, events: readonly Event[]) {
-  const promised = parsePromise(headers.get('sluice-promise') ?? '')
+const promisedIn = (headers: Headers, events: readonly Event[]) => promisedBy(headers.get('sluice-promise') ?? '', events)
+function promisedBy(promise: string, events: readonly Event[]) {
+  const promised = parsePromise(promise)
   const event = events.find(({ id }) => id === promised.event)!
   const first = events.find(({ id }) => id === promised.writer)
   const key = writerKeyOf(first && 'change' in first ? first.change['key'] : null)!
@@ -55,6 +57,21 @@ test('what is not on record is not promised: a stranger, what could not be recor
   const refused = await agent.call('POST', path, { sql: 'select id from public.orders' })
   expect(refused.status).toBe(503)
   expect(refused.headers.has('sluice-promise')).toBe(false)
+})
+test('the outcome of what people approved is promised to whoever asks for its answer, also where the target refused', async () => {
+  for (const fails of [false, true]) {
+    const { world, as, approver } = createPromising()
+    const agent = await as(support)
+    const { request } = (await agent.call('POST', path, { sql: 'insert into public.refunds (order_id) values ($1)', params: [7] })).json as { request: { id: `arq_${string}`; digest: string } }
+    expect((await (await as({ subject: 'user:lena@acme.dev', groups: ['support-leads'], claims: { auth_time: Math.floor(world.clock.ms / 1000) } })).call('POST', `/v1/requests/${request.id}/decision`, { decision: 'approve', digest: request.digest })).status).toBe(200)
+    if (fails) world.engine.down = true
+    await approver.proceed(request.id).catch(() => {})
+    world.engine.down = false
+    const { json } = await agent.call('GET', `/v1/requests/${request.id}`)
+    const { ending } = json['request'] as { ending: { outcome: string; promise: string } | null }
+    if (fails && ending === null) continue
+    expect(promisedBy(ending!.promise, world.events).event).toMatchObject({ kind: 'outcome', id: ending!.outcome })
+  }
 })
 test('a gate without a log promises nothing', async () => {
   const { as } = createGateway()
