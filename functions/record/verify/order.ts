@@ -103,11 +103,11 @@ export function createOrder() {
       const wrong = counted.length === 0 ? told : [...told, ...counted]   // before the id is remembered: an outcome that names itself finds nothing
       return seen.add(entry.id, role === 'intent' ? whose : null) ? wrong : [...wrong, 'its event id is in the log already']
     },
-    /** When all of the log was taken: what never got what it belongs to, and what is missing. */
-    end(): readonly Finding[] {
+    /** When all of the log was taken: `orphans`, what never got what it belongs to; and what is missing, or stands for what is not. */
+    end(): { readonly orphans: readonly Finding[]; readonly findings: readonly Finding[] } {
       const { findings, lost } = writers.end()
       counts.lost = lost
-      return [...agreements.orphans().map(({ id, kind }) => ({ id, reason: `there is no request to this ${kind}` })), ...voids.end(writers.until(), writers.before()), ...findings]
+      return { orphans: agreements.orphans().map(({ id, kind }) => ({ id, reason: `there is no request to this ${kind}` })), findings: [...voids.end(writers.until(), writers.before()), ...findings] }
     },
     writers,
     /** By which one key of the log followed another, whoever wrote that they do. */
@@ -119,4 +119,3 @@ export function createOrder() {
 const isDecided = ({ policy, rules, who, accesses }: Readonly<Record<string, unknown>>): boolean =>
   // What accesses nothing, such as reading what an API server can do, wants no rule but that the caller reaches the connection.
   typeof policy === 'string' && policy !== '' && (list(rules).length > 0 || (Array.isArray(rules) && Array.isArray(accesses) && accesses.length === 0)) && list(rules).every((rule) => typeof rule === 'string' && rule !== '') && text(object(who)['subject']) !== ''
-const corrections = Array.from({ length: 30 }, (_, n) => n + 1)

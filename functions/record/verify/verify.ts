@@ -116,7 +116,8 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   told = judged
   const before = pruned.before()
   if (before !== null) order.writers.removed(before)
-  for (const finding of [...order.end().filter((orphan) => !pruned.excusesOrphan(orphan)), ...broken, ...await head.settle(order.successions())]) findings.add(finding)
+  const { orphans, findings: ended } = order.end()
+  for (const finding of [...orphans.filter((orphan) => !pruned.excusesOrphan(orphan)), ...ended, ...broken, ...await head.settle(order.successions())]) findings.add(finding)
   contents.end({ removed: pruned.told(), before })
   const { unexplained } = contents.counts()
   if (unexplained > 0) findings.add({ path: 'content', reason: `${unexplained} contents are said to be erased, and no erasure in this log names their keys: they were destroyed without a record, or after this log was exported; export it again` })

@@ -103,4 +103,11 @@ describe('a promise of what was removed', () => {
     expect(await promised([promise(never)])).toMatchObject({ promises: { removed: 0 }, reasons: [expect.stringMatching(/and is not, nor among what was removed$/)] })
     expect((await promised([{ ...promise(kept), leaf: promise(never).leaf }])).reasons).toHaveLength(1)
   })
+  test('what is missing of a younger process is told, also soon after what was removed', async () => {
+    const writing = createWriting(later(20)[0]!.id, later(20)[0]!.at)
+    const refusals = eventsOf(400, start + 20 * dayMs + 1000).filter(({ kind }) => kind === 'refusal').slice(0, 4)
+    const numbered = [...refusals, prune(400)].map((event, i) => ({ ...event, writer: { id: writing.id, n: i + 2 } }) as Event)
+    expect((await judged([...old, writing.first, ...numbered])).findings).toEqual([])
+    expect((await judged([...old, writing.first, ...numbered.toSpliced(1, 1)])).findings).toEqual([expect.stringMatching(/^514: event number 3 of its process .* is missing/)])
+  })
 })
