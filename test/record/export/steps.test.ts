@@ -45,6 +45,7 @@ test('an outcome whose command wrote in parts says where not all of them are her
   expect(kept.length).toBeGreaterThan(2)
   expect(output([intent, ...parts, end])).toBeUndefined()
   expect(output([intent, ...parts.slice(1), end])).toBe(`${parts.length - 1} of its ${parts.length} parts are among these steps`)
+  expect(output([intent, ...parts.slice(0, -1), end])).toBe(`${parts.length - 1} of its ${parts.length} parts are among these steps`)
   expect(output([intent, ...parts.with(0, { ...parts[0]!, change: { ...parts[0]!.change, text: 'other' } }), end])).toBe('what these steps have of stdout is not what the command wrote')
   expect(output([intent, ...parts.with(0, { ...parts[0]!, content: { state: 'erased' } }), end])).toBeUndefined()
 })
