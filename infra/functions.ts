@@ -49,7 +49,7 @@ export const socket = lambda('Socket', { bundle: 'websocket', megabytes: 512, se
 for (const route of ['$connect', '$default', '$disconnect']) socketApi.route(route, socket.arn)
 
 export const approval = lambda('Approval', {
-  bundle: 'approval', megabytes: 512, seconds: 900, environment: { ...common, ...acting, ...telling, SLUICE_SOCKET_ENDPOINT: socketEndpoint },
+  bundle: 'approval', megabytes: 512, seconds: 900, environment: { ...common, ...acting, ...log, ...telling, SLUICE_SOCKET_ENDPOINT: socketEndpoint },
   may: [...executing, secretsOf(ownSecrets.socket, ...slackSecrets), ...startAndWake, ...push, ...mail],
 })
 
