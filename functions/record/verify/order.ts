@@ -38,7 +38,8 @@ const roles: Readonly<Record<Event['kind'], 'intent' | 'outcome' | 'correction' 
   request: 'step', approval: 'step', rejection: 'step', cancellation: 'step', expiry: 'step', stale: 'step',
   policy: 'other', lock: 'other', heartbeat: 'other', 'audit-read': 'other', explain: 'other', repeat: 'other', stream: 'other', output: 'other', start: 'other', unauthenticated: 'other', writer: 'other', void: 'void', 'log-key': 'succession', 'sign-in': 'other', erasure: 'erasure', prune: 'other',
 }
-const isKind = (kind: string): kind is Event['kind'] => Object.hasOwn(roles, kind)
+const roleOf: ReadonlyMap<string, (typeof roles)[Event['kind']]> = new Map(Object.entries(roles) as [Event['kind'], (typeof roles)[Event['kind']]][])
+const isKind = (kind: string): boolean => roleOf.has(kind)
 
 /**
  * Reads a log's entries in order and says what is wrong with each: an id twice, an outcome before or without its intent, a second one, an execution that was not asked or not
@@ -53,10 +54,9 @@ export function createOrder() {
   const successions: (Succession & { readonly index: number })[] = []
   const counts = { entries: 0, intents: 0, outcomes: 0, corrections: 0, refusals: 0, requests: 0, approvals: 0, digests: 0, unjudged: 0, lost: 0 }
 
-  function judge(entry: Entry, index: number, whose: number): readonly string[] {
+  function judge(entry: Entry, index: number, role: (typeof roles)[Event['kind']] | undefined, whose: number): readonly string[] {
     const { kind, event } = entry
-    if (!isKind(kind)) return ['its kind is none this verifier knows']
-    const role = roles[kind]
+    if (role === undefined) return ['its kind is none this verifier knows']
     switch (role) {
       case 'intent': {
         counts.intents++
@@ -97,9 +97,9 @@ export function createOrder() {
     take(entry: Entry | Skimmed, index: number): readonly string[] {
       counts.entries++
       if (!entry.whole) counts.digests++
-      const role = isKind(entry.kind) ? roles[entry.kind] : 'other'
+      const role = roleOf.get(entry.kind)
       const whose = 'whose' in entry ? entry.whose : role === 'intent' || role === 'outcome' || role === 'correction' ? whoseOf(entry) : 0
-      const [told, counted] = [judge(entry, index, whose), writers.take(entry, index)]
+      const [told, counted] = [judge(entry, index, role, whose), writers.take(entry, index)]
       const wrong = counted.length === 0 ? told : [...told, ...counted]   // before the id is remembered: an outcome that names itself finds nothing
       return seen.add(entry.id, role === 'intent' ? whose : null) ? wrong : [...wrong, 'its event id is in the log already']
     },
