@@ -37,7 +37,7 @@ export async function startServices(directory: string) {
   }
   const stores = createStores({ region: 'local', endpoint: dynamo.url, credentials, tables: 'sluice-test' })
   await stores.createTables()
-  await stores.policies.apply({ documents: [] }, { from: null, by: 'test', at: new Date().toISOString(), commit: null })
+  await stores.policies.apply({ documents: [{ path: 'issuers/okta.yaml', document: { version: 1, kind: 'issuer', name: 'okta', issuer: 'https://id.sluice.test', audience: 'https://gate.sluice.test', groups: { claim: 'groups', accept: ['*'] }, agents: { subject: 'agent:{sub}' } } }] }, { from: null, by: 'test', at: new Date().toISOString(), commit: null })
   return {
     env, stores, bucket, asked,
     async stop() {
