@@ -34,7 +34,10 @@ async function download(): Promise<void> {
   for (const folder of ['lists/partial', 'archives/partial', 'headers']) mkdirSync(join(work, folder), { recursive: true })
   try {
     const key = '/usr/share/keyrings/debian-archive-keyring.gpg'
-    const lines = ['debian bookworm', 'debian-security bookworm-security'].flatMap((place) => ['deb', 'deb-src'].map((kind) => `${kind} [signed-by=${key}] http://deb.debian.org/${place} main`))
+    const { stdout: known } = await run('apt-get', ['indextargets', '--format', '$(SITE) $(CODENAME)', 'Created-By: Packages', 'Component: main'])       // of the mirrors this machine uses
+    const places = [...new Set(known.split('\n'))].filter((place) => /^\S+ bookworm(?:-security)?$/.test(place))
+    if (places.length === 0) throw new Error('apt knows no list of bookworm')
+    const lines = places.flatMap((place) => ['deb', 'deb-src'].map((kind) => `${kind} [signed-by=${key}] ${place} main`))
     writeFileSync(join(work, 'sources.list'), `${lines.join('\n')}\n`)
     const options = ['-o', `Dir::Etc::sourcelist=${work}/sources.list`, '-o', 'Dir::Etc::sourceparts=/dev/null', '-o', `Dir::State::lists=${work}/lists`, '-o', `Dir::Cache::archives=${work}/archives`]
     await run('apt-get', [...options, 'update'], { cwd: work })

@@ -17,8 +17,9 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
 # Lists of its own, so that the machine's are left as they are, and no root is needed. apt checks the signature of the list and the hashes in it.
 mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/src/k8s.io"
-echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main
-deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' > "$work/sources.list"
+site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' 'Component: main' | head -n 1)       # the mirror this machine uses
+[ -n "$site" ] || { echo 'no list of Debian bookworm here: apt-get update on a machine that has it' >&2; exit 1; }
+for kind in deb deb-src; do echo "$kind [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site bookworm main"; done > "$work/sources.list"
 apt=(-q -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Cache::Archives=$work/archives" -o APT::Sandbox::User=)
 (cd "$work" && apt-get "${apt[@]}" update && apt-get "${apt[@]}" source --download-only "kubernetes=$package" && apt-get "${apt[@]}" download golang-github-modern-go-reflect2-dev) >&2
 tar -xzf "$work"/kubernetes_*.orig.tar.gz -C "$work/src/k8s.io"
