@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Fault } from '../../functions/ports.ts'
 import type { Refusal } from '../../schema/refusal.ts'
 import { analyst, createGateway, support } from '../support/caller.ts'
@@ -81,8 +81,7 @@ test('while one is in flight, a repeat is told to wait', async () => {
   const held = new Promise<void>((resolve) => { go = resolve })
   world.engine.execute = async (...args) => { await held; return execute(...args) }
   const first = agent.call('POST', path, read, key)
-  await new Promise((resolve) => setImmediate(resolve))
-  for (let i = 0; i < 50 && !world.events.some(({ kind }) => kind === 'intent'); i++) await new Promise((resolve) => setImmediate(resolve))
+  await vi.waitFor(() => { expect(world.events.some(({ kind }) => kind === 'intent')).toBe(true) }, { timeout: 20_000, interval: 5 })
   const second = await agent.call('POST', path, read, key)
   expect(second.status).toBe(409)
   expect(second.json['type']).toBe('/problems/idempotency-in-flight')
