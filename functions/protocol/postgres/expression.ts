@@ -4,7 +4,7 @@ import { isMasklike } from '../marks.ts'
 import { functionNames, introspection, populating, valueFunctions } from './builtins.ts'
 import { apply } from './call.ts'
 import { missing, unknownFunction, unsupported, type Findings } from './effects.ts'
-import { weighCall, weighOperator } from './heavy.ts'
+import { weighAny, weighCall, weighOperator } from './heavy.ts'
 import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, tell, unknown, useOperator } from './names.ts'
 import type { Parsed } from './parse.ts'
 import { columnAt, itemNamed, resolve, tagsOf, touch, type Col, type Item, type Scope } from './scope.ts'
@@ -212,6 +212,7 @@ function sublink(a: Analysis, node: SubLink, scope: Scope, clause: string | null
   if (node.subLinkType === 'EXISTS_SUBLINK') return scalar   // whether a row is there; its columns are not looked at
   carry(a, cols)
   expression(a, node.testexpr, scope, clause ?? 'in a comparison')
+  if (node.testexpr && node.operName) weighAny(a, strings(node.operName).at(-1) ?? '', node.testexpr, cols, scope, span)
   if (node.testexpr) useOperator(a.found, scope.frame, node.operName ? strings(node.operName) : ['='], span)
   a.found.use(tagsOf(cols), clause ?? 'in a subquery that stands for a value', span)
   const type = all(a.found, cols.map((col) => col.type))

@@ -32,11 +32,13 @@ const of = (bytes: number): Size => ({ bytes, parameters: [] })
 const fixedTypes: ReadonlySet<number> = new Set([16, 18, 19, 20, 21, 23, 26, 700, 701, 1082, 1083, 1114, 1184, 1186, 1266, 2950])
 /** What gives no more than it is given. */
 const keeping: ReadonlySet<string> = new Set(['lower', 'upper', 'initcap', 'casefold', 'btrim', 'ltrim', 'rtrim', 'left', 'right', 'substr', 'substring', 'reverse', 'translate', 'unaccent', 'bpchar', 'text', 'varchar', 'like_escape', 'trim_array', 'array_remove', 'array_sort', 'array_reverse'])
-const joining: ReadonlySet<string> = new Set(['concat', 'concat_ws', 'array_cat', 'array_append', 'array_prepend', 'jsonb_build_object', 'jsonb_build_array', 'json_build_object', 'json_build_array', 'to_json', 'to_jsonb', 'quote_literal', 'quote_ident', 'quote_nullable', 'string_to_array', 'array_to_string', 'jsonb_object', 'hstore', 'to_tsvector', 'to_tsquery', 'plainto_tsquery', 'phraseto_tsquery', 'websearch_to_tsquery', 'setweight'])
-const short: ReadonlySet<string> = new Set(['point', 'box', 'circle', 'lseg', 'line', 'int4range', 'int8range', 'numrange', 'daterange', 'tsrange', 'tstzrange', 'lower_inc', 'upper_inc', 'll_to_earth', 'earth_box', 'md5', 'chr', 'length', 'char_length', 'octet_length', 'now', 'extract', 'date_part', 'date_trunc', 'to_char', 'count', 'position', 'strpos', 'gen_random_uuid', 'round', 'floor', 'ceil', 'abs'])
+const joining: ReadonlySet<string> = new Set(['concat', 'array_cat', 'array_append', 'array_prepend', 'jsonb_build_object', 'jsonb_build_array', 'json_build_object', 'json_build_array', 'to_json', 'to_jsonb', 'quote_literal', 'quote_ident', 'quote_nullable', 'string_to_array', 'jsonb_object', 'hstore', 'to_tsvector', 'to_tsquery', 'plainto_tsquery', 'phraseto_tsquery', 'websearch_to_tsquery', 'setweight'])
+const short: ReadonlySet<string> = new Set(['point', 'box', 'circle', 'lseg', 'line', 'int4range', 'int8range', 'daterange', 'tsrange', 'tstzrange', 'lower_inc', 'upper_inc', 'll_to_earth', 'earth_box', 'md5', 'chr', 'length', 'char_length', 'octet_length', 'now', 'extract', 'date_part', 'date_trunc', 'count', 'position', 'strpos', 'gen_random_uuid'])
+/** Numbers: a `numeric` of eight letters may have a hundred thousand digits. */
+const numbers: ReadonlySet<string> = new Set(['round', 'floor', 'ceil', 'ceiling', 'abs', 'trunc', 'mod', 'sum', 'avg', 'numrange'])
 
 /** Where the first two arguments are compared part by part. */
-const products: ReadonlySet<string> = new Set(['strpos', 'position', 'replace', 'split_part', 'string_to_array', 'string_to_table', 'translate', 'btrim', 'ltrim', 'rtrim', 'like', 'notlike'])
+const products: ReadonlySet<string> = new Set(['strpos', 'position', 'replace', 'split_part', 'string_to_array', 'string_to_table', 'translate', 'btrim', 'ltrim', 'rtrim', 'like', 'notlike', 'jsonb_contains'])
 /** Where all that is given is compared with itself, and where the second argument is. */
 const squares: ReadonlySet<string> = new Set(['normalize', 'is_normalized', 'ts_headline', 'ts_rank_cd'])
 const formats: ReadonlySet<string> = new Set(['to_date', 'to_timestamp', 'to_number', 'to_char'])
@@ -72,6 +74,11 @@ const isOwners = ({ frame }: Scope): boolean => frame.view || frame.policy === t
 const isArray = (node: Node): boolean => 'A_ArrayExpr' in node || ('SubLink' in node && node.SubLink.subLinkType === 'ARRAY_SUBLINK') || ('TypeCast' in node && (node.TypeCast.typeName?.arrayBounds?.length ?? 0) > 0)
   || ('FuncCall' in node && /array/.test(strings(node.FuncCall.funcname).at(-1) ?? ''))
 
+/** `x like any (select …)`: what the query gives stands on one side. */
+export function weighAny({ found }: { readonly found: Findings }, operator: string, operand: Node, cols: readonly Col[], scope: Scope, span: Span | null): void {
+  if (!isOwners(scope) && operators.has(operator)) judge(found, [sizeOf(found, operand, scope), largest(cols.map((col) => sizeOfColumn(found, col)))], `\`${operator}\``, span)
+}
+
 function judge(found: Findings, [one, other]: readonly [Size, Size], what: string, span: Span | null): void {
   const at = (limit: number): boolean => { const [a, b] = [one, other].map(({ bytes, parameters }) => bytes + parameters.length * limit) as [number, number]; return a <= smallBytes || b <= smallBytes || a * b <= budget }
   const most = [65_536, 64].find(at)
@@ -93,7 +100,7 @@ export function sizeOfColumn(found: Findings, { origin, type, size }: Col): Size
   return of(found.catalog.relations.get(origin.relation)?.columns.find(({ attnum }) => attnum === origin.column)?.size ?? storedBytes)
 }
 
-/** How large the value of an expression may be: never less than it can be, `unbounded` for whatever is not known here. */
+/** How large the value of an expression may be: not less than it can be but by the few times that escapes and headers take, `unbounded` for whatever is not known here. */
 export function sizeOf(found: Findings, node: Node | undefined, scope: Scope): Size {
   const size = (inner: Node | undefined) => sizeOf(found, inner, scope)
   if (!node) return of(0)
@@ -136,17 +143,23 @@ export function sizeOf(found: Findings, node: Node | undefined, scope: Scope): S
 
 function sizeUnder(operator: string, left: Size, right: () => Size): Size {
   if (operator === '||') return sum([left, right()])
-  if (/^(?:->>?|#>>?|#-|-)$/.test(operator)) return left.bytes > fixedBytes ? left : of(fixedBytes)
+  if (/^(?:->>?|#>>?|#-)$/.test(operator)) return left
+  if (operator === '-') return largest([left, of(storedBytes)])
   return operator === '+' || operator === '*' || operator === '/' || operator === '%' ? of(storedBytes) : unbounded
 }
 
-function sizeOfCall(found: Findings, { funcname, args = [] }: FuncCall, scope: Scope): Size {
+function sizeOfCall(found: Findings, { funcname, args = [], func_variadic }: FuncCall, scope: Scope): Size {
   const name = strings(funcname).at(-1) ?? ''
-  if (short.has(name)) return of(name === 'to_char' ? 1024 : fixedBytes)
+  if (short.has(name)) return of(fixedBytes)
+  if (numbers.has(name)) return of(name === 'numrange' ? 2 * storedBytes : storedBytes)
   const sizes = args.map((arg) => sizeOf(found, arg, scope))        // each once: calls stand in calls
   const [text = unbounded, , filling = of(0)] = sizes
   const second = args[1]
-  if ((name === 'left' || name === 'right') && second && count(second) < Infinity) return text.bytes + text.parameters.length * storedBytes < count(second) * 4 ? text : of(count(second) * 4)
+  const [, format = of(0)] = sizes
+  if (name === 'to_char') return largest([of(1024), times(format, 16)])
+  if (name === 'array_to_string') return largest([text, times(text, format.bytes + format.parameters.length * storedBytes)])
+  if (name === 'concat_ws') return func_variadic === true ? unbounded : sum([...sizes.slice(1), times(text, sizes.length)])
+  if ((name === 'left' || name === 'right') && second && count(second) < Infinity && !isNegative(second)) return text.bytes + text.parameters.length * storedBytes < count(second) * 4 ? text : of(count(second) * 4)
   if (keeping.has(name)) return text
   if (joining.has(name)) return sum(sizes)
   if (name === 'repeat') return times(text, count(second))
@@ -156,7 +169,9 @@ function sizeOfCall(found: Findings, { funcname, args = [] }: FuncCall, scope: S
   return unbounded
 }
 
-/** A number that is written out and not negative; Infinity for any other. */
+/** `left(x, -1)` is all of it but one. */
+const isNegative = (node: Node): boolean => 'A_Const' in node && (node.A_Const.ival?.ival ?? 0) < 0
+/** A number that is written out, 0 for a negative one; Infinity for any other. */
 const count = (node: Node | undefined): number => {
   if (!node || !('A_Const' in node) || node.A_Const.sval || node.A_Const.fval) return Infinity
   const value = node.A_Const.ival?.ival ?? 0

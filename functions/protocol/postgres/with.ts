@@ -41,9 +41,10 @@ function read(a: Analysis, cte: Cte): void {
     cte.again = false
     if (recursive?.larg && !cte.cols) {   // the first part alone gives the working table its columns
       if (recursive.withClause) throw unsupported('recursive_cte', `\`${cte.name}\` has a WITH of its own; write it as an entry beside it`, null)
-      cte.cols = shape(a, entry, a.subquery(a, { SelectStmt: recursive.larg }, cte.scope))
+      cte.cols = growing(shape(a, entry, a.subquery(a, { SelectStmt: recursive.larg }, cte.scope)))
     }
-    const cols = shape(a, entry, a.subquery(a, cte.node, cte.scope)).map((col) => (recursive ? { ...col, size: endless } : col))   // each round may add to what the last one gave
+    const shaped = shape(a, entry, a.subquery(a, cte.node, cte.scope))
+    const cols = recursive ? growing(shaped) : shaped
     const settled = !cte.again || JSON.stringify(cols.map(bare)) === JSON.stringify(cte.cols?.map(bare))
     cte.cols = cols
     if (settled) break
@@ -53,6 +54,8 @@ function read(a: Analysis, cte: Cte): void {
   // Read by two, or where it says so, the server computes all of it.
   if (cte.scope.frame.view) for (const col of cte.cols ?? []) if (col.fails) a.found.use(col.derived, unasked, null)
 }
+/** Each round may add to what the last one gave. */
+const growing = (cols: readonly Col[]): Col[] => cols.map((col) => ({ ...col, size: endless }))
 const bare = (col: Col) => [col.name, [...col.texts?.keys() ?? []], [...new Set(col.tags.map((t) => JSON.stringify(t)))].sort(), [...new Set(col.derived.map((t) => JSON.stringify(t)))].sort()]
 
 /** Column names, and what SEARCH and CYCLE add: a path made of the rows' values, so it carries whatever the columns it follows carry. */
