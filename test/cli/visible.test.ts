@@ -9,7 +9,7 @@ const acting = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200b-\u200f\u202a
 test.each([
   ['clear the screen', '\u001b[2J'], ['set the title', '\u001b]0;owned\u0007'], ['write the clipboard', '\u001b]52;c;cm0gLXJm\u0007'], ['a C1 sequence', '\u009b31m'], ['a device answer', '\u001bP$q\u001b\\'],
   ['back over it', 'rm -rf\u0008\u0008'], ['carriage return', 'safe\rowned'], ['a new line', 'one\ntwo'], ['right to left', 'a\u202eb'], ['isolates', '\u2066x\u2069'], ['zero width', 'a\u200bb'], ['a tag', 'a\u{e0041}b'],
-  ['a hangul filler', 'a\u3164b'], ['half a pair', 'a\ud800b'], ['a soft hyphen', 'a\u00adb'], ['byte order mark', '\ufeffa'], ['interlinear', '\ufff9a'], ['variation selectors', 'a\ufe0fb\u{e0100}'],
+  ['a hangul filler', 'a\u3164b'], ['half a pair', 'a\ud800b'], ['a soft hyphen', 'a\u00adb'], ['byte order mark', '\ufeffa'], ['interlinear', '\ufff9a'], ['variation selectors', 'a\ufe0fb\u{e0100}'], ['drawn as nothing, and not assigned yet', 'a\u2065b\u{e0fff}\ufff0'], ['a noncharacter', 'a\ufdd0'], ['a joiner of graphemes', 'a\u034fb'],
 ])('%s is shown, not done', (_name, text) => {
   expect(visible(text)).toMatch(/^[\x20-\x7e]*$/)
   expect(visible(text)).toContain('\\')

@@ -64,7 +64,7 @@ describe('a copy of the bucket', () => {
     ['the checkpoint of another size', () => notes[2]!, 'it is of 40 entries, and its name says another size'],
     ['one that somebody else signed', () => headNote(300, Buffer.alloc(32, 7), signerOf(origin, 'a thief')), 'the checkpoint is not signed by the log\'s key'],
     ['one of another log', () => headNote(300, Buffer.alloc(32, 7), signerOf('another.log', 'x')), 'it is not signed by'],
-    ['a flipped byte', () => { const note = Buffer.from(notes[6]!); note[note.length - 20]! ^= 1; return note }, 'a signature by a known key does not hold'],
+    ['a flipped byte', () => otherDigit(notes[6]!), 'a signature by a known key does not hold'],
     ['nothing', () => Buffer.of(), 'the note has no blank line'],
     ['no note', () => Buffer.from(checkpointText({ origin, size: 300, root: Buffer.alloc(32), extensions: [] })), 'the note has no blank line'],
   ])('%s in a checkpoint\'s place is found', async (_, make, reason) => {
@@ -84,6 +84,13 @@ describe('a copy of the bucket', () => {
     }
   })
 })
+
+/** One digit of the signature is another one of base64: the note still reads, and its signature does not hold. */
+function otherDigit(signed: Uint8Array): Buffer {
+  const note = Buffer.from(signed)
+  note[note.length - 20] = note[note.length - 20] === 0x41 ? 0x42 : 0x41
+  return note
+}
 
 describe('`sluice audit verify` of a copy of the bucket', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bucket-'))
