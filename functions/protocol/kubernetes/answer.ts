@@ -1,7 +1,9 @@
 import type { Permit } from '../../permit.ts'
 import type { Masked, Plan, Raw } from '../protocol.ts'
 import type { Understood } from './execute.ts'
-import type { How, Masker } from './plan.ts'
+import type { Masker } from '../masker.ts'
+import { outputBody } from '../output.ts'
+import type { How } from './plan.ts'
 import { clearOf, type Clear } from './raw.ts'
 import { TransportError } from './trouble.ts'
 
@@ -40,7 +42,7 @@ export function createAnswer({ isPermit, understood, createMasker, alarm }: Answ
     switch (clear.body.kind) {
       case 'own': return answer('application/json', json(clear.body.value))
       case 'bytes': return whole(clear.body.bytes)
-      case 'exec': return answer('application/json', execBody((cut) => createMasker({ ...how, cut }), clear.body, withheld))
+      case 'exec': return answer('application/json', outputBody((cut) => createMasker({ ...how, cut }), clear.body, withheld))
       case 'stream': return answer(type, streamed(createMasker, how, clear.body, withheld))
     }
   }
@@ -53,18 +55,6 @@ const withheldStatus = (status: number, wrote: boolean) => {
   if (status >= 400) return { ...head, status: 'Failure', reason: status === 404 ? 'NotFound' : status === 409 ? 'Conflict' : 'Unknown', message: `the cluster refused this with status ${status}; its words are withheld, for they cannot be masked`, code: status }
   return wrote ? { ...head, status: 'Success', message: 'done; the cluster\'s answer is withheld, for it is not of a form that can be masked', code: 200 }
     : { ...head, status: 'Failure', reason: 'InternalError', message: 'the cluster\'s answer is withheld, for it is not of a form that can be masked', code: 500 }
-}
-
-/** Each stream of the command is masked as lines of its own. */
-function execBody(begin: (cut: boolean) => Masker, { stdout, stderr, exitCode, truncated, cut, ended }: Extract<Clear['body'], { kind: 'exec' }>, withheld: (error: unknown) => void): Uint8Array {
-  const rest = { exitCode, truncated, ...(ended === undefined ? {} : { ended }) }
-  try {
-    const text = (bytes: Uint8Array, cut: boolean) => { const masker = begin(cut); return Buffer.concat([masker.write(bytes), masker.end()]).toString('utf8') }
-    return json({ stdout: text(stdout, cut.stdout), stderr: text(stderr, cut.stderr), ...rest })
-  } catch (error) {
-    withheld(error)
-    return json({ stdout: null, stderr: null, ...rest, withheld: 'what the command wrote cannot be masked' })
-  }
 }
 
 /** Pulled: the cluster is read no faster than the caller reads. */

@@ -12,7 +12,7 @@ import { changed, executedOf, tooLarge, unknown } from './outcome.ts'
 import type { Dry, KubernetesPlan } from './plan.ts'
 import { guarded, isObject } from './precondition.ts'
 import { dryTarget, type Preview, stateOf } from './preview.ts'
-import { maskLog } from './log.ts'
+import { maskLines } from '../lines.ts'
 import { paged } from './page.ts'
 import { beginOf, pieceOf } from './piece.ts'
 import { rawOf } from './raw.ts'
@@ -61,7 +61,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
     try {
       const maskKey = permit.obligations.masks.includes('hash') ? await secrets.get(maskKeySecret) : null
       const job: Job = { plan: known.plan, known, cluster: await reach.cluster(known.connection), run, limits: within(permit, run, now()), maskKey, writes }
-      if (known.plan.form === 'exec') return await exec({ ...job, account: known.account, begin: () => maskLog(permit.obligations.detect) })
+      if (known.plan.form === 'exec') return await exec({ ...job, account: known.account, begin: () => maskLines(permit.obligations.detect) })
       const kept = await discovery.answer(job.cluster, known.account, known.plan, run.deadline)
       if (kept) return { status: 'succeeded', rows: rawOf({ ...kept, maskKey, body: { kind: 'bytes', bytes: kept.bytes } }) }
       return await send(job)

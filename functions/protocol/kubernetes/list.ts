@@ -1,5 +1,5 @@
 import { createPieces } from './pieces.ts'
-import type { Masker } from './plan.ts'
+import type { Masker } from '../masker.ts'
 import { Unmaskable } from './scan.ts'
 import type { Shape } from './shape.ts'
 

@@ -1,7 +1,8 @@
 import type { Json } from '../json.ts'
 import { maskList } from './list.ts'
-import { maskLog } from './log.ts'
-import type { How, Masker } from './plan.ts'
+import { maskLines } from '../lines.ts'
+import type { Masker } from '../masker.ts'
+import type { How } from './plan.ts'
 import { Unmaskable } from './scan.ts'
 import { createShape, type Shape } from './shape.ts'
 import { maskWatch } from './watch.ts'
@@ -15,7 +16,7 @@ export function createMasker(how: How): Masker {
   const { plan, status, contentType } = how
   const good = status < 400
   if (!plan.attributes.isResource) return good ? passed() : maskWhole(createShape(how))          // types and versions, no objects
-  if (good && (plan.form === 'log' || plan.form === 'exec')) return maskLog(how.obligations.detect, { cut: how.cut === true || (plan.form === 'log' && /[?&]limitBytes=/.test(plan.target)) })
+  if (good && (plan.form === 'log' || plan.form === 'exec')) return maskLines(how.obligations.detect, { cut: how.cut === true || (plan.form === 'log' && /[?&]limitBytes=/.test(plan.target)) })
   if (contentType !== 'application/json' && !(good && status === 204)) return contentType.startsWith('text/plain') && !good ? maskWords(how) : refused()
   const shape = createShape(how)
   if (good && plan.form === 'watch') return maskWatch(shape)
@@ -45,7 +46,7 @@ function maskWhole(shape: Shape): Masker {
 
 /** Words with which the server refuses before it knows what was asked; about an object with a class they may quote it. */
 function maskWords(how: How): Masker {
-  return how.effects.shown.some((_, index) => how.obligations.masks[index] !== null) ? refused() : maskLog(how.obligations.detect)
+  return how.effects.shown.some((_, index) => how.obligations.masks[index] !== null) ? refused() : maskLines(how.obligations.detect)
 }
 const refused = (): Masker => ({ write() { throw new Unmaskable('an answer of another form') }, end() { throw new Unmaskable('an answer of another form') }, items: 0, detected: {} })
 const passed = (): Masker => ({ write: (chunk) => chunk, end: () => new Uint8Array(), items: 0, detected: {} })

@@ -1,3 +1,4 @@
+import type { Output } from '../output.ts'
 import type { Raw, StreamEnd } from '../protocol.ts'
 
 /** An answer in clear. Only answer.ts looks inside, and only through the WeakMap, so that nobody else's object passes for one. */
@@ -11,7 +12,7 @@ export interface Clear {
     | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
     | { readonly kind: 'own'; readonly value: object }
     | { readonly kind: 'stream'; readonly chunks: AsyncGenerator<Uint8Array, void, undefined>; readonly end: (end: StreamEnd) => void; readonly cut: AbortSignal | null; /** Of a piece of a watch: the version it begins behind, null: at what there is. */ readonly from?: string | null; /** Objects, whatever the server gives. */ readonly most: number }
-    | { readonly kind: 'exec'; readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number | null; readonly truncated: boolean; /** Which of them ends before its end. */ readonly cut: { readonly stdout: boolean; readonly stderr: boolean }; /** Why it was let go of before its end. */ readonly ended?: string }
+    | { readonly kind: 'exec' } & Output
   readonly maskKey: string | null
 }
 const made = new WeakMap<object, Clear>()

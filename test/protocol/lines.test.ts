@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { maskLog } from '../../../functions/protocol/kubernetes/log.ts'
-import { detectorNames, type DetectorName } from '../../../schema/policy.ts'
+import { maskLines } from '../../functions/protocol/lines.ts'
+import { detectorNames, type DetectorName } from '../../schema/policy.ts'
 
 function through(text: string | Uint8Array, size = Infinity, names: readonly DetectorName[] = detectorNames) {
-  const masker = maskLog(names)
+  const masker = maskLines(names)
   const bytes = Buffer.from(text)
   const out: Uint8Array[] = []
   for (let at = 0; at < bytes.length; at += size) out.push(Uint8Array.from(masker.write(Uint8Array.from(bytes.subarray(at, at + size)))))

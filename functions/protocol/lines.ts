@@ -1,6 +1,6 @@
-import type { DetectorName } from '../../../schema/policy.ts'
-import { createDetect, type Counts } from '../detect.ts'
-import type { Masker } from './plan.ts'
+import type { DetectorName } from '../../schema/policy.ts'
+import { createDetect, type Counts } from './detect.ts'
+import type { Masker } from './masker.ts'
 
 /** A longer line is not looked through, and so not shown: the kubelet itself cuts lines at 16 KiB. */
 const maxLineBytes = 256 * 1024
@@ -18,7 +18,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * meet. A private key is hidden over all its lines, also where the caller has the log begin behind the first of them. Bytes that are no UTF-8 pass as they are, around what is found. `cut`: the caller said after how many
  * bytes it ends, and so how much of a card's number the last line has.
  */
-export function maskLog(names: readonly DetectorName[], { cut = false }: { readonly cut?: boolean } = {}): Masker {
+export function maskLines(names: readonly DetectorName[], { cut = false }: { readonly cut?: boolean } = {}): Masker {
   const counts: Counts = {}
   const detect = createDetect(names, counts)
   let rest: Buffer = Buffer.alloc(0)

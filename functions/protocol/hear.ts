@@ -1,5 +1,5 @@
-import type { Run } from '../protocol.ts'
-import type { Masker } from './plan.ts'
+import type { Masker } from './masker.ts'
+import type { Run } from './protocol.ts'
 
 /** Of both outputs together, of one command. */
 const mostBytes = 16 * 1024 * 1024
@@ -7,7 +7,7 @@ const mostBytes = 16 * 1024 * 1024
 interface Heard { readonly run: Pick<Run, 'heard' | 'heardBytes'>; readonly limits: { readonly bytes: number }; readonly begin: () => Masker }
 
 /**
- * Both outputs of a command: what the answer keeps of them, and all of it for the record, masked as lines of its own each. The cluster is read no faster than the record is written: `stop` and `go`
+ * Both outputs of a command: what the answer keeps of them, and all of it for the record, masked as lines of its own each. The target is read no faster than the record is written: `stop` and `go`
  * hold it. `fail`: some of it could not be recorded.
  */
 export function listen({ run, limits, begin }: Heard, fail: () => void, { stop, go }: { readonly stop: () => void; readonly go: () => void }) {

@@ -1,0 +1,26 @@
+import type { Masker } from './masker.ts'
+
+/** What one command wrote, in clear, and how it ended. */
+export interface Output {
+  readonly stdout: Uint8Array
+  readonly stderr: Uint8Array
+  /** null: it was let go of before its end, or ended by a signal; `ended` says why. */
+  readonly exitCode: number | null
+  /** More was written than the limits let through. */
+  readonly truncated: boolean
+  /** Which of the two ends before its end. */
+  readonly cut: { readonly stdout: boolean; readonly stderr: boolean }
+  readonly ended?: string
+}
+
+/** The answer to a command, as JSON: each of its outputs masked as lines of its own. Total: what cannot be masked is withheld. `begin`: masks one of them; `cut`: it ends before its end. */
+export function outputBody(begin: (cut: boolean) => Masker, { stdout, stderr, exitCode, truncated, cut, ended }: Output, withheld: (error: unknown) => void): Uint8Array {
+  const rest = { exitCode, truncated, ...(ended === undefined ? {} : { ended }) }
+  try {
+    const text = (bytes: Uint8Array, cut: boolean) => { const masker = begin(cut); return Buffer.concat([masker.write(bytes), masker.end()]).toString('utf8') }
+    return Buffer.from(JSON.stringify({ stdout: text(stdout, cut.stdout), stderr: text(stderr, cut.stderr), ...rest }))
+  } catch (error) {
+    withheld(error)
+    return Buffer.from(JSON.stringify({ stdout: null, stderr: null, ...rest, withheld: 'what the command wrote cannot be masked' }))
+  }
+}
