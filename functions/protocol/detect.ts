@@ -1,6 +1,6 @@
 import type { DetectorName } from '../../schema/policy.ts'
 import { detectors, type Hit } from './detectors.ts'
-import { fold } from './fold.ts'
+import { fold, hides } from './fold.ts'
 import type { Json } from './json.ts'
 import { traitsOf } from './traits.ts'
 
@@ -56,22 +56,24 @@ function distinct<T>(members: readonly (readonly [string, T])[]): (readonly [str
   })
 }
 
-function replaced(value: string, names: readonly DetectorName[], counts: Counts): string {
+/** Offsets are those of the value as it came, so that what was folded away goes with its neighbours. */
+function hitsOf(value: string, names: readonly DetectorName[]): (Hit & { name: DetectorName })[] {
   const raw = traitsOf(value)
-  const { text, at } = raw.ascii ? { text: value, at: null } : fold(value)
-  const traits = raw.ascii ? raw : traitsOf(text)
-  const hits: (Hit & { name: DetectorName })[] = []
-  for (const name of names) {
-    const { may, find } = detectors[name]
-    if (may(traits)) for (const hit of find(text, traits)) hits.push({ ...hit, name })
-  }
+  const readings = raw.plain ? [{ text: value, at: null }] : (hides(value) ? ['', ' '] as const : ['' as const]).map((instead) => fold(value, instead))
+  return readings.flatMap(({ text, at }) => {
+    const traits = at === null ? raw : traitsOf(text)
+    const place = (index: number) => (at === null ? index : at[index] ?? value.length)
+    return names.filter((name) => detectors[name].may(traits)).flatMap((name) => detectors[name].find(text, traits).map(({ start, end }) => ({ start: place(start), end: place(end), name })))
+  })
+}
+
+function replaced(value: string, names: readonly DetectorName[], counts: Counts): string {
+  const hits = hitsOf(value, names)
   if (hits.length === 0) return value
-  const place = (index: number) => (at === null ? index : at[index] ?? value.length)
   hits.sort((a, b) => a.start - b.start || b.end - a.end)
   const parts: string[] = []
-  let done = 0                                                      // in the value as it came, so that what was folded away goes with its neighbours
-  for (const { start, end, name } of hits) {
-    const [from, to] = [place(start), place(end)]
+  let done = 0
+  for (const { start: from, end: to, name } of hits) {
     if (from >= done) {
       parts.push(value.slice(done, from), `[redacted: ${name}]`)
       counts[name] = (counts[name] ?? 0) + 1
