@@ -24,7 +24,7 @@ import { createMcp } from './mcp.ts'
 import { createOwn, Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
-import { inSql } from './question.ts'
+import { inEither, inSql } from './question.ts'
 import { createReplay, sessionFilters } from './replay.ts'
 import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
@@ -50,7 +50,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
   const open = { url: ports.self.url, evaluation: null, session: null }
   const openapi = async () => JSON.stringify({ ...(await import('../schema/openapi.json', { with: { type: 'json' } })).default, servers: [{ url: ports.self.url }] })   // large, and seldom asked for
   const pressed = createSlack(ports, requests.rejectFromChat, gate.standing.current)
-  const exec = createExec(ports, gate)
+  const { exec, question: ofCommand } = createExec(ports, gate)
   const kubernetes = createKubernetes(ports, gate, targetOf)
   const mcp = createMcp(ports, gate, { discovery, requests, waits: gate.waits })
 
@@ -132,7 +132,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     .get('/v1/connections/:connection/schema', (c) => route(c, ['purpose'], ({ purpose }) => discovery.schema(door(c), name(c), purpose ?? null)))
     .get('/v1/connections/:connection/grants', (c) => route(c, [], () => grants(door(c), name(c))))
     .post('/v1/connections/:connection/query', query)
-    .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain(call(c)))))
+    .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain({ ...call(c), question: inEither(ofCommand, () => readBody(c.req.raw)) }))))
     .post('/v1/connections/:connection/exec', (c) => route(c, [], () => exec(call(c), keyOf(c), () => readBody(c.req.raw))))
     .all('/v1/kubernetes/*', kubernetes)
     .get('/v1/requests', (c) => route(c, requestFilters, (search) => requests.list(door(c), search)))

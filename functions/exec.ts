@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { execBody } from '../schema/request.ts'
+import { commandLine } from '../schema/command.ts'
+import { hostBody, maxStatementBytes, podBody } from '../schema/request.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import type { Reply } from './door.ts'
@@ -15,12 +16,12 @@ const saidForm = z.object({ stdout: z.string().nullable(), stderr: z.string().nu
 const statusForm = z.object({ message: z.string() })
 
 /**
- * `POST /v1/connections/{c}/exec`: one command in a container, without a terminal and without input. It is the API server's own `POST …/pods/{pod}/exec`, so that the same rules decide it, the
- * same people approve it and the same record holds it; what it wrote is on record with its outcome.
+ * `POST /v1/connections/{c}/exec`: one command, without a terminal and without input. In a container (`namespace` and `pod` say which) it is the API server's own `POST …/pods/{pod}/exec`, so that the same rules decide it,
+ * the same people approve it and the same record holds it; on a host of an SSH connection it is its words. What it wrote is on record with its outcome.
  */
 export function createExec(ports: Ports, gate: Gate) {
-  return async function exec(call: Omit<Call, 'question' | 'idempotencyKey'>, key: Result<string | null>, body: () => Promise<Result<unknown>>): Promise<Reply<Said | Waiting>> {
-    const { evaluation, session, result } = await gate.query({ ...call, idempotencyKey: key.ok ? key.value : null, strict: true, question: async () => (key.ok ? questionOf(await body()) : key) })
+  async function exec(call: Omit<Call, 'question' | 'idempotencyKey'>, key: Result<string | null>, body: () => Promise<Result<unknown>>): Promise<Reply<Said | Waiting>> {
+    const { evaluation, session, result } = await gate.query({ ...call, idempotencyKey: key.ok ? key.value : null, strict: true, question: async () => (key.ok ? question(await body()) : key) })
     if (!result.ok) return { evaluation, session, result }
     const answer = result.value
     if ('waiting' in answer) return { evaluation, session, result: ok(new Waiting(answer)) }
@@ -32,18 +33,40 @@ export function createExec(ports: Ports, gate: Gate) {
     return { evaluation, session, result: told(disclose(text), { evaluation, session, receipt: { event: answer.outcome } }) }
   }
 
-  async function questionOf(value: Result<unknown>): Promise<Result<Query>> {
+  /** The body of a command → what the gate is asked. */
+  async function question(value: Result<unknown>): Promise<Result<Query>> {
     if (!value.ok) return value
+    const body: unknown = value.value
+    return typeof body === 'object' && body !== null && ('namespace' in body || 'pod' in body || 'container' in body) ? inPod(body) : onHost(body)
+  }
+
+  async function inPod(body: object): Promise<Result<Query>> {
     const engine = ports.engines.kubernetes
     if (!engine?.read) return refuse({ slug: 'not-found', reason: 'no_connection', next: 'none', detail: 'there is no connection to a cluster here' })
-    const parsed = execBody.safeParse(value.value)
-    if (!parsed.success) return refuse(wrong(parsed.error.issues[0]))
+    const parsed = podBody.safeParse(body)
+    if (!parsed.success) return refuse(wrong(parsed.error.issues[0], podBody))
     const { namespace, pod, container, command, purpose = null } = parsed.data
     const parameters = new URLSearchParams({ ...(container === undefined ? {} : { container }), stderr: 'true', stdout: 'true' })
     for (const word of command) parameters.append('command', word)
     const query = await engine.read('POST', `/api/v1/namespaces/${namespace}/pods/${pod}/exec?${parameters.toString()}`, {}, null)
     return query.ok ? ok({ ...query.value, purpose }) : query
   }
+  return { exec, question }
+}
+
+function onHost(body: unknown): Result<Query> {
+  const parsed = hostBody.safeParse(body)
+  if (!parsed.success) return refuse(wrong(parsed.error.issues[0], hostBody))
+  const { command, purpose = null } = parsed.data
+  let line: string
+  try {
+    line = commandLine(command)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return refuse({ slug: 'invalid-request', reason: 'command', next: 'fix', detail: error.message })
+  }
+  if (Buffer.byteLength(line) > maxStatementBytes) return refuse({ slug: 'too-large', reason: 'statement_too_large', next: 'fix', detail: `the command has over ${maxStatementBytes} bytes, which are the most` })
+  return ok({ statements: [{ sql: line, params: [] }], batch: false, isolation: 'read committed', purpose, reveal: [], rowMode: 'object', maxRows: null, form: 'ssh' })
 }
 
 function told({ status, bytes }: Enclosed, about: Pick<Said, 'evaluation' | 'session' | 'receipt'>): Result<Said> {
@@ -57,7 +80,7 @@ function told({ status, bytes }: Enclosed, about: Pick<Said, 'evaluation' | 'ses
   return refuse({ slug: 'target-error', reason: `status_${status}`, next: status >= 500 ? 'retry' : 'fix', detail: `the cluster did not run it: ${why.success ? why.data.message.slice(0, 500) : `it answered ${status}`}` })
 }
 
-function wrong(issue: z.core.$ZodIssue | undefined): Refusal {
-  const detail = issue === undefined ? 'the body is no command' : issue.code === 'unrecognized_keys' ? `member \`${(issue.keys[0] ?? '').slice(0, 40)}\` is not known; there are namespace, pod, container, command, purpose` : `${issue.path.length > 0 ? `\`${issue.path.join('.')}\`: ` : ''}${issue.message}`
+function wrong(issue: z.core.$ZodIssue | undefined, { shape }: typeof podBody | typeof hostBody): Refusal {
+  const detail = issue === undefined ? 'the body is no command' : issue.code === 'unrecognized_keys' ? `member \`${(issue.keys[0] ?? '').slice(0, 40)}\` is not known; there are ${Object.keys(shape).join(', ')}` : `${issue.path.length > 0 ? `\`${issue.path.join('.')}\`: ` : ''}${issue.message}`
   return { slug: 'invalid-request', reason: 'command', next: 'fix', detail: detail.replace(/^./, (first) => first.toLowerCase()) }
 }

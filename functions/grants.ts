@@ -1,3 +1,4 @@
+import { nameOf } from '../schema/command.ts'
 import { ok, refuse } from '../schema/refusal.ts'
 import { compile } from './decide/policy.ts'
 import type { Door, Own } from './own.ts'
@@ -18,7 +19,7 @@ export function createGrants(ports: Ports, own: Own) {
     if (!connection) return refuse({ slug: 'not-found', reason: 'no_connection', next: 'fix', detail: `the policy in force has no connection \`${name.replace(/[`\p{C}]/gu, '?')}\`` })
     const rules = bundle.documents.flatMap(({ document }) => document.kind !== 'role' ? [] : document.rules.flatMap((rule): Ruled[] =>
       rule.allow && rule.on && [rule.connection].flat().some((one) => one === name || one === '*') ? [{
-        actions: rule.allow, on: rule.on, role: document.name, ...(rule.namespaces ? { namespaces: rule.namespaces } : {}), ...(rule.names ? { names: rule.names } : {}),
+        actions: rule.allow, on: rule.on.map(nameOf), role: document.name, ...(rule.namespaces ? { namespaces: rule.namespaces } : {}), ...(rule.names ? { names: rule.names } : {}),
       }] : []))
     const engine = engineOf(ports, connection)
     if (!engine.grants) return refuse({ slug: 'not-found', reason: 'no_grants', next: 'none', detail: `the engine of \`${name}\` has no grants of its own` })

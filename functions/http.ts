@@ -16,5 +16,6 @@ const apart = createApart({ ...parts, isPermit })
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }), 'granting')
 const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }), 'granting')
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }), 'reading', 'granting')
+const ssh = later(async () => (await import('./protocol/ssh/ssh.ts')).createSsh({ ...parts, now: Date.now, isPermit }), 'granting')
 
-export const handler = streamHandle(behindEdge(inTime(createApp(createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes: routed(kubernetes, createApart({ ...parts, isPermit, here: kubernetes })) } }), undefined, ofFunctionUrl))))
+export const handler = streamHandle(behindEdge(inTime(createApp(createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes: routed(kubernetes, createApart({ ...parts, isPermit, here: kubernetes })), ssh: routed(ssh, createApart({ ...parts, isPermit, here: ssh })) } }), undefined, ofFunctionUrl))))

@@ -1,3 +1,4 @@
+import { nameOf } from '../schema/command.ts'
 import type { Bundle, ConnectionDocument, RuleDocument } from '../schema/policy.ts'
 import type { PolicyName } from './protocol/protocol.ts'
 
@@ -15,7 +16,7 @@ function ruleNames(rule: RuleDocument, connection: string): readonly PolicyName[
   const named = [rule.connection].flat()
   if (!named.includes(connection) && !named.includes('*')) return []
   const optional = rule.optional === true || !named.includes(connection)
-  const names = (rule.on ?? []).map((name): PolicyName => ({ from: rule.deny ? 'deny' : 'on', name, optional }))
+  const names = (rule.on ?? []).map((name): PolicyName => ({ from: rule.deny ? 'deny' : 'on', name: nameOf(name), optional }))
   const { columns } = rule
-  return columns ? [...names, ...(rule.on ?? []).map((name): PolicyName => ({ from: 'columns', name, columns, optional }))] : names
+  return columns ? [...names, ...names.map(({ name }): PolicyName => ({ from: 'columns', name, columns, optional }))] : names
 }

@@ -11,5 +11,6 @@ const parts = { secrets: createSecrets(), now: Date.now, alarm: speak, isPermit 
 const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, transport: (await import('./protocol/postgres/direct.ts')).createDirect(speak) }), 'granting')
 const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, open: (await import('./protocol/mysql/direct.ts')).createDirect(speak) }), 'granting')
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes(parts), 'granting')
+const ssh = later(async () => (await import('./protocol/ssh/ssh.ts')).createSsh(parts), 'granting')
 
-export const handler = createInside({ ...parts, carry, engines: { postgres, mysql, kubernetes } })
+export const handler = createInside({ ...parts, carry, engines: { postgres, mysql, kubernetes, ssh } })

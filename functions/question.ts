@@ -7,3 +7,9 @@ export const inSql = (body: () => Promise<Result<unknown>>) => async (): Promise
   const value = await body()
   return value.ok ? readQuery(value.value) : value
 }
+
+/** How `explain` reads its own: a body with `command` is a command, as `exec` takes it; any other is SQL. */
+export const inEither = (ofCommand: (value: Result<unknown>) => Promise<Result<Query>>, body: () => Promise<Result<unknown>>) => async (): Promise<Result<Query>> => {
+  const value = await body()
+  return value.ok && typeof value.value === 'object' && value.value !== null && 'command' in value.value ? ofCommand(value) : inSql(async () => value)()
+}

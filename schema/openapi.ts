@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { lockBody, planBody, policyBody } from './administration.ts'
 import * as answer from './answer.ts'
 import { decisionBody } from './approval.ts'
-import { execBody, queryBody } from './request.ts'
+import { hostBody, podBody, queryBody } from './request.ts'
 
 /**
  * The OpenAPI 3.1 document of the HTTP API, made from the zod shapes the gate itself parses with. schema/generate.ts writes it to
@@ -33,8 +33,8 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/v1/connections/{connection}/schema', id: 'schema', summary: 'The tables and columns you may use, with data class and mask', answers: 'Schema', query: [{ name: 'purpose', description: 'what the access is for, where rules ask for it' }], refusals: [403, ...always] },
   { method: 'get', path: '/v1/connections/{connection}/grants', id: 'grants', summary: 'The roles and grants the connection needs on its target, as a script, and where those in force differ', text: 'For those who may read the policy. Reads catalogs, changes nothing.', answers: 'Grants', refusals: [400, 403, 404, ...always] },
   { method: 'post', path: '/v1/connections/{connection}/query', id: 'query', summary: 'Decide, execute, mask and record', text: statement, answers: 'Rows', body: 'Query', headers: [session, key, prefer], waits: true, refusals: [403, 409, 410, 413, 422, 429, 502, 504, ...always] },
-  { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Query', headers: [session], refusals: [413, ...always] },
-  { method: 'post', path: '/v1/connections/{connection}/exec', id: 'exec', summary: 'Run one command in a container of a cluster, without a terminal and without input', text: 'Decided as `create` of `pods/exec`, which a rule must name. The command and what it wrote are on record.', answers: 'Said', body: 'Exec', headers: [session, key, prefer], waits: true, refusals: [403, 409, 410, 413, 422, 429, 502, 504, ...always] },
+  { method: 'post', path: '/v1/connections/{connection}/explain', id: 'explain', summary: 'The decision and why; nothing is executed', text: statement, answers: 'Explanation', body: 'Explain', headers: [session], refusals: [413, ...always] },
+  { method: 'post', path: '/v1/connections/{connection}/exec', id: 'exec', summary: 'Run one command on a host, or in a container of a cluster, without a terminal and without input', text: 'On a host (an SSH connection) decided as `exec` of its very words. In a container (`namespace`, `pod`) decided as `create` of `pods/exec`, which a rule must name. The command and what it wrote are on record.', answers: 'Said', body: 'Exec', headers: [session, key, prefer], waits: true, refusals: [403, 409, 410, 413, 422, 429, 502, 504, ...always] },
   { method: 'get', path: '/v1/requests', id: 'requests', summary: 'Access requests in short: your own, and those you may decide, newest first', answers: 'Requests', query: [
     { name: 'status', description: 'only those in this state' }, { name: 'limit', description: 'requests a page', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } }, { name: 'after', description: '`next` of the page before' },
   ], refusals: always },
@@ -70,7 +70,7 @@ const operations: readonly Operation[] = [
 ]
 
 const shapes: Readonly<Record<string, z.ZodType>> = {
-  Problem: answer.problem, Query: queryBody, Rows: answer.rows, Exec: execBody, Said: answer.said, Waiting: answer.waiting, Requests: answer.requests, OneRequest: answer.oneRequest, Decision: decisionBody, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent, Session: answer.session, Erased: answer.erased,
+  Problem: answer.problem, Query: queryBody, Explain: z.union([...queryBody.options, hostBody, podBody]), Rows: answer.rows, Exec: z.union([hostBody, podBody]), Said: answer.said, Waiting: answer.waiting, Requests: answer.requests, OneRequest: answer.oneRequest, Decision: decisionBody, Explanation: answer.explanation, Me: answer.me, Connections: answer.connections, Schema: answer.schema, Grants: answer.grants, Events: answer.events, OneEvent: answer.oneEvent, Session: answer.session, Erased: answer.erased,
   Policy: answer.policy, PolicyBody: policyBody, Applied: answer.applied, PlanBody: planBody, Plan: answer.plan, LockBody: lockBody, OneLock: answer.oneLock, Locks: answer.locks, Unlocked: answer.unlocked,
   Metadata: answer.metadata, Alive: z.object({ alive: z.literal(true) }), Ready: z.object({ ready: z.boolean() }),
 }

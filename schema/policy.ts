@@ -12,8 +12,8 @@ const principal = z.string().regex(/^(user|agent):\S{1,250}$/, 'a subject is `us
 const template = (kind: 'user' | 'agent') =>
   z.string().regex(new RegExp(`^${kind}:[^{}\\s]*\\{[A-Za-z0-9_:/.-]+\\}[^{}\\s]*$`), `this subject template is \`${kind}:\` with one \`{claim}\` in it`)
 
-/** Of SQL, of Kubernetes (its verbs: create, update and delete are both's), and of Sluice itself. */
-export const actionNames = ['select', 'insert', 'update', 'delete', 'truncate', 'create', 'alter', 'drop', 'grant', 'call', 'lock', 'get', 'list', 'watch', 'patch', 'deletecollection', 'read', 'apply', 'set'] as const
+/** Of SQL, of Kubernetes (its verbs: create, update and delete are both's), of SSH, and of Sluice itself. */
+export const actionNames = ['select', 'insert', 'update', 'delete', 'truncate', 'create', 'alter', 'drop', 'grant', 'call', 'lock', 'get', 'list', 'watch', 'patch', 'deletecollection', 'exec', 'read', 'apply', 'set'] as const
 export const actionGroups = { write: ['insert', 'update', 'delete'], ddl: ['create', 'alter', 'drop', 'truncate', 'grant'], '*': actionNames } as const
 /** Verbs of Kubernetes that change something: what `write` means there. An `allow` covers `deletecollection` only by its own name. */
 export const kubernetesWrites = ['create', 'update', 'patch', 'delete', 'deletecollection'] as const
@@ -32,6 +32,9 @@ const column = z.string().regex(/^(?:[^.]+\.[^.]+\.[^.]+|[a-z0-9.-]+(?:\/[a-z0-9
 export const capabilityNames = ['privileged', 'host-path', 'host-namespace', 'secret-mount', 'service-account'] as const
 export type Capability = (typeof capabilityNames)[number]
 const serviceAccount = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'a service account is `namespace/name`')
+
+/** A portable user name, as `useradd` takes it. */
+const login = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a login is a lower-case user name, at most 32 characters')
 
 const limits = z.strictObject({
   rows: z.int().min(1).max(100_000).optional(),
@@ -60,7 +63,7 @@ export const issuerDocument = z.strictObject({
 
 export const connectionDocument = z.strictObject({
   version: z.literal(1), kind: z.literal('connection'), name: name.refine((n) => n !== 'sluice', '`sluice` is the gate itself'),
-  engine: z.enum(['postgres', 'mysql', 'kubernetes']),
+  engine: z.enum(['postgres', 'mysql', 'kubernetes', 'ssh']),
   secret: z.string().min(1).optional(),
   secrets: z.strictObject({ write: z.string().min(1).optional(), read: z.string().min(1), plain: z.string().min(1).optional() }).optional(),
   /**
@@ -81,6 +84,11 @@ export const connectionDocument = z.strictObject({
    * and without `*`, reaches no cluster. `secret` names a kubeconfig whose credential may mint tokens for these and need not be able to do anything else.
    */
   serviceAccounts: z.record(z.union([name, z.literal('*')]), serviceAccount).optional(),
+  /**
+   * SSH: role → the login on the host that its commands run as, `*` for any other role; of several roles held, the first in order of name. Left out: the one that the secret's `url` names, for
+   * everybody whose rules speak of the connection.
+   */
+  logins: z.record(z.union([name, z.literal('*')]), login).optional(),
 })
 
 const approval = z.strictObject({
@@ -92,7 +100,8 @@ const rule = z.strictObject({
   allow: z.array(action).min(1).optional(), deny: z.array(action).min(1).optional(), ask: z.array(action).min(1).optional(),
   reveal: z.array(z.union([dataClass, z.string().regex(/^([a-z0-9._-]+\.)?\*$/)])).min(1).optional(),
   connection: oneOrMore(z.union([name, z.literal('*')])),
-  on: z.array(z.string().min(1)).min(1).optional(),
+  /** Names; of SSH commands, each a list of words of which `*` is any one plain argument. */
+  on: z.array(z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(64)])).min(1).optional(),
   columns: z.array(z.string().min(1)).min(1).optional(),
   through: z.literal(true).optional(),
   /** Kubernetes: globs over the namespace and the object's name. Left out: any, and what is in no namespace or has no name. */

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { maxWordBytes, maxWords } from './command.ts'
 
 /** Caps of CONTRACT.md section 2, in bytes of UTF-8. */
 export const maxBodyBytes = 1024 * 1024
@@ -32,11 +33,10 @@ export const queryBody = z.union([
 /** Names as a cluster has them (RFC 1123). */
 const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is a lower-case name of letters, digits and `-`')
 const dotted = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'is a lower-case name of letters, digits, `-` and `.`')
-/** Body of `POST /v1/connections/{c}/exec`. No input and no terminal: a command that waits for either ends at its time. */
-export const execBody = z.strictObject({
-  namespace: label, pod: dotted, container: label.optional(), purpose: purpose.optional(),
-  command: z.array(z.string().max(8192).refine((word) => word.isWellFormed() && !word.includes('\0'), 'holds what no argument can')).min(1, 'names no program').max(256),
-})
+const words = z.array(z.string().max(maxWordBytes).refine((word) => word.isWellFormed() && !word.includes('\0'), 'holds what no argument can')).min(1, 'names no program').max(maxWords)
+/** Body of `POST /v1/connections/{c}/exec`: a command in a container of a cluster, or on a host. No input and no terminal: a command that waits for either ends at its time. */
+export const podBody = z.strictObject({ namespace: label, pod: dotted, container: label.optional(), purpose: purpose.optional(), command: words })
+export const hostBody = z.strictObject({ command: words, purpose: purpose.optional() })
 
 export type Param = z.infer<typeof param>
 export interface Statement { readonly sql: string; readonly params: readonly Param[] }
@@ -53,9 +53,9 @@ export interface Query {
   readonly maxRows: number | null
   /**
    * Left out: SQL. `kubernetes`: one statement, whose `sql` is the method and the path with its query, canonical (`PATCH /apis/apps/v1/namespaces/web/deployments/front?fieldManager=kubectl`),
-   * and whose `params` are the headers that matter and the body (functions/kubernetes.ts).
+   * and whose `params` are the headers that matter and the body (functions/kubernetes.ts). `ssh`: one statement, a command as one line (command.ts), without parameters.
    */
-  readonly form?: 'kubernetes'
+  readonly form?: 'kubernetes' | 'ssh'
   /**
    * The statements as the record and the people who decide may see them, where what is sent holds values that they may not: the data of a Secret, a token. The engine that reads the
    * call makes it, each such value replaced by a mark; what is approved is bound as sent. Left out: as sent.

@@ -49,7 +49,7 @@ function factsOf({ bound, id }: AccessRequest): Message['facts'] {
     ['Who asks', listed([bound.subject, ...bound.actors].map(({ id }) => id), name, ', through ')],
     ['Connection', bound.connection],
     ['Would do', listed(bound.accesses.map(({ action, resource, target }) => `${action} ${resource}${target === undefined ? '' : placeOf(target)}`))],
-    ['Size', bound.query.form === 'kubernetes' ? 'one request to the API server' : `${batch ? 'a transaction of ' : ''}${count(statements.length, 'statement')}, ${count(parameters, 'parameter')}`],
+    ['Size', bound.query.form === 'kubernetes' ? 'one request to the API server' : bound.query.form === 'ssh' ? 'one command' : `${batch ? 'a transaction of ' : ''}${count(statements.length, 'statement')}, ${count(parameters, 'parameter')}`],
     ...(clear.length === 0 ? [] : [['Shows in clear', listed(clear)] as const]),
     ['Rule', listed(bound.demands.flatMap(({ rule }) => rule.split(', ')))],
     ['Needs', listed(bound.demands, ({ by, quorum }) => `${quorum} of ${by.slice(0, 8).map(name).join(', ')}${by.length > 8 ? ` and ${by.length - 8} more` : ''}`, '; ')],

@@ -1,5 +1,6 @@
 import { ageMs } from '../../schema/age.ts'
 import { canonicalJson } from '../../schema/bundle.ts'
+import { nameOf } from '../../schema/command.ts'
 import type { Bundle, PolicyDocument, RoleDocument, RuleDocument } from '../../schema/policy.ts'
 
 /** One thing that another policy does differently. `from` null: it is new; `to` null: it is gone. */
@@ -138,7 +139,7 @@ export function ruleWords(rule: RuleDocument): string {
   const verb = rule.allow ? `allow ${rule.allow.join(', ')}` : rule.deny ? `deny ${rule.deny.join(', ')}` : rule.ask ? `ask for ${rule.ask.join(', ')}` : ''
   const reveal = rule.reveal ? `${verb ? ' and ' : ''}reveal ${rule.reveal.join(', ')}` : ''
   return [
-    verb + reveal, `on ${rule.on?.join(', ') ?? 'everything'}`, `of ${[rule.connection].flat().join(', ')}`, rule.columns ? `columns ${rule.columns.join(', ')}` : '',
+    verb + reveal, `on ${rule.on?.map((name) => (typeof name === 'string' ? name : `[${nameOf(name)}]`)).join(', ') ?? 'everything'}`, `of ${[rule.connection].flat().join(', ')}`, rule.columns ? `columns ${rule.columns.join(', ')}` : '',
     rule.through ? 'through the view' : '', rule.when ? `when ${rule.when}` : '', rule.approval ? `with approval of ${rule.approval.quorum} of ${rule.approval.by.join(', ')} within ${rule.approval.within}${rule.approval.notify === 'full' ? ', told with the statement' : ''}` : '',
     rule.limits ? `limits ${JSON.stringify(rule.limits)}` : '',
   ].filter((part) => part !== '').join(' ')

@@ -13,7 +13,7 @@ import { connectionsOf } from './rule.ts'
 export interface Ability {
   readonly rule: string; readonly actions: readonly string[]
   /** Absent: everything. */
-  readonly on?: readonly string[]
+  readonly on?: readonly (string | readonly string[])[]
   readonly columns?: readonly string[]; readonly through?: true; readonly namespaces?: readonly string[]; readonly names?: readonly string[]; readonly permit?: readonly string[]; readonly when?: string; readonly approval?: ApprovalDocument; readonly limits?: LimitsDocument
 }
 export interface Abilities {

@@ -1,5 +1,5 @@
 import { actionGroups, kubernetesWrites, type ActionName, type RoleDocument, type RuleDocument } from '../../schema/policy.ts'
-import { matchesPattern, parsePattern, type Form, type Pattern } from './pattern.ts'
+import { matchesCommand, matchesPattern, parsePattern, type Form, type Pattern } from './pattern.ts'
 import { compileRule, connectionsOf, type Rule } from './rule.ts'
 
 /**
@@ -51,7 +51,7 @@ export function indexRoles(roles: readonly RoleDocument[], formsOf: (connection:
 /** As the rule spells them. Which actions a group holds depends on the engine of whoever looks (`namesOf`). */
 const actionsOf = (verb: Verb, document: RuleDocument): ReadonlySet<string> => new Set(verb === 'reveal' ? (document.reveal ? ['reveal'] : []) : document[verb] ?? [])
 
-/** What a rule may call this action: its name, then the groups it is in. `write` is SQL's three or the verbs of Kubernetes that change something. */
+/** What a rule may call this action: its name, then the groups it is in. `write` is SQL's three or the verbs of Kubernetes that change something; of a command nobody knows what it changes, and it is in no group but `*`. */
 export function namesOf(form: Form, action: ActionName): readonly (ActionName | 'write' | 'ddl' | '*')[] {
   const inGroup = (group: readonly string[]) => group.includes(action)
   const write = form === 'kubernetes' ? inGroup(kubernetesWrites) : form === 'sql' && inGroup(actionGroups.write)
@@ -66,8 +66,8 @@ export function namesOf(form: Form, action: ActionName): readonly (ActionName | 
 function covers(verb: Verb, document: RuleDocument, forms: readonly Form[]): readonly (Pattern | null)[] {
   const widens = verb === 'allow' || verb === 'reveal'
   if (!document.on) return verb === 'allow' ? [] : widens ? [parsePattern('*', forms), parsePattern('*.*', forms)].filter((pattern) => pattern !== null) : [null]
-  return document.on.flatMap((text): (Pattern | null)[] => {
-    const pattern = parsePattern(text, forms)
+  return document.on.flatMap((name): (Pattern | null)[] => {
+    const pattern = parsePattern(name, forms)
     // What takes away must mean something on each of its connections, or a table without its schema would be a resource and protect no table.
     if (!widens && forms.some((form) => !pattern?.parts[form])) return [null]
     return pattern ? [pattern] : widens ? [] : [null]
@@ -117,7 +117,7 @@ function searchBucket(bucket: Bucket | undefined, { roles, name, system, form }:
   if (!bucket) return
   const offer = (covered: Covered) => {
     const pattern = covered.pattern
-    if (!pattern || (matchesPattern(pattern, name, form) && (!system || named(covered.verb, pattern, form)))) found(covered)
+    if (!pattern || (matches(covered.verb, pattern, name, form) && (!system || named(covered.verb, pattern, form)))) found(covered)
   }
   const open = (leaf: Leaf | undefined) => {
     if (!leaf) return
@@ -129,6 +129,8 @@ function searchBucket(bucket: Bucket | undefined, { roles, name, system, form }:
   for (const length of bucket.suffix.lengths) if (length <= name.length) open(bucket.suffix.keys.get(name.slice(name.length - length)))
   open(bucket.rest)
 }
+
+const matches = (verb: Verb, pattern: Pattern, name: string, form: Form): boolean => (form === 'ssh' ? matchesCommand(pattern, name, verb === 'deny' || verb === 'ask') : matchesPattern(pattern, name, form))
 
 /**
  * A star in the schema part never reaches an engine's own schemas: those are named, or not meant. What is dangerous in a cluster is given only by its whole name;

@@ -1,3 +1,5 @@
+import { commandWords, isPlain, patternLine } from '../../schema/command.ts'
+
 /**
  * Names in a rule's `on` and `columns`: literal text with `*` for any run of characters inside one part. Matched by hand, never by a regular
  * expression made from a policy: no input makes it slow, and no character but `*` means anything.
@@ -16,16 +18,18 @@ export interface Pattern {
 }
 
 /**
- * Kinds of names: `schema.name` of SQL; `pods`, `pods/log`, `apps/deployments`, `apps/deployments/scale` or a path such as `/metrics` of Kubernetes; a bare word for Sluice's own resources.
+ * Kinds of names: `schema.name` of SQL; a command, word by word, of SSH; `pods`, `pods/log`, `apps/deployments`, `apps/deployments/scale` or a path such as `/metrics` of Kubernetes; a bare word for Sluice's own resources.
  * No API group is named like a core resource (the engine refuses one that is), so `a/b` is never two things.
  */
-export type Form = 'sql' | 'kubernetes' | 'own'
-const separators = { sql: '.', kubernetes: '/', own: '.' } as const
+export type Form = 'sql' | 'kubernetes' | 'ssh' | 'own'
+const separators = { sql: '.', kubernetes: '/', ssh: ' ', own: '.' } as const
 
-/** null: no name of any of these kinds. */
-export function parsePattern(text: string, forms: readonly Form[]): Pattern | null {
+/** null: no name of any of these kinds. A list of words is a command, and of no other kind. */
+export function parsePattern(name: string | readonly string[], forms: readonly Form[]): Pattern | null {
+  if (typeof name !== 'string') return forms.includes('ssh') ? parseCommand(name) : null
+  const text = name
   const read = (form: Form) => (forms.includes(form) ? split(text, form) : null)
-  const parts = { sql: read('sql'), kubernetes: read('kubernetes'), own: read('own') }
+  const parts = { sql: read('sql'), kubernetes: read('kubernetes'), ssh: null, own: read('own') }
   if (!parts.sql && !parts.kubernetes && !parts.own) return null
   const first = text.indexOf('*')
   const literal = first === -1
@@ -36,6 +40,27 @@ export function parsePattern(text: string, forms: readonly Form[]): Pattern | nu
     literalSchema: !(text.split('.')[0] ?? '').includes('*'),
     parts,
   }
+}
+
+/** Found by the words before its first `*`, and by no ending: what takes also meets commands that go on. */
+function parseCommand(words: readonly string[]): Pattern | null {
+  const text = patternLine(words)
+  if (text === null) return null
+  const star = words.indexOf('*')
+  return {
+    text, literal: false, prefix: star === -1 ? text : patternLine(words.slice(0, star)) ?? '', suffix: '', literalSchema: true,
+    parts: { sql: null, kubernetes: null, own: null, ssh: words.map((word) => (word === '*' ? ['', ''] : [word])) },
+  }
+}
+
+/**
+ * Word by word. What gives covers the very words, and by `*` one plain argument. What takes (`takes`) meets every command that begins so, whatever stands at `*`: whoever denies `systemctl stop` means it of every unit, and
+ * an argument that no `*` gives is no way around a deny.
+ */
+export function matchesCommand({ parts: { ssh } }: Pattern, line: string, takes: boolean): boolean {
+  const words = ssh === null ? null : commandWords(line)
+  if (ssh === null || words === null || (takes ? words.length < ssh.length : words.length !== ssh.length)) return false
+  return ssh.every((pieces, i) => { const word = words[i] ?? ''; return pieces.length > 1 ? takes || isPlain(word) : word === pieces[0] })
 }
 
 function split(text: string, form: Form): readonly (readonly string[])[] | null {

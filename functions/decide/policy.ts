@@ -88,7 +88,8 @@ const formsOf = (connections: ReadonlyMap<string, ConnectionDocument>) => {
     return connection ? [formOf(connection)] : name === '*' && all.length > 0 ? all : ['sql']
   }
 }
-export const formOf = ({ engine }: Pick<ConnectionDocument, 'engine'>): Form => (engine === 'kubernetes' ? 'kubernetes' : 'sql')
+export const formOf = ({ engine }: Pick<ConnectionDocument, 'engine'>): Form => forms[engine]
+const forms: Readonly<Record<ConnectionDocument['engine'], Form>> = { postgres: 'sql', mysql: 'sql', kubernetes: 'kubernetes', ssh: 'ssh' }
 
 /** Name of the issuer that a local assembly implies, which has no document. */
 const implied = 'local'

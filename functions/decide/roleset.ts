@@ -1,3 +1,4 @@
+import { nameOf } from '../../schema/command.ts'
 import type { ActionName, RoleDocument, RuleDocument } from '../../schema/policy.ts'
 import { connectionsOf, type Rule } from './rule.ts'
 import { namesOf, search, type Covered, type Index, type Verb } from './lookup.ts'
@@ -63,7 +64,7 @@ export class RoleSet {
     const names = new Set<string>()
     for (const role of this.roles) {
       for (const rule of role.rules) {
-        if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action, form)) rule.on?.forEach((name) => names.add(name))
+        if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action, form)) rule.on?.forEach((name) => names.add(nameOf(name)))
       }
     }
     const fresh = [...names].sort()

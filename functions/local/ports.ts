@@ -12,6 +12,7 @@ import { createMySql } from '../protocol/mysql/mysql.ts'
 import { createDirect as createPgTransport } from '../protocol/postgres/direct.ts'
 import { createPostgres } from '../protocol/postgres/postgres.ts'
 import { routed } from '../protocol/routed.ts'
+import { createSsh } from '../protocol/ssh/ssh.ts'
 import { fetchJson } from './fetch.ts'
 import { readTarget, usernameOf } from './planetscale/target.ts'
 import type { LocalSecrets } from './secrets.ts'
@@ -51,6 +52,7 @@ export function createLocalPorts({ dynamo, neon, planetscale, secrets, machine, 
   const postgres = routed(createPostgres({ ...parts, endpoint: () => endpoint }), createPostgres({ ...parts, transport: createPgTransport(alarm) }))
   const mysql = routed(createMySql({ ...parts, endpoint: (url) => ({ http: planetscale, username: usernameOf(readTarget(url)) }) }), createMySql({ ...parts, open: createMySqlSessions(alarm) }))
   const kubernetes = createKubernetes({ secrets, now: stores.now, alarm, isPermit })
-  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, mysql, kubernetes }, approvals: { requests, workflow, post }, log: log && { ...log, store: publishing(log.objects, logStore) }, ...(log === null ? {} : { promise }), search, alarm, self }
+  const ssh = routed(createSsh(parts), createSsh(parts))          // both ways are one here
+  const ports: Ports = { ...stores, secrets, fetchJson, engines: { postgres, mysql, kubernetes, ssh }, approvals: { requests, workflow, post }, log: log && { ...log, store: publishing(log.objects, logStore) }, ...(log === null ? {} : { promise }), search, alarm, self }
   return { ...ports, /** What lies in the ledger, for whoever puts it into the log: content stays sealed. */ sealed: counted.ledger, createTables: stores.createTables, close: stores.close, workflow }
 }

@@ -6,11 +6,11 @@ import { redactText } from './redact.ts'
 const command = /^POST \/api\/v1\/namespaces\/[^/?]+\/pods\/[^/?]+\/exec\?/
 
 /**
- * What a command in a container said, for the record: its answer is all that tells what it did. The record has what was heard of it while it ran; of an engine that lets nobody listen, the answer as
+ * What a command in a container or on a host said, for the record: its answer is all that tells what it did. The record has what was heard of it while it ran; of an engine that lets nobody listen, the answer as
  * its caller gets it. `masked` null: it has none. null: no command.
  */
 export async function saidOf(query: Query, masked: Masked | null, hearing: Hearing): Promise<Readonly<Record<string, unknown>> | null> {
-  if (query.form !== 'kubernetes' || !command.test(query.statements[0]?.sql ?? '')) return null
+  if (query.form !== 'ssh' && (query.form !== 'kubernetes' || !command.test(query.statements[0]?.sql ?? ''))) return null
   const body = masked?.answer?.body
   const said = body instanceof Uint8Array ? objectOf(body) : null
   if (said === null && !hearing.heard) return null

@@ -30,9 +30,14 @@ export function findConnection(policy: Reach, caller: Caller, name: string, form
 type Form = 'sql' | NonNullable<Query['form']>
 /** Whoever may know of it is told where it is asked. */
 function spokenOtherwise({ name, engine }: ConnectionDocument): Refusal {
-  const where = forms[engine] === 'kubernetes' ? `a cluster: it is asked at /v1/kubernetes/${name}/, and commands at /v1/connections/${name}/exec` : `a database: it is asked at /v1/connections/${name}/query`
+  const where = places[forms[engine]](name)
   return { slug: 'not-found', reason: 'no_connection', next: 'fix', detail: `here is no connection \`${name}\`; it is ${where}`, inner: `it is of engine ${engine}` }
 }
 
+const places: Readonly<Record<Form, (name: string) => string>> = {
+  sql: (name) => `a database: it is asked at /v1/connections/${name}/query`,
+  kubernetes: (name) => `a cluster: it is asked at /v1/kubernetes/${name}/, and commands in a container at /v1/connections/${name}/exec with \`namespace\` and \`pod\``,
+  ssh: (name) => `a host: commands go to /v1/connections/${name}/exec, such as \`{"command": ["df", "-h"]}\``,
+}
 /** What language an engine is asked in. */
-const forms: Readonly<Record<ConnectionDocument['engine'], Form>> = { postgres: 'sql', mysql: 'sql', kubernetes: 'kubernetes' }
+const forms: Readonly<Record<ConnectionDocument['engine'], Form>> = { postgres: 'sql', mysql: 'sql', kubernetes: 'kubernetes', ssh: 'ssh' }

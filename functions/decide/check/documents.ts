@@ -44,7 +44,7 @@ function checkWhole(entries: readonly Entry[]): readonly Finding[] {
   entries.filter(({ document }) => document.kind === 'audit').slice(1).forEach(({ path }) => reporter(path)('error', ['kind'], 'there is another `audit` document; one says how long the record is kept'))
   checkNotify(notify, roles, (group) => issuers.length === 0 || issuers.some(({ document }) => document.groups.accept.some((pattern) => glob(pattern, group))))
   issuers.forEach((one, i) => issuers.slice(0, i).forEach((other) => checkIssuers(one, other)))
-  const applies = roles.some(({ document }) => document.rules.some((rule) => rule.allow && acts(rule.allow, 'apply', 'own') && [rule.connection].flat().includes('sluice') && rule.on?.some((name) => glob(name, 'policy'))))
+  const applies = roles.some(({ document }) => document.rules.some((rule) => rule.allow && acts(rule.allow, 'apply', 'own') && [rule.connection].flat().includes('sluice') && rule.on?.some((name) => typeof name === 'string' && glob(name, 'policy'))))
   if (!applies && entries[0]) reporter(entries[0].path)('warning', [], 'no rule of this policy allows anyone to apply the next one (`allow: [apply]`, `connection: sluice`, `on: [policy]`)')
   return findings
 }
@@ -61,9 +61,9 @@ function checkNames(entries: readonly Entry[], reporter: (path: string) => Repor
 
 function checkConnection(document: ConnectionDocument, report: Report): void {
   if (document.secret && document.secrets) report('error', ['secret'], 'both `secret` and `secrets`; keep `secrets`', { key: true })
-  if (!document.secret && !document.secrets) report('error', ['name'], document.engine === 'kubernetes' ? 'the connection has no `secret`; write `secret: NAME`, a kubeconfig' : 'the connection has no `secrets`; write `secrets: { write: NAME, read: NAME, plain: NAME }`')
+  if (!document.secret && !document.secrets) report('error', ['name'], document.engine === 'kubernetes' ? 'the connection has no `secret`; write `secret: NAME`, a kubeconfig' : document.engine === 'ssh' ? 'the connection has no `secret`; write `secret: NAME`, where the host is and what opens it' : 'the connection has no `secrets`; write `secrets: { write: NAME, read: NAME, plain: NAME }`')
   checkEngine(document, report)
-  if (document.secret && !document.secrets && document.engine !== 'kubernetes') report('warning', ['secret'], 'one `secret` for everything: a read then runs with a credential that can write; write `secrets: { write, read, plain }`', { key: true })
+  if (document.secret && !document.secrets && isSql(document)) report('warning', ['secret'], 'one `secret` for everything: a read then runs with a credential that can write; write `secrets: { write, read, plain }`', { key: true })
   const classes = classesOf(document)
   for (const name of Object.keys(document.mask ?? {})) {
     if (name !== '*' && !classes.includes(name)) report('error', ['mask', name], `no column is of class \`${name}\`${suggest(name, classes)}`, { key: true })
@@ -83,14 +83,20 @@ function checkTransports(connections: readonly { readonly document: ConnectionDo
 /** What only one kind of engine knows: said of another it would protect nothing, silently. */
 function checkEngine(document: ConnectionDocument, report: Report): void {
   const cluster = document.engine === 'kubernetes'
-  const foreign = cluster ? (['secrets', 'searchPath', 'allowOwner'] as const) : (['serviceAccounts'] as const)
-  for (const key of foreign) if (document[key] !== undefined) report('error', [key], `\`${key}\` means nothing to engine \`${document.engine}\``, { key: true })
+  for (const key of foreign[document.engine]) if (document[key] !== undefined) report('error', [key], `\`${key}\` means nothing to engine \`${document.engine}\``, { key: true })
   if (cluster && Object.keys(document.serviceAccounts ?? {}).length === 0) report('error', ['name'], 'the connection has no `serviceAccounts`; write `serviceAccounts: { ROLE: namespace/name }`, the account whose rights a role has in the cluster')
-  for (const name of Object.keys(document.classify ?? {})) {
+  for (const name of document.engine === 'ssh' ? [] : Object.keys(document.classify ?? {})) {
     const path = name.includes(':')
     if (path !== cluster) report('error', ['classify', name], cluster ? `\`${name}\` is no path of a kind; write \`resource:path\`, such as \`configmaps:data.password\`` : `\`${name}\` is no column; write \`schema.table.column\``, { key: true })
   }
 }
+
+const foreign = {
+  postgres: ['serviceAccounts', 'logins'], mysql: ['serviceAccounts', 'logins'], kubernetes: ['secrets', 'searchPath', 'allowOwner', 'logins'],
+  // What a command writes has no columns: no class and no mask of one, and no row of it is counted. `detect` goes over it.
+  ssh: ['secrets', 'searchPath', 'allowOwner', 'serviceAccounts', 'classify', 'mask'],
+} as const satisfies Record<ConnectionDocument['engine'], readonly (keyof ConnectionDocument)[]>
+const isSql = ({ engine }: ConnectionDocument): boolean => engine === 'postgres' || engine === 'mysql'
 
 /** A group no issuer lets through makes a rule that nobody has, or an approval that nobody can give. */
 function checkGroups(role: RoleDocument, issuers: readonly IssuerDocument[], report: Report): void {

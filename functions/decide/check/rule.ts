@@ -2,8 +2,10 @@ import { kubernetesWrites, type ConnectionDocument, type RuleDocument } from '..
 import { inspectCondition } from '../condition.ts'
 import { durationMs, withDefaults } from '../limits.ts'
 import { glob, parsePattern, type Form } from '../pattern.ts'
+import { formOf } from '../policy.ts'
 import { connectionsOf } from '../rule.ts'
 import { suggest, type Report } from './finding.ts'
+import { runnerIn } from './runner.ts'
 
 const own = { audit: ['read', 'delete'], policy: ['read', 'apply'], locks: ['read', 'set'] } as const
 /** Those that no target has. */
@@ -26,7 +28,7 @@ function checkVerbs(rule: RuleDocument, report: Report): void {
   const taking = rule.deny ? 'deny' : rule.ask ? 'ask' : null
   if (verbs.length > 1) report('error', [verbs[1] ?? ''], `a rule says one of \`allow\`, \`deny\` and \`ask\`, and this one says ${verbs.join(' and ')}; write two rules`, { key: true })
   if (verbs.length === 0 && !rule.reveal) report('error', [], 'this rule does nothing; it needs `allow`, `deny`, `ask` or `reveal`')
-  if (rule.allow && !rule.on) report('error', ['allow'], 'an `allow` needs `on`, the names it covers; everything is `on: ["*.*"]`', { key: true })
+  if (rule.allow && !rule.on) report('error', ['allow'], 'an `allow` needs `on`, the names it covers; of SQL everything is `on: ["*.*"]`', { key: true })
   if (rule.ask && !rule.approval) report('error', ['ask'], 'an `ask` needs `approval`, or nobody could ever say yes; to forbid it, write `deny`', { key: true })
   if (rule.deny && rule.approval) report('error', ['approval'], 'a `deny` takes no `approval`: nobody can lift it; to let people decide, write `ask`', { key: true })
   if (taking && rule.reveal) report('error', ['reveal'], `\`reveal\` stands beside \`allow\` or alone, not beside \`${taking}\``, { key: true })
@@ -60,12 +62,12 @@ function checkConnections(rule: RuleDocument, connections: ReadonlyMap<string, C
 function formsOf(rule: RuleDocument, connections: ReadonlyMap<string, ConnectionDocument>): readonly Form[] {
   const named = connectionsOf(rule)
   const meant = [...connections.values()].filter((connection) => named.includes('*') || named.includes(connection.name))
-  const forms = new Set<Form>(meant.map(({ engine }) => (engine === 'kubernetes' ? 'kubernetes' : 'sql')))
+  const forms = new Set(meant.map(formOf))
   return forms.size > 0 ? [...forms] : ['sql']
 }
 
 const verbs = new Set<string>(['get', 'list', 'watch', ...kubernetesWrites])
-const shared = new Set<string>(['create', 'update', 'delete', 'write', '*'])
+const shared = new Set<string>(['create', 'update', 'delete', 'write'])
 
 /** Words of one kind of target in a rule that speaks only of another. */
 function checkForms(rule: RuleDocument, forms: readonly Form[], report: Report): void {
@@ -75,12 +77,16 @@ function checkForms(rule: RuleDocument, forms: readonly Form[], report: Report):
   }
   for (const verb of ['allow', 'deny', 'ask'] as const) {
     for (const [i, action] of (rule[verb] ?? []).entries()) {
-      if (shared.has(action) || ownActions.includes(action)) continue
-      if (!forms.includes(verbs.has(action) ? 'kubernetes' : 'sql')) report('error', [verb, i], `\`${action}\` is ${verbs.has(action) ? 'a verb of Kubernetes' : 'an action of SQL'}, and none of the connections named here is`)
+      if (action === '*' || ownActions.includes(action)) continue
+      const [form, what] = action === 'exec' ? ['ssh', 'of SSH'] as const : shared.has(action) ? [null, 'of SQL or Kubernetes'] as const : verbs.has(action) ? ['kubernetes', 'a verb of Kubernetes'] as const : ['sql', 'an action of SQL'] as const
+      if (form === null ? forms.every((one) => one === 'ssh') : !forms.includes(form)) report('error', [verb, i], `\`${action}\` is ${what}, and none of the connections named here is${forms.includes('ssh') ? '; a command is `exec`' : ''}`)
     }
   }
   if (!forms.includes('kubernetes')) for (const key of ['namespaces', 'names', 'permit'] as const) if (rule[key]) report('error', [key], `\`${key}\` is of Kubernetes, and none of the connections named here is`, { key: true })
   if (!forms.includes('sql')) for (const key of ['columns', 'through'] as const) if (rule[key]) report('error', [key], `\`${key}\` is of SQL, and none of the connections named here is`, { key: true })
+  if (forms.includes('ssh') && !rule.allow && (rule.ask ?? rule.deny ?? []).includes('write') && ![...rule.ask ?? [], ...rule.deny ?? []].some((action) => action === 'exec' || action === '*')) {
+    report('warning', [rule.ask ? 'ask' : 'deny'], '`write` does not reach the commands of an SSH connection named here, of which nobody knows what they change; name `exec` too, or name the connections it is meant for')
+  }
   if (rule.permit && !rule.allow) report('error', ['permit'], '`permit` belongs to an `allow`: it says what the pod templates it lets in may do', { key: true })
 }
 
@@ -88,16 +94,29 @@ function checkNames(rule: RuleDocument, forms: readonly Form[], report: Report):
   const ofOwn = connectionsOf(rule).includes('sluice')
   for (const [i, name] of (rule.on ?? []).entries()) {
     const at = ['on', i]
-    if (ofOwn) {
+    if (typeof name !== 'string') checkCommand(rule, name, forms, (level, message) => report(level, at, message))
+    else if (ofOwn) {
       if (!Object.keys(own).some((resource) => glob(name, resource))) report('error', at, `\`${name}\` is none of the gate's own${suggest(name, Object.keys(own))}`)
       else if (name in own && rule.allow?.some((action) => action !== '*' && !(own[name as keyof typeof own] as readonly string[]).includes(action))) {
         report('warning', at, `of \`${name}\` there is only ${own[name as keyof typeof own].map((action) => `\`${action}\``).join(' and ')}`)
       }
-    } else if (!parsePattern(name, forms)) report('error', at, !forms.includes('sql') ? `\`${name}\` is no resource of Kubernetes, such as \`pods\`, \`pods/log\` or \`apps/deployments\`` : name.split('.').length > 2 ? `\`${name}\` has too many parts; columns go into \`columns\`, or into \`classify\` of the connection` : `\`${name}\` needs its schema, such as \`public.${name}\``)
+    } else if (forms.every((form) => form === 'ssh')) report('error', at, `a command is a list of its words, such as \`[${name.split(' ').slice(0, 4).join(', ')}]\``)
+    else if (!parsePattern(name, forms)) report('error', at, !forms.includes('sql') ? `\`${name}\` is no resource of Kubernetes, such as \`pods\`, \`pods/log\` or \`apps/deployments\`` : name.split('.').length > 2 ? `\`${name}\` has too many parts; columns go into \`columns\`, or into \`classify\` of the connection` : `\`${name}\` needs its schema, such as \`public.${name}\``)
     else if (!rule.allow && !rule.reveal && forms.some((form) => !parsePattern(name, [form]))) report('error', at, `\`${name}\` is a name on some of these connections only, and elsewhere would take everything away; name the connections it is meant for`)
     else if (name.startsWith('*.') && rule.deny) report('warning', at, `\`${name}\` does not reach the engine's own schemas; a \`deny\` without \`on\` does`)
     else if (name === '*.*' && rule.allow) report('warning', at, '`*.*` covers every table there is and every one there will be; name the schemas')
   }
+}
+
+/** The words of a command on a host. */
+function checkCommand(rule: RuleDocument, words: readonly string[], forms: readonly Form[], report: (level: 'error' | 'warning', message: string) => void): void {
+  const shown = `\`[${words.join(', ')}]\``
+  if (connectionsOf(rule).includes('sluice') || !forms.includes('ssh')) return report('error', `${shown} is a command, and none of the connections named here is reached by SSH`)
+  if (!parsePattern(words, ['ssh'])) return report('error', words[0] === '*' || words[0]?.startsWith('-') ? `${shown} names no program` : words.some((word) => word !== '*' && word.includes('*')) ? `${shown}: \`*\` is one whole argument, not a part of one` : `${shown} holds what no argument may: a control character, a line end or a backslash`)
+  if (!rule.allow && !rule.reveal && forms.some((form) => form !== 'ssh')) return report('error', `${shown} is a command, and some of these connections are not reached by SSH: there it would take everything away; name the connections it is meant for`)
+  if (rule.deny) return report('warning', `${shown} can be said in other ways (\`/bin/${words[0] ?? ''}\`, \`env ${words[0] ?? ''}\`): what protects is that nothing is allowed but what a rule names`)
+  const runner = rule.allow ? runnerIn(words) : null
+  if (runner !== null) report('warning', `\`${runner}\` can run what its arguments say, so the \`*\` of ${shown} may be any command there is; name the arguments`)
 }
 
 function checkWhen(rule: RuleDocument, report: Report): void {

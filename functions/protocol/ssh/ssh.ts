@@ -1,0 +1,113 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { commandWords } from '../../../schema/command.ts'
+import type { ConnectionDocument } from '../../../schema/policy.ts'
+import { type Refusal, refuse } from '../../../schema/refusal.ts'
+import type { Permit } from '../../permit.ts'
+import { Fault, type Secrets } from '../../ports.ts'
+import { maskLines } from '../lines.ts'
+import { outputBody } from '../output.ts'
+import type { Masked, Plan, Protocol, Run } from '../protocol.ts'
+import { within } from '../within.ts'
+import { grants } from './grants.ts'
+import { type Host, readHost } from './host.ts'
+import { open } from './login.ts'
+import { outputOf } from './raw.ts'
+import { run as perform } from './run.ts'
+import { executedOf, faultOf, TransportError } from './trouble.ts'
+
+export interface SshOptions {
+  readonly secrets: Secrets
+  readonly now: () => number
+  readonly alarm: (what: string, detail: Readonly<Record<string, unknown>>) => void
+  /** From functions/decide/permit.ts; passed in because engines know no stage. */
+  readonly isPermit: (value: unknown) => boolean
+}
+interface Understood { readonly connection: ConnectionDocument; readonly command: string; readonly login: string | null }
+
+/**
+ * The SSH engine: one command on a host, as the words that were decided on. What a command writes has no columns, so it has no classes: a rule vouches for what its command prints, and detectors go over every line of it.
+ * Nothing is kept between two commands, no connection and no key.
+ */
+export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protocol {
+  const known = new WeakMap<object, Understood>()
+  const understood = (permit: Permit, plan: Plan): Understood => {
+    const inner = known.get(plan.plan)
+    if (inner === undefined) throw new Error('invariant: this plan is not of this engine')
+    if (!isPermit(permit)) throw new Error('invariant: a command without a permit')
+    if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
+    return inner
+  }
+  async function hostOf({ name, secret }: ConnectionDocument): Promise<Host> {
+    const read = readHost(await secrets.get(secret ?? ''))
+    if (!read.ok) throw new Fault('secret-missing', `the secret of \`${name}\` is of no use: ${read.why}`)
+    return read.host
+  }
+  async function opened({ connection, command, login }: Understood, cut: AbortSignal | undefined) {
+    const host = await hostOf(connection)
+    const name = login ?? host.login
+    if (name === null) throw new Fault('secret-missing', `the secret of \`${connection.name}\` names no login in its \`url\`, and the connection has no \`logins\``)
+    const id = `sluice-${randomUUID()}`
+    return { id, client: await open({ host, login: name, command, id, now, signal: cut }) }
+  }
+
+  return {
+    async classify(connection, query, roles = []) {
+      const [statement] = query.statements
+      const words = query.form === 'ssh' && query.statements.length === 1 && statement?.params.length === 0 ? commandWords(statement.sql) : null
+      if (words === null || statement === undefined) return refuse(noCommand)
+      const login = loginOf(connection, roles)
+      if (login === 'none') return refuse(noLogin(connection.name))
+      const plan = Object.freeze({})
+      known.set(plan, { connection, command: statement.sql, login })
+      // Whose login it is takes part in what is approved: as another user it is another deed.
+      const fingerprint = createHash('sha256').update(JSON.stringify(['ssh', connection.secret, login])).digest('hex')
+      const access = { action: 'exec', resource: statement.sql, columns: null, system: false, via: [], statement: 0, span: null } as const
+      return { ok: true, value: { plan, lasting: true, effects: { accesses: [access], shown: [], used: [], readOnly: false, fingerprint } } }
+    },
+    async execute(permit: Permit, plan: Plan, run: Run) {
+      const about = understood(permit, plan)
+      try {
+        const { id, client } = await opened(about, run.cut)
+        try {
+          return await perform(client, { command: about.command, id, run, limits: within(permit, run, now()), begin: () => maskLines(permit.obligations.detect) }, now)
+        } catch (error) {
+          client.destroy()
+          throw error
+        }
+      } catch (error) {
+        if (error instanceof TransportError && error.kind === 'untrusted') alarm('a host showed a key that is not known', { connection: about.connection.name })
+        return executedOf(error)
+      }
+    },
+    mask(permit, plan, rows) {
+      const { connection } = understood(permit, plan)
+      const withheld = (error: unknown) => { alarm('answer withheld', { connection: connection.name, error: error instanceof Error ? error.name : 'unknown' }) }
+      const body = outputBody((cut) => maskLines(permit.obligations.detect, { cut }), outputOf(rows), withheld)
+      return { results: [], answer: { status: 200, headers: { 'content-type': 'application/json' }, body, audit: rows.answered?.audit ?? null } } as unknown as Masked
+    },
+    describe: async () => ({ relations: [] }),
+    inspect: async () => [],
+    async ping(connection) {
+      try {
+        const { client } = await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null }, undefined)
+        client.end()
+      } catch (error) {
+        throw faultOf(error)
+      }
+    },
+    grants: async (connection, rules) => grants(connection, await hostOf(connection), loginsOf(connection), rules),
+    close: async () => {},
+  }
+}
+
+/** null: the secret's own. `none`: logins are named, and no role held has one. */
+function loginOf({ logins }: ConnectionDocument, roles: readonly string[]): string | null | 'none' {
+  if (logins === undefined) return null
+  const role = roles.toSorted().find((name) => Object.hasOwn(logins, name))
+  return logins[role ?? '*'] ?? 'none'
+}
+const loginsOf = ({ logins = {} }: ConnectionDocument): readonly string[] => [...new Set(Object.values(logins))].toSorted()
+const noLogin = (name: string): Refusal => ({
+  slug: 'denied', reason: 'no_login', next: 'none', detail: `no role of yours has a login on \`${name}\`; the connection's \`logins\` gives one to each role that may run commands there`,
+})
+const noCommand: Refusal = { slug: 'statement-unsupported', reason: 'form', next: 'fix', detail: 'this connection is a host: send the words of one command, `{"command": ["df", "-h"]}`, to its `exec`' }

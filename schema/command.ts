@@ -1,0 +1,60 @@
+/**
+ * A command is a list of words (argv), and is asked for, matched by rules, approved and recorded as one line of text: the line that the shell of the host gets (sshd hands it to `sh -c`). Line and words are two forms of
+ * one thing: each list has one line, each line that is read here one list, and a shell makes of the line exactly these words (POSIX.1-2024, Shell Command Language 2.2).
+ */
+export const maxWords = 256
+export const maxWordBytes = 8192
+
+/** Words that need no quotes anywhere: nothing in them means anything to a shell, also not at their beginning (`=ls` of zsh, `~`) and not in the first place (`A=b`). */
+const bare = /^(?:[A-Za-z0-9_./][A-Za-z0-9_./:,@%+-]*|-[A-Za-z0-9_./:,@%+=-]*)$/
+/** In the first place these are grammar, not programs. */
+const reserved: ReadonlySet<string> = new Set(['case', 'coproc', 'do', 'done', 'elif', 'else', 'end', 'esac', 'fi', 'for', 'foreach', 'function', 'if', 'in', 'namespace', 'nocorrect', 'repeat', 'select', 'switch', 'then', 'time', 'until', 'while'])
+/** What no word may hold: controls, line ends, half characters; and the backslash, which inside quotes is itself to some shells and not to others. */
+const impossible = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\\]/u
+
+/** What is wrong with a word, or null. Lower case, for a person. */
+export function wrongWord(word: string): string | null {
+  if (impossible.test(word)) return 'holds a control character, a line end or a backslash, which no argument may'
+  return Buffer.byteLength(word) > maxWordBytes ? `is over ${maxWordBytes} bytes` : null
+}
+
+const quoted = (word: string): string => `'${word.replaceAll('\'', '\'\\\'\'')}'`
+/** Throws RangeError for what is no command: no words, or words that none may have. */
+export function commandLine(words: readonly string[]): string {
+  const wrong = words.length === 0 || words[0] === '' || words[0]?.startsWith('-') ? 'names no program' : words.map(wrongWord).find((why) => why !== null)
+  if (wrong) throw new RangeError(`the command ${wrong}`)
+  return words.map((word, i) => (bare.test(word) && !(i === 0 && reserved.has(word)) ? word : quoted(word))).join(' ')
+}
+
+/** The words of a line that `commandLine` made; null for any other text, also for one that a shell would read the same. */
+export function commandWords(line: string): readonly string[] | null {
+  const words: string[] = []
+  const word = /(?:[^\s'\\]+|'[^']*'|\\')+/y
+  for (let at = 0; at < line.length; at = word.lastIndex + 1) {
+    word.lastIndex = at
+    const [text] = word.exec(line) ?? []
+    if (text === undefined || (word.lastIndex < line.length && line[word.lastIndex] !== ' ')) return null
+    words.push(text.replace(/'([^']*)'|\\(')/g, '$1$2'))
+  }
+  try {
+    return commandLine(words) === line ? words : null
+  } catch {
+    return null
+  }
+}
+
+/** What one `*` of a rule stands for: one argument that means nothing to a shell, and is no option: `-H root@elsewhere` would be another command. */
+export const isPlain = (word: string): boolean => /^[A-Za-z0-9_./:@%+,][A-Za-z0-9_./:,@%+=-]*$/.test(word)
+
+/** A rule's words as one line; `*` is a whole argument. null: no command is like that. */
+export function patternLine(words: readonly string[]): string | null {
+  if (words[0] === '*' || words.some((word) => word !== '*' && word.includes('*'))) return null
+  try {
+    commandLine(words)
+  } catch {
+    return null
+  }
+  return words.map((word, i) => (word === '*' ? word : commandLine(i === 0 ? [word] : ['x', word]).slice(i === 0 ? 0 : 2))).join(' ')
+}
+/** What a rule names, as one text: a name as it stands, a command as one line. */
+export const nameOf = (name: string | readonly string[]): string => (typeof name === 'string' ? name : patternLine(name) ?? name.join(' '))
