@@ -57,7 +57,7 @@ describe('a schedule of the stores', () => {
 
   test('reaches orders in which one wins and in which all do', async () => {
     const seen = new Set<number>()
-    await fc.assert(fc.asyncProperty(fc.scheduler(), async (scheduler) => { seen.add((await race(world(), scheduler, [])).won.length) }), { numRuns: 200 })
+    await fc.assert(fc.asyncProperty(fc.scheduler(), async (scheduler) => { seen.add((await race(world(), scheduler, [])).won.length) }), { numRuns: 2000 })   // all three win in 28 of 1000 orders
     expect([...seen].toSorted()).toEqual([1, 2, 3])
   })
 
