@@ -61,16 +61,22 @@ export function encodeEntries(entries: readonly Uint8Array[]): Buffer {
   return bytes
 }
 
-/** The entries of a bundle, as views of it. Throws FormatError where it ends inside one, or holds more than 256. */
-export function decodeEntries(bytes: Uint8Array): readonly Buffer[] {
-  const bundle = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const entries: Buffer[] = []
+/** Where the entries of a bundle begin, each with its length, and where the last one ends. Throws FormatError where it ends inside one, or holds more than 256. */
+export function startsIn(bundle: Buffer): readonly number[] {
+  const starts = [0]
   for (let at = 0; at < bundle.length;) {
-    const end = at + 2 <= bundle.length ? at + 2 + bundle.readUInt16BE(at) : Infinity
+    const end = at + 2 <= bundle.length ? at + 2 + (bundle[at] ?? 0) * 256 + (bundle[at + 1] ?? 0) : Infinity
     if (end > bundle.length) throw new FormatError('the bundle ends inside an entry')
-    if (entries.length === tileWidth) throw new FormatError('more than 256 entries')
-    entries.push(bundle.subarray(at + 2, end))
+    if (starts.length > tileWidth) throw new FormatError('more than 256 entries')
+    starts.push(end)
     at = end
   }
-  return entries
+  return starts
+}
+
+/** The entries of a bundle, as views of it. Throws FormatError as `startsIn` does. */
+export function decodeEntries(bytes: Uint8Array): readonly Buffer[] {
+  const bundle = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const starts = startsIn(bundle)
+  return Array.from({ length: starts.length - 1 }, (_, at) => bundle.subarray((starts[at] ?? 0) + 2, starts[at + 1]))
 }

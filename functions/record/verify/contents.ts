@@ -38,7 +38,6 @@ export async function createContents(files: Files, add: (finding: Finding) => vo
 
   /** `first`: index of the bundle's first entry. Entries that are none are told of elsewhere. */
   async function check(tile: Tile, bundle: readonly Uint8Array[], first: number): Promise<void> {
-    if (!isHere) return
     const path = contentPath(tile)
     const there = lying.delete(path)
     const lines = there ? await linesOf(path) : null
@@ -99,7 +98,8 @@ export async function createContents(files: Files, add: (finding: Finding) => vo
   }
 
   return {
-    check,
+    /** Whether any lies beside the log. Where none does, nothing is to be checked. */
+    isHere, check,
     /** When all of the log was taken. `removed`: entries before this index are removed, or may be, as the log says, so their content is not asked for; `before` (ISO 8601): none of them is younger. */
     end({ removed, before }: { readonly removed: number; readonly before: string | null }): void {
       for (const { last, ...where } of absent) if (last >= removed) add({ ...where, reason: 'there is content beside this log, and none of this entry\'s bundle; export it again with --content' })

@@ -19,9 +19,11 @@ export function createPromises(promises: readonly Promised[], nowMs: number) {
   const leaves = new Set<string>(promises.map(({ leaf }) => leaf))
   const gone = new Set<string>()
 
-  /** `before`: the newest time in the log so far, ISO 8601. */
+  /** Whether one of them is of this event. */
+  const wants = (id: string): boolean => wanted.size > 0 && wanted.has(id)
+  /** Of an event that is wanted. `before`: the newest time in the log so far, ISO 8601. */
   function take(id: string, index: number, entry: Uint8Array, before: string): void {
-    if (wanted.size > 0 && wanted.has(id) && !places.has(id)) places.set(id, { index, leaf: leafHash(entry).toString('base64url'), before })
+    if (!places.has(id)) places.set(id, { index, leaf: leafHash(entry).toString('base64url'), before })
   }
 
   /** An entry that was removed when its time was over. Its hash stays, so what was promised and never came does not pass for removed. */
@@ -46,7 +48,7 @@ export function createPromises(promises: readonly Promised[], nowMs: number) {
   }
 
   return {
-    take, passed,
+    wants, take, passed,
     /** When all of the log was taken. `due`: promises whose time is not over; `removed`: those of events so old that the log no longer has them, by its own word. */
     end(log: Log): { readonly kept: number; readonly due: number; readonly removed: number; readonly findings: readonly Finding[] } {
       const judged = promises.map((promised) => ({ promised, word: judge(promised, log) }))

@@ -25,9 +25,10 @@ export function seenIds() {
     const wider = new Uint32Array(2 * words.length)
     for (let at = 0; at < words.length; at += wordsEach) {
       if (words[at + marks] === 0) continue
-      key.set(words.subarray(at, at + 5))
+      for (let i = 0; i < 5; i++) key[i] = words[at + i] ?? 0
       key[4] = (key[4] ?? 0) & 31
-      wider.set(words.subarray(at, at + wordsEach), find(wider, 2 * slots))
+      const to = find(wider, 2 * slots)
+      for (let i = 0; i < wordsEach; i++) wider[to + i] = words[at + i] ?? 0
     }
     words = wider
     slots *= 2
@@ -50,7 +51,7 @@ export function seenIds() {
       const known = words[at + marks] ?? 0
       if ((known & mark) !== 0) return false
       if (known === 0) {
-        words.set(key, at)
+        for (let i = 0; i < 5; i++) words[at + i] = key[i] ?? 0
         stories++
       }
       words[at + marks] = known | mark

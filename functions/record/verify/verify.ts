@@ -1,9 +1,8 @@
 import type { Checkpoint } from '../log/checkpoint.ts'
-import { readEntry } from '../log/entry.ts'
 import { FormatError } from '../log/format.ts'
 import { growing } from '../log/grow.ts'
 import type { Key } from '../log/note.ts'
-import { decodeEntries, maxEntryBytes, type Tile, tilePath, tileWidth, widthIn } from '../log/tile.ts'
+import { decodeEntries, maxEntryBytes, startsIn, type Tile, tilePath, tileWidth, widthIn } from '../log/tile.ts'
 import { hashBytes } from '../log/tree.ts'
 import type { Promised } from '../promise.ts'
 import { type ContentCounts, createContents } from './contents.ts'
@@ -14,7 +13,7 @@ import { checkFiles } from './files.ts'
 import { readHeads } from './heads.ts'
 import { createPruned } from './pruned.ts'
 import { createPublished } from './published.ts'
-import { skimEntry } from './skim.ts'
+import { entryIn } from './skim.ts'
 import { countWitnesses, type Witnesses } from './witnessed.ts'
 
 /** A log's files, wherever they lie. */
@@ -95,19 +94,21 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     }
     if (bundle === null) return unreadable()                       // without these entries nothing that follows can be compared with anything
     const first = index * tileWidth
-    const { bytes, entries } = bundle
-    const apart = laid.endsWithin(first, first + entries.length) || [...expected.keys()].some((kept) => kept > first && kept < first + entries.length)   // a checkpoint ends within it: only then each entry by itself
-    for (const [at, entry] of entries.entries()) {
-      ids.push(judge(entry, first + at))
+    const { bytes, starts } = bundle
+    const count = starts.length - 1
+    const apart = laid.endsWithin(first, first + count) || [...expected.keys()].some((kept) => kept > first && kept < first + count)   // a checkpoint ends within it: only then each entry by itself
+    for (let at = 0; at < count; at++) {
+      const [from, to] = [(starts[at] ?? 0) + 2, starts[at + 1] ?? 0]
+      ids.push(judge(bytes, from, to, first + at))
       if (!apart) continue
-      tree.add(entry)
+      tree.add(bytes.subarray(from, to))
       await beginsWith()
     }
     if (!apart) {
-      tree.addBundle(bytes, 0, entries.length)
+      tree.addBundle(bytes, 0, count)
       await beginsWith()
     }
-    await contents.check({ level: 'entries', index, width: entries.length }, entries, first)
+    if (contents.isHere) await contents.check({ level: 'entries', index, width: count }, decodeEntries(bytes), first)
     for (const { tile, bytes } of [...filled.splice(0), ...(tree.size() === size ? tree.partial() : [])]) await compare(tile, bytes, ids)
     progress?.(tree.size(), size)
   }
@@ -129,10 +130,10 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
     for (const finding of await head?.settle(order.successions()) ?? []) findings.add(finding)
     return report(head?.checkpoint ?? null)
   }
-  function judge(bytes: Buffer, index: number): string {
+  function judge(bundle: Buffer, from: number, to: number, index: number): string {
     try {
-      const entry = skimEntry(bytes) ?? readEntry(bytes)
-      promises.take(entry.id, index, bytes, order.writers.reach())
+      const entry = entryIn(bundle, from, to)
+      if (promises.wants(entry.id)) promises.take(entry.id, index, bundle.subarray(from, to), order.writers.reach())
       const [told, wrong] = [pruned.take(entry, index), order.take(entry, index)]
       for (const reason of told.length === 0 ? wrong : [...told, ...wrong]) if (!pruned.excuses(entry, reason, order.writers.reach())) findings.add({ index, id: entry.id, reason })
       return entry.id
@@ -156,15 +157,17 @@ export async function verifyLog(files: Files, { keys, kept, progress, promises: 
   }
 }
 
-async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<{ readonly bytes: Buffer; readonly entries: readonly Buffer[] } | 'missing' | null> {
+async function bundleOf(files: Files, tile: Tile, add: (finding: Finding) => void): Promise<{ readonly bytes: Buffer; readonly starts: readonly number[] } | 'missing' | null> {
   const path = tilePath(tile)
-  const bytes = await attempt(() => files.read(path, most.entries), path, add)
-  if (bytes === undefined) return null
-  if (bytes === null) return 'missing'
-  const entries = await attempt(async () => decodeEntries(bytes), path, add)
-  if (entries === undefined) return null
-  if (entries.length === tile.width) return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), entries }
-  add({ path, index: tile.index * tileWidth + Math.min(entries.length, tile.width), reason: `the bundle holds ${entries.length} entries, not ${tile.width}` })
+  const read = await attempt(() => files.read(path, most.entries), path, add)
+  if (read === undefined) return null
+  if (read === null) return 'missing'
+  const bytes = Buffer.from(read.buffer, read.byteOffset, read.byteLength)
+  const starts = await attempt(async () => startsIn(bytes), path, add)
+  if (starts === undefined) return null
+  const count = starts.length - 1
+  if (count === tile.width) return { bytes, starts }
+  add({ path, index: tile.index * tileWidth + Math.min(count, tile.width), reason: `the bundle holds ${count} entries, not ${tile.width}` })
   return null
 }
 

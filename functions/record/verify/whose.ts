@@ -10,11 +10,11 @@ const seed = randomInt(2 ** 32 - 1)
 const factor = 2 * randomInt(2 ** 31) + 1
 
 /** Goes on over a member's value as canonical JSON spells it, so that it is the same over an entry's bytes and over what was read from them. `start` and `end` alike: it has none. */
-export function mix(hash: number, bytes: Uint8Array, start: number, end: number): number {
+export function mix(hash: number, bytes: DataView, start: number, end: number): number {
   let mixed = hash ^ (end - start)
   let at = start
-  for (; at + 4 <= end; at += 4) mixed = turn(mixed ^ ((bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8 | (bytes[at + 2] ?? 0) << 16 | (bytes[at + 3] ?? 0) << 24))
-  for (; at < end; at++) mixed = turn(mixed ^ (bytes[at] ?? 0))
+  for (; at + 4 <= end; at += 4) mixed = turn(mixed ^ bytes.getInt32(at, true))
+  for (; at < end; at++) mixed = turn(mixed ^ bytes.getUint8(at))
   return turn(mixed)
 }
 /** The shift comes first: a highest bit would pass a multiplication as it is, and another of the next word undo it. */
@@ -29,7 +29,7 @@ export function whoseOf({ whole, event }: Entry): number {
   let hash = opened
   for (const name of alike) {
     const bytes = event[name] === undefined ? none : Buffer.from(canonicalJson(event[name]))
-    hash = mix(hash, bytes, 0, bytes.length)
+    hash = mix(hash, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length)
   }
   return closed(hash)
 }

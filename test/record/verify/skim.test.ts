@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson } from '../../../schema/bundle.ts'
 import type { Event, IntentEvent } from '../../../schema/event.ts'
-import { entryOf, readEntry } from '../../../functions/record/log/entry.ts'
-import { skimEntry } from '../../../functions/record/verify/skim.ts'
+import { type Entry, entryOf, readEntry } from '../../../functions/record/log/entry.ts'
+import { encodeEntries } from '../../../functions/record/log/tile.ts'
+import { entryIn, skimEntry } from '../../../functions/record/verify/skim.ts'
 import { whoseOf } from '../../../functions/record/verify/whose.ts'
 import { eventsOf } from '../log/sample.ts'
 
@@ -46,6 +47,37 @@ test('an intent is skimmed only where it names somebody and rules, all of them, 
     { rules: [] }, { rules: [''] }, { rules: [...rules, ''] }, { rules: [...rules, 1] }, { rules: [...rules, null] }, { rules: [rules] }, { rules: 'x' }, { who: null }, { who: {} }, { who: { groups: ['x'] } }, { who: { ...who, subject: '' } }, { who: { ...who, subject: null } }, { who: { ...who, subject: ['x'] } },
     { who: { in: { subject: 'x' } } }, { who: { x: ',"subject":"y' } }, { who: { issuer: '"subject":"y' } }, { who: { 'a subject': 'x' } }, { who: 'subject' }, { policy: '' }, { policy: null },
   ]) expect(agrees(bytesOf({ ...intent, ...change })), JSON.stringify(change)).toBe(false)
+})
+const errorOr = <T>(read: () => T): T | Error => {
+  try {
+    return read()
+  } catch (error) {
+    return error as Error
+  }
+}
+test('an entry within a bundle reads as it does alone, whatever its neighbours would make of it, and the bundle stays as it was', () => {
+  const writer = { id: intent!.id, n: 7, open: [3, 5] }
+  const bases = [...eventsOf(12), { ...intent, writer }, { ...outcome, writer: { ...writer, n: 8 } }, { ...outcome, kind: 'void', change: { kind: 'outcome', id: 'é' } }].map(bytesOf)
+  const kinds = new Set<string>()
+  fc.assert(fc.property(fc.constantFrom(...bases), fc.constantFrom(...bases), fc.nat(), fc.constantFrom('', '"', '\\', '}', '{', '[', 'é', '\u0000', '0', ',"v":1}'), fc.constantFrom('cut', 'put in', 'as it is', 'parted'), (base, neighbour, n, text, how) => {
+    const [head, tail] = [base.subarray(0, n % base.length), base.subarray(n % base.length)]
+    const entries = [neighbour, ...how === 'cut' ? [head] : how === 'put in' ? [Buffer.concat([head, Buffer.from(text), tail])] : how === 'parted' ? [head, tail] : [base], Buffer.from(`${text}"}],"v":1}`)]
+    const bundle = encodeEntries(entries)
+    let from = 2
+    for (const entry of entries) {
+      const [alone, within] = [errorOr(() => readEntry(entry)), errorOr(() => entryIn(bundle, from, from + entry.length))]
+      if (alone instanceof Error || within instanceof Error) expect(within).toEqual(alone)
+      else {
+        expect({ ...within, event: null, whose: null }).toEqual({ ...alone, event: null, whose: null })
+        expect('whose' in within ? { ...alone.event, ...within.event } : within.event).toEqual(alone.event)
+        for (const name of alone.kind === 'outcome' ? ['writer', 'intent', 'status'] : ['writer', 'request']) expect(within.event[name]).toEqual(alone.event[name])
+        kinds.add(alone.kind)
+      }
+      from += entry.length + 2
+    }
+    expect(bundle.equals(encodeEntries(entries))).toBe(true)
+  }), { numRuns })
+  expect([...kinds]).toEqual(expect.arrayContaining(['intent', 'outcome', 'request', 'approval', 'void']))
 })
 test('whose an intent is comes out the same by both ways, and other for another caller, session, evaluation or connection', () => {
   const of = (change: object) => skimEntry(bytesOf({ ...intent, ...change }))?.whose
