@@ -3,11 +3,9 @@ import { createApprover } from './approver.ts'
 import { createApart } from './aws/apart.ts'
 import { createLambdaParts } from './aws/lambda.ts'
 import { createPorts } from './aws/ports.ts'
-import { isPermit } from './decide/permit.ts'
+import { createEngines } from './engines.ts'
 import { createGate } from './gate.ts'
 import { createOwn } from './own.ts'
-import { later } from './protocol/later.ts'
-import { routed } from './protocol/routed.ts'
 import { createRequests } from './requests.ts'
 import { notifyRequest } from './socket/follow.ts'
 import { createSteps, type StepParts } from './steps.ts'
@@ -18,12 +16,7 @@ import { createSteps, type StepParts } from './steps.ts'
  * WebSockets, `SLUICE_SOCKET_ENDPOINT` as for their own function.
  */
 const parts = createLambdaParts()
-const apart = createApart({ ...parts, isPermit })
-const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
-const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
-const ssh = later(async () => (await import('./protocol/ssh/ssh.ts')).createSsh({ ...parts, now: Date.now, isPermit }))
-const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes: routed(kubernetes, createApart({ ...parts, isPermit, here: kubernetes })), ssh: routed(ssh, createApart({ ...parts, isPermit, here: ssh })) } })
+const ports = createPorts({ ...parts, engines: createEngines(parts, (own) => createApart({ ...parts, ...own })) })
 const { approvals, workflow } = ports
 if (approvals === null || workflow === null) throw new Error('SLUICE_STATE_MACHINE must be the ARN of the state machine of access requests')
 const gate = createGate(ports)

@@ -3,11 +3,9 @@ import { createApprover } from './approver.ts'
 import { createApart } from './aws/apart.ts'
 import { createLambdaParts } from './aws/lambda.ts'
 import { createPorts } from './aws/ports.ts'
-import { isPermit } from './decide/permit.ts'
+import { createEngines } from './engines.ts'
 import { createGate } from './gate.ts'
 import { createOwn } from './own.ts'
-import { later } from './protocol/later.ts'
-import { routed } from './protocol/routed.ts'
 import { createRequests } from './requests.ts'
 import { createRetention } from './retain.ts'
 import { cutSockets } from './socket/cut.ts'
@@ -20,12 +18,7 @@ import { sweep } from './sweep.ts'
  * stores' conditions. What is approved may have to be executed here, so it has what executing wants.
  */
 const parts = createLambdaParts()
-const apart = createApart({ ...parts, isPermit })
-const postgres = later(async () => (await import('./protocol/postgres/postgres.ts')).createPostgres({ ...parts, now: Date.now, isPermit }))
-const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes({ ...parts, now: Date.now, isPermit }))
-const ssh = later(async () => (await import('./protocol/ssh/ssh.ts')).createSsh({ ...parts, now: Date.now, isPermit }))
-const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).createMySql({ ...parts, now: Date.now, isPermit }))
-const ports = createPorts({ ...parts, engines: { postgres: routed(postgres, apart), mysql: routed(mysql, apart), kubernetes: routed(kubernetes, createApart({ ...parts, isPermit, here: kubernetes })), ssh: routed(ssh, createApart({ ...parts, isPermit, here: ssh })) } })
+const ports = createPorts({ ...parts, engines: createEngines(parts, (own) => createApart({ ...parts, ...own })) })
 const { approvals } = ports
 const gate = createGate(ports)
 const requests = createRequests(ports, gate, createOwn(ports, gate))

@@ -19,6 +19,8 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
     entryPoints: { index: join(root, entries[name]) }, outdir: folder, outExtension: { '.js': '.mjs' }, absWorkingDir: root, metafile: true, bundle: true,
     // What is imported at its first use stays a file of its own. In one file esbuild would wrap every module it shares, and those that import each other in a circle then break.
     splitting: true, chunkNames: '[name]-[hash]', minify: true, platform: 'node', target: 'node24', format: 'esm',
+    // Native code that a library would take if it were there, and does without: what is deployed is one and the same on every machine.
+    external: ['cpu-features', '*.node'],
     mainFields: ['module', 'main'], conditions: ['bundle', 'module'], plugins: [bytesBeside(folder), ...(answering.has(name) ? [] : [plainHttp])], legalComments: 'none', logLevel: 'warning',
     // CommonJS dependencies inside an ES module bundle still call require() for Node's own modules.
     banner: { js: "import{createRequire as sluiceRequire}from'node:module';const require=sluiceRequire(import.meta.url);" },
