@@ -1,6 +1,7 @@
 import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
+import { createAgain } from './again.ts'
 import { type Asked, createAsk } from './ask.ts'
 import { type Considered, createConsider } from './consider.ts'
 import { createDoor, type Admitted, type Knock, type Reply } from './door.ts'
@@ -24,6 +25,8 @@ export interface Call extends Knock {
   readonly waitMs: number
   /** Epoch ms: the way of the answer is closed after it, so nothing runs for longer. */
   readonly until?: number
+  /** Whoever asked has hung up: nothing is tried again for them. */
+  readonly gone?: () => boolean
 }
 /** `stored`: the serialised answer of an earlier call, given only after the decision was made again. `waiting`: people are asked. */
 export type Answer =
@@ -40,6 +43,7 @@ export function createGate(ports: Ports) {
   const ask = createAsk(ports, waits, meanwhile)
   const consider = createConsider(ports)
   const streams = createStreams(ports, { admit, consider })
+  const again = createAgain(ports)
 
   async function read(call: Call, story: Story): Promise<Result<Query>> {
     const query = await call.question()
@@ -62,9 +66,7 @@ export function createGate(ports: Ports) {
       const query = await read(call, story)
       if (!query.ok) return query
       const asking = { call, admitted, query: query.value, story }
-      const first = await streams.hold(asking, (place) => attempt(call, query.value, admitted, story, place))
-      // An object changed between classify and execute, and nothing ran: decide once more on what is there now. A second change is an answer.
-      return first.ok || first.refusal.reason !== 'objects_changed' ? first : streams.hold(asking, (place) => attempt(call, query.value, admitted, story, place))
+      return streams.hold(asking, (place) => again(call, admitted, query.value.form === undefined ? 'statements' : 'objects', () => attempt(call, query.value, admitted, story, place)))
     })
   }
 
@@ -96,7 +98,7 @@ export function createGate(ports: Ports) {
     if (!quota.ok) return { ...await story.refuse(quota.refusal), began: 'no', outcome: null } as const    // dies here: quota lost for the hour, nothing else
     const intent = await story.intend(decision, store)                   // durable, or nothing is executed
     if (!intent.ok) return { ...intent, began: 'no', outcome: null } as const           // dies here: an intent; the sweeper settles it as unknown
-    const run = () => engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, heard: story.hear, ...(cut ? { cut } : {}), ...(until === undefined ? {} : { until }) })
+    const run = () => engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, heard: story.hear, ...(store ? { agreed: true as const } : {}), ...(cut ? { cut } : {}), ...(until === undefined ? {} : { until }) })
     const executed = await (plan.lasting && during ? during(considered, run) : run())
     quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
     const done = executed.status === 'succeeded' ? { ...executed, masked: engine.mask(decision.permit, plan, executed.rows) } : { ...executed, masked: null }

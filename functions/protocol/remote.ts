@@ -62,10 +62,10 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
   }
 
   /** Throws as `asked` does, and TransportError where it is cut: what was sent may be done all the same. */
-  async function perform(errand: Deed, plan: Plan, { deadline, until, rowMode, maxRows, cut, heard }: Run): Promise<Executed> {
+  async function perform(errand: Deed, plan: Plan, { deadline, until, agreed, rowMode, maxRows, cut, heard }: Run): Promise<Executed> {
     const patience = until === undefined ? errand.obligations.limits.timeoutMs + patienceMs : Math.max(1, Math.min(errand.obligations.limits.timeoutMs + patienceMs, until + lateMs - now()))
     const carried = async (piece: Pick<Run, 'deadline' | 'maxRows' | 'piece'>, cut?: AbortSignal): Promise<CarriedOutcome> => {
-      const answer = await aborted(asked({ ...errand, run: { rowMode, ...(until === undefined ? {} : { until }), ...piece } }, patience), cut)
+      const answer = await aborted(asked({ ...errand, run: { rowMode, ...(until === undefined ? {} : { until }), ...(agreed && { agreed }), ...piece } }, patience), cut)
       return answer.ok ? answer.value as CarriedOutcome : lost(plan.effects.readOnly, answer.message)
     }
     const outcome = await carried({ deadline, maxRows, ...(plan.lastsMs === undefined ? {} : { piece: { after: null } }) }, cut)

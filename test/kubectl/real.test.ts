@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { contended } from './contended.ts'
 import { kubectlToTest } from './kubectl.ts'
 import { canaries } from './real/canary.ts'
 import { hardships } from './real/hardship.ts'
@@ -22,5 +23,6 @@ else describe('the gate before a real API server', { timeout: 120_000 }, () => {
   describe('shows nothing that holds a class', () => { canaries(() => stand) })
   describe('serves who starts it', () => { starts(() => stand, binary) })
   describe('is read as it was decided', () => { spellings(() => stand) })
+  describe('lets many write one object', () => { contended(() => ({ ...stand, world: stand.gated.world })) })
   describe('stands what befalls it', () => { hardships(() => stand) })
 })

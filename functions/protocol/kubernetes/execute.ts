@@ -8,7 +8,7 @@ import { within } from '../within.ts'
 import type { Discovery } from './discovery.ts'
 import type { RunExec } from './exec.ts'
 import type { Cluster } from './kubeconfig.ts'
-import { changed, executedOf, tooLarge, unknown } from './outcome.ts'
+import { another, changed, executedOf, tooLarge, unknown } from './outcome.ts'
 import type { Dry, KubernetesPlan } from './plan.ts'
 import { guarded, isObject } from './precondition.ts'
 import { dryTarget, type Preview, stateOf } from './preview.ts'
@@ -42,7 +42,7 @@ const streamIdleMs = 6 * 3_600_000
 const errorBytes = 256 * 1024
 /** The answer to a write: whatever the limit, it was done. */
 const writtenBytes = 16 * 1024 * 1024
-/** A conflict over what nobody decides by (the status, who manages a field) is tried again on the newer version. */
+/** Where people agreed, a conflict over what they were not asked about (the status, who manages a field) is tried again on the newer version. */
 const tries = 4
 
 interface Job { readonly plan: KubernetesPlan; readonly known: Understood; readonly cluster: Cluster; readonly run: Run; readonly limits: Permit['obligations']['limits']; readonly maskKey: string | null; readonly writes: boolean }
@@ -85,18 +85,20 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
       const body = await wholeOf(reply.body, job.limits.timeoutMs, errorBytes).finally(watch.stop)
       const answer = { status: 'succeeded', rows: rawOf({ ...headOf(reply), maskKey: job.maskKey, body: { kind: 'bytes', bytes: body ?? new Uint8Array() } }) } as const
       if (!isConflict(body)) return answer
-      // Nothing was written. What was decided on may still be what is there: a controller writes the status of a busy object many times a second.
+      // Nothing was written. What people agreed to may still be what is there: a controller writes the status of a busy object many times a second. Of anybody else all is decided anew: a rule may read the status.
       const current = await preview.current(known, cluster)
       if (versionOf(current) !== null && versionOf(current) === versionOf(old)) return answer         // not over our precondition: another manager's fields, a namespace that ends
-      if (attempt >= tries || !isObject(current) || stateOf(current) !== stateOf(old)) return { status: 'stale', refusal: changed }
+      if (!job.run.agreed || attempt >= tries || !isObject(current) || stateOf(current) !== stateOf(old)) return { status: 'stale', refusal: changed }
       old = current
     }
   }
 
-  /** The caller's own precondition does not fit what was decided on: the cluster says so in its own words where it can be asked without doing it; where it takes it by now, it is decided anew. */
+  /** The caller's own precondition does not fit what was decided on: the cluster says so in its own words where it can be asked without doing it; where it fits by now, it is decided anew. What will never fit is an answer, or a caller could have it decided over and over. */
   async function misses(job: Job): Promise<Executed> {
     const { plan, known, cluster, run, limits } = job
-    if (plan.method === 'DELETE' || !await discovery.knowsDryRun(cluster, known.account, plan.attributes)) return { status: 'stale', refusal: changed }
+    if (plan.method === 'DELETE' || !await discovery.knowsDryRun(cluster, known.account, plan.attributes)) {
+      return guarded(plan, await preview.current(known, cluster)).elsewhere ? { status: 'failed', refusal: another } : { status: 'stale', refusal: changed }
+    }
     const watch = stopwatch(job, now)
     const { contentType, body, method, accept } = plan
     const reply = await reach.call(cluster, known.account, { method, target: dryTarget(plan.target), accept, contentType, body, deadline: run.deadline, headersMs: limits.timeoutMs, signal: watch.signal }).catch(watch.explain)

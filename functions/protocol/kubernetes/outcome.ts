@@ -9,6 +9,7 @@ const unavailable = (reason: string, detail: string, inner: string): Refusal => 
 /** Until an operator mends it: client-go would send it again ten times over in silence, and then show no word of why. */
 const shut = (reason: string, detail: string, inner: string): Refusal => ({ slug: 'target-unavailable', reason, detail, next: 'none', inner })
 export const changed: Refusal = { slug: 'approval-stale', reason: 'objects_changed', detail: 'the object changed meanwhile, and nothing ran', next: 'retry' }
+export const another: Refusal = { slug: 'approval-stale', reason: 'object_differs', detail: 'the object is not, or is no longer, what the precondition names, and nothing ran', next: 'fix' }
 export const tooLarge = (detail: string): Refusal => ({ slug: 'too-large', reason: 'answer_too_large', detail, next: 'fix' })
 export const unknown = (inner: string): Executed => ({
   status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'answer_lost', next: 'none', inner, detail: 'the write was sent to the cluster and its answer was lost, so it may have happened; look at the object before sending it again' },

@@ -167,37 +167,40 @@ describe('the precondition of a write', () => {
 
 describe('a conflict over the precondition', () => {
   const conflict = status(409, 'Conflict')
-  test('over what nobody decides by: the write goes through on the newer version', async () => {
-    let version = 8
+  const agreed = { run: { agreed: true } } as const
+  test('over what people were not asked about: what they agreed to goes through on the newer version, and what nobody was asked about is decided again', async () => {
+    const version = 8
     stub.handler = ({ method, body }, response) => {
       if (method === 'GET') return json(response, 200, object(2, String(version)))
       if (!body.includes(`"resourceVersion":"${version}"`)) return json(response, 409, conflict)
       json(response, 200, object(5, '9'))
     }
-    const { executed } = await rig.run(patch(), { dry: { oldObject: object(2, '7'), object: object(5) } })
-    expect(executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 200 } } })
+    const dry = { oldObject: object(2, '7'), object: object(5) }
+    expect((await rig.run(patch(), { dry })).executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
+    expect(calls().map((one) => one.split(' ')[0])).toEqual(['PATCH', 'GET'])
+    stub.seen.length = 0
+    expect((await rig.run(patch(), { dry, ...agreed })).executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 200 } } })
     expect(calls().map((one) => one.split(' ')[0])).toEqual(['PATCH', 'GET', 'PATCH'])
-    version = 9
   })
   test('over the object itself: nothing ran, and it is decided again', async () => {
     stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(3, '8')); else json(response, 409, conflict) }
-    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) }, ...agreed })).executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
     expect(calls().map((one) => one.split(' ')[0])).toEqual(['PATCH', 'GET'])
   })
   test('another object of the same name: likewise', async () => {
     stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, { ...object(2, '8'), metadata: { ...object(2, '8').metadata, uid: 'u-2' } }); else json(response, 409, conflict) }
-    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('stale')
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) }, ...agreed })).executed.status).toBe('stale')
   })
   test('gone meanwhile, or unreadable: likewise, or failed; never unknown, for nothing was written', async () => {
     stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 404, status(404, 'NotFound')); else json(response, 409, conflict) }
-    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('stale')
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) }, ...agreed })).executed.status).toBe('stale')
     stub.handler = ({ method }, response, socket) => { if (method === 'GET') socket.destroy(); else json(response, 409, conflict) }
-    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('failed')
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) }, ...agreed })).executed.status).toBe('failed')
   })
   test('for ever: it ends', async () => {
     let version = 8
     stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(2, String(version++))); else json(response, 409, conflict) }
-    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) } })).executed.status).toBe('stale')
+    expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) }, ...agreed })).executed.status).toBe('stale')
     expect(calls().filter((one) => one.startsWith('PATCH'))).toHaveLength(4)
   })
   test('of another kind, such as over another manager\'s fields, is the cluster\'s answer, and is not tried again', async () => {
@@ -207,12 +210,20 @@ describe('a conflict over the precondition', () => {
   })
   test.each<[string, Parameters<typeof patch>[0]]>([
     ['in a merge patch', { body: '{"metadata":{"resourceVersion":"8"}}' }], ['in an update', { method: 'PUT', contentType: 'application/json', body: '{"metadata":{"resourceVersion":"8"}}' }], ['in a json patch', { contentType: 'application/json-patch+json', body: '[{"op":"replace","path":"/metadata/resourceVersion","value":"8"}]' }],
-    ['in a delete', { method: 'DELETE', contentType: 'application/json', body: '{"preconditions":{"resourceVersion":"8"}}' }], ['of another object', { method: 'DELETE', contentType: 'application/json', body: '{"preconditions":{"uid":"u-2"}}' }],
   ])('a version of the caller\'s own that is still to come undoes nothing by an old decision: %s', async (_, how) => {
     stub.handler = ({ url }, response) => { json(response, 200, object(5, url.includes('dryRun=All') ? '8' : '9')) }
     const { executed } = await rig.run(patch(how), { dry: { oldObject: object(2, '7'), object: object(2, '8') } })
     expect(executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
     expect(calls().filter((one) => !one.includes('dryRun=All'))).toEqual([])
+  })
+  test.each(['{"preconditions":{"resourceVersion":"3"}}', '{"preconditions":{"resourceVersion":"99"}}', '{"preconditions":{"uid":"u-2"}}'])('a delete of what is not there is an answer and not decided over and over; where it is there by now, it is decided anew; it is never sent: %s', async (body) => {
+    stub.handler = (_, response) => { json(response, 200, object(2, '8')) }
+    const { executed } = await rig.run(patch({ method: 'DELETE', contentType: 'application/json', body }), { dry: { oldObject: object(2, '7'), object: null } })
+    expect(executed).toMatchObject({ status: 'failed', refusal: { slug: 'approval-stale', reason: 'object_differs', next: 'fix' } })
+    expect(calls()).toEqual([`GET ${target}`])
+    stub.handler = (_, response) => { json(response, 200, { ...object(2), metadata: { ...object(2).metadata, resourceVersion: body.includes('99') ? '99' : '3', uid: body.includes('u-2') ? 'u-2' : 'u-1' } }) }
+    expect((await rig.run(patch({ method: 'DELETE', contentType: 'application/json', body }), { dry: { oldObject: object(2, '7'), object: null } })).executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
+    expect(calls()).toEqual([`GET ${target}`, `GET ${target}`])
   })
   test('over the caller\'s own version, or a name that is taken, is the cluster\'s answer', async () => {
     stub.handler = (_, response) => { json(response, 409, conflict) }

@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Result } from '../schema/refusal.ts'
+import type { Admitted } from './door.ts'
+import type { Call } from './gate.ts'
+import type { Ports } from './ports.ts'
+
+/** How often one call is decided at most. `objects`: whose callers speak the target's own protocol, in which many may write one object. */
+const most = { statements: 2, objects: 16 }
+/** For how long others who write the same object may keep a call, ms: it holds a place meanwhile, as one whose target takes its time. */
+const patienceMs = 20_000
+/** Between two decisions, at most, ms. */
+const longestMs = 2_000
+
+/**
+ * An object changed between classify and execute, and nothing ran: all of it is decided once more, on what is there now. Whoever lost has lost to somebody who wrote, so of many who write one object some always get on. Those who
+ * lost together must not come back together: each waits by chance, first for as long as its attempt took and for up to twice as long each time after. Every attempt counts against the hour and is on record, so nobody floods a target by
+ * writing against themselves. Gives the last answer when it has tried often or long enough, the token has ended, or nobody waits any more. Dies in a pause: nothing is left behind but those attempts.
+ */
+export function createAgain({ now }: Pick<Ports, 'now'>) {
+  return async function again<T>(call: Pick<Call, 'until' | 'gone'>, { caller }: Pick<Admitted, 'caller'>, writers: keyof typeof most, attempt: () => Promise<Result<T>>): Promise<Result<T>> {
+    const until = Math.min(now() + patienceMs, call.until ?? Infinity, caller.expiresAt)
+    for (let tries = 1; ; tries++) {
+      const began = now()
+      const done = await attempt()
+      if (done.ok || done.refusal.reason !== 'objects_changed' || tries >= most[writers]) return done
+      const pauseMs = writers === 'statements' ? 0 : Math.random() * Math.min(longestMs, (now() - began) * 2 ** (tries - 1))
+      if (now() + pauseMs >= until) return done
+      if (pauseMs > 0) await sleep(pauseMs)
+      // A process may have been frozen in its sleep: what comes to itself hours later does nothing.
+      if (call.gone?.() || now() >= until) return done
+    }
+  }
+}
