@@ -1,8 +1,10 @@
 import { type Socket, connect as connectSocket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import ssh2, { type Algorithms, type AnyAuthMethod, type Client } from 'ssh2'
 import { certify } from './certify.ts'
 import type { Host } from './host.ts'
 import { TransportError } from './trouble.ts'
+import type { Turns } from './turns.ts'
 
 /** Authenticated encryption alone, exchanges and signatures that are not broken, and no compression: lengths would tell of what was written. */
 const algorithms = {
@@ -10,65 +12,104 @@ const algorithms = {
   cipher: ['aes256-gcm@openssh.com', 'aes128-gcm@openssh.com'], hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'], compress: ['none'],
 } as const satisfies Algorithms
 const signatures: Readonly<Record<string, readonly string[]>> = { 'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'] }
-const connectMs = 10_000
+/** Of a login: the longest it may take, and the most a host may say until then. What it says before its name is read anew with each piece of it. */
+const [loginMs, loginBytes] = [10_000, 256 * 1024]
+/** A host that hangs up before it gave its name has others at its door: nothing was sent, so it is tried so often, that long apart. */
+const [tries, apartMs] = [4, 400]
+const lastWordMs = 1000
 
-export interface Opening { readonly host: Host; readonly login: string; readonly command: string; readonly id: string; readonly now: () => number; readonly signal: AbortSignal | undefined }
+/** `by`: epoch ms; it is of no use any more after it. */
+export interface Opening { readonly host: Host; readonly login: string; readonly command: string; readonly id: string; readonly now: () => number; readonly signal: AbortSignal | undefined; readonly by: number }
+/** Logged in, and nothing was asked for yet. */
+export interface Session { readonly client: Client; readonly socket: Socket }
 
 /**
- * A connection to the host, logged in, on which nothing was asked for yet. Its key must be one of those that are known (RFC 4253, 8): nothing is learned, no name and no certificate of a host is believed. Throws
- * TransportError; of these none was `sent`.
+ * A connection to the host, logged in. Its key must be one of those that are known (RFC 4253, 8): nothing is learned, no name and no certificate of a host is believed. Throws TransportError; of these none was `sent`.
  */
-export async function open(opening: Opening): Promise<Client> {
-  const { host, signal } = opening
-  if (signal?.aborted) throw new TransportError('cut', 'cut before it began', false)
-  const socket = await reach(host)
+export async function open(opening: Opening, turns: Turns): Promise<Session> {
+  const { host, now, signal, by } = opening
+  const left = () => Math.max(1, Math.min(loginMs, by - now()))
+  for (let attempt = 1; ; attempt++) {
+    if (signal?.aborted) throw new TransportError('cut', 'cut before it began', false)
+    if (now() >= by) throw new TransportError('late', 'the time to begin has passed', false)
+    const leave = await turns.take(`${host.host}:${host.port}`, left(), signal)
+    try {
+      return await enter(opening, await reach(host, left(), signal), left())
+    } catch (error) {
+      if (!(error instanceof TransportError) || error.kind !== 'busy' || attempt === tries) throw error
+    } finally {
+      leave()
+    }
+    await pause(attempt * apartMs * (0.5 + Math.random()), undefined, { ...(signal && { signal }) }).catch(() => undefined)
+  }
+}
+
+/** Lets go of it. A host that does not hang up within a moment is hung up on. */
+export function leave({ client, socket }: Session): void {
+  client.on('error', () => undefined)
+  client.end()
+  socket.resume()                                                     // what still comes is thrown away, or its end would not be seen
+  if (socket.destroyed) return
+  const gone = setTimeout(() => { socket.destroy() }, lastWordMs)
+  socket.once('close', () => { clearTimeout(gone) })
+}
+
+function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
+  const { host, login, signal } = opening
   const client = new ssh2.Client()
   return new Promise((resolve, reject) => {
-    let [trusted, over] = [null as boolean | null, false]
-    const end = (error: TransportError) => {
-      if (over) return
-      over = true
+    const seen = { trusted: null as boolean | null, shaken: false }
+    const done = (end: () => void) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', cut)
-      client.on('error', () => undefined)
-      client.destroy()
-      socket.destroy()
-      reject(error)
+      socket.off('data', weigh)
+      client.removeAllListeners('close').on('error', () => undefined)
+      end()
     }
-    const cut = () => { end(new TransportError('cut', 'cut before it began', false)) }
-    const timer = setTimeout(() => { end(new TransportError('timeout', `no login within ${connectMs} ms`, false)) }, connectMs)
+    const fail = (error: TransportError) => { done(() => { socket.destroy(); reject(error) }) }
+    const cut = () => { fail(new TransportError('cut', 'cut before it began', false)) }
+    const weigh = () => { if (socket.bytesRead > loginBytes) fail(new TransportError('unreachable', `it said over ${loginBytes} bytes and let nobody in`, false)) }
+    const timer = setTimeout(() => { fail(new TransportError('timeout', `no login within ${ms} ms`, false)) }, ms)
     signal?.addEventListener('abort', cut, { once: true })
-    client.once('ready', () => {
-      if (over) return
-      over = true
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', cut)
-      if (signal?.aborted) { client.destroy(); return reject(new TransportError('cut', 'cut before it began', false)) }
-      resolve(client)
-    })
-    client.on('error', (error: Error & { level?: string }) => {
-      if (trusted === false) return end(new TransportError('untrusted', 'the host showed another key than those that are known', false))
-      end(error.level === 'client-authentication' ? new TransportError('refused', `the host refused the login \`${opening.login}\``, false) : new TransportError('unreachable', `no session with the host (${error.level ?? 'unknown'})`, false))
-    })
-    client.once('close', () => { end(new TransportError('lost', 'the host closed the connection before it let anybody in', false)) })
+    if (signal?.aborted) return cut()
+    client.once('handshake', () => { seen.shaken = true })
+    // Whoever is in the middle may say that we are in before there is a key: who was not known lets nobody in.
+    client.once('ready', () => { if (seen.trusted && seen.shaken) done(() => { resolve({ client, socket }) }); else fail(new TransportError('untrusted', 'it let the gate in without showing a key', false)) })
+    const named = () => (client as unknown as { readonly _remoteVer: string | undefined })._remoteVer !== undefined
+    client.on('error', (error: Error & { level?: string }) => { fail(whyOf(error, { ...seen, named: named(), login })) })
+    client.once('close', () => { fail(new TransportError(named() ? 'lost' : 'busy', 'the host closed the connection before it let anybody in', false)) })
     const types = host.keys.flatMap(({ type }) => signatures[type] ?? [type])
     const key = 'key' in host.credential ? host.credential.key : certify(client, opening, host.credential.authority)
     let offered = false
     client.connect({
-      sock: socket, username: opening.login, algorithms: { ...algorithms, serverHostKey: [...new Set(types)] as NonNullable<Algorithms['serverHostKey']> }, readyTimeout: 0,
-      hostVerifier: (shown: Buffer) => trusted = host.keys.some(({ blob }) => blob.equals(shown)),
+      sock: socket, username: login, algorithms: { ...algorithms, serverHostKey: [...new Set(types)] as NonNullable<Algorithms['serverHostKey']> }, readyTimeout: 0,
+      hostVerifier: (shown: Buffer) => seen.trusted = host.keys.some(({ blob }) => blob.equals(shown)),
       // One key, once; never `none`, never a password.
-      authHandler: (_left, _partial, next) => { next(offered ? false as unknown as AnyAuthMethod : { type: 'publickey', username: opening.login, key }); offered = true },
+      authHandler: (_left, _partial, next) => { next(offered ? false as unknown as AnyAuthMethod : { type: 'publickey', username: login, key }); offered = true },
     })
+    socket.on('data', weigh)
   })
 }
 
-function reach({ host, port }: Host): Promise<Socket> {
+/** Words of the library, never of the host. One that has another kind of key than those that are known, or cannot sign with the one it shows, is another host. */
+function whyOf({ level, message }: Error & { level?: string }, { trusted, shaken, named, login }: { readonly trusted: boolean | null; readonly shaken: boolean; readonly named: boolean; readonly login: string }): TransportError {
+  if (trusted === false || message.includes('no matching host key') || message.includes('signature verification failed')) return new TransportError('untrusted', 'the host has not shown one of the keys that are known', false)
+  if (message.includes('Handshake failed: no matching')) return new TransportError('weak', `the host has none of the algorithms that are safe (${message.replace(/^.*no matching /, '')})`, false)
+  if (shaken && level !== 'client-socket') return new TransportError('refused', `the host refused the login \`${login}\``, false)
+  if (!named && (level === 'client-socket' || message === 'Connection lost before handshake')) return new TransportError('busy', 'the host hung up before it gave its name', false)
+  return new TransportError('unreachable', `no session with the host (${level ?? 'unknown'})`, false)
+}
+
+function reach({ host, port }: Host, ms: number, signal: AbortSignal | undefined): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host, port })
-    const timer = setTimeout(() => socket.destroy(new Error('timeout')), connectMs)
-    socket.once('connect', () => { clearTimeout(timer); socket.off('error', fail); resolve(socket) })
-    const fail = (error: NodeJS.ErrnoException) => { clearTimeout(timer); reject(new TransportError('unreachable', `no connection to the host (${error.code ?? error.message})`, false)) }
+    const socket = connectSocket({ host, port, noDelay: true })
+    const done = () => { clearTimeout(timer); signal?.removeEventListener('abort', cut); socket.off('error', fail) }
+    const cut = () => { done(); socket.destroy(); reject(new TransportError('cut', 'cut before it began', false)) }
+    const fail = (error: NodeJS.ErrnoException) => { done(); reject(new TransportError('unreachable', `no connection to the host (${error.code ?? error.message})`, false)) }
+    const timer = setTimeout(() => { socket.destroy(new Error('timeout')) }, ms)
+    signal?.addEventListener('abort', cut, { once: true })
+    socket.once('connect', () => { done(); resolve(socket) })
     socket.once('error', fail)
+    if (signal?.aborted) cut()
   })
 }

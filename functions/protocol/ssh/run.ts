@@ -1,8 +1,9 @@
-import type { Client, ClientChannel } from 'ssh2'
+import type { ClientChannel } from 'ssh2'
 import { listen } from '../hear.ts'
 import type { Masker } from '../masker.ts'
 import type { Output } from '../output.ts'
 import type { Executed, Run } from '../protocol.ts'
+import { leave, type Session } from './login.ts'
 import { rawOf } from './raw.ts'
 import { cutOff, TransportError, unknown } from './trouble.ts'
 
@@ -16,73 +17,106 @@ export interface Job {
   readonly begin: () => Masker
 }
 const beginMs = 10_000
+/** What is used below the library's own surface: when the command leaves; whether its channel still is there; and signals, which it sends to nobody whose input has ended. */
+interface Inner {
+  readonly _protocol: { exec(channel: number, command: string, wanted: boolean): void; signal(channel: number, name: string): void }
+  readonly _chanMgr: { get(id: number): unknown }
+}
+interface Sent extends Job { readonly sentAt: number }
 
 /**
- * One command, without a terminal, without input, without an environment, to its end (RFC 4254, 6.5 and 6.10). From the moment it is sent it may run, so whatever is lost then is `unknown`. Throws TransportError
- * where it did not begin.
+ * One command, without a terminal, without input, without an environment, to its end (RFC 4254, 6.5 and 6.10). From the moment it leaves it may run, so whatever is lost then is `unknown`. Throws TransportError
+ * where it did not begin, and where it is not known to have; the session is left in every case.
  */
-export function run(client: Client, job: Job, now: () => number): Promise<Executed> {
-  if (now() >= job.run.deadline) throw new TransportError('late', 'the time to begin has passed', false)
-  if (job.run.cut?.aborted) throw new TransportError('cut', 'cut before it began', false)
+export async function run(session: Session, job: Job, now: () => number): Promise<Executed> {
+  try {
+    return await finish(session, ...await begun(session, job, now), now)
+  } finally {
+    leave(session)
+  }
+}
+
+/** The host has said that it runs, or may have. */
+function begun({ client }: Session, job: Job, now: () => number): Promise<readonly [ClientChannel, Sent]> {
+  const { _protocol: protocol, _chanMgr: channels } = client as unknown as Inner
+  const { cut, deadline } = job.run
+  let [sentAt, over] = [null as number | null, false]
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => { reject(new TransportError('lost', `no word of the command within ${beginMs} ms`, true)) }, beginMs)
-    const closed = () => { clearTimeout(timer); reject(new TransportError('lost', 'the connection broke off when the command was sent', true)) }
-    client.once('close', closed)
-    client.on('error', () => undefined)                               // `close` follows, and says the same
-    client.exec(job.command, { pty: false, x11: false }, (error, channel) => {
-      clearTimeout(timer)
-      client.off('close', closed)
-      // Refused by name, it did not run; an error of any other kind may mean a broken connection.
-      if (error) return reject(new TransportError(/^Unable to exec$|open failed/i.test(error.message) ? 'unrun' : 'lost', 'the host did not take the command', !/^Unable to exec$|open failed/i.test(error.message)))
-      resolve(finish(client, channel, job))
-    })
+    const done = (end: () => void) => { over = true; clearTimeout(timer); client.off('close', closed); cut?.removeEventListener('abort', stop); end() }
+    const fail = (kind: TransportError['kind'], message: string, sent = sentAt !== null) => { done(() => { reject(new TransportError(sent ? 'lost' : kind, message, sent)) }) }
+    const closed = () => { fail('lost', 'the connection broke off when the command was sent') }
+    const stop = () => { fail('cut', 'cut before the host said that it runs') }
+    const timer = setTimeout(() => { fail('timeout', `no word of the command within ${beginMs} ms`) }, beginMs)
+    client.once('close', closed).on('error', () => undefined)         // `close` follows, and says the same
+    cut?.addEventListener('abort', stop, { once: true })
+    if (cut?.aborted) return stop()
+    // The channel is opened first, and a host may take its time over that: this is the last moment at which it may still be kept back.
+    const plain = protocol.exec.bind(protocol)
+    protocol.exec = (...asked) => {
+      if (over) return                                                // it was said that it did not run
+      if (now() >= deadline) return fail('late', 'the time to begin has passed')
+      sentAt = now()
+      plain(...asked)
+    }
+    try {
+      client.exec(job.command, { pty: false, x11: false }, (error, channel) => {
+        // Refused by name it did not run. The library says the same of a channel that was closed without an answer, and then it is gone from among its channels: there is only the first.
+        if (error) return fail('unrun', 'the host did not take the command', sentAt !== null && channels.get(0) === undefined)
+        done(() => { resolve([channel, { ...job, sentAt: sentAt ?? now() }]) })
+      })
+    } catch {
+      fail('lost', 'the connection broke off before the command was sent')
+    }
   })
 }
 
 /**
  * Heard whole, by the record, up to the most a command may write; past that it is let go of, and its answer says so. Of both outputs together the answer holds at most `limits.bytes`. A process that nobody listens to any more
- * gets SIGKILL where the host passes signals on, and ends when it next writes, as behind any closed pipe: what it does until then is not the gate's to stop.
+ * gets SIGKILL where the host passes signals on (OpenSSH does not, to the command of a certificate), and ends when it next writes, as behind any closed pipe: what it does until then is not the gate's to stop.
  */
-function finish(client: Client, channel: ClientChannel, { id, run, limits, begin }: Job): Promise<Executed> {
+function finish({ client, socket }: Session, channel: ClientChannel, { id, run, limits, begin, sentAt }: Sent, now: () => number): Promise<Executed> {
   return new Promise((resolve) => {
     let ending: Pick<Output, 'exitCode' | 'ended'> | null = null
-    let over = false
+    let [over, open] = [false, 2]
     const end = (what: () => Executed, kill: boolean) => {
       if (over) return
       over = true
       clearTimeout(timer)
       run.cut?.removeEventListener('abort', cut)
-      if (kill) {
-        channel.signal('KILL')
+      socket.resume()
+      if (kill && !socket.destroyed) {
+        (client as unknown as Inner)._protocol.signal(outgoing(channel).id, 'KILL')
         channel.close()
       }
-      client.end()
-      const gone = setTimeout(() => client.destroy(), 1000)
-      client.once('close', () => { clearTimeout(gone) })
       // The rest of what it wrote is on record before its outcome is, whatever that is.
       void output.close().then(() => { resolve(what()) }, () => { resolve(unheard) })
     }
-    const output = listen({ run, limits, begin }, () => { end(() => unheard, true) }, { stop: () => { channel.pause(); channel.stderr.pause() }, go: () => { channel.resume(); channel.stderr.resume() } })
-    const answer = (last: Pick<Output, 'exitCode' | 'ended'>): Executed => ({ status: 'succeeded', rows: rawOf({ ...output.kept(), ...last }, id) })
+    // The socket is held, and not the channel: a host that sends more than its window lets it fills no memory either.
+    const output = listen({ run, limits, begin }, () => { end(() => unheard, true) }, { stop: () => { if (!over) socket.pause() }, go: () => { socket.resume() } })
+    const answer = (last: Pick<Output, 'exitCode' | 'ended'>, broken = false): Executed => ({ status: 'succeeded', rows: rawOf({ ...output.kept(), ...(broken && { truncated: true, cut: { stdout: true, stderr: true } }), ...last }, id) })
     const take = (stream: 'stdout' | 'stderr') => (bytes: Buffer) => {
       if (over || output.take(stream, bytes)) return
       end(() => answer({ exitCode: null, ended: `it wrote more than ${output.most / 1024 / 1024} MB, which is the most a command may; it was let go of there, and how it ended is not known` }), true)
     }
     const cut = () => { const reason: unknown = run.cut?.reason; end(() => cutOff(reason instanceof Error ? reason.message : 'it may not go on'), true) }
-    const timer = setTimeout(() => { end(() => unknown(`no end of the command within ${limits.timeoutMs} ms`), true) }, limits.timeoutMs)
+    const timer = setTimeout(() => { end(() => unknown(`no end of the command within ${limits.timeoutMs} ms`), true) }, Math.max(1, sentAt + limits.timeoutMs - now()))
     run.cut?.addEventListener('abort', cut, { once: true })
-    channel.on('error', () => undefined)
-    channel.on('data', take('stdout'))
-    channel.stderr.on('data', take('stderr'))
-    channel.once('exit', (code: number | null, signal?: string) => { ending = typeof code === 'number' ? { exitCode: code } : { exitCode: null, ended: `it was ended by the signal ${/^[A-Z0-9]{1,16}$/.test(signal ?? '') ? signal ?? '' : 'it named'}` } })
-    channel.once('close', () => {
+    // Both outputs are at their end, or the connection is.
+    const closed = () => {
+      if (--open > 0) return
       const last = ending
-      if (last === null) end(() => unknown('the connection broke off before the command had ended'), false)
-      else end(() => answer(last), false)
-    })
+      if (last === null) return end(() => unknown('the connection broke off before the command had ended'), false)
+      if (outgoing(channel).state === 'closed') return end(() => answer(last), false)
+      end(() => answer({ ...last, ended: `${last.ended === undefined ? '' : `${last.ended}; `}the connection broke off behind its end, so what it wrote may not be whole` }, true), false)
+    }
+    channel.on('error', () => undefined)
+    channel.once('exit', (code: number | null, signal?: string) => { ending = typeof code === 'number' ? { exitCode: code } : { exitCode: null, ended: `it was ended by the signal ${/^[A-Z0-9]{1,16}$/.test(signal ?? '') ? signal ?? '' : 'it named'}` } })
+    for (const [name, stream] of [['stdout', channel], ['stderr', channel.stderr]] as const) stream.on('data', take(name)).once('close', closed)
     channel.end()                                                     // nothing goes in
     if (run.cut?.aborted) cut()
   })
 }
+/** `closed`: the host said that the channel is, and was told the same. */
+const outgoing = (channel: ClientChannel) => (channel as unknown as { readonly outgoing: { readonly id: number; readonly state: string } }).outgoing
 
 const unheard: Executed = unknown('what the command wrote could not be recorded, so it was ended')

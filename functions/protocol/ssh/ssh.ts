@@ -10,10 +10,11 @@ import type { Masked, Plan, Protocol, Run } from '../protocol.ts'
 import { within } from '../within.ts'
 import { grants } from './grants.ts'
 import { type Host, readHost } from './host.ts'
-import { open } from './login.ts'
+import { leave, open, type Session } from './login.ts'
 import { outputOf } from './raw.ts'
 import { run as perform } from './run.ts'
 import { executedOf, faultOf, TransportError } from './trouble.ts'
+import { createTurns } from './turns.ts'
 
 export interface SshOptions {
   readonly secrets: Secrets
@@ -22,6 +23,10 @@ export interface SshOptions {
   /** From functions/decide/permit.ts; passed in because engines know no stage. */
   readonly isPermit: (value: unknown) => boolean
 }
+/** Logins to one host at once: below the ten that an sshd takes as it is installed, which are not the gate's alone. */
+const mostLogins = 6
+/** Of a look whether the host is there. */
+const pingMs = 10_000
 interface Understood { readonly connection: ConnectionDocument; readonly command: string; readonly login: string | null }
 
 /**
@@ -42,12 +47,14 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     if (!read.ok) throw new Fault('secret-missing', `the secret of \`${name}\` is of no use: ${read.why}`)
     return read.host
   }
-  async function opened({ connection, command, login }: Understood, cut: AbortSignal | undefined) {
+  const turns = createTurns(mostLogins)
+  const suspect = (error: unknown, { name }: ConnectionDocument) => { if (error instanceof TransportError && error.kind === 'untrusted') alarm('a host showed a key that is not known', { connection: name }) }
+  async function opened({ connection, command, login }: Understood, by: number, cut?: AbortSignal): Promise<{ readonly id: string; readonly session: Session }> {
     const host = await hostOf(connection)
     const name = login ?? host.login
     if (name === null) throw new Fault('secret-missing', `the secret of \`${connection.name}\` names no login in its \`url\`, and the connection has no \`logins\``)
     const id = `sluice-${randomUUID()}`
-    return { id, client: await open({ host, login: name, command, id, now, signal: cut }) }
+    return { id, session: await open({ host, login: name, command, id, now, signal: cut, by }, turns) }
   }
 
   return {
@@ -67,15 +74,10 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     async execute(permit: Permit, plan: Plan, run: Run) {
       const about = understood(permit, plan)
       try {
-        const { id, client } = await opened(about, run.cut)
-        try {
-          return await perform(client, { command: about.command, id, run, limits: within(permit, run, now()), begin: () => maskLines(permit.obligations.detect) }, now)
-        } catch (error) {
-          client.destroy()
-          throw error
-        }
+        const { id, session } = await opened(about, run.deadline, run.cut)
+        return await perform(session, { command: about.command, id, run, limits: within(permit, run, now()), begin: () => maskLines(permit.obligations.detect) }, now)
       } catch (error) {
-        if (error instanceof TransportError && error.kind === 'untrusted') alarm('a host showed a key that is not known', { connection: about.connection.name })
+        suspect(error, about.connection)
         return executedOf(error)
       }
     },
@@ -89,9 +91,9 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     inspect: async () => [],
     async ping(connection) {
       try {
-        const { client } = await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null }, undefined)
-        client.end()
+        leave((await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null }, now() + pingMs)).session)
       } catch (error) {
+        suspect(error, connection)
         throw faultOf(error)
       }
     },

@@ -4,7 +4,7 @@ import type { Executed } from '../protocol.ts'
 
 /** What went wrong on the way to a host. `sent`: the command may have begun. The words are for the operator; none of them came from the host. */
 export class TransportError extends Error {
-  readonly kind: 'unreachable' | 'untrusted' | 'refused' | 'lost' | 'late' | 'timeout' | 'cut' | 'unrun'
+  readonly kind: 'unreachable' | 'busy' | 'untrusted' | 'weak' | 'refused' | 'lost' | 'late' | 'timeout' | 'cut' | 'unrun'
   readonly sent: boolean
   constructor(kind: TransportError['kind'], message: string, sent: boolean) {
     super(message)
@@ -22,7 +22,7 @@ export const unknown = (inner: string): Executed => ({
 })
 /** The command began, so what it did until then is done. */
 export const cutOff = (reason: string): Executed => ({
-  status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'cut', next: 'none', inner: `cut: ${reason}`, detail: `the command was ended while it ran, because it may not go on (${reason}); what it did until then is done, and what it wrote is on record` },
+  status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'cut', next: 'none', inner: `cut: ${reason}`, detail: `the command was let go of while it ran, because it may not go on (${reason}); what it did until then is done, what it wrote is on record, and where the host passes no signal on it ends when it next writes` },
 })
 
 /** What was thrown before the command can have begun. Errors of this code are thrown on. */
@@ -31,7 +31,9 @@ export function refusalOf(error: unknown): Refusal {
   if (!(error instanceof TransportError)) throw error
   switch (error.kind) {
     case 'unreachable': return unavailable('target_unreachable', 'the host cannot be reached', error.message)
+    case 'busy': return { slug: 'rate-limited', reason: 'target_busy', detail: 'more are logging in to the host than it lets in at once, so nothing was sent', next: 'retry', retryAfterSeconds: 2, inner: error.message }
     case 'untrusted': return shut('target_untrusted', 'the host is not the one whose key the gate knows, so nothing was sent', error.message)
+    case 'weak': return shut('target_weak', 'the host speaks in no way that is safe, so nothing was sent; its operator can mend it', error.message)
     case 'refused': return shut('target_refused_login', 'the host does not let the gate in for this role; its operator can see why', error.message)
     case 'lost': return unavailable('connection_lost', 'the connection to the host broke off before the command was sent', error.message)
     case 'unrun': return { slug: 'target-error', reason: 'not_run', detail: 'the host let the gate in and did not take the command', next: 'none', inner: error.message }
