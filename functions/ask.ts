@@ -13,7 +13,7 @@ import { expired, rejected, settledAlready, stale } from './approve/step.ts'
 import type { Admitted } from './door.ts'
 import type { Ask } from './permit.ts'
 import type { Approvals, Ports } from './ports.ts'
-import { accessesOf, masksOf, statementsOf } from './record/draft.ts'
+import { accessesOf, masksOf, statementsOf, toldOf } from './record/draft.ts'
 import type { Story } from './record/story.ts'
 import { claimRequest } from './resolve/idempotency.ts'
 import type { Waits } from './wait.ts'
@@ -79,8 +79,8 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     if (await ports.meter.take(meter, hour, 1, limit * asksPerPlace) < 1) return story.refuse(tooOften(limit * asksPerPlace, Math.ceil(((hour + 1) * hourMs - now) / 1000)))
     const created = await approvals.requests.create(request, story.step('request', request.id, {
       // Not the call key: a digest of the call as it was sent, without salt, would let whoever reads the record try out what is withheld from it.
-      digest, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: (query.told ?? query.statements).map(({ sql }) => sql), params: statementsOf(query).map(({ params }) => params), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
-      accesses: accessesOf(effects), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules, owners: ownersOf(admitted.policy, bound),
+      digest, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: statementsOf(query).map(({ sql }) => sql), params: statementsOf(query).map(({ params }) => params), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
+      accesses: accessesOf(toldOf(effects, (resource) => admitted.policy.told(connection.name, resource, ask.rules))), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules, owners: ownersOf(admitted.policy, bound),
     }), now)
     const mine = created.created ? request : created.existing
     if (!created.created) ports.meter.give(meter, hour, 1)

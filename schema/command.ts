@@ -18,7 +18,8 @@ export function wrongWord(word: string): string | null {
   return Buffer.byteLength(word) > maxWordBytes ? `is over ${maxWordBytes} bytes` : null
 }
 
-const quoted = (word: string): string => `'${word.replaceAll('\'', '\'\\\'\'')}'`
+/** Inside quotes csh still puts in for `!` what was typed before, `!#` the line itself with the quotes turned round: `csh -c "printf '; id; ' '!#'"` runs `id`. Behind a backslash it is itself to every shell. */
+const quoted = (word: string): string => `'${word.replace(/['!]/g, '\'\\$&\'')}'`
 /** Throws RangeError for what is no command: no words, or words that none may have. */
 export function commandLine(words: readonly string[]): string {
   const wrong = words.length === 0 || words[0] === '' || words[0]?.startsWith('-') ? 'names no program' : words.map(wrongWord).find((why) => why !== null)
@@ -29,12 +30,12 @@ export function commandLine(words: readonly string[]): string {
 /** The words of a line that `commandLine` made; null for any other text, also for one that a shell would read the same. */
 export function commandWords(line: string): readonly string[] | null {
   const words: string[] = []
-  const word = /(?:[^\s'\\]+|'[^']*'|\\')+/y
+  const word = /(?:[^\s'\\]+|'[^']*'|\\['!])+/y
   for (let at = 0; at < line.length; at = word.lastIndex + 1) {
     word.lastIndex = at
     const [text] = word.exec(line) ?? []
     if (text === undefined || (word.lastIndex < line.length && line[word.lastIndex] !== ' ')) return null
-    words.push(text.replace(/'([^']*)'|\\(')/g, '$1$2'))
+    words.push(text.replace(/'([^']*)'|\\(['!])/g, '$1$2'))
   }
   try {
     return commandLine(words) === line ? words : null
@@ -43,8 +44,11 @@ export function commandWords(line: string): readonly string[] | null {
   }
 }
 
-/** What one `*` of a rule stands for: one argument that means nothing to a shell, and is no option: `-H root@elsewhere` would be another command. */
-export const isPlain = (word: string): boolean => /^[A-Za-z0-9_./:@%+,][A-Za-z0-9_./:,@%+=-]*$/.test(word)
+/**
+ * What one `*` of a rule stands for: one argument that means nothing to a shell and is read as a value by the program. So no option (`-H root@elsewhere` would be another command; `+!id` is one to editors and pagers), no file
+ * of further arguments (`@file`), and no way up out of where a program looks for it: `service ../../bin/sh` runs a shell. What the program does with a path, an address or `if=file` is for the rule's author to know.
+ */
+export const isPlain = (word: string): boolean => /^[A-Za-z0-9_./:%,][A-Za-z0-9_./:,@%+=-]*$/.test(word) && !/(?:^|[/=:])\.\.(?:\/|$)/.test(word)
 
 /** A rule's words as one line; `*` is a whole argument. null: no command is like that. */
 export function patternLine(words: readonly string[]): string | null {
@@ -54,7 +58,9 @@ export function patternLine(words: readonly string[]): string | null {
   } catch {
     return null
   }
-  return words.map((word, i) => (word === '*' ? word : commandLine(i === 0 ? [word] : ['x', word]).slice(i === 0 ? 0 : 2))).join(' ')
+  return lineOf(words)
 }
+/** Words of which `*` is a whole argument, each other one quoted as in a command. Throws RangeError for words that none may have. */
+export const lineOf = (words: readonly string[]): string => words.map((word, i) => (word === '*' ? word : commandLine(i === 0 ? [word] : ['x', word]).slice(i === 0 ? 0 : 2))).join(' ')
 /** What a rule names, as one text: a name as it stands, a command as one line. */
 export const nameOf = (name: string | readonly string[]): string => (typeof name === 'string' ? name : patternLine(name) ?? name.join(' '))

@@ -46,6 +46,7 @@ export function foresee(policy: Policy, event: Told): Foreseen | null {
   if (claims.size > 0) return unknown(`a condition reads ${[...claims].filter((name) => name !== 'constructor').toSorted().map((name) => `claims.${name}`).join(', ') || 'claims'}, and the record keeps no claims`)
   if (first === undefined || answers.some(({ key }) => key !== first.key)) return unknown('the record does not say how a classified column was used')
   const { decision, masks } = first
+  if (decision.kind !== 'deny' && isLoginless(policy, given)) return { ...base, would: 'deny', cannot: null, rules: decision.rules, why: `no role of ${given.who.subject} has a login on \`${given.connection}\``, masks: [], people: null, changes: given.was !== 'deny' }
   if (answers.some(({ object }) => object)) return unknown('a condition reads the object that was written, and the record keeps none')
   if (decision.kind !== 'deny' && given.was === 'deny' && given.unseen) return unknown('it was refused for what a column or a function would show, which the record does not keep')
   const people = peopleOf(given, decision)
@@ -54,6 +55,12 @@ export function foresee(policy: Policy, event: Told): Foreseen | null {
     ...base, would: decision.kind, cannot: null, rules: decision.rules, why: decision.kind === 'deny' ? decision.refusal.detail : null, masks: changed, people,
     changes: decision.kind !== given.was || changed.length > 0 || people !== null,
   }
+}
+
+/** On a host: what the engine refuses whoever may run the command, because there is no user to run it as. */
+function isLoginless(policy: Policy, given: Recorded): boolean {
+  const { engine, logins } = policy.connections.get(given.connection) ?? {}
+  return engine === 'ssh' && logins !== undefined && !Object.hasOwn(logins, '*') && !policy.rolesOf(callerOf(policy, given, new Set()).subject).some((role) => Object.hasOwn(logins, role))
 }
 
 interface Variant { readonly shown: readonly Shown[]; readonly used: readonly Used[]; readonly reveal: readonly string[]; readonly columns: readonly string[] }

@@ -10,6 +10,7 @@ import { indexRoles } from './lookup.ts'
 import type { Form } from './pattern.ts'
 import { createPlaces, type Places } from './places.ts'
 import { RoleSet, type Memo } from './roleset.ts'
+import { createTold } from './told.ts'
 
 /** A policy ready to decide by, made once per version. Immutable to its readers. */
 export interface Policy extends Places {
@@ -31,6 +32,8 @@ export interface Policy extends Places {
   readonly claimsRead: readonly string[] | 'all'
   /** SHA-256 hex of a rule's canonical JSON, by its name `role.rules[n]`; null: there is no such rule. */
   ruleContent(name: string): string | null
+  /** What of a resource the record keeps in clear: told.ts. `took`: names of the rules that took part; null, of a refusal: all of them. */
+  told(connection: string, resource: string, took: readonly string[] | null): string
   /** SHA-256 hex of an issuer's document, by its name; `local` for the implied local provider; null: there is no such issuer any more. */
   trustOf(issuer: string): string | null
   /** Whether tokens of this issuer say when their person signed in only by `iat`: the local provider, and issuers whose document says so. */
@@ -69,7 +72,7 @@ export function compile(bundle: Bundle): Policy {
       const rule = rules.get(name)
       return rule ? createHash('sha256').update(canonicalJson(rule)).digest('hex') : null
     },
-    ...createPlaces([...notify.values()], rules),
+    ...createPlaces([...notify.values()], rules), told: createTold(rules, filled),
     trustOf(issuer) {
       const document = issuers.get(issuer)
       return document ? createHash('sha256').update(canonicalJson(document)).digest('hex') : issuer === implied ? implied : null

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { commandWords } from '../../schema/command.ts'
 import type { Access } from '../../schema/effects.ts'
 import { actionNames, capabilityNames } from '../../schema/policy.ts'
 import { told, toldRequest, type Told } from '../../schema/told.ts'
@@ -31,15 +32,25 @@ export function recorded(event: Told): Recorded | null {
   const content: z.infer<typeof asked> = event.kind === 'request' ? asked.safeParse(event.change).data ?? {} : { ...event, demands: undefined }
   const was = verdictOf(event)
   if (was === null) return null
-  const accesses = content.accesses === undefined ? null : accessesOf(content.accesses)
+  const reached = content.accesses === undefined ? null : accessesOf(content.accesses)
+  const line = reached?.some(({ action }) => action === 'exec') ? lineIn(event) : null
+  // What stands in clear of a command are the words that a rule named then; another policy is asked about its line.
+  const accesses = line === null ? reached : reached?.map((access) => ({ ...access, resource: line })) ?? null
   const cut = event.statements?.some(({ sql, params }) => sql.includes('… [cut: ') || params?.some((param) => typeof param === 'string' && param.startsWith('[cut: '))) ?? false
+  const hidden = reached?.some(({ action }) => action === 'exec') === true && (line === null || line.includes('[redacted: ') || commandWords(line) === null)
   const unread = accesses?.some(({ action, columns }) => action === 'select' && columns === null) ?? false
   return {
     was, who, connection, purpose: content.purpose ?? null, accesses: accesses ?? [],
     masked: Object.entries(content.masks ?? {}).map(([name, mask]) => ({ ...split(name, accesses ?? []), mask })), demands: event.kind === 'request' ? content.demands ?? null : null,
     unseen: event.kind === 'refusal' && Object.hasOwn(decided, event.refusal?.reason ?? '') && decided[event.refusal?.reason ?? ''] === true,
-    missing: accesses === null || accesses.length === 0 ? 'the record does not hold what it would have reached' : cut ? 'the record holds only its beginning' : unread ? 'the record does not hold which columns it read' : null,
+    missing: accesses === null || accesses.length === 0 ? 'the record does not hold what it would have reached' : cut ? 'the record holds only its beginning' : hidden ? 'the record does not hold its command, or not all of it' : unread ? 'the record does not hold which columns it read' : null,
   }
+}
+
+/** The one statement of a command: an event's own, or a request's. */
+function lineIn({ statements, change }: Told): string | null {
+  const [first] = statements?.map(({ sql }) => sql) ?? (Array.isArray(change?.['statements']) ? change['statements'] as readonly unknown[] : [])
+  return typeof first === 'string' ? first : null
 }
 
 /** What a request's event holds, under `change`. */

@@ -8,6 +8,7 @@ import type { Refusal } from '../../schema/refusal.ts'
 import type { Param, Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
 import type { Executed } from '../protocol/protocol.ts'
+import { redactCommand } from './argument.ts'
 import { redactText, redactValue } from './redact.ts'
 
 /** Events as the record keeps them, made from what the stages found. Pure: ids and times come in. */
@@ -88,7 +89,7 @@ function recordOf(refusal: Refusal): RefusalRecord {
 const refusedByTarget = (status: number): RefusalRecord => ({ slug: 'target-error', reason: `status_${status}`, detail: `the target answered ${status}`, next: status >= 500 ? 'retry' : 'fix' })
 
 export const statementsOf = (query: Query): Statements =>
-  (query.told ?? query.statements).map(({ sql, params }) => ({ sql: redactText(sql), params: params.map((param) => whole(redactValue(param) as Param)) }))
+  (query.told ?? query.statements).map(({ sql, params }) => ({ sql: query.form === 'ssh' ? redactCommand(sql) : redactText(sql), params: params.map((param) => whole(redactValue(param) as Param)) }))
 
 /** Bytes of JSON of one object that an event still holds; a larger one, such as a long manifest, by its SHA-256 as canonical JSON. */
 const mostObjectBytes = 200 * 1024
@@ -102,6 +103,12 @@ const purposeOf = (query: Query): string | null => query.purpose === null ? null
 /** `schema.table.column` → its mask, for what comes out masked. `masks`: as in Obligations. */
 export const masksOf = (effects: Effects, masks: Obligations['masks']): IntentEvent['masks'] =>
   Object.fromEntries(effects.shown.flatMap(({ resource, column }, i) => masks[i] ? [[`${resource}.${column}`, masks[i]]] : []))
+
+/** Effects as the record names what they reach: accesses alone, which stand in clear. */
+export function toldOf(effects: Effects, clear: (resource: string) => string): Effects {
+  const accesses = effects.accesses.map((access) => ({ ...access, resource: clear(access.resource) }))
+  return accesses.every(({ resource }, i) => resource === effects.accesses[i]?.resource) ? effects : { ...effects, accesses }
+}
 
 export function accessesOf(effects: Effects): AccessRecord[] {
   const seen = new Map<string, AccessRecord>()

@@ -7,7 +7,7 @@ import type { Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
 import type { Ports } from '../ports.ts'
 import type { Executed, Masked } from '../protocol/protocol.ts'
-import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, refusalOf, whoOf } from './draft.ts'
+import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, refusalOf, statementsOf, toldOf, whoOf } from './draft.ts'
 import { createHearing, type Stream } from './heard.ts'
 import { redactValue } from './redact.ts'
 import { resultOf } from './result.ts'
@@ -22,7 +22,7 @@ const storesMs = 15_000
 
 export interface Admitted {
   readonly caller: Caller
-  readonly policy: { readonly version: string; rolesOf(principal: Principal): readonly string[]; /** By name. */ readonly connections?: ReadonlyMap<string, { readonly record?: 'results' | 'none' | undefined }> }
+  readonly policy: { readonly version: string; rolesOf(principal: Principal): readonly string[]; /** By name. */ readonly connections?: ReadonlyMap<string, { readonly record?: 'results' | 'none' | undefined }>; /** What of a resource may be kept in clear. */ readonly told?: (connection: string, resource: string, took: readonly string[] | null) => string }
   readonly session: Id<'ses'> | null
 }
 type Refused = { readonly ok: false; readonly refusal: Refusal }
@@ -97,12 +97,15 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     }
   }
 
+  const clear = (resource: string, took: readonly string[] | null): string => policy.told?.(connection, resource, took) ?? resource
+
   async function refused(refusal: Refusal): Promise<Refused> {
     if (open) {
       const settled = await settle({ status: 'unknown', refusal })
       return settled.ok ? refuse(unknown(refusal.reason)) : settled
     }
-    const stored = await keep(refusalOf(common(ports.id('evt')), query, effects, refusal), unavailable(refusal.reason))
+    const named = refusal.resource === undefined ? refusal : { ...refusal, resource: clear(refusal.resource, null) }
+    const stored = await keep(refusalOf(common(ports.id('evt')), query, effects, named), unavailable(refusal.reason))
     return stored.ok ? refuse(refusal) : stored
   }
 
@@ -165,7 +168,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
   const story: Story = {
     asked: (asked) => { query = asked },
     decided: (found, decision, diff = null) => {
-      effects = found
+      effects = toldOf(found, (resource) => clear(resource, decision.kind === 'deny' ? null : decision.rules))
       changes = diff
       limitMs = decision.kind === 'permit' ? decision.permit.obligations.limits.timeoutMs : null
       revealed = decision.kind === 'permit' ? decision.permit.obligations.revealed : null
@@ -177,7 +180,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     notice: (kind, change) => keep({ ...common(ports.id('evt')), kind, change: redactValue(change) as NoticeEvent['change'] }, unavailable(kind)),
     async explained(about) {
       const answered = 'kind' in about ? { decision: about.kind, rules: about.rules } : { decision: 'deny', reason: about.refusal.reason, ...(about.refusal.rule === undefined ? {} : { rules: [about.refusal.rule] }) }
-      const change = redactValue({ statements: query?.statements.map(({ sql }) => sql) ?? [], purpose: query?.purpose ?? null, ...answered }) as NoticeEvent['change']
+      const change = redactValue({ statements: query ? statementsOf(query).map(({ sql }) => sql) : [], purpose: query?.purpose ?? null, ...answered }) as NoticeEvent['change']
       const event: NoticeEvent = { ...common(ports.id('evt')), kind: 'explain', change }
       return Buffer.byteLength(JSON.stringify(event)) > maxEventBytes ? refuse(tooLarge) : keep(event, unavailable('explain'))
     },

@@ -1,0 +1,76 @@
+import { createApp } from '../../functions/app.ts'
+import { createApprover } from '../../functions/approver.ts'
+import { isPermit } from '../../functions/decide/permit.ts'
+import { createGate } from '../../functions/gate.ts'
+import type { Approvals } from '../../functions/ports.ts'
+import type { Executed, Protocol, Run } from '../../functions/protocol/protocol.ts'
+import { rawOf } from '../../functions/protocol/ssh/raw.ts'
+import { createSsh } from '../../functions/protocol/ssh/ssh.ts'
+import type { PolicyDocument } from '../../schema/policy.ts'
+import { createGateway } from './caller.ts'
+import { demo } from './policy.ts'
+import { createWorld, type TokenOptions } from './ports.ts'
+import { createMemoryRequests } from './requests.ts'
+
+/**
+ * A host that nobody connects to: the engine is the real one but for `execute`, so that what the gate around it does runs everywhere. What a real sshd makes of a command is judged in test/protocol/ssh.
+ */
+export interface FakeHost {
+  /** Lines that were run. */
+  readonly ran: string[]
+  /** What the next command writes, and how it ends. */
+  said: { readonly stdout: string; readonly stderr: string; readonly exitCode: number | null }
+  /** How a command runs instead. */
+  command: ((run: Run) => Promise<Executed>) | null
+}
+export const operator: TokenOptions = { subject: 'agent:operator', groups: ['operators'] }
+export const lead: TokenOptions = { subject: 'user:lea@acme.dev', groups: ['support-leads'] }
+export const bastion: PolicyDocument = { version: 1, kind: 'connection', name: 'bastion', engine: 'ssh', secret: 'bastion-ssh', logins: { operator: 'deploy' }, detect: ['email'], limits: { bytes: 1024 * 1024 } }
+type Rules = Extract<PolicyDocument, { kind: 'role' }>['rules']
+export const rules: Rules = [
+  { allow: ['exec'], connection: 'bastion', on: [['df', '-h'], ['systemctl', 'status', '*'], ['grep', '*', '/var/log/mail.log']] },
+  { allow: ['exec'], connection: 'bastion', on: [['systemctl', 'restart', '*']], approval: { by: ['support-leads'], quorum: 1, within: '30m' } },
+  { deny: ['exec'], connection: 'bastion', on: [['systemctl', 'stop']] },
+]
+export const withRules = (its: Rules, connection: PolicyDocument = bastion): Readonly<Record<string, PolicyDocument>> => ({
+  ...demo, 'bastion.yaml': connection, 'roles/operator.yaml': { version: 1, kind: 'role', name: 'operator', members: [{ group: 'operators' }], rules: its },
+})
+
+/** A gate with the host behind it; requests in memory, and the test says when one proceeds. */
+export function createHosted(documents = withRules(rules)) {
+  const world = createWorld(documents)
+  const host: FakeHost = { ran: [], said: { stdout: 'hello\n', stderr: '', exitCode: 0 }, command: null }
+  const lines = new WeakMap<object, string>()
+  const real = createSsh({ secrets: world.ports.secrets, now: world.ports.now, isPermit, alarm: world.ports.alarm })
+  const engine: Protocol = {
+    ...real,
+    async classify(connection, query, ...rest) {
+      const plan = await real.classify(connection, query, ...rest)
+      if (plan.ok) lines.set(plan.value.plan, query.statements[0]?.sql ?? '')
+      return plan
+    },
+    async execute(_, plan, run) {
+      host.ran.push(lines.get(plan.plan) ?? '')
+      if (host.command) return host.command(run)
+      const { stdout, stderr, exitCode } = host.said
+      await run.heard?.('stdout', Buffer.from(stdout))
+      await run.heard?.('stderr', Buffer.from(stderr))
+      return { status: 'succeeded', rows: rawOf({ stdout: Buffer.from(stdout), stderr: Buffer.from(stderr), exitCode, truncated: false, cut: { stdout: false, stderr: false } }, 'sluice-1') }
+    },
+  }
+  const memory = createMemoryRequests({ now: world.ports.now, events: world.events })
+  const workflow: Approvals['workflow'] = { start: async () => {}, wake: async () => {} }
+  const ports = { ...world.ports, engines: { ...world.ports.engines, ssh: engine }, approvals: { requests: memory.requests, workflow, post: { slack: null, mail: null } } }
+  const gate = createGate(ports)
+  const approver = createApprover(ports, gate)
+  const app = createApp(ports, gate)
+  const { as } = createGateway({ ...world, ports }, app)
+  async function apply(next: Readonly<Record<string, PolicyDocument>>): Promise<void> {
+    await ports.policies.apply({ documents: Object.entries(next).map(([path, document]) => ({ path, document })) }, { from: world.pointer()?.version ?? null, by: 'user:x', at: '', commit: null })
+    world.clock.ms += 3000
+  }
+  /** `words` to `exec`. */
+  const exec = async (words: readonly string[], more: Readonly<Record<string, unknown>> = {}, headers: Readonly<Record<string, string>> = {}, who = operator) =>
+    (await as(who)).call('POST', '/v1/connections/bastion/exec', { command: words, ...more }, headers)
+  return { world, host, ports, memory, gate, approver, app, as, apply, exec }
+}
