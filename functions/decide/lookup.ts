@@ -1,11 +1,13 @@
+import { commandWords } from '../../schema/command.ts'
 import { actionGroups, kubernetesWrites, type ActionName, type RoleDocument, type RuleDocument } from '../../schema/policy.ts'
+import { commandAt, commands, commandsOf, type Commands } from './commands.ts'
 import { matchesCommand, matchesPattern, parsePattern, type Form, type Pattern } from './pattern.ts'
 import { compileRule, connectionsOf, type Rule } from './rule.ts'
 
 /**
  * Every rule of a policy, found by what it covers and whose it is: connection → action → name → role. Literal names by one map look-up, patterns by
  * their literal beginning or ending, so that 10 000 rules cost what 10 do, in one role or in many. Only patterns with neither (`*x*.*y*`) are
- * tried one by one.
+ * tried one by one. Commands are found by their words (commands.ts).
  */
 export type Verb = 'allow' | 'deny' | 'ask' | 'reveal'
 export interface Covered { readonly verb: Verb; readonly rule: Rule; readonly pattern: Pattern | null }
@@ -18,6 +20,7 @@ interface Bucket {
   readonly exact: Map<string, Leaf>
   readonly prefix: Affix
   readonly suffix: Affix
+  readonly commands: Commands<Leaf>
   /** Neither beginning nor ending, or no `on` at all. */
   readonly rest: Leaf
 }
@@ -37,7 +40,7 @@ export function indexRoles(roles: readonly RoleDocument[], formsOf: (connection:
         for (const verb of ['allow', 'deny', 'ask', 'reveal'] as const) {
           const patterns = covers(verb, document, formsOf(connection))
           for (const action of actionsOf(verb, document)) {
-            const bucket = actions.get(action) ?? { exact: new Map<string, Leaf>(), prefix: affix(), suffix: affix(), rest: leaf() }
+            const bucket = actions.get(action) ?? { exact: new Map<string, Leaf>(), prefix: affix(), suffix: affix(), commands: commands<Leaf>(), rest: leaf() }
             actions.set(action, bucket)
             for (const pattern of patterns) push(leafFor(bucket, pattern), role.name, { verb, rule, pattern })
           }
@@ -76,6 +79,7 @@ function covers(verb: Verb, document: RuleDocument, forms: readonly Form[]): rea
 
 function leafFor(bucket: Bucket, pattern: Pattern | null): Leaf {
   if (!pattern) return bucket.rest
+  if (pattern.parts.ssh) return commandAt(bucket.commands, pattern, leaf)
   if (pattern.literal) return leafAt(bucket.exact, pattern.text)
   const [affix, key] = pattern.prefix !== '' ? [bucket.prefix, pattern.prefix] : [bucket.suffix, pattern.suffix]
   if (key === '') return bucket.rest
@@ -115,22 +119,23 @@ const inGroup = ({ form, action }: Sought, found: (covered: Covered) => void) =>
 
 function searchBucket(bucket: Bucket | undefined, { roles, name, system, form }: Sought, found: (covered: Covered) => void): void {
   if (!bucket) return
+  const words = form === 'ssh' ? commandWords(name) : null
+  const matches = (verb: Verb, pattern: Pattern): boolean => (form === 'ssh' ? matchesCommand(pattern, words, verb === 'deny' || verb === 'ask') : matchesPattern(pattern, name, form))
   const offer = (covered: Covered) => {
     const pattern = covered.pattern
-    if (!pattern || (matches(covered.verb, pattern, name, form) && (!system || named(covered.verb, pattern, form)))) found(covered)
+    if (!pattern || (matches(covered.verb, pattern) && (!system || named(covered.verb, pattern, form)))) found(covered)
   }
   const open = (leaf: Leaf | undefined) => {
     if (!leaf) return
     if (roles.size <= leaf.bySaying.size) for (const role of roles) leaf.byRole.get(role)?.forEach(offer)
     else for (const said of leaf.bySaying.values()) firstHeld(said, roles, offer)
   }
+  open(bucket.rest)
+  if (form === 'ssh') return words === null ? undefined : commandsOf(bucket.commands, words).forEach(open)
   open(bucket.exact.get(name))
   for (const length of bucket.prefix.lengths) if (length <= name.length) open(bucket.prefix.keys.get(name.slice(0, length)))
   for (const length of bucket.suffix.lengths) if (length <= name.length) open(bucket.suffix.keys.get(name.slice(name.length - length)))
-  open(bucket.rest)
 }
-
-const matches = (verb: Verb, pattern: Pattern, name: string, form: Form): boolean => (form === 'ssh' ? matchesCommand(pattern, name, verb === 'deny' || verb === 'ask') : matchesPattern(pattern, name, form))
 
 /**
  * A star in the schema part never reaches an engine's own schemas: those are named, or not meant. What is dangerous in a cluster is given only by its whole name;

@@ -1,4 +1,4 @@
-import { commandWords, isPlain, patternLine } from '../../schema/command.ts'
+import { isPlain, patternLine } from '../../schema/command.ts'
 
 /**
  * Names in a rule's `on` and `columns`: literal text with `*` for any run of characters inside one part. Matched by hand, never by a regular
@@ -8,7 +8,7 @@ export interface Pattern {
   readonly text: string
   /** No `*` in it. */
   readonly literal: boolean
-  /** What every name it matches begins and ends with: the index finds patterns by these. */
+  /** What every name it matches begins and ends with: the index finds patterns by these, and commands by their words (commands.ts). */
   readonly prefix: string
   readonly suffix: string
   /** The schema part holds no `*`; only then may it name an engine's own schema. */
@@ -42,23 +42,17 @@ export function parsePattern(name: string | readonly string[], forms: readonly F
   }
 }
 
-/** Found by the words before its first `*`, and by no ending: what takes also meets commands that go on. */
 function parseCommand(words: readonly string[]): Pattern | null {
   const text = patternLine(words)
   if (text === null) return null
-  const star = words.indexOf('*')
-  return {
-    text, literal: false, prefix: star === -1 ? text : patternLine(words.slice(0, star)) ?? '', suffix: '', literalSchema: true,
-    parts: { sql: null, kubernetes: null, own: null, ssh: words.map((word) => (word === '*' ? ['', ''] : [word])) },
-  }
+  return { text, literal: false, prefix: '', suffix: '', literalSchema: true, parts: { sql: null, kubernetes: null, own: null, ssh: words.map((word) => (word === '*' ? ['', ''] : [word])) } }
 }
 
 /**
- * Word by word. What gives covers the very words, and by `*` one plain argument. What takes (`takes`) meets every command that begins so, whatever stands at `*`: whoever denies `systemctl stop` means it of every unit, and
- * an argument that no `*` gives is no way around a deny.
+ * Word by word; `words` null: the line is no command. What gives covers the very words, and by `*` one plain argument. What takes (`takes`) meets every command that begins so, whatever stands at `*`: whoever denies
+ * `systemctl stop` means it of every unit, and an argument that no `*` gives is no way around a deny.
  */
-export function matchesCommand({ parts: { ssh } }: Pattern, line: string, takes: boolean): boolean {
-  const words = ssh === null ? null : commandWords(line)
+export function matchesCommand({ parts: { ssh } }: Pattern, words: readonly string[] | null, takes: boolean): boolean {
   if (ssh === null || words === null || (takes ? words.length < ssh.length : words.length !== ssh.length)) return false
   return ssh.every((pieces, i) => { const word = words[i] ?? ''; return pieces.length > 1 ? takes || isPlain(word) : word === pieces[0] })
 }

@@ -49,7 +49,16 @@ function placeOf({ target }: Access): string {
 function offer(judge: Judge, access: Access, text: string): { detail: string; next: 'fix' | 'none' } {
   const names = judge.roles.offers(judge.connection, access.action, judge.form)
   if (names.length === 0) return { detail: `${text}; your roles allow \`${access.action}\` on nothing of ${quote(judge.connection)}`, next: 'none' }
-  return { detail: `${text}; your roles allow \`${access.action}\` on ${list(names)}`, next: 'fix' }
+  if (judge.form !== 'ssh') return { detail: `${text}; your roles allow \`${access.action}\` on ${list(names)}`, next: 'fix' }
+  const near = nearest(names, access.resource)
+  return { detail: `${text}; your roles allow \`${access.action}\` on ${list(near)}${near.slice(0, shownMost).some((name) => / \*(?: |$)/.test(name)) ? '; a `*` is one argument: no option, no space, nothing that a shell reads' : ''}`, next: 'fix' }
+}
+
+/** Commands that begin like the one that was asked for first: of many rules only some are told. */
+function nearest(names: readonly string[], line: string): readonly string[] {
+  const words = line.split(' ')
+  const alike = (name: string): number => { const at = name.split(' ').findIndex((word, i) => word !== words[i]); return at === -1 ? words.length : at }
+  return names.map((name) => ({ name, far: -alike(name) })).sort((a, b) => a.far - b.far).map(({ name }) => name)
 }
 
 /** `judged`: how the column's reveal came out; it is not in clear. */
@@ -114,7 +123,8 @@ const refusal = (about: Omit<Refusal, 'slug'>): Refusal => ({ slug: 'denied', ..
 /** Names come from statements and tokens: cut, and without what could end the quotation or the line. */
 const clip = (text: string): string => (text.length > 128 ? `${text.slice(0, 127)}…` : text).replace(/[\p{Cc}\p{Cf}\u2028\u2029`]/gu, '?')
 const quote = (text: string): string => `\`${clip(text)}\``
+const shownMost = 12
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, 12).map(quote).join(', ')
-  return names.length > 12 ? `${shown} and ${names.length - 12} more` : shown
+  const shown = names.slice(0, shownMost).map(quote).join(', ')
+  return names.length > shownMost ? `${shown} and ${names.length - shownMost} more` : shown
 }

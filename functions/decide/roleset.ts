@@ -2,7 +2,7 @@ import { nameOf } from '../../schema/command.ts'
 import type { ActionName, RoleDocument, RuleDocument } from '../../schema/policy.ts'
 import { connectionsOf, type Rule } from './rule.ts'
 import { namesOf, search, type Covered, type Index, type Verb } from './lookup.ts'
-import type { Form } from './pattern.ts'
+import { parsePattern, type Form } from './pattern.ts'
 
 /** The rules that cover one access, before any condition is asked; of rules that say the same, one. In order of role name and position. */
 export type Candidates = Readonly<Record<Verb, readonly Rule[]>>
@@ -64,7 +64,7 @@ export class RoleSet {
     const names = new Set<string>()
     for (const role of this.roles) {
       for (const rule of role.rules) {
-        if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action, form)) rule.on?.forEach((name) => names.add(nameOf(name)))
+        if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action, form)) rule.on?.forEach((name) => { if (parsePattern(name, [form])) names.add(nameOf(name)) })
       }
     }
     const fresh = [...names].sort()
