@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import ssh2, { type Client } from 'ssh2'
-import { sendPacket } from 'ssh2/lib/protocol/utils.js'
+import protocol from 'ssh2/lib/protocol/utils.js'
 import { certificate, certificateType, signatureBlob, text } from './certificate.ts'
 
 /** A clock at the host may be behind ours by so much, and a login takes its time. */
@@ -35,7 +35,7 @@ export function certify(client: Client, { login, command, id, now }: Certificati
       const packet = write.alloc(signed.length)
       packet.set(signed, write.allocStart)
       inner._authsQueue.push('publickey')
-      sendPacket(inner, write.finalize(packet))
+      protocol.sendPacket(inner, write.finalize(packet))
     }
   })
   return own

@@ -1,4 +1,5 @@
 /** Of the library, without types of its own. */
 declare module 'ssh2/lib/protocol/utils.js' {
-  export function sendPacket(protocol: unknown, packet: Buffer): boolean
+  const protocol: { readonly sendPacket: (session: unknown, packet: Buffer) => boolean }   // CommonJS, of which Node finds no names
+  export default protocol
 }
