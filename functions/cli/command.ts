@@ -11,6 +11,8 @@ export interface Command {
   readonly summary: string
   /** What `--help` prints: usage first, then what a newcomer would ask. */
   readonly help: string
+  /** Its arguments are another program's too, whose `-h` is not ours: only a first one asks for help. */
+  readonly ownFlags?: true
   readonly run: (args: readonly string[], world: World) => Promise<Exit>
 }
 

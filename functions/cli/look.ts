@@ -1,3 +1,4 @@
+import { nameOf } from '../../schema/command.ts'
 import { encode, parse, search, type Command, type World } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
 import { table } from './table.ts'
@@ -44,11 +45,14 @@ function abilityLines(connection: Readonly<Record<string, unknown>>): readonly s
 function ruleWords(rule: Readonly<Record<string, unknown>>): string {
   const approval = object(rule['approval'])
   const parts = [
-    list(rule['actions']).join(', '), rule['on'] === undefined ? 'on everything' : `on ${list(rule['on']).join(', ')}`, rule['columns'] === undefined ? '' : `(only ${list(rule['columns']).join(', ')})`,
+    list(rule['actions']).join(', '), rule['on'] === undefined ? 'on everything' : `on ${list(rule['on']).map(named).join(', ')}`, rule['columns'] === undefined ? '' : `(only ${list(rule['columns']).join(', ')})`,
     approval['by'] === undefined ? '' : `after ${text(approval['quorum'])} of ${list(approval['by']).join(', ')} said yes`, rule['when'] === undefined ? '' : `when ${text(rule['when'])}`, `[${text(rule['rule'])}]`,
   ]
   return parts.filter(Boolean).join(' ')
 }
+
+/** A name; of a host a command, as the line it is. */
+const named = (name: unknown): string => nameOf(Array.isArray(name) ? name.map(text) : text(name))
 
 export const connections: Command = {
   summary: 'the connections you may use',

@@ -12,7 +12,7 @@ const terminal: Terminal = {
   err: (text) => { stderr.write(text) },
   input: async () => { const parts: Buffer[] = []; for await (const part of stdin) parts.push(Buffer.from(part)); return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)) },
   env, columns: stdout.isTTY ? Math.max(40, stdout.columns || 80) : null, color: stderr.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
-  live: stderr.isTTY === true && env['TERM'] !== 'dumb', drained: async () => { if (stdout.writableNeedDrain) await once(stdout, 'drain') },
+  rawErr: !stderr.isTTY, live: stderr.isTTY === true && env['TERM'] !== 'dumb', drained: async () => { if (stdout.writableNeedDrain) await once(stdout, 'drain') },
   ...(stdin.isTTY && stdout.isTTY ? { ask } : {}),
 }
 

@@ -1,4 +1,4 @@
-import { encode, type Command, type World } from './command.ts'
+import { encode, type Command } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
 import { readStatement, statementHelp } from './statement.ts'
 import { table } from './table.ts'
@@ -39,7 +39,7 @@ ${statementHelp}
 }
 
 /** Where a person looks, and how this goes on. */
-function tellWaiting(terminal: Terminal, request: Readonly<Record<string, unknown>>, wait: boolean): void {
+export function tellWaiting(terminal: Terminal, request: Readonly<Record<string, unknown>>, wait: boolean): void {
   terminal.err(`waits for ${text(request['quorum'])} of ${visible(list(request['approvers']).join(', '))}, until ${visible(text(request['expiresAt']))}\n${visible(text(request['url']))}\n`)
   terminal.err(wait ? 'holding until it is decided\n' : `follow it with \`sluice requests ${visible(text(request['id']))}\`, or send the same call again; approval itself runs it\n`)
 }
@@ -83,12 +83,12 @@ ${statementHelp}`,
     if (reply.status >= 300) return refused(world.terminal, reply, json)
     const answer = object(reply.body)
     if (json) printJson(world.terminal, reply.body)
-    else showExplanation(world, answer)
+    else showExplanation(world.terminal, answer)
     return answer['decision'] === 'permit' ? exit.done : answer['decision'] === 'ask' ? exit.waiting : exit.denied
   },
 }
 
-function showExplanation({ terminal }: World, answer: Readonly<Record<string, unknown>>): void {
+export function showExplanation(terminal: Terminal, answer: Readonly<Record<string, unknown>>): void {
   const line = (name: string, value: string) => value === '' ? '' : `${name.padEnd(11)}${visible(value)}\n`
   const accesses = list(answer['accesses']).map(object).map((access) => `${text(access['action'])} on ${text(access['resource'])}${Array.isArray(access['columns']) && access['columns'].length > 0 ? ` (${access['columns'].join(', ')})` : ''}`)
   const masks = list(answer['masks']).map(object).map((mask) => `${text(mask['column'])} ${text(mask['class'])} → ${text(mask['mask']) || 'in clear'}`)

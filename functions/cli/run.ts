@@ -29,7 +29,7 @@ export async function run(args: readonly string[], outside: Outside): Promise<Ex
   try {
     const command = await find(name)
     if (!command) throw new Stop(exit.invalid, `there is no command \`${name.slice(0, 64)}\`; \`sluice --help\` lists those there are`)
-    if (beforeDashes(rest).some((arg) => arg === '--help' || arg === '-h')) {
+    if ((command.ownFlags ? rest.slice(0, 1) : beforeDashes(rest)).some((arg) => arg === '--help' || arg === '-h')) {
       terminal.out(`${command.help}\n`)
       return exit.done
     }
@@ -68,6 +68,7 @@ const commandsOf = ({ bootstrap, fetch }: Outside): Readonly<Record<string, () =
   schema: async () => (await import('./look.ts')).schema,
   query: async () => (await import('./query.ts')).query,
   explain: async () => (await import('./query.ts')).explain,
+  exec: async () => (await import('./exec.ts')).exec,
   requests: async () => (await import('./requests.ts')).requests,
   approve: async () => (await import('./requests.ts')).approve,
   reject: async () => (await import('./requests.ts')).reject,

@@ -8,6 +8,8 @@ export interface Terminal {
   /** Columns of the terminal, or null where data goes to a file or a pipe and is never cut. */
   readonly columns: number | null
   readonly color: boolean
+  /** Standard error goes to a file or a pipe, which nothing written there can repaint. */
+  readonly rawErr?: boolean
   /** Asks a person and gives the line they type, empty where they end the input. Left out where input or output is no terminal: nobody is there to ask. */
   readonly ask?: (question: string) => Promise<string>
   /** Standard error is looked at by a person: a line may be written over. */

@@ -18,6 +18,7 @@ import { sweep } from '../sweep.ts'
 import { ofNode } from '../target.ts'
 import { createAlarm } from './alarm.ts'
 import { startApproving, type Steps } from './approving.ts'
+import { startBastion } from './bastion.ts'
 import { noBilling, startBilling } from './billing.ts'
 import { bootstrap, readBundle } from './bootstrap.ts'
 import { startDynamo } from './dynamodb.ts'
@@ -118,6 +119,8 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   const local = await mayUseLocalIdentity(options, given)
   const cluster = await startTargetCluster({ bundle, file: options.kubeconfig ?? null, demo: options.policy === null, authority, now: Date.now })
   onStop(cluster.close)
+  const bastion = await startBastion({ bundle, demo: options.policy === null, now: Date.now })
+  onStop(bastion.close)
   const credentials = newCredentials()
   const store = join(state.directory, storeOf(options))
   await mkdir(store, { recursive: true, mode: 0o700 })           // the record holds statements and parameters; the folder above lets others pass
@@ -129,7 +132,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
     ),
     startDynamo({ directory: store, credentials }).then((it) => { onStop(it.close); return it }),
   )
-  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...billing.secrets, ...cluster.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
+  const secrets = createSecrets({ file: secretsFile, env: options.env, made: { ...target.secrets, ...billing.secrets, ...cluster.secrets, ...bastion.secrets, ...keys, ...newSlackSecrets() }, now: Date.now })
   const neon = await startNeon({ allow: among(secrets, readTarget), pool: target.single ? { size: 1, idleMs: 0 } : {} })
   onStop(neon.close)
   const planetscale = await startPlanetScale({ allow: among(secrets, readMySql) })
@@ -174,6 +177,7 @@ async function assemble(options: StackOptions, onStop: (close: () => Promise<unk
   signal.throwIfAborted()
   const kubeconfig = await writeKubeconfig({ directory: state.directory, bundle, authority, secure: secure.url, plain: front.url, local: identity !== null })
   if (kubeconfig !== null) progress.say(`kubernetes is behind the gate on ${secure.url}: kubectl --kubeconfig ${kubeconfig}${identity ? '' : ' --token=$SLUICE_TOKEN'} get pods -n web`)
+  if (Object.keys(bastion.secrets).length > 0) progress.say('a host is behind the gate: npx sluice exec bastion -- systemctl status front')
   return { url: front.url, console: pages.url, kubeconfig, ports, ended: Promise.race([target.ended, billing.ended]), stop }
 }
 

@@ -62,7 +62,7 @@ describe('npm start', () => {
   it('ends its words with where it is ready and four commands', async () => {
     const one = run(['--state', ready])
     await one.ready
-    await expect.poll(() => one.said().split('\n').filter((line) => line.includes('npx sluice')).length).toBe(4)
+    await expect.poll(() => (one.said().split('Sluice is ready on')[1] ?? '').split('\n').filter((line) => line.includes('npx sluice')).length).toBe(4)
     expect(one.said().trim().split('\n').at(-6)).toBe(`Sluice is ready on ${one.url()}`)
     expect(await status(`${one.url()}/readyz`)).toBe(200)
     await stop(one)

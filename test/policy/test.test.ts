@@ -2,9 +2,12 @@ import { expect, test } from 'vitest'
 import { outcomeLines, testSource } from '../../functions/cli/policy/test.ts'
 import { readYaml } from '../../functions/cli/policy/yaml.ts'
 import type { Protocol } from '../../functions/protocol/protocol.ts'
+import type { PolicyDocument } from '../../schema/policy.ts'
 import { access, effects, policyOf, role, shop } from '../decide/world.ts'
 
-const policy = policyOf(shop(), role('r', [{ allow: ['select'], on: ['public.customers'] }, { allow: ['insert'], on: ['public.a'], approval: { by: ['leads'] } }]))
+const bastion: PolicyDocument = { version: 1, kind: 'connection', name: 'bastion', engine: 'ssh', secret: 'bastion-ssh' }
+const policy = policyOf(bastion, shop(), role('r', [{ allow: ['select'], on: ['public.customers'] }, { allow: ['insert'], on: ['public.a'], approval: { by: ['leads'] } },
+  { allow: ['exec'], connection: 'bastion', on: [['systemctl', 'status', '*'], ['grep', 'a b', '/var/log/mail.log']] }]))
 const run = async (cases: string, classify: Protocol['classify'] | null = null) => {
   const outcomes = await testSource(policy, readYaml('x.test.yaml', `version: 1\nkind: test\nconnection: shop\ncases:\n${cases}`), classify)
   return { statuses: outcomes.map((outcome) => outcome.status), lines: outcomeLines(outcomes).join('\n') }
@@ -18,6 +21,11 @@ test('a case that comes out as it says passes', async () => {
   expect((await run(one('accesses: [{ action: select, on: public.b }]\nexpect: deny\nreason: no_rule'))).statuses).toEqual(['passed'])
 })
 test.each([
+  ['the words of a rule, one of them any', 'command: [systemctl, status, front]\nconnection: bastion\nexpect: permit'], ['the same as one line', 'accesses: [{ action: exec, on: systemctl status front }]\nconnection: bastion\nexpect: permit'],
+  ['a word in quotes', 'command: [grep, a b, /var/log/mail.log]\nconnection: bastion\nexpect: permit'], ['the same, as the gate writes it', 'accesses: [{ action: exec, on: "grep \'a b\' /var/log/mail.log" }]\nconnection: bastion\nexpect: permit'],
+  ['an option is not any word', 'command: [systemctl, status, -H]\nconnection: bastion\nexpect: deny\nreason: no_rule'],
+])('a command: %s', async (_, rest) => expect(await run(one(rest))).toMatchObject({ statuses: ['passed'] }))
+test.each([
   [`${read}\nexpect: deny`, 'expected deny, got permit'],
   [`${read}\nexpect: permit\nmasks: { public.customers.email: clear }`, 'expected `public.customers.email` to come out clear, got email'],
   [`${read}\nexpect: permit\nmasks: { public.customers.phone: email }`, 'expected `public.customers.phone` to come out (email); it does not'],
@@ -26,7 +34,16 @@ test.each([
   ['accesses: [{ action: select, on: public.b }]\nexpect: permit', 'agent:x: select on public.b: no rule'],
   ['accesses: [{ action: select, on: public.customers, uses: [email] }]\nexpect: deny\nreason: no_rule', 'expected the reason no_rule, got classified_use'],
   ['accesses: [{ action: select, on: public.a }]\nconnection: shp\nexpect: deny', 'the policy has no connection `shp`'],
-  ['expect: deny', 'a case needs `sql` or `accesses`'],
+  ['expect: deny', 'a case needs `sql`, `accesses` or `command`, one of them'],
+  [`${read}\ncommand: [df, -h]\nexpect: deny`, 'one of them'],
+  ['command: [df, -h]\nexpect: deny', '`command` is of a host, and the connection `shop` is not reached by SSH'],
+  ['command: [df, -h]\nconnection: sluice\nexpect: deny', '`command` is of a host, and the connection `sluice` is not reached by SSH'],
+  ['command: [head, -n, 50]\nconnection: bastion\nexpect: deny', '`cases.0.command.2`: a word is text; put quotes around a number'],
+  ['command: ["a\\nb"]\nconnection: bastion\nexpect: deny', 'is no command: it names no program, or holds what no argument may'],
+  ['command: [-c]\nconnection: bastion\nexpect: deny', 'is no command'],
+  ['accesses: [{ action: exec, on: "df  -h" }]\nconnection: bastion\nexpect: deny', '`exec` on `df  -h` is no command as it would be asked for; write its words'],
+  ['accesses: [{ action: select, on: public.orders }]\nconnection: bastion\nexpect: deny', '`select` on `public.orders` is nothing that is asked for; write its words'],
+  ['command: [df, -h]\nconnection: bastion\nexpect: permit', 'agent:x: exec on df -h: no rule'],
   [`${read}\nexpect: yes`, '`cases.0.expect`'],
   [`${read}\nexpect: permit\nmask: {}`, 'Unrecognized key'],
 ])('a case that does not says what came instead: %s', async (rest, expected) => {

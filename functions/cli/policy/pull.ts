@@ -1,11 +1,18 @@
 import { access, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { stringify } from 'yaml'
+import { Document, isScalar, isSeq, visit } from 'yaml'
 import type { Bundle } from '../../../schema/policy.ts'
 
 /** `policy pull`: the documents in force as files again. Comments are not kept in a bundle; the repository is where those live. */
 export const policyTexts = (bundle: Bundle): readonly { readonly path: string; readonly text: string }[] =>
-  bundle.documents.map(({ path, document }) => ({ path, text: stringify(document, { lineWidth: 0, aliasDuplicateObjects: false }) }))
+  bundle.documents.map(({ path, document }) => ({ path, text: written(document) }))
+
+/** A list inside a list is a command: its words stand on one line, `[df, -h]`. */
+function written(document: Bundle['documents'][number]['document']): string {
+  const yaml = new Document(document, { aliasDuplicateObjects: false })
+  visit(yaml, { Seq: (key, node, path) => { if (typeof key === 'number' && isSeq(path.at(-1)) && node.items.every(isScalar)) node.flow = true } })
+  return yaml.toString({ lineWidth: 0, flowCollectionPadding: false })
+}
 
 /**
  * Writes them below a directory and returns the paths. Refuses (throws) a path that would leave it: what a gate serves is not trusted with this

@@ -7,7 +7,7 @@ import type { Decision } from '../../permit.ts'
 import type { Protocol } from '../../protocol/protocol.ts'
 import type { Effects } from '../../../schema/effects.ts'
 import { ok, type Result } from '../../../schema/refusal.ts'
-import { callerOf, effectsOf, testFile, type TestCase } from './case.ts'
+import { callerOf, effectsOf, misplaced, testFile, type TestCase } from './case.ts'
 import { readYaml, type Source } from './yaml.ts'
 
 /** `skipped`: a case with `sql` and nothing at hand to classify it. Never counted as passed. */
@@ -41,6 +41,8 @@ export async function testSource(policy: Policy, source: Source, classify: Proto
 async function run(policy: Policy, one: TestCase, connection: string, classify: Protocol['classify'] | null): Promise<readonly string[] | null> {
   const document = policy.connections.get(connection) ?? null
   if (!document && connection !== 'sluice') return [`the policy has no connection \`${connection}\``]
+  const wrongly = misplaced(one, document)
+  if (wrongly !== null) return [wrongly]
   let effects: Result<Effects> = ok(effectsOf(one, document))
   if (one.sql !== undefined) {
     if (!classify || !document) return null
