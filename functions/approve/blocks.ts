@@ -17,8 +17,8 @@ export function slackOf(message: Message): { readonly text: string; readonly blo
     ...(story.length === 0 ? [] : [section(story)]),
     { type: 'section', fields: facts.slice(0, 10).map(([label, value]) => plain(`${label}\n${escapeMarkup(value)}`)) },
     ...(purpose ? quoted(purposeLabel, purpose) : []),
-    ...(statements ?? []).flatMap((statement, i) => quoted(statementLabel(i + 1, of), statement)),
-    { type: 'context', elements: [plain([...(more > 0 ? [moreNote(more)] : []), purpose || statements ? quoteNote : '', summaryNote].filter((note) => note !== '').join(' '))] },
+    ...(statements ?? []).flatMap((statement, i) => quoted(statementLabel(message, i + 1, of), statement)),
+    { type: 'context', elements: [plain([...(more > 0 ? [moreNote(more)] : []), purpose || statements ? quoteNote : '', summaryNote(message)].filter((note) => note !== '').join(' '))] },
     { type: 'actions', elements: [open(message), ...(waits ? [reject(message)] : [])] },
   ]
   return { text: `${escapeMarkup(title)} (${message.id})`, blocks }

@@ -28,16 +28,16 @@ ${parts.map(({ label, words }) => html`<p>${label}</p><blockquote><pre>${words.l
   return { subject: `${title} (${message.id})`, text, html: String(body) }
 }
 
-function partsOf({ purpose, statements, more }: Message): readonly { readonly label: string; readonly words: Quoted }[] {
+function partsOf({ purpose, statements, more, kind }: Message): readonly { readonly label: string; readonly words: Quoted }[] {
   const of = (statements?.length ?? 0) + more
-  return [...(purpose ? [{ label: purposeLabel, words: purpose }] : []), ...(statements ?? []).map((words, i) => ({ label: statementLabel(i + 1, of), words }))]
+  return [...(purpose ? [{ label: purposeLabel, words: purpose }] : []), ...(statements ?? []).map((words, i) => ({ label: statementLabel({ kind }, i + 1, of), words }))]
 }
 
 function note(words: Quoted): readonly string[] {
   const cut = cutNote(words)
   return cut === null ? [] : [cut]
 }
-const notes = ({ purpose, statements, more }: Message): string => [more > 0 ? moreNote(more) : '', purpose || statements ? quoteNote : '', summaryNote].filter((line) => line !== '').join(' ')
+const notes = ({ purpose, statements, more, kind }: Message): string => [more > 0 ? moreNote(more) : '', purpose || statements ? quoteNote : '', summaryNote({ kind })].filter((line) => line !== '').join(' ')
 
 /** Mail readers make links of bare names in a text; not of one whose dots stand in elements of their own. */
 const apart = (text: string) => raw(escapeMarkup(text).replaceAll('"', '&quot;').replaceAll('.', '<span>.</span>'))

@@ -1,4 +1,5 @@
 import type { AccessRequest, BoundTarget, Status } from '../../schema/approval.ts'
+import { commandWords } from '../../schema/command.ts'
 import { escapeMarkup, name, quoteCode, quoteWords, type Quoted } from './quote.ts'
 
 /**
@@ -14,6 +15,8 @@ export interface Message {
   readonly statements: readonly Quoted[] | null
   /** Statements that are not among them. */
   readonly more: number
+  /** What they are. */
+  readonly kind: 'statement' | 'command'
   /** Who decided what and when, and what came of it; empty while it waits. */
   readonly story: readonly string[]
   readonly waits: boolean
@@ -36,19 +39,20 @@ export function messageOf(request: AccessRequest, { full, console }: { readonly 
   const told = full ? statements.slice(0, most.statements) : []
   return {
     title: `${heads[status]}: ${bound.connection}`, facts: factsOf(request), purpose: bound.purpose === null ? null : quoteWords(bound.purpose, budget.purpose),
-    statements: full ? told.map(({ sql }) => quoteCode(sql, budget.statement)) : null, more: full ? statements.length - told.length : 0,
+    statements: full ? told.map(({ sql }) => quoteCode(sql, budget.statement)) : null, more: full ? statements.length - told.length : 0, kind: bound.query.form === 'ssh' ? 'command' : 'statement',
     story: storyOf(request), waits: status === 'pending', id, url: `${console}/requests/${id}`,
   }
 }
 
-function factsOf({ bound, id }: AccessRequest): Message['facts'] {
+function factsOf({ bound, id, diff }: AccessRequest): Message['facts'] {
   const { statements, batch } = bound.query
   const parameters = statements.reduce((sum, { params }) => sum + params.length, 0)
   const clear = [...new Set(bound.shown.flatMap(({ mask, dataClass }) => (mask === null ? [dataClass] : [])))].sort()
   return [
     ['Who asks', listed([bound.subject, ...bound.actors].map(({ id }) => id), name, ', through ')],
     ['Connection', bound.connection],
-    ['Would do', listed(bound.accesses.map(({ action, resource, target }) => `${action} ${resource}${target === undefined ? '' : placeOf(target)}`))],
+    ['Would do', listed(bound.accesses.map(({ action, resource, target }) => bound.query.form === 'ssh' ? commandOf(resource) : `${action} ${resource}${target === undefined ? '' : placeOf(target)}`))],
+    ...(bound.query.form === 'ssh' && diff !== undefined ? [['Runs', name(diff.split('\n')[0] ?? '')] as const] : []),
     ['Size', bound.query.form === 'kubernetes' ? 'one request to the API server' : bound.query.form === 'ssh' ? 'one command' : `${batch ? 'a transaction of ' : ''}${count(statements.length, 'statement')}, ${count(parameters, 'parameter')}`],
     ...(clear.length === 0 ? [] : [['Shows in clear', listed(clear)] as const]),
     ['Rule', listed(bound.demands.flatMap(({ rule }) => rule.split(', ')))],
@@ -56,6 +60,12 @@ function factsOf({ bound, id }: AccessRequest): Message['facts'] {
     ['Expires', time(bound.expiresAt)],
     ['Request', id],
   ]
+}
+
+/** Arguments may hold what parameters hold: chat and mail are told how many there are. */
+function commandOf(line: string): string {
+  const [program = '?', ...rest] = commandWords(line) ?? []
+  return `run ${program}${rest.length === 0 ? '' : ` with ${count(rest.length, 'argument')}`}`
 }
 
 /** `web/front`, and what its containers may do; `*`: of no one namespace, or all there are. */
@@ -85,7 +95,7 @@ const time = (iso: string): string => `${new Date(iso).toISOString().slice(0, 19
 /** What stands below words that are cut; null: they are whole. */
 export const cutNote = ({ left }: Quoted): string | null => (left === 0 ? null : `${count(left, 'character')} more: open the page for all of it`)
 export const purposeLabel = 'Purpose, in the words of whoever asks (proves nothing):'
-export const statementLabel = (n: number, of: number): string => (of === 1 ? 'Statement, written by whoever asks:' : `Statement ${n} of ${of}, written by whoever asks:`)
+export const statementLabel = ({ kind }: Pick<Message, 'kind'>, n: number, of: number): string => `${kind === 'command' ? 'Command' : 'Statement'}${of === 1 ? '' : ` ${n} of ${of}`}, written by whoever asks:`
 export const moreNote = (more: number): string => `${count(more, 'statement')} more: open the page for all of it`
 export const quoteNote = 'Characters that hide or reorder text are shown as \\u{…}; what could become a link is written apart.'
-export const summaryNote = 'The page has the whole statement and its parameters.'
+export const summaryNote = ({ kind }: Pick<Message, 'kind'>): string => kind === 'command' ? 'The page has the whole command, word by word, and where it runs.' : 'The page has the whole statement and its parameters.'

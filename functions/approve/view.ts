@@ -82,12 +82,12 @@ function endingView(request: AccessRequest, { at, refusal, rowCounts, outcome, p
   }
 }
 
-const listed = { characters: 500, statements: 5, accesses: 10 }
+const listed = { characters: 500, statements: 5, accesses: 10, name: 200 }
 
 /** A request as a list carries it: a page of lists must not be as large as everything in it, and nobody decides from a list. */
 export function summaryOf(view: RequestView): RequestSummary {
   const { id, status, digest, approvers, quorum, demands, createdAt, expiresAt, url, connection, purpose, subject, actors, issuer, batch, statements, decisions, notices, ending, mine, mayDecide } = view
-  const accesses = [...new Map(view.accesses.map(({ action, resource, target }) => [JSON.stringify([action, resource, target]), { action, resource, ...(target ? { target } : {}) }])).values()].sort((a, b) => rank(a.action) - rank(b.action))
+  const accesses = [...new Map(view.accesses.map(({ action, resource, target }) => [JSON.stringify([action, resource, target]), { action, resource: clipped(resource, listed.name).sql, ...(target ? { target } : {}) }])).values()].sort((a, b) => rank(a.action) - rank(b.action))
   return {
     summary: true, id, status, digest, approvers, quorum, demands, createdAt, expiresAt, url, connection, purpose, subject, actors, issuer, batch, decisions, notices, ending, mine, mayDecide,
     statements: statements.slice(0, listed.statements).map(({ sql, params }) => ({ ...clipped(sql), params: params.length })), moreStatements: Math.max(0, statements.length - listed.statements),
@@ -97,10 +97,10 @@ export function summaryOf(view: RequestView): RequestSummary {
 /** What changes something is said before what only reads. */
 const rank = (action: string): number => (['select', 'read', 'get', 'list', 'watch'].includes(action) ? 1 : 0)
 
-function clipped(sql: string): { readonly sql: string; readonly missing: number } {
-  if (sql.length <= listed.characters) return { sql, missing: 0 }
+function clipped(sql: string, most = listed.characters): { readonly sql: string; readonly missing: number } {
+  if (sql.length <= most) return { sql, missing: 0 }
   // Never in the middle of a character: half of one is no text.
-  const kept = sql.slice(0, listed.characters).replace(/[\ud800-\udbff]$/, '')
+  const kept = sql.slice(0, most).replace(/[\ud800-\udbff]$/, '')
   const missing = sql.length - kept.length
   return { sql: `${kept} [… ${missing} more characters]`, missing }
 }

@@ -8,11 +8,14 @@ type Target = Reached['target']
 
 const does: Readonly<Record<string, string>> = {
   select: 'read', insert: 'add rows to', update: 'change rows of', delete: 'delete rows of', truncate: 'empty', create: 'create', alter: 'alter', drop: 'drop', grant: 'change grants on', call: 'call', lock: 'lock',
-  read: 'read', apply: 'apply', set: 'set',
+  read: 'read', apply: 'apply', set: 'set', exec: 'run',
 }
 /** Of a cluster's objects, where the same words mean other things. */
 const doesThere: Readonly<Record<string, string>> = { get: 'read', list: 'list', watch: 'watch', create: 'create', patch: 'change', update: 'replace', delete: 'delete', deletecollection: 'delete all of' }
 export const doing = ({ action, target }: Pick<Reached, 'action' | 'target'>): string => (target === undefined ? does[action] : doesThere[action]) ?? action
+
+/** On a host: what it reaches is the command itself. */
+export const isCommand = ({ accesses }: { readonly accesses: readonly Pick<Reached, 'action' | 'target'>[] }): boolean => accesses.length > 0 && accesses.every(({ action, target }) => action === 'exec' && target === undefined)
 
 /** What changes something is said before what only reads. */
 export const rank = ({ action }: Pick<Reached, 'action'>): number => (['select', 'read', 'get', 'list', 'watch'].includes(action) ? 1 : 0)
@@ -36,11 +39,21 @@ ${request.classified.length === 0 ? html`<p>None.</p>` : html`<ul>${request.clas
 }
 
 /** The target's own word of what would change, line by line, beside the statement that does it. */
-export function changes({ diff, diffNow }: RequestView): Html | '' {
+export function changes(request: RequestView): Html | '' {
+  const { diff, diffNow } = request
   if (diff === undefined) return ''
+  if (isCommand(request)) return runs(diff, diffNow)
   return html`<section aria-labelledby="changes"><h2 id="changes">What would change</h2>
 <p class="soft">As the cluster said when it was asked, without doing it; classified values are masked.</p>
 ${statement(diff, 'Change')}
 ${diffNow === undefined ? '' : html`<p class="warn"><strong>The object has changed since.</strong> What was asked would not run any more as it was asked; now it would change this:</p>${statement(diffNow, 'Change now')}`}</section>`
+}
+/** A command has no preview; what it would change nobody can say. As whom it runs decides what it can. */
+function runs(where: string, now: string | undefined): Html {
+  const lines = (text: string) => html`<ul>${text.split('\n').map((line) => html`<li>${name(line)}</li>`)}</ul>`
+  return html`<section aria-labelledby="changes"><h2 id="changes">As whom, and where</h2>
+${lines(where)}
+<p class="soft">What a command changes is not known before it runs: nothing was tried.</p>
+${now === undefined ? '' : html`<p class="warn"><strong>This has changed since.</strong> It would not run any more as it was asked; now it would run:</p>${lines(now)}`}</section>`
 }
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -1,7 +1,7 @@
 import { html } from 'hono/html'
 import type { Step } from '../../schema/told.ts'
 import type { Html } from './frame.ts'
-import { name, parameter, statement, words } from './shown.ts'
+import { command, name, parameter, statement, words } from './shown.ts'
 import type { Notice } from './notice.ts'
 
 /** A part of a session as the gate gives it: in order; `next` leads to the part before it. */
@@ -19,19 +19,23 @@ ${steps.length === 0 ? html`<p>Nothing is in this part.</p>` : ''}${earlier}`
 
 function shown(step: Step): Html {
   const { at, sinceMs, title, tone, who, connection, purpose, statements, demands, word, outcome, gone, diff, wrote } = step
+  const host = isCommand(step)
   return html`<li class="card"><p><strong>${title.charAt(0).toUpperCase()}${title.slice(1)}.</strong></p>
 <p class="soft"><time datetime="${at}">${at.slice(0, 23).replace('T', ' ')}</time>${sinceMs === null ? '' : html`, ${passed(sinceMs)} later`}</p>
 <p>${who === null ? 'The gate itself' : name(who)}${connection === null ? '' : html` on ${name(connection)}`}</p>
 ${purpose === null ? '' : html`<p class="soft">What it is for, as the caller says:</p>${words(purpose)}`}
-${(statements ?? []).map(({ sql, params }, i) => html`${statement(sql, statements?.length === 1 ? 'Statement' : `Statement ${i + 1}`)}${params.length === 0 ? '' : html`<ul class="flat">${params.map((value, n) => parameter(value, n + 1))}</ul>`}`)}
+${(statements ?? []).map(({ sql, params }, i) => html`${host ? command(sql) : statement(sql, statements?.length === 1 ? 'Statement' : `Statement ${i + 1}`)}${params.length === 0 ? '' : html`<ul class="flat">${params.map((value, n) => parameter(value, n + 1))}</ul>`}`)}
 ${gone === null ? '' : html`<p class="warn">What was written here is ${gone === 'erased' ? 'erased: its key was destroyed' : 'damaged, and cannot be read'}.</p>`}
-${diff === null || diff === '' ? '' : html`<p class="soft">What it would change, as the target said without doing it:</p>${statement(diff, 'Change')}`}
+${diff === null || diff === '' ? '' : host ? html`<p class="soft">It runs ${diff.split('\n').map((line, i) => html`${i === 0 ? '' : ', '}${name(line)}`)}.</p>` : html`<p class="soft">What it would change, as the target said without doing it:</p>${statement(diff, 'Change')}`}
 ${facts(step, tone)}
 ${wrote.map(written)}
 ${outcome?.result ? answer(outcome.result) : ''}
 ${demands.length === 0 ? '' : html`<p>Asks ${demands.map(({ by, quorum }, i) => html`${i === 0 ? '' : ', and '}${quorum} of ${by.map((one, n) => html`${n === 0 ? '' : ' or '}${name(one)}`)}`)}.</p>`}
 ${word === null || word.reason === null ? '' : html`<p class="soft">Their reason:</p>${words(word.reason)}`}</li>`
 }
+
+/** On a host. What an access reaches there begins with its action, and no other engine has one of this name. */
+const isCommand = ({ accesses }: Step): boolean => accesses.length > 0 && accesses.every((one) => one.startsWith('exec '))
 
 /** All of it; what is long is folded. */
 function written({ stream, text, base64 }: Step['wrote'][number]): Html {
@@ -49,13 +53,14 @@ const answer = ({ text, bytes }: { readonly text: string | null; readonly bytes:
 function facts({ decision, accesses, masks, revealed, outcome, request, word, change, kind, id }: Step, tone: Step['tone']): Html {
   const row = (label: string, value: Html | string) => html`<dt>${label}</dt><dd>${value}</dd>`
   const list = (items: readonly string[]) => html`${items.map((one, i) => html`${i === 0 ? '' : ', '}${name(one)}`)}`
-  const ending = outcome === null ? '' : [outcome.status, outcome.answered ? `HTTP ${outcome.answered.status}` : `${outcome.rows.join(' + ') || 0} ${outcome.rows.join() === '1' ? 'row' : 'rows'}`, ...Object.entries(outcome.said ?? {}).map(([name, value]) => `${name} ${String(value)}`), ...(outcome.truncated ? ['cut by a limit'] : []), ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', ')
+  const login = outcome?.answered?.audit?.startsWith('sluice-') === true ? outcome.answered.audit : null    // of a host: it has no HTTP status
+  const ending = outcome === null ? '' : [outcome.status, ...(login === null ? [outcome.answered ? `HTTP ${outcome.answered.status}` : `${outcome.rows.join(' + ') || 0} ${outcome.rows.join() === '1' ? 'row' : 'rows'}`] : []), ...Object.entries(outcome.said ?? {}).map(([name, value]) => `${name} ${String(value)}`), ...(outcome.truncated ? ['cut by a limit'] : []), ...(outcome.durationMs === null ? [] : [passed(outcome.durationMs)]), ...(outcome.by === 'sweeper' ? ['settled by the sweeper'] : [])].join(', ')
   return html`<div class="state${tone === '' ? '' : ` ${tone}`}"><dl>
 ${decision === null ? '' : html`${row('Decision', html`${decision.kind}${decision.rules.length === 0 ? '' : html`, by ${list(decision.rules)}`}`)}${decision.policy === null ? '' : row('Policy', html`<code>${decision.policy.slice(0, 12)}</code>`)}`}
 ${decision === null || decision.reason === null ? '' : row('Because', html`${name(decision.reason)}${decision.detail === null ? '' : words(decision.detail)}`)}
 ${accesses.length === 0 ? '' : row('Reaches', list(accesses))}${masks.length === 0 ? '' : row('Masked', list(masks.map(({ column, mask }) => `${column} (${mask})`)))}${revealed.length === 0 ? '' : row('In clear', html`<span class="clear">${list(revealed)}</span>`)}
 ${outcome === null ? '' : row('Outcome', html`${name(ending)}${outcome.reason === null ? '' : html`<br>${name(outcome.reason)}`}${outcome.detail === null ? '' : words(outcome.detail)}`)}
-${outcome?.answered?.audit ? row('Audit-ID', html`<code>${name(outcome.answered.audit)}</code>`) : ''}
+${outcome?.answered?.audit ? row(login === null ? 'Audit-ID' : 'Login, as the host logs it', html`<code>${name(outcome.answered.audit)}</code>`) : ''}
 ${word === null || word.signedInAt === null ? '' : row('Signed in', name(word.signedInAt))}${change === null ? '' : row('What', html`<code>${name(JSON.stringify(change))}</code>`)}
 ${request === null ? '' : row('Request', html`<code>${name(request)}</code>`)}${row('Event', html`<code>${name(`${kind} ${id}`)}</code>`)}
 </dl></div>`

@@ -1,8 +1,8 @@
 import { html } from 'hono/html'
 import type { RequestSummary, RequestView, Status } from '../../schema/approval.ts'
 import type { Html } from './frame.ts'
-import { changes, doing, place, rank, reaches } from './reach.ts'
-import { name, parameter, statement, words } from './shown.ts'
+import { changes, doing, isCommand, place, rank, reaches } from './reach.ts'
+import { brief, command, name, parameter, statement, words } from './shown.ts'
 import { terms } from './terms.ts'
 
 /** What the page knows beside the request: when it is read, and the proof its form carries. */
@@ -45,7 +45,7 @@ export type Headed = Pick<RequestView, 'id' | 'status' | 'subject' | 'connection
 export const title = (request: Headed): Html => {
   const [first, ...rest] = [...request.accesses].sort((a, b) => rank(a) - rank(b))
   const more = rest.length + (request.moreAccesses ?? 0)
-  return html`${name(request.subject)} wants to ${first === undefined ? 'run a statement' : html`${doing(first)} ${name(first.resource)}${place(first.target)}`}${more === 0 ? '' : html` <span class="soft">and ${more} more</span>`}`
+  return html`${name(request.subject)} wants to ${first === undefined ? 'run a statement' : html`${doing(first)} ${brief(first.resource)}${place(first.target)}`}${more === 0 ? '' : html` <span class="soft">and ${more} more</span>`}`
 }
 export function stateLine(request: Headed, now: number): Html {
   const { title } = states[stateOf(request, now)]
@@ -93,6 +93,9 @@ ${request.purpose === null ? html`<p class="soft">It gives no purpose.</p>` : ht
 
 function statements(request: RequestView): Html {
   const several = request.statements.length > 1
+  if (isCommand(request) && !several) return html`<section aria-labelledby="runs"><h2 id="runs">What would run</h2>
+<p>One command on ${name(request.connection)}, without a terminal and without input:</p>
+${request.statements.map(({ sql }) => command(sql))}</section>`
   return html`<section aria-labelledby="runs"><h2 id="runs">What would run</h2>
 ${several ? html`<p>${request.statements.length} statements, as one transaction (${request.isolation}): all of them or none.</p>` : ''}
 ${request.statements.map(({ sql, params }, index) => html`${several ? html`<h3>Statement ${index + 1} of ${request.statements.length}</h3>` : ''}

@@ -1,4 +1,5 @@
 import { html } from 'hono/html'
+import { commandWords } from '../../schema/command.ts'
 import { emptyLines, readText, warning, type Line, type Mark } from './marks.ts'
 
 type Html = ReturnType<typeof html>
@@ -22,6 +23,18 @@ export function statement(sql: string, name: string): Html {
   return html`${warn(lines)}
 <div class="code" role="group" aria-label="${name}">${rows(lines)}</div>`
 }
+
+/**
+ * A command as the one line that the shell of the host gets. Where quotes are in it, also word by word: what stands between a pair of them is one argument, whatever blanks, quotes or options it looks like.
+ */
+export function command(line: string): Html {
+  const words = line.includes('\'') ? commandWords(line) : null
+  return html`${statement(line, 'Command')}${words === null ? '' : html`<h3>Word by word</h3><ol class="flat">${words.map((word, at) => html`<li><div class="value"><code class="no">${at + 1}</code> <code><span class="quote">'</span>${readText(word, true).map(partsOf)}<span class="quote">'</span></code></div></li>`)}</ol>`}`
+}
+
+/** The beginning of a name for a title; the whole of it stands on the page that the title is of. */
+export const brief = (text: string): Html => text.length <= briefCharacters ? name(text) : html`${name(text.slice(0, briefCharacters).toWellFormed())} <span class="soft">and ${text.length - briefCharacters} characters more</span>`
+const briefCharacters = 120
 
 /** A row a line; a long run of empty ones is one row that says how many. */
 function rows(lines: readonly Line[]): readonly Html[] {

@@ -1,6 +1,7 @@
 import { html } from 'hono/html'
 import type { RequestView } from '../../schema/approval.ts'
 import type { Html } from './frame.ts'
+import { isCommand } from './reach.ts'
 import { name } from './shown.ts'
 
 /** One condition under which it would run. `unusual`: the call asked for it, or it is more than most calls get. */
@@ -25,6 +26,7 @@ const ofObject = ({ diff }: RequestView): boolean => diff !== undefined && /^# o
 
 function asked(request: RequestView): readonly Term[] {
   const { revealed, batch, isolation, statements, maxRows, rowMode, fingerprint } = request
+  if (isCommand(request)) return [{ what: 'Runs', value: html`once, whatever the command then starts; nobody can say what it prints, so nothing of it is classified`, unusual: false }]
   if (ofCluster(request)) return [
     { what: 'Comes in clear', value: revealed.length === 0 ? html`nothing classified` : html`<span class="clear">${names(revealed)}</span>`, unusual: revealed.length > 0 },
     { what: 'Runs as', value: html`one request to the API server`, unusual: false },
@@ -42,17 +44,18 @@ function asked(request: RequestView): readonly Term[] {
 function held(request: RequestView): readonly Term[] {
   const { detect, limits } = request
   const { rows, bytes, timeoutMs, affected, cost, statementsPerHour, rowsPerHour, ...rest } = limits
-  const calls = ofCluster(request) ? 'requests' : 'statements'
+  const host = isCommand(request)
+  const calls = host ? 'commands' : ofCluster(request) ? 'requests' : 'statements'
   nothing(rest)
   return [
     { what: 'Also hidden', value: detect.length === 0 ? html`nothing more` : html`${detect.join(', ')}, where found`, unusual: false },
-    ...(ofCluster(request) ? [{ what: 'Given', value: html`at most ${count(rows)} objects of a list; ${count(bytes)} bytes of one`, unusual: false }] : [
+    ...(host ? [{ what: 'Given', value: html`at most ${count(bytes)} bytes of what it writes; the record has more`, unusual: false }] : ofCluster(request) ? [{ what: 'Given', value: html`at most ${count(rows)} objects of a list; ${count(bytes)} bytes of one`, unusual: false }] : [
       { what: 'Rows given', value: html`at most ${count(rows)}, ${count(bytes)} bytes`, unusual: false },
       { what: 'Rows changed', value: html`at most ${count(affected)}`, unusual: false },
     ]),
     { what: 'Time', value: html`at most ${count(timeoutMs / 1000)} s`, unusual: false },
     ...(cost === undefined ? [] : [{ what: 'Cost', value: html`at most ${count(cost)}, in the target's units`, unusual: false }]),
-    { what: 'In an hour', value: html`${statementsPerHour === null ? `any number of ${calls}` : `${count(statementsPerHour)} ${calls}`}${ofCluster(request) ? '' : rowsPerHour === null ? ', any number of rows' : `, ${count(rowsPerHour)} rows`}`, unusual: false },
+    { what: 'In an hour', value: html`${statementsPerHour === null ? `any number of ${calls}` : `${count(statementsPerHour)} ${calls}`}${host || ofCluster(request) ? '' : rowsPerHour === null ? ', any number of rows' : `, ${count(rowsPerHour)} rows`}`, unusual: false },
   ]
 }
 /** A limit that is bound and not shown is a type error. */

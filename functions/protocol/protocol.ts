@@ -73,7 +73,7 @@ export interface Plan {
   readonly lastsMs?: number
   /** What a look (`preview`) saw that this was made from, as JSON; see classify. */
   readonly seed?: unknown
-  /** What a person who approves sees of the change, beside the statement: unified diff lines, masked, at most 64 KB. */
+  /** What a person who approves sees of the change, beside the statement: unified diff lines, masked, at most 64 KB. Of a command on a host: as whom it runs, and where. */
   readonly diff?: string
 }
 

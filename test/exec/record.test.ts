@@ -27,7 +27,7 @@ test('of a command only the words that a rule names stay in clear: what else sta
   await at.exec(['systemctl', 'restart', 'ann-acme-dev'])
   expect(at.world.events.map(({ kind }) => kind)).toEqual(['intent', 'outcome', 'intent', 'outcome', 'refusal', 'refusal', 'refusal', 'request'])
   expect(open(at.world.events)).not.toMatch(/ann|acme/)
-  const reached = at.world.events.flatMap((event) => event.kind === 'intent' || event.kind === 'refusal' ? event.accesses : event.kind === 'request' ? event.change['accesses'] as { resource: string }[] : []).map(({ resource }) => resource)
+  const reached = at.world.events.flatMap((event): readonly { readonly resource: string }[] => event.kind === 'intent' || event.kind === 'refusal' ? event.accesses : event.kind === 'request' ? event.change['accesses'] as { resource: string }[] : []).map(({ resource }) => resource)
   expect(reached).toEqual(['grep * /var/log/mail.log', 'systemctl status *', 'grep * *', '* *', 'systemctl stop *', 'systemctl restart *'])
   // Whoever may read content reads the whole of it.
   expect(at.world.events[0]).toMatchObject({ statements: [{ sql: 'grep ann@acme.dev /var/log/mail.log' }] })

@@ -66,10 +66,12 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
       if (login === 'none') return refuse(noLogin(connection.name))
       const plan = Object.freeze({})
       known.set(plan, { connection, command: statement.sql, login })
-      // Whose login it is takes part in what is approved: as another user it is another deed.
-      const fingerprint = createHash('sha256').update(JSON.stringify(['ssh', connection.secret, login])).digest('hex')
+      // Whose login it is, and where, takes part in what is approved: as another user, or on another host, it is another deed. A secret that cannot be read now fails where it is used.
+      const host = await hostOf(connection).catch(() => null)
+      const runs = [`as ${login ?? host?.login ?? 'nobody: no login is named'}`, host === null ? 'on a host that is not known now' : `on ${host.host}, port ${host.port}`]
+      const fingerprint = createHash('sha256').update(JSON.stringify(['ssh', connection.secret, ...runs])).digest('hex')
       const access = { action: 'exec', resource: statement.sql, columns: null, system: false, via: [], statement: 0, span: null } as const
-      return { ok: true, value: { plan, lasting: true, effects: { accesses: [access], shown: [], used: [], readOnly: false, fingerprint } } }
+      return { ok: true, value: { plan, lasting: true, diff: runs.join('\n'), effects: { accesses: [access], shown: [], used: [], readOnly: false, fingerprint } } }
     },
     async execute(permit: Permit, plan: Plan, run: Run) {
       const about = understood(permit, plan)
