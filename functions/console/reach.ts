@@ -29,7 +29,8 @@ const capabilities: Readonly<Record<string, string>> = {
 }
 const needs = (target: Target): Html | '' => target === undefined || target.needs.length === 0 ? '' : html`<p class="warn">Its containers may ${target.needs.map((need, index) => html`${index === 0 ? '' : ', '}${capabilities[need] ?? name(need)} (${need})`)}.</p>`
 
-export function reaches(request: RequestView): Html {
+export function reaches(request: RequestView): Html | '' {
+  if (isCommand(request) && request.classified.length === 0) return ''          // the command itself, which stands whole above
   const several = request.statements.length > 1
   const where = (statements: readonly number[]) => several ? html` <span class="soft">(statement ${statements.map((n) => n + 1).join(', ')})</span>` : ''
   return html`<section aria-labelledby="reaches"><h2 id="reaches">What it reaches</h2>

@@ -33,7 +33,7 @@ export function command(line: string): Html {
 }
 
 /** The beginning of a name for a title; the whole of it stands on the page that the title is of. */
-export const brief = (text: string): Html => text.length <= briefCharacters ? name(text) : html`${name(text.slice(0, briefCharacters).toWellFormed())} <span class="soft">and ${text.length - briefCharacters} characters more</span>`
+export const brief = (text: string): Html => text.length <= briefCharacters ? name(text) : html`${name(text.slice(0, briefCharacters).toWellFormed())}<span class="soft">… and more</span>`
 const briefCharacters = 120
 
 /** A row a line; a long run of empty ones is one row that says how many. */

@@ -26,7 +26,7 @@ const ofObject = ({ diff }: RequestView): boolean => diff !== undefined && /^# o
 
 function asked(request: RequestView): readonly Term[] {
   const { revealed, batch, isolation, statements, maxRows, rowMode, fingerprint } = request
-  if (isCommand(request)) return [{ what: 'Runs', value: html`once, whatever the command then starts; nobody can say what it prints, so nothing of it is classified`, unusual: false }]
+  if (isCommand(request)) return [{ what: 'Runs', value: html`once; what it prints has no classes, and comes as it is but for what is also hidden`, unusual: false }]
   if (ofCluster(request)) return [
     { what: 'Comes in clear', value: revealed.length === 0 ? html`nothing classified` : html`<span class="clear">${names(revealed)}</span>`, unusual: revealed.length > 0 },
     { what: 'Runs as', value: html`one request to the API server`, unusual: false },
