@@ -43,7 +43,7 @@ export function createGate(ports: Ports) {
   const ask = createAsk(ports, waits, meanwhile)
   const consider = createConsider(ports)
   const streams = createStreams(ports, { admit, consider })
-  const again = createAgain(ports)
+  const again = createAgain(ports, meanwhile)
 
   async function read(call: Call, story: Story): Promise<Result<Query>> {
     const query = await call.question()
@@ -66,7 +66,7 @@ export function createGate(ports: Ports) {
       const query = await read(call, story)
       if (!query.ok) return query
       const asking = { call, admitted, query: query.value, story }
-      return streams.hold(asking, (place) => again(call, admitted, query.value.form === undefined ? 'statements' : 'objects', () => attempt(call, query.value, admitted, story, place)))
+      return streams.hold(asking, (place) => again(asking, () => attempt(call, query.value, admitted, story, place)))
     })
   }
 

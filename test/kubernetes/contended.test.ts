@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { isPermit } from '../../functions/decide/permit.ts'
 import { createKubernetes } from '../../functions/protocol/kubernetes/kubernetes.ts'
 import type { IntentEvent, OutcomeEvent } from '../../schema/event.ts'
@@ -12,7 +12,9 @@ let at: ReturnType<typeof createClustered>
 /** Before the n-th write of the test reaches the cluster, n from 1. */
 let meanwhile: (n: number) => Promise<unknown>
 const close: (() => Promise<void>)[] = []
-beforeAll(async () => { stand = await standCluster() })
+/** Requests that reached the cluster by the gate. */
+let asked = 0
+beforeAll(async () => { stand = await standCluster({ see: ({ user }) => { if (user?.startsWith('system:serviceaccount:sluice:')) asked++ } }) })
 afterAll(async () => { for (const one of close) await one(); await stand.cluster.close() })
 
 const front = '/apis/apps/v1/namespaces/web/deployments/front'
@@ -117,7 +119,9 @@ test('what people agreed to runs though a controller writes the status in that m
     return at.approver.proceed(id)
   }
   meanwhile = async () => others('others', 'first')
-  expect(await approved('one')).not.toBe('succeeded')
+  expect(await approved('one')).toBe('failed')
+  expect((await stand.admin('GET', front)).body['spec']?.['template']?.['metadata']?.['annotations']).toBeUndefined()
+  expect(events().outcomes.at(-1)?.refusal).toMatchObject({ slug: 'approval-stale' })
   meanwhile = async (n) => stand.admin('PATCH', `${front}/status`, { status: { readyReplicas: n } }, merge)
   expect(await approved('two')).toBe('succeeded')
   expect((await stand.admin('GET', front)).body['spec']?.['template']?.['metadata']?.['annotations']).toEqual({ image: 'two' })
@@ -171,6 +175,21 @@ test('one that comes to fit meanwhile is decided anew', async () => {
   meanwhile = async (n) => n === 1 && others('others', 'v1')
   expect((await send('DELETE', front, { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid, resourceVersion: next } })).status).toBe(200)
   expect(events().intents).toHaveLength(2)
+})
+
+test('whom a lock stops between two decisions writes nothing, and the cluster is asked nothing more for them', async () => {
+  const chance = vi.spyOn(Math, 'random').mockReturnValue(0)
+  let lookedAt = 0
+  meanwhile = async (n) => {
+    await others('others', `v${n}`)
+    await at.ports.policies.lock({ target: 'subject:agent:operator', by: 'user:x', at: '', reason: null, until: null })
+    at.world.clock.ms += 3000
+    lookedAt = asked
+  }
+  expect((await send('PATCH', front, { metadata: { labels: { mine: 'yes' } } }, merge)).status).toBe(403)
+  // After the conflict one look at what is there, and then no more.
+  expect([at.world.events.map(({ kind }) => kind), asked - lookedAt, 'mine' in await labels()]).toEqual([['intent', 'outcome', 'refusal'], 2, false])
+  chance.mockRestore()
 })
 
 test('nothing is tried again for whoever has hung up', async () => {
