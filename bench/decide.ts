@@ -8,20 +8,25 @@ import { policyDocument, type Bundle } from '../schema/policy.ts'
  * CPU µs a decision at 10 and at 10 000 rules, lowest of 9 interleaved rounds: `node bench/decide.ts`. `spread` asks for every table that the rules name in
  * turn (10 of them, or 10 000); `same` is the statement a program repeats. Both go through everything decide does, masks and limits included. `--json` for the numbers.
  */
-type Layout = (n: number) => readonly { readonly roles: number; readonly on: (i: number) => string }[]
+type Layout = (n: number) => readonly { readonly roles: number; readonly on: (i: number) => string | readonly string[] }[]
 const layouts: Readonly<Record<string, Layout>> = {
   'exact, one role': () => [{ roles: 1, on: (i) => `public.t${i}` }],
   'exact, many roles': (n) => [{ roles: n, on: (i) => `public.t${i}` }],
   'wildcard, one role': () => [{ roles: 1, on: (i) => `public.t${i}_*` }],
   'wildcard, all match': () => [{ roles: 1, on: () => 'public.*' }],
   'wildcard, suffixes': () => [{ roles: 1, on: (i) => `*.t${i}` }],
+  'commands': () => [{ roles: 1, on: (i) => ['systemctl', 'restart', `unit${i}`] }],
+  'commands, star at end': () => [{ roles: 1, on: (i) => [`deploy${i}`, 'status', '*'] }],
+  'commands, star first': () => [{ roles: 1, on: (i) => ['service', '*', `verb${i}`] }],
 }
 
+const host = { version: 1, kind: 'connection', name: 'shop', engine: 'ssh', secret: 'x' }
+
 function bundle(n: number, { roles, on }: ReturnType<Layout>[number]): Bundle {
-  const rules = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ allow: ['select'], connection: 'shop', on: [on(from + i)] }))
+  const rules = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ allow: [typeof on(0) === 'string' ? 'select' : 'exec'], connection: 'shop', on: [on(from + i)] }))
   const shop = { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secrets: { read: 'x' }, classify: { 'public.t1.email': 'pii.email' }, mask: { 'pii.email': 'email' } }
   const each = n / roles
-  const documents = [shop, ...Array.from({ length: roles }, (_, r) => ({ version: 1, kind: 'role', name: `r${r}`, members: [{ group: 'g' }], rules: rules(r * each, (r + 1) * each) }))]
+  const documents = [typeof on(0) === 'string' ? shop : host, ...Array.from({ length: roles }, (_, r) => ({ version: 1, kind: 'role', name: `r${r}`, members: [{ group: 'g' }], rules: rules(r * each, (r + 1) * each) }))]
   return { documents: documents.map((document, i) => ({ path: `${i}.yaml`, document: policyDocument.parse(document) })) }
 }
 
@@ -31,12 +36,18 @@ const effects = (name: string): Effects => ({
   shown: [{ dataClass: 'pii.email', resource: name, column: 'email', statement: 0, span: null, output: 0 }], used: [], readOnly: true, fingerprint: '',
 })
 
+const command = (line: string): Effects => ({ accesses: [{ action: 'exec', resource: line, columns: null, system: false, via: [], statement: 0, span: null }], shown: [], used: [], readOnly: false, fingerprint: '' })
+
 function prepare(n: number, layout: Layout) {
   const [shape] = layout(n)
   if (!shape) throw new Error('no layout')
   const policy = compile(bundle(n, shape))
-  const table = (i: number) => { const name = shape.on(i); return name === 'public.*' ? `public.x${i}` : name.replace('_*', '_a').replace('*', 'public') }
-  const statements = Array.from({ length: 20_000 }, (_, i) => effects(table(i % n)))
+  const asked = (i: number): Effects => {
+    const name = shape.on(i)
+    if (typeof name !== 'string') return command(name.join(' ').replace('*', `x${i}`))
+    return effects(name === 'public.*' ? `public.x${i}` : name.replace('_*', '_a').replace('*', 'public'))
+  }
+  const statements = Array.from({ length: 20_000 }, (_, i) => asked(i % n))
   return (spread: boolean, times: number) => {
     const before = process.cpuUsage()
     for (let i = 0; i < times; i++) {
