@@ -30,14 +30,15 @@ interface Sent extends Job { readonly sentAt: number }
  */
 export async function run(session: Session, job: Job, now: () => number): Promise<Executed> {
   try {
-    return await finish(session, ...await begun(session, job, now), now)
+    return await begin(session, job, now)
   } finally {
     leave(session)
   }
 }
 
-/** The host has said that it runs, or may have. */
-function begun({ client }: Session, job: Job, now: () => number): Promise<readonly [ClientChannel, Sent]> {
+/** Sends it, and hears it to its end from the moment the host has said that it runs. */
+function begin(session: Session, job: Job, now: () => number): Promise<Executed> {
+  const { client } = session
   const { _protocol: protocol, _chanMgr: channels } = client as unknown as Inner
   const { cut, deadline } = job.run
   let [sentAt, over] = [null as number | null, false]
@@ -62,7 +63,7 @@ function begun({ client }: Session, job: Job, now: () => number): Promise<readon
       client.exec(job.command, { pty: false, x11: false }, (error, channel) => {
         // Refused by name it did not run. The library says the same of a channel that was closed without an answer, and then it is gone from among its channels: there is only the first.
         if (error) return fail('unrun', 'the host did not take the command', sentAt !== null && channels.get(0) === undefined)
-        done(() => { resolve([channel, { ...job, sentAt: sentAt ?? now() }]) })
+        done(() => { resolve(finish(session, channel, { ...job, sentAt: sentAt ?? now() }, now)) })      // at once: a quick command's end may be in the same packet
       })
     } catch {
       fail('lost', 'the connection broke off before the command was sent')
