@@ -1,16 +1,9 @@
-import { setFlagsFromString } from 'node:v8'
 import { Fault, type Ports, type Post, type Secrets } from '../ports.ts'
 import { placeOf } from './dynamo.ts'
 import { regionsOf } from './home.ts'
 import { fetchJson } from './issuer.ts'
 import { createPost } from './post.ts'
 import { createVault } from './secrets.ts'
-
-/**
- * V8 compiles a function of WebAssembly a second time, optimised, once it has run so much of it. The SQL grammar's largest is that far within a first query, and costs 200 ms of CPU on another thread of a function that has
- * less than one: ten times later it is worth it.
- */
-setFlagsFromString('--wasm-tiering-budget=130000000')
 
 /**
  * What every Lambda function brings itself, from its environment. `SLUICE_PUBLIC_URL` is the gate's own address, `SLUICE_CONSOLE_URL` that of the pages people see where

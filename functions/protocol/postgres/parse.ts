@@ -1,8 +1,8 @@
-import grammar from '#grammar'
 import load, { type Grammar } from 'libpg-query/wasm/libpg-query.js'
 import type { Node } from 'libpg-query'
 import { ok, refuse, type Refusal, type Result, type Span } from '../../../schema/refusal.ts'
 import { maxStatementBytes } from '../../../schema/request.ts'
+import { grammarModule } from './module.ts'
 import { checkSyntax } from './syntax.ts'
 
 /**
@@ -23,12 +23,10 @@ export interface Parsed {
 const maxOperatorRun = 256
 const operatorRun = new RegExp(`[-+*/<>=~!@#%^&|\`?]{${maxOperatorRun + 1}}`)
 
-let compiled: WebAssembly.Module | undefined
 let instance: Promise<Grammar> | undefined
 
 function instantiate(): Promise<Grammar> {
-  compiled ??= new WebAssembly.Module(grammar)
-  const module = compiled
+  const module = grammarModule()
   // emscripten's loader reads `__dirname`, to find a file that we hand it ourselves; an ES module bundle has no such name
   const scope: { __dirname?: string } = globalThis as { __dirname?: string }
   scope.__dirname ??= ''
@@ -102,11 +100,11 @@ export async function parse(sql: string): Promise<Result<Parsed>> {
   const statements = (parsed.value as { stmts?: readonly Raw[] }).stmts ?? []
   const [only] = statements
   if (!only?.stmt) return refuse(unparsable('empty_statement', 'there is no statement in the text'))
-  const at = offsets(sql)
+  const [at, token] = [offsets(sql), tokenOf(sql)]
   const span = (byte: number | undefined): Span | null => {
     if (byte === undefined || byte < 0) return null
     const start = at(byte)
-    return { start, end: endOfToken(sql, start) }
+    return { start, end: endOfToken(sql, start, token) }
   }
   if (statements.length > 1) {
     const second = at((statements[1]?.stmt_location ?? 0))
@@ -167,8 +165,13 @@ function offsets(sql: string): (byte: number) => number {
   return (byte) => map[byte] ?? sql.length
 }
 
-const token = /(?:[Uu]&)?"(?:[^"]|"")*"|(?:[EeBbXxNn]|[Uu]&)?'(?:[^']|'')*'|[\p{L}_$][\p{L}\p{N}_$]*(?:\s*\.\s*(?:[\p{L}_$][\p{L}\p{N}_$]*|"(?:[^"]|"")*"|\*))*|\d[\d.]*|\s|[^\p{L}\p{N}_$"'\s]/uy
-function endOfToken(sql: string, start: number): number {
+/** The token that stands somewhere. Text of ASCII alone has an expression of its own, which is the other one without what is not ASCII: the tables behind `\p{L}` cost a cold process 10 ms. */
+const ascii = /(?:[Uu]&)?"(?:[^"]|"")*"|(?:[EeBbXxNn]|[Uu]&)?'(?:[^']|'')*'|[A-Za-z_$][A-Za-z0-9_$]*(?:\s*\.\s*(?:[A-Za-z_$][A-Za-z0-9_$]*|"(?:[^"]|"")*"|\*))*|\d[\d.]*|\s|[^A-Za-z0-9_$"'\s]/y
+const name = '[\\p{L}_$][\\p{L}\\p{N}_$]*'
+let unicode: RegExp | undefined
+const tokenOf = (sql: string): RegExp => Buffer.byteLength(sql) === sql.length ? ascii
+  : unicode ??= new RegExp(`(?:[Uu]&)?"(?:[^"]|"")*"|(?:[EeBbXxNn]|[Uu]&)?'(?:[^']|'')*'|${name}(?:\\s*\\.\\s*(?:${name}|"(?:[^"]|"")*"|\\*))*|\\d[\\d.]*|\\s|[^\\p{L}\\p{N}_$"'\\s]`, 'uy')
+function endOfToken(sql: string, start: number, token = tokenOf(sql)): number {
   token.lastIndex = start
   const match = token.exec(sql)
   return match ? start + match[0].length : Math.min(sql.length, start + 1)
