@@ -11,4 +11,5 @@ const cpu = () => { const { user, system } = process.cpuUsage(); return (user + 
 const { handler } = await import(bundle)
 const initMs = cpu()
 const value = await handler(JSON.parse(event), { getRemainingTimeInMillis: () => 30_000, callbackWaitsForEmptyEventLoop: false })
-process.stdout.write(JSON.stringify({ cpuMs: cpu(), initMs, rssMb: process.memoryUsage.rss() / 1024 ** 2, answer: (body || JSON.stringify(value) || '').slice(0, 300) }), () => process.exit(0))
+const cpuMs = cpu()                                                    // before `process.stdout`, which is made when it is first asked for
+process.stdout.write(JSON.stringify({ cpuMs, initMs, rssMb: process.memoryUsage.rss() / 1024 ** 2, answer: (body || JSON.stringify(value) || '').slice(0, 300) }), () => process.exit(0))
