@@ -52,7 +52,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
   const pressed = createSlack(ports, requests.rejectFromChat, gate.standing.current)
   const { exec, question: ofCommand } = createExec(ports, gate)
   const kubernetes = createKubernetes(ports, gate, targetOf)
-  const mcp = createMcp(ports, gate, { discovery, requests, waits: gate.waits })
+  const mcp = createMcp(ports, gate, { discovery, requests, waits: gate.waits, command: ofCommand })
 
   const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
 

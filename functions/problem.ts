@@ -40,6 +40,8 @@ export const isSlug = (text: string): text is Slug => Object.hasOwn(kinds, text)
 export const statusOf = (refusal: Refusal): Status =>
   refusal.slug === 'invalid-request' && refusal.reason === 'method_not_allowed' ? 405 : kinds[refusal.slug].status
 
+/** Characters. A command may have 64 KB, and whoever sent it has it. */
+const longestResource = 400
 /**
  * The members a caller may see, named one by one: `inner`, and whatever a refusal may grow tomorrow, stays inside until it is listed here.
  * `type` is relative to the gate and opens as a page.
@@ -51,7 +53,7 @@ export function problemOf(refusal: Refusal, evaluation: string | null): Record<s
     ...(evaluation === null ? {} : { evaluation }),
     ...(rule === undefined ? {} : { rule }),
     ...(action === undefined ? {} : { action }),
-    ...(resource === undefined ? {} : { resource }),
+    ...(resource === undefined ? {} : { resource: resource.length > longestResource ? `${resource.slice(0, longestResource).toWellFormed()}…` : resource }),
     ...(span === undefined ? {} : { span: { start: span.start, end: span.end } }),
     ...(statement === undefined ? {} : { statement }),
     ...(sqlstate === undefined ? {} : { sqlstate }),

@@ -6,6 +6,7 @@ import { faultRefusal } from '../problem.ts'
 import type { Ports } from '../ports.ts'
 import { fence, type Told } from './fence.ts'
 import { createCluster } from './cluster.ts'
+import { createCommand, type ReadCommand } from './command.ts'
 import { createFollow, type Hold, type Requests, type Waits } from './follow.ts'
 import { outline } from './outline.ts'
 import { refused } from './refused.ts'
@@ -13,15 +14,16 @@ import { createRun } from './run.ts'
 import { toolNames } from './tools.ts'
 
 /** What of the gate's other routes the tools use. */
-export interface McpParts { readonly discovery: ReturnType<typeof createDiscovery>; readonly requests: Requests; readonly waits: Waits }
+export interface McpParts { readonly discovery: ReturnType<typeof createDiscovery>; readonly requests: Requests; readonly waits: Waits; readonly command: ReadCommand }
 /** Runs one tool for the caller of one HTTP request. null: there is no such tool. Never throws. */
 export type Calls = (name: string, sent: Readonly<Record<string, unknown>>) => Promise<Told> | null
 
 const accessForm = z.strictObject({ connection: z.string().max(64).optional(), match: z.string().max(200).optional() })
 
-export function createCalls(ports: Ports, gate: Gate, { discovery, requests, waits }: McpParts) {
+export function createCalls(ports: Ports, gate: Gate, { discovery, requests, waits, command: read }: McpParts) {
   const run = createRun(ports, gate)
   const cluster = createCluster(ports, gate)
+  const command = createCommand(ports, gate, read)
   const follow = createFollow(ports, requests, waits)
 
   async function access(door: Door, sent: Readonly<Record<string, unknown>>): Promise<Told> {
@@ -42,6 +44,7 @@ export function createCalls(ports: Ports, gate: Gate, { discovery, requests, wai
       case 'access': return access(door, sent)
       case 'run': return run(door, sent)
       case 'kubernetes': return cluster(door, sent)
+      case 'command': return command(door, sent)
       case 'follow': return follow(door, sent, hold)
     }
   }

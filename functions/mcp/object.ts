@@ -17,6 +17,7 @@ export function objectTold({ status, type, bytes }: Enclosed, facts: Members, do
   const text = Buffer.from(bytes).toString('utf8')
   const value = type.includes('json') ? jsonOf(text) : undefined
   const failed = status >= 400
+  if (!failed && isSaid(value)) return saidTold(value, facts, done)
   const { data, more } = value === undefined ? ofText(text) : isMembers(value) ? ofObject(value) : { data: { value }, more: '' }
   return fence({
     head: failed ? `the cluster refused this with status ${status}; its words are in the data` : `${done}, HTTP ${status}${more}`,
@@ -38,9 +39,18 @@ function ofObject(value: Members): Shown {
   if (Array.isArray(items) && typeof rest['kind'] === 'string' && rest['kind'].endsWith('List')) return ofMany('items', items.map(bare), rest)
   const shown = bare(value)
   if (isMembers(shown) && fits(shown)) return { data: shown, more: '' }
-  // What a command wrote. Never of an object: it could be written back so.
-  if (isMembers(shown) && shown['metadata'] === undefined && 'exitCode' in shown) return { data: Object.fromEntries(Object.entries(shown).map(([name, one]) => [name, typeof one === 'string' ? cut(one) : one])), more: '; of what it wrote only the beginning is here' }
   return { data: { beginning: JSON.stringify(shown).slice(0, mostBytes / 4).toWellFormed() }, more: '; it is too large to be given whole, and only its beginning is here' }
+}
+
+interface Said { readonly stdout: string | null; readonly stderr: string | null; readonly exitCode: number | null; readonly truncated: boolean }
+const saidForm = z.object({ stdout: z.string().nullable(), stderr: z.string().nullable(), exitCode: z.int().nullable(), truncated: z.boolean() })
+/** What a command wrote, in a container or on a host. An object has `metadata`, and is never cut like this: it could be written back so. */
+const isSaid = (value: unknown): value is Said & Members => isMembers(value) && value['metadata'] === undefined && saidForm.safeParse(value).success
+function saidTold(value: Said & Members, facts: Members, done: string): Told {
+  const { exitCode, truncated } = value
+  const shown = fits(value) ? value : { ...value, stdout: value.stdout === null ? null : cut(value.stdout), stderr: value.stderr === null ? null : cut(value.stderr) }
+  const how = exitCode === null ? 'how it ended is in the data' : `exit code ${exitCode}`
+  return fence({ head: `${done}, ${how}${truncated || shown !== value ? '; of what it wrote only the beginning is here' : ''}`, facts: { ...facts, exitCode }, data: { ...shown } })
 }
 
 /** The columns that kubectl prints, and what stands in them. */

@@ -1,4 +1,5 @@
 import type { createDiscovery } from '../discover.ts'
+import { nameOf } from '../../schema/command.ts'
 import { ok, type Result } from '../../schema/refusal.ts'
 import type { Door } from '../own.ts'
 
@@ -28,7 +29,7 @@ export async function outline(discovery: Discovery, door: Door, { connection, ma
   }
   if (chosen === undefined) return ok(about)
   const chosenAbilities = abilities.find((one) => one.connection === chosen)
-  if (chosenAbilities?.engine === 'kubernetes') return ok({ ...about, connection: chosen, ...clusterOf(chosenAbilities.principals, match?.toLowerCase() ?? '') })
+  if (chosenAbilities?.engine === 'kubernetes' || chosenAbilities?.engine === 'ssh') return ok({ ...about, connection: chosen, ...clusterOf(chosenAbilities.principals, match?.toLowerCase() ?? '') })
   const schema = (await discovery.schema(door, chosen, null)).result
   if (!schema.ok) return schema
   return ok({ ...about, connection: chosen, ...tablesOf(schema.value.relations, match?.toLowerCase() ?? '') })
@@ -40,15 +41,15 @@ const limitsOf = (limits: { readonly rows: number; readonly affected: number; re
 }
 
 type Principal = Value<Answered<'me'>>['abilities'][number]['principals'][number]
-/** A cluster's objects are not told here: what the caller's own rules say of them is. One line a rule; of several principals each must be permitted. */
+/** A cluster's objects, and a host, are not told here: what the caller's own rules say of them is. One line a rule; of several principals each must be permitted. */
 function clusterOf(principals: readonly Principal[], match: string): Record<string, unknown> {
   return { rules: principals.map(({ id, may, reveals, asks, never }) => ({
     for: id, may: linesOf(may, match), ...(asks.length === 0 ? {} : { mustAlsoAsk: linesOf(asks, match) }), ...(never.length === 0 ? {} : { never: linesOf(never, match) }), ...(reveals.length === 0 ? {} : { inClear: linesOf(reveals, match) }),
   })) }
 }
-/** `get, list of pods, pods/log in web; only when …; after approval by support-leads` */
+/** `get, list of pods, pods/log in web; only when …; after approval by support-leads`; `exec of df -h, systemctl status *` */
 const linesOf = (rules: Principal['may'], match: string): readonly string[] => rules.map(({ actions, on, namespaces, names, permit, when, approval }) => [
-  `${actions.join(', ')}${on ? ` of ${on.join(', ')}` : ''}${namespaces ? ` in ${namespaces.join(', ')}` : ''}${names ? `, only ${names.join(', ')}` : ''}`,
+  `${actions.join(', ')}${on ? ` of ${on.map(nameOf).join(', ')}` : ''}${namespaces ? ` in ${namespaces.join(', ')}` : ''}${names ? `, only ${names.join(', ')}` : ''}`,
   ...(permit ? [`pods may ${permit.join(', ')}`] : []), ...(when ? [`only when ${when}`] : []), ...(approval ? [`after approval by ${approval.by.join(' or ')}`] : []),
 ].join('; ')).filter((line) => line.toLowerCase().includes(match))
 

@@ -16,7 +16,7 @@ describe.each(['2026-07-28', '2025-11-25'] as const)('the official client on %s'
     const { client, call, sent } = await connect(app, token, version)
     expect(client.getNegotiatedProtocolVersion()).toBe(version)
     expect(client.getServerCapabilities()).toEqual({ tools: {} })
-    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['access', 'run', 'kubernetes', 'follow'])
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['access', 'run', 'kubernetes', 'command', 'follow'])
     expect(await call('run', read)).toMatchObject({ isError: false, data: { rows: [[1], [2]], rowCount: 2 } })
     expect(sent.filter(({ status }) => status === 200).map(({ type }) => type)).not.toContain('text/event-stream')
     expect(world.engine.ran).toEqual([read.sql])

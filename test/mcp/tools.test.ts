@@ -22,7 +22,7 @@ test('no tool decides a request, and each says honestly what it may do', async (
   const { app, world } = createGateway()
   const { client } = await connect(app, await world.token(lead))
   const { tools } = await client.listTools()
-  expect(tools.map(({ name, annotations }) => [name, annotations?.readOnlyHint, annotations?.destructiveHint])).toEqual([['access', true, undefined], ['run', false, true], ['kubernetes', false, true], ['follow', true, undefined]])
+  expect(tools.map(({ name, annotations }) => [name, annotations?.readOnlyHint, annotations?.destructiveHint])).toEqual([['access', true, undefined], ['run', false, true], ['kubernetes', false, true], ['command', false, true], ['follow', true, undefined]])
   expect(tools.flatMap(({ inputSchema }) => Object.keys(inputSchema.properties ?? {}))).not.toEqual(expect.arrayContaining(['decision']))
   for (const name of ['approve', 'decide', 'reject', '__proto__', 'constructor']) await expect(client.callTool({ name, arguments: {} })).rejects.toThrow(/no such tool/)
 })
