@@ -176,4 +176,4 @@ test('killed at any write, again and again, and two at once, it ends as if nothi
   await client.end()
   expect(rows).toEqual([{ rows: 6_000, places: 6_000, last: 5_999, size: 6_000 }])
   rmSync(directory, { recursive: true, force: true })
-})
+}, 300_000)                                                             // nine processes, one after another on a busy machine
