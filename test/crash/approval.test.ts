@@ -82,7 +82,7 @@ test('an approved request runs at most once, whatever dies, and states and recor
   const { boundary } = JSON.parse(alive.output) as { boundary: number }
   expect(boundary).toBeGreaterThan(16)
 
-  let killed = 0
+  let [killed, own] = [0, 0]
   const plan = [...ids].slice(1).entries()
   await Promise.all([0, 1].map(async () => {
     for (const [n, [, id]] of plan) {
@@ -90,12 +90,13 @@ test('an approved request runs at most once, whatever dies, and states and recor
       const died = await run(id, n < boundary ? n + 1 : 0, n < boundary ? null : (n * 37) % 150)
       await other
       if (died.signal === 'SIGKILL') killed++
+      if (n < boundary && !other && died.signal === 'SIGKILL') own++
       // One that a second process overtakes has fewer boundaries, and may live; on a busy machine one may give up before it comes to its own.
       if (n < boundary && !other && died.signal !== 'SIGKILL') expect(died.output).toContain('store-unavailable')
     }
   }))
   console.log(`${killed} of ${kills} processes were killed, ${boundary} boundaries`)
-  expect(killed).toBeGreaterThanOrEqual(50)
+  expect(own).toBeGreaterThan(boundary / 2)                              // of two thirds; those whose moment is a time may be through before it on a fast machine
 
   // What the dead left: as the sweeper of a later minute finds it.
   const later = { ...ports, now: () => Date.now() + 10 * 60_000 }
