@@ -148,7 +148,7 @@ describe('an errand on its way', () => {
   })
 })
 
-test('an object that changed between the look and the run is stale, and one of which only the version counts on is not', async () => {
+test('an object that changed between the look and the run is stale, and one that did not is not', async () => {
   await stand.admin('POST', settings, map('moving', { x: '1' }))
   const patch = (between: () => Promise<unknown>) => go('PATCH', `${settings}/moving`, { body: { data: { y: '2' } }, type: 'application/merge-patch+json', between })
   const put = (body: unknown) => () => stand.admin('PUT', `${settings}/moving`, body)
@@ -156,6 +156,14 @@ test('an object that changed between the look and the run is stale, and one of w
   expect(await there('moving')).toMatchObject({ data: { x: 'other' } })
   expect((await there('moving'))).not.toMatchObject({ data: { y: '2' } })
   expect(await patch(async () => null)).toMatchObject({ status: 'succeeded', code: 200 })
+})
+
+test('that people agreed is carried too: only then what changed in the status alone may run', async () => {
+  const front = '/apis/apps/v1/namespaces/web/deployments/front'
+  let generation = 90
+  const patch = (run: Partial<Run>) => go('PATCH', front, { body: { metadata: { labels: { agreed: 'yes' } } }, type: 'application/merge-patch+json', run, between: () => stand.admin('PATCH', `${front}/status`, { status: { observedGeneration: ++generation } }, { 'content-type': 'application/merge-patch+json' }) })
+  expect(await patch({})).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
+  expect(await patch({ agreed: true })).toMatchObject({ status: 'succeeded', code: 200 })
 })
 
 test('what a look saw travels hidden both ways, and the gate, which carries it, has no key to it', async () => {
