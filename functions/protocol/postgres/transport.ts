@@ -2,7 +2,6 @@ import { neon, neonConfig } from '@neondatabase/serverless'
 import { post, TransportError } from '../post.ts'
 import type { Batch, RawResult, Transport } from './port.ts'
 import { salvage } from './salvage.ts'
-import { createSessions } from './session.ts'
 
 /** Where the driver's two protocols are answered: URL of `/sql`, and the `ws:` URL of `/v2`. */
 export interface Endpoint { readonly http: string; readonly websocket: string }
@@ -35,8 +34,13 @@ const asText = { getTypeParser: () => (text: string) => text }
 
 /** Neon's two protocols as the target port. `endpointOf`: where they are answered for a connection string; null: where Neon answers them. */
 export function createNeon(options: { readonly now: () => number; readonly endpointOf: (url: string) => Endpoint | null }): Transport {
-  const { take, close } = createSessions(options)
-  return { batch: (batch) => postBatch(batch, options.endpointOf(batch.url)), take, close }
+  // A read is one HTTP request. The client of WebSockets is loaded with the first that is more than that, so that a cold read is not charged for it; a load that failed is tried again.
+  let sessions: Promise<Pick<Transport, 'take' | 'close'>> | null = null
+  const loaded = () => sessions ??= import('./session.ts').then(({ createSessions }) => createSessions(options)).catch((error: unknown) => { sessions = null; throw error })
+  return {
+    batch: (batch) => postBatch(batch, options.endpointOf(batch.url)), take: async (...call) => (await loaded()).take(...call),
+    close: async () => { await (await sessions?.catch(() => null))?.close() },
+  }
 }
 /** One HTTP request. `bytes`: of the body. */
 async function postBatch({ url, statements, maxBytes, timeoutMs }: Batch, endpoint: Endpoint | null): ReturnType<Transport['batch']> {
