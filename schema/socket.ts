@@ -17,11 +17,14 @@ export const longestMs = 2 * 3600_000
 export const frameId = z.string().regex(/^[\x21-\x7e]{1,64}$/, '`id` must be 1 to 64 visible ascii characters without spaces')
 const connection = z.string().min(1).max(64)
 const request = z.string().regex(/^arq_[0-9A-Z]{26}$/, '`request` must be the id of an access request, `arq_…`')
+const key = z.string().regex(/^[\x21-\x7e]{1,255}$/, '`idempotencyKey` must be 1 to 255 visible ascii characters without spaces')
 const body = z.unknown().refine((value) => value !== undefined, '`body` is missing: what the same call over http has as its body')
 
 export const socketCall = z.discriminatedUnion('action', [
   /** `idempotencyKey`: as the header; send it where the call may have to be repeated on another connection. */
-  z.strictObject({ id: frameId, action: z.literal('query'), connection, body, idempotencyKey: z.string().regex(/^[\x21-\x7e]{1,255}$/, '`idempotencyKey` must be 1 to 255 visible ascii characters without spaces').optional() }),
+  z.strictObject({ id: frameId, action: z.literal('query'), connection, body, idempotencyKey: key.optional() }),
+  /** A command, with the body of `POST /v1/connections/{c}/exec`. */
+  z.strictObject({ id: frameId, action: z.literal('exec'), connection, body, idempotencyKey: key.optional() }),
   z.strictObject({ id: frameId, action: z.literal('explain'), connection, body }),
   z.strictObject({ id: frameId, action: z.literal('follow'), request }),
   z.strictObject({ id: frameId, action: z.literal('cancel'), request }),

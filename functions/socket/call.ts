@@ -3,11 +3,13 @@ import type { SocketCall } from '../../schema/socket.ts'
 import { rowsBody } from '../answer.ts'
 import { waitingOf } from '../approve/view.ts'
 import type { Reply } from '../door.ts'
+import { createExec } from '../exec.ts'
 import { explained } from '../explanation.ts'
 import type { Call, Gate } from '../gate.ts'
+import { Waiting } from '../own.ts'
 import type { Ports, Socket, Sockets } from '../ports.ts'
 import { faultRefusal } from '../problem.ts'
-import { inSql } from '../question.ts'
+import { inEither, inSql } from '../question.ts'
 import { follow, type Shows } from './follow.ts'
 import { refused, type Spoken } from './frame.ts'
 
@@ -34,11 +36,21 @@ export function createCalls(ports: Ports & { readonly sockets: Sockets }, gate: 
     return { status: 200, body }
   }
 
+  const { exec, question } = createExec(ports, gate)
+  async function command(door: Omit<Call, 'question' | 'idempotencyKey'>, key: string, body: unknown): Promise<Spoken> {
+    const { result, ...reply } = await exec(door, ok(key), async () => ok(body))
+    if (!result.ok || !(result.value instanceof Waiting)) return spokenOf({ ...reply, result })
+    const { asked } = result.value
+    if ('stored' in asked) return { status: asked.stored.status, body: asked.stored.body }
+    return { status: 202, body: JSON.stringify({ request: waitingOf(asked.waiting, ports.self.console), evaluation: reply.evaluation }), follow: asked.waiting.id }
+  }
+
   return async (call: SocketCall, authorization: string, socket: Socket): Promise<Spoken> => {
     const door = { authorization, session: socket.session }
     switch (call.action) {
       case 'query': return query({ ...door, connection: call.connection, idempotencyKey: keyOf(call, socket), waitMs: 0, until: ports.now() + callMs, question: inSql(async () => ok(call.body)) })
-      case 'explain': return spokenOf(explained(await gate.explain({ ...door, connection: call.connection, idempotencyKey: null, waitMs: 0, question: inSql(async () => ok(call.body)) })))
+      case 'exec': return command({ ...door, connection: call.connection, waitMs: 0, until: ports.now() + callMs }, keyOf(call, socket), call.body)
+      case 'explain': return spokenOf(explained(await gate.explain({ ...door, connection: call.connection, idempotencyKey: null, waitMs: 0, question: inEither(question, async () => ok(call.body)) })))
       case 'follow': return follow(ports.sockets, requests, door, socket, call.request)
       case 'cancel': return spokenOf(await requests.cancel(door, call.request))
       case 'ping': return { status: 200, body: '{}' }
@@ -47,14 +59,14 @@ export function createCalls(ports: Ports & { readonly sockets: Sockets }, gate: 
 }
 
 /** A frame may be delivered twice. Its id names it within the connection, so the second delivery meets the first one's claim. */
-const keyOf = (call: SocketCall & { readonly action: 'query' }, socket: Socket): string => call.idempotencyKey ?? `socket:${socket.id}:${call.id}`
+const keyOf = (call: SocketCall & { readonly action: 'query' | 'exec' }, socket: Socket): string => call.idempotencyKey ?? `socket:${socket.id}:${call.id}`
 
 /** An answer over 100 KB has run already: how to have it all the same, without running it again. */
 export function overflowOf(call: SocketCall, socket: Socket): Refusal {
   const detail = 'the answer is over 100 KB, too large for the socket'
-  if (call.action !== 'query') return { slug: 'too-large', reason: 'answer_too_large', next: 'fix', detail: `${detail}; make the same call over http` }
+  if (call.action !== 'query' && call.action !== 'exec') return { slug: 'too-large', reason: 'answer_too_large', next: 'fix', detail: `${detail}; make the same call over http` }
   return {
     slug: 'too-large', reason: 'answer_too_large', next: 'fix',
-    detail: `${detail}; it was executed: post the same body over http with \`idempotency-key: ${keyOf(call, socket)}\` to have its rows without running it again, or ask for fewer`,
+    detail: `${detail}; it was executed: post the same body over http with \`idempotency-key: ${keyOf(call, socket)}\` to have ${call.action === 'exec' ? 'what it wrote' : 'its rows'} without running it again, or ask for ${call.action === 'exec' ? 'less' : 'fewer'}`,
   }
 }

@@ -21,7 +21,7 @@ export function readCall(text: string): { readonly id: string | null; readonly c
 
 function invalid(issue: { readonly code?: string; readonly path: readonly PropertyKey[]; readonly message: string; readonly keys?: readonly string[] } | undefined): Refusal {
   const refusal = (detail: string): Refusal => ({ slug: 'invalid-request', reason: 'invalid_frame', next: 'fix', detail })
-  if (issue?.path[0] === 'action') return refusal('`action` must be `query`, `explain`, `follow`, `cancel` or `ping`')
+  if (issue?.path[0] === 'action') return refusal('`action` must be `query`, `exec`, `explain`, `follow`, `cancel` or `ping`')
   if (issue?.code === 'unrecognized_keys') return refusal(`member \`${visible(issue.keys?.[0])}\` is not known in this frame`)
   if (issue === undefined || issue.path.length === 0) return refusal('a frame is one json object: `{"id": …, "action": …}`')
   return refusal(issue.message.startsWith('`') ? issue.message : `member \`${visible(String(issue.path[0]))}\` is missing or not of its kind`)

@@ -8,7 +8,7 @@ import type { RequestSummary, RequestView } from '../../schema/approval.ts'
 import { createHosted, lead, operator, rules, withRules } from '../support/host.ts'
 
 type Hosted = ReturnType<typeof createHosted>
-const approval = { by: ['support-leads'], quorum: 1, within: '30m' } as const
+const approval = { by: ['support-leads'], quorum: 1, within: '30m' }
 const any = withRules([...rules, { allow: ['exec'], connection: 'bastion', on: [['tell', '*']] }, { ask: ['exec'], connection: 'bastion', on: [['tell']], approval }])
 interface Asked { readonly id: `arq_${string}`; readonly digest: string }
 async function asked(at: Hosted, words: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<Asked> {

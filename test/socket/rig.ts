@@ -17,6 +17,7 @@ import { cut, cutSockets, expired } from '../../functions/socket/cut.ts'
 import { createHandler } from '../../functions/socket/event.ts'
 import { notifyRequest } from '../../functions/socket/follow.ts'
 import { createApproving } from '../support/approvals.ts'
+import type { createHosted } from '../support/host.ts'
 import type { TokenOptions } from '../support/ports.ts'
 
 export type Frame = Readonly<Record<string, unknown>>
@@ -39,8 +40,8 @@ export const closers: (() => Promise<unknown> | void)[] = []
  * A gate whose engine and clock the test holds, served on sockets by the real local gateway, with connections in the real local DynamoDB. Two instances of the
  * function take the frames in turn, so nothing works that is remembered in one of them.
  */
-export async function createRig(options: { readonly idleMs?: number; readonly longestMs?: number; readonly demo?: Parameters<typeof createApproving>[0] } = {}) {
-  const approving = createApproving(options.demo)
+export async function createRig(options: { readonly idleMs?: number; readonly longestMs?: number; readonly demo?: Parameters<typeof createApproving>[0]; readonly hosted?: ReturnType<typeof createHosted> } = {}) {
+  const approving = options.hosted ?? createApproving(options.demo)
   const { world } = approving
   const credentials = newCredentials()
   const dynamo = await startDynamo({ directory: null, credentials })
