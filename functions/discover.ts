@@ -35,9 +35,10 @@ export function createDiscovery(ports: Ports, gate: Gate, own: Own) {
     if (!connection.ok) return connection
     const lock = findLock(locks, policy, caller, name, ports.now())
     if (lock) return refuse(lock)
+    const hint = hints[connection.value.engine]
     const description = await engineOf(ports, connection.value).describe(connection.value)
     const judge = judgeOf(admitted, connection.value, purpose, ports.now())
-    return ok({ connection: name, relations: description.relations.flatMap((relation) => visible(relation, judge)) })
+    return ok({ connection: name, relations: description.relations.flatMap((relation) => visible(relation, judge)), ...(hint === null ? {} : { hint }) })
   })
 
   /** RFC 9728: which issuers' tokens are taken here. Open to all: a client has no token yet. */
@@ -56,6 +57,12 @@ export function createDiscovery(ports: Ports, gate: Gate, own: Own) {
     }
   }
   return { me, connections, schema, metadata }
+}
+
+/** Where what may be done is told, of what has no tables. */
+const hints: Readonly<Record<ConnectionDocument['engine'], string | null>> = {
+  postgres: null, mysql: null, kubernetes: 'a cluster has no tables: what you may do there stands in `abilities` of /v1/me, and what there is in its own discovery',
+  ssh: 'a host has no tables: the commands you may run there stand in `abilities` of /v1/me, each a list of words of which `*` is any one plain argument',
 }
 
 type Judge = (action: ActionName, relation: Relation, columns: Relation['columns'] | null) => ReturnType<typeof decide>

@@ -40,7 +40,7 @@ export const explanation = z.object({
 })
 export const me = z.object({
   subject: principal, actors: z.array(principal), issuer: z.string(), person: z.boolean(), roles: z.array(z.string()),
-  expiresAt: time, policy: z.string(), abilities: z.json().describe('per connection: what may be done on what, with masks, approvals and limits'),
+  expiresAt: time, policy: z.string(), abilities: z.json().describe('per connection: what may be done on what, with masks, approvals and limits; `on` has names, and of a host commands, each a list of words'),
   evaluation: z.string(), session: z.string().nullable(),
 })
 export const connections = z.object({ connections: z.array(z.object({ name: z.string(), engine: z.string(), locked: z.boolean() })) })
@@ -50,6 +50,7 @@ export const schema = z.object({
     schema: z.string(), name: z.string(), kind: z.string(), actions: z.record(z.string(), z.enum(['permit', 'ask'])),
     columns: z.array(z.object({ name: z.string(), type: z.string(), nullable: z.boolean(), class: z.string().optional(), masked: z.string().optional(), readable: z.literal(false).optional().describe('may be written, not read') })),
   })),
+  hint: z.string().optional().describe('of a cluster or a host, which has no tables: where to look'),
 })
 export const grants = z.object({
   connection: z.string(), script: z.string().describe('for the target\'s own client, to be read and run by a person'),
@@ -115,7 +116,7 @@ const target = z.object({ namespace: z.string().nullable(), name: z.string().nul
 const request = z.object({
   ...common, trust: z.string().nullable().describe(`SHA-256 of the issuer's document; ${hidden}`), principals: z.array(principal).describe('the subject, then the actors'),
   claims: z.record(z.string(), z.json()).nullable().describe(`of the token, those that conditions of the policy read; ${hidden}`), isolation: z.string(),
-  statements: z.array(z.object({ sql: z.string(), params: z.array(z.json()) })), reveal: z.array(z.string()).describe('classes the call asks to see in clear'), rowMode: z.enum(['object', 'array']), maxRows: z.int().nullable(),
+  statements: z.array(z.object({ sql: z.string().describe('of a host: the line of a command, as its shell gets it'), params: z.array(z.json()) })), reveal: z.array(z.string()).describe('classes the call asks to see in clear'), rowMode: z.enum(['object', 'array']), maxRows: z.int().nullable(),
   accesses: z.array(z.object({
     action: z.string(), resource: z.string(), columns: z.array(z.string()).nullable(), via: z.array(z.string()).describe('views or parents it goes through; empty for whoever asked'), statements: z.array(z.int()), target: target.optional(),
   })),
@@ -123,7 +124,7 @@ const request = z.object({
   revealed: z.array(z.string()).describe('classes that come in clear'), detect: z.array(z.string()), limits, rules: z.array(z.string()), ruleContents: z.array(z.string()).nullable().describe(`SHA-256 of each rule; ${hidden}`),
   fingerprint: z.string().nullable().describe(`over the definitions of the objects reached; ${hidden}`), policy: z.string(),
   resultUntil: time.nullable().describe('until when whoever asked may fetch the rows; after that they are gone, and it does not run again'),
-  diff: z.string().optional().describe('what the cluster said a write would change when it was asked, masked; for those who may decide'), diffNow: z.string().optional().describe('the same now, where it differs: then it would not run as it was asked'),
+  diff: z.string().optional().describe('what the cluster said a write would change when it was asked, masked; of a command on a host, as whom and where it would run; for those who may decide'), diffNow: z.string().optional().describe('the same now, where it differs: then it would not run as it was asked'),
   estimate: z.array(z.object({ rows: z.number(), cost: z.number() }).nullable()).optional().describe('the target\'s own guess, for those who may decide'),
 })
 const summary = z.object({
