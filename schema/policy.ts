@@ -96,12 +96,14 @@ const approval = z.strictObject({
   /** What chat and mail carry: `summary` (without it) tells who asks what of which tables; `full` also the statement's text. Never parameters. */
   notify: z.enum(['summary', 'full']).optional(),
 })
+/** Words of a command that a rule names. */
+export const maxPatternWords = 64
 const rule = z.strictObject({
   allow: z.array(action).min(1).optional(), deny: z.array(action).min(1).optional(), ask: z.array(action).min(1).optional(),
   reveal: z.array(z.union([dataClass, z.string().regex(/^([a-z0-9._-]+\.)?\*$/)])).min(1).optional(),
   connection: oneOrMore(z.union([name, z.literal('*')])),
   /** Names; of SSH commands, each a list of words of which `*` is any one plain argument. */
-  on: z.array(z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(64)])).min(1).optional(),
+  on: z.array(z.union([z.string().min(1), z.array(z.string()).min(1).max(maxPatternWords)])).min(1).optional(),
   columns: z.array(z.string().min(1)).min(1).optional(),
   through: z.literal(true).optional(),
   /** Kubernetes: globs over the namespace and the object's name. Left out: any, and what is in no namespace or has no name. */

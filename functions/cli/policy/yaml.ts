@@ -48,7 +48,7 @@ export function readYaml(file: string, text: string): Source {
 const known: Partial<Record<ErrorCode, string>> = {
   DUPLICATE_KEY: 'this key is there twice; keep one',
   TAB_AS_INDENT: 'a tab; yaml indents with spaces',
-  BAD_ALIAS: 'aliases (`*name`) are not read; a pattern that starts with `*` needs quotes: `"*.*"`',
+  BAD_ALIAS: 'aliases (`*name`) are not read; what starts with `*` needs quotes: `"*"`, `"*.*"`',
 }
 const advice = (code: ErrorCode, message: string): string => known[code] ?? message.replace(/\s+/g, ' ').replace(/^./, (first) => first.toLowerCase())
 

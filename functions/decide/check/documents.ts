@@ -4,7 +4,8 @@ import { acts } from '../roleset.ts'
 import { glob } from '../pattern.ts'
 import { checkNotify } from './notify.ts'
 import { suggest, type Entry, type Finding, type Report } from './finding.ts'
-import { checkRule, classesOf } from './rule.ts'
+import { checkTaken } from './command.ts'
+import { checkHostLimits, checkRule, classesOf } from './rule.ts'
 import { readShape } from './shape.ts'
 
 /**
@@ -37,6 +38,9 @@ function checkWhole(entries: readonly Entry[]): readonly Finding[] {
   const known = new Map(connections.map(({ document }) => [document.name, document]))
   for (const { document, report } of connections) checkConnection(document, report)
   checkTransports(connections)
+  const hosts = connections.filter(({ document }) => document.engine === 'ssh')
+  for (const { document, report } of hosts) checkHost(document, roles.map((role) => role.document.name), report)
+  checkTaken(roles, hosts.map(({ document }) => document.name))
   for (const { document, report } of roles) {
     document.rules.forEach((rule, n) => checkRule(rule, n, known, report))
     checkGroups(document, issuers.map((issuer) => issuer.document), report)
@@ -67,6 +71,17 @@ function checkConnection(document: ConnectionDocument, report: Report): void {
   const classes = classesOf(document)
   for (const name of Object.keys(document.mask ?? {})) {
     if (name !== '*' && !classes.includes(name)) report('error', ['mask', name], `no column is of class \`${name}\`${suggest(name, classes)}`, { key: true })
+  }
+}
+
+/** A role that is not there gives its login to nobody, and those it is meant for get the one of `*`. */
+function checkHost({ logins, limits = {} }: ConnectionDocument, roles: readonly string[], report: Report): void {
+  checkHostLimits(limits, (key, message) => report('warning', ['limits', key], message, { key: true }))
+  if (logins === undefined) return
+  if (Object.keys(logins).length === 0) report('error', ['logins'], 'nobody has a login; write `logins: { ROLE: LOGIN }`, or leave `logins` out for the one that the secret\'s `url` names', { key: true })
+  for (const [role, login] of Object.entries(logins)) {
+    if (role !== '*' && !roles.includes(role)) report('warning', ['logins', role], `there is no role \`${role}\`${suggest(role, roles)}`, { key: true })
+    if (login === 'root') report('warning', ['logins', role], 'commands run as root: give it a login of its own, and let `sudo` have the commands that need more')
   }
 }
 

@@ -1,11 +1,11 @@
-import { kubernetesWrites, type ConnectionDocument, type RuleDocument } from '../../../schema/policy.ts'
+import { kubernetesWrites, type ConnectionDocument, type LimitsDocument, type RuleDocument } from '../../../schema/policy.ts'
 import { inspectCondition } from '../condition.ts'
 import { durationMs, withDefaults } from '../limits.ts'
 import { glob, parsePattern, type Form } from '../pattern.ts'
 import { formOf } from '../policy.ts'
 import { connectionsOf } from '../rule.ts'
+import { checkCommand } from './command.ts'
 import { suggest, type Report } from './finding.ts'
-import { runnerIn } from './runner.ts'
 
 const own = { audit: ['read', 'delete'], policy: ['read', 'apply'], locks: ['read', 'set'] } as const
 /** Those that no target has. */
@@ -101,22 +101,11 @@ function checkNames(rule: RuleDocument, forms: readonly Form[], report: Report):
         report('warning', at, `of \`${name}\` there is only ${own[name as keyof typeof own].map((action) => `\`${action}\``).join(' and ')}`)
       }
     } else if (forms.every((form) => form === 'ssh')) report('error', at, `a command is a list of its words, such as \`[${name.split(' ').slice(0, 4).join(', ')}]\``)
-    else if (!parsePattern(name, forms)) report('error', at, !forms.includes('sql') ? `\`${name}\` is no resource of Kubernetes, such as \`pods\`, \`pods/log\` or \`apps/deployments\`` : name.split('.').length > 2 ? `\`${name}\` has too many parts; columns go into \`columns\`, or into \`classify\` of the connection` : `\`${name}\` needs its schema, such as \`public.${name}\``)
+    else if (!parsePattern(name, forms)) report('error', at, !forms.includes('sql') ? `\`${name}\` is no resource of Kubernetes, such as \`pods\`, \`pods/log\` or \`apps/deployments\`` : name.split('.').length > 2 ? `\`${name}\` has too many parts; columns go into \`columns\`, or into \`classify\` of the connection` : `\`${name}\` needs its schema, such as \`public.${name}\`${forms.includes('ssh') ? `; a command is a list of its words: \`[${name.split(' ').slice(0, 4).join(', ')}]\`` : ''}`)
     else if (!rule.allow && !rule.reveal && forms.some((form) => !parsePattern(name, [form]))) report('error', at, `\`${name}\` is a name on some of these connections only, and elsewhere would take everything away; name the connections it is meant for`)
     else if (name.startsWith('*.') && rule.deny) report('warning', at, `\`${name}\` does not reach the engine's own schemas; a \`deny\` without \`on\` does`)
     else if (name === '*.*' && rule.allow) report('warning', at, '`*.*` covers every table there is and every one there will be; name the schemas')
   }
-}
-
-/** The words of a command on a host. */
-function checkCommand(rule: RuleDocument, words: readonly string[], forms: readonly Form[], report: (level: 'error' | 'warning', message: string) => void): void {
-  const shown = `\`[${words.join(', ')}]\``
-  if (connectionsOf(rule).includes('sluice') || !forms.includes('ssh')) return report('error', `${shown} is a command, and none of the connections named here is reached by SSH`)
-  if (!parsePattern(words, ['ssh'])) return report('error', words[0] === '*' || words[0]?.startsWith('-') ? `${shown} names no program` : words.some((word) => word !== '*' && word.includes('*')) ? `${shown}: \`*\` is one whole argument, not a part of one` : `${shown} holds what no argument may: a control character, a line end or a backslash`)
-  if (!rule.allow && !rule.reveal && forms.some((form) => form !== 'ssh')) return report('error', `${shown} is a command, and some of these connections are not reached by SSH: there it would take everything away; name the connections it is meant for`)
-  if (rule.deny) return report('warning', `${shown} can be said in other ways (\`/bin/${words[0] ?? ''}\`, \`env ${words[0] ?? ''}\`): what protects is that nothing is allowed but what a rule names`)
-  const runner = rule.allow ? runnerIn(words) : null
-  if (runner !== null) report('warning', `\`${runner}\` can run what its arguments say, so the \`*\` of ${shown} may be any command there is; name the arguments`)
 }
 
 function checkWhen(rule: RuleDocument, report: Report): void {
@@ -134,6 +123,7 @@ function checkReveal(rule: RuleDocument, connections: ReadonlyMap<string, Connec
   const named = connectionsOf(rule)
   const meant = [...connections.values()].filter((connection) => named.includes('*') || named.includes(connection.name))
   const classes = [...new Set(meant.flatMap(classesOf))].sort()
+  if (rule.reveal && meant.length > 0 && meant.every(({ engine }) => engine === 'ssh')) return report('error', ['reveal'], '`reveal` shows classified columns, and what a command prints has none; `detect` of the connection goes over it', { key: true })
   for (const [i, name] of (rule.reveal ?? []).entries()) {
     if (!classes.some((known) => glob(name, known))) report('warning', ['reveal', i], `no column there is of class \`${name}\`${suggest(name, classes)}`)
   }
@@ -145,6 +135,7 @@ export const classesOf = ({ engine, classify }: ConnectionDocument): readonly st
 
 function checkLimits(rule: RuleDocument, connections: ReadonlyMap<string, ConnectionDocument>, report: Report): void {
   if (!rule.limits) return
+  if (formsOf(rule, connections).every((form) => form === 'ssh')) checkHostLimits(rule.limits, (key, message) => report('warning', ['limits', key], message, { key: true }))
   for (const name of connectionsOf(rule)) {
     const connection = connections.get(name)
     if (!connection) continue
@@ -154,4 +145,9 @@ function checkLimits(rule: RuleDocument, connections: ReadonlyMap<string, Connec
     }
     if (rule.limits.timeout && most.timeout && durationMs(rule.limits.timeout) > durationMs(most.timeout)) report('warning', ['limits', 'timeout'], `the connection \`${name}\` ends at ${most.timeout}, and a rule never goes past it`)
   }
+}
+
+/** A command is counted by what it writes and how long it takes. */
+export function checkHostLimits(limits: LimitsDocument, report: (key: string, message: string) => void): void {
+  for (const key of ['rows', 'affected', 'cost'] as const) if (limits[key] !== undefined) report(key, `\`${key}\` limits nothing of a command; \`bytes\` and \`timeout\` do`)
 }

@@ -1,19 +1,79 @@
-/** Programs that can run what one of their arguments says, or write any file. */
-const runners = new Set('. apt ash awk bash busybox crontab dash dd docker dpkg ed emacs eval exec expect find fish gawk gdb git ip ksh kubectl less lua make man more nano node parallel perl php pip podman psql python python2 python3 rsync ruby screen script sed sh source sqlite3 ssh tar tcpdump tcsh tee tmux vi vim wget curl zip zsh'.split(' '))
-/** Programs that run the program behind them. */
-const carriers = new Set('chroot doas env flock ionice nice nohup nsenter setsid strace su sudo systemd-run taskset time timeout unshare watch xargs'.split(' '))
+/**
+ * What the `*` of a rule could do that its author may not have meant, by what is known of programs. For warnings: no list of programs is complete, and what is not in it is not harmless. A `*` is never an option, so `find * -name *` names
+ * files and runs nothing. `run`: any command there is. `file`: any file its login may read or write. `go`: any address the host reaches. `unit`: any unit there is.
+ */
+export type Reach = 'run' | 'file' | 'go' | 'unit'
+const list = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
-/** The program that makes a rule's `*` mean any command; null: as far as is known, none. For a warning: no list of programs is complete. `sudo` and the like count for the program behind them, where one is named. */
-export function runnerIn(words: readonly string[]): string | null {
-  const program = (word: string): string => word.slice(word.lastIndexOf('/') + 1)
+/** Whatever their arguments are. */
+const anything = list('ansible ansible-playbook apt apt-get aptitude at batch busybox cargo crontab dnf docker dpkg ed emacs eval expect gcc gdb gem git go helm ip kubectl ldconfig logrotate lua make man mount mysql nano nginx npm npx parallel pip pip3 podman psql redis-cli rpm rsync screen script snap socat source sqlite3 ssh strace su tar tcpdump terraform tmux trap vi view vim virsh visudo yarn yum zip .')
+/** What they run is their first operand; what comes behind it is for that. */
+const interpreters = list('ash bash csh dash fish ksh mksh node perl php python python2 python3 ruby rbash sh tclsh tcsh zsh')
+/** Of these the first operand is a program of theirs or a pattern, the others are files. */
+const scripted = list('awk gawk mawk nawk sed')
+const searching = list('egrep fgrep grep jq rg yq zgrep')
+const filing = list('base64 bat bzip2 cat chgrp chmod chown cmp comm cp cut dd diff egrep file fold gunzip gzip head hexdump iconv install join less ln md5sum mkdir more mv nl od openssl paste rev rm rmdir scp sdiff sftp sha1sum sha256sum shred sort split strings tac tail tee touch tr truncate uniq unlink unzip wc xxd xz zcat zless')
+const going = list('aria2c curl ftp http lynx nc ncat netcat nmap openssl scp sftp telnet w3m wget')
+
+/** Words that, named by the rule, leave nothing to run. */
+const harmless: Readonly<Record<string, ReadonlySet<string>>> = {
+  apt: list('list policy search show'), docker: list('diff history images info inspect logs port ps stats top version'), dpkg: list('-L -S -l -s --list --listfiles --search --status'), git: list('blame cat-file describe log ls-files ls-tree rev-list rev-parse shortlog show status'), helm: list('get history list status'),
+  ip: list('addr address link neigh neighbour route'), kubectl: list('describe events get logs top version'), npm: list('ls outdated view'), pip: list('freeze list show'), pip3: list('freeze list show'), podman: list('diff history images info inspect logs port ps stats top version'), rpm: list('-q -qa -qi -ql -qf'), systemctl: list('cat is-active is-enabled is-failed list-dependencies list-timers list-units show status'), service: list('status'),
+}
+/** Programs that run the program behind them: which of their options take a word of their own, and how many operands come first. */
+const carriers: Readonly<Record<string, { readonly takes: string; readonly first: number }>> = {
+  builtin: { takes: '', first: 0 }, chroot: { takes: '', first: 1 }, chrt: { takes: '', first: 1 }, command: { takes: '', first: 0 }, doas: { takes: 'Cu', first: 0 }, env: { takes: 'CSu', first: 0 }, exec: { takes: 'a', first: 0 }, flock: { takes: 'Ew', first: 1 }, ionice: { takes: 'cn', first: 0 }, nice: { takes: 'n', first: 0 },
+  nohup: { takes: '', first: 0 }, not: { takes: '', first: 0 }, nsenter: { takes: 'GSt', first: 0 }, pkexec: { takes: '', first: 0 }, runuser: { takes: 'Gcgsu', first: 0 }, setpriv: { takes: '', first: 0 }, setsid: { takes: '', first: 0 }, stdbuf: { takes: 'eio', first: 0 }, sudo: { takes: 'CDRTUghpru', first: 0 }, 'systemd-run': { takes: 'pu', first: 0 },
+  taskset: { takes: '', first: 1 }, time: { takes: 'fo', first: 0 }, timeout: { takes: 'ks', first: 1 }, unshare: { takes: 'RSG', first: 0 }, watch: { takes: 'n', first: 0 }, xargs: { takes: 'EILPadns', first: 0 },
+}
+/** Options whose word is no operand, of programs whose operands are files. */
+const valued: Readonly<Record<string, string>> = { cut: 'bcdf', grep: 'ABCm', egrep: 'ABCm', fgrep: 'ABCm', zgrep: 'ABCm', head: 'cn', sort: 'kt', split: 'abln', tail: 'cns', chmod: '', curl: 'Hm', wget: 'Tt' }
+const [running, writing] = [list('-exec -execdir -ok -okdir'), list('-delete -fls -fprint -fprint0 -fprintf')]
+
+/** What of a command a `*` could make it do; `program`: the one that would. null: as far as is known, nothing unmeant. */
+export function reachOf(words: readonly string[]): { readonly program: string; readonly reach: Reach } | null {
   let at = 0
   for (;;) {
-    const word = words[at] ?? ''
-    const star = words.indexOf('*', at + 1)
-    if (star === -1) return null
-    if (!carriers.has(program(word))) return runners.has(program(word)) ? word : null
-    const next = words.findIndex((one, i) => i > at && !one.startsWith('-') && !/^\d|=/.test(one))
-    if (next === -1 || words[next] === '*' || star < next) return word
+    const program = words[at] ?? ''
+    if (program === '*') return { program: words[0] ?? '', reach: 'run' }
+    const carrier = own(carriers, nameOf(program))
+    if (carrier === undefined) break
+    const next = operands(words, at, carrier.takes).filter((i) => nameOf(program) !== 'env' || !/^\w+=/.test(words[i] ?? ''))[carrier.first]
+    if (next === undefined) return words.indexOf('*', at) === -1 ? null : { program, reach: 'run' }
     at = next
   }
+  const reach = reached(words.slice(at))
+  return reach === null ? null : { program: words[at] ?? '', reach }
 }
+
+function reached(words: readonly string[]): Reach | null {
+  const program = nameOf(words[0] ?? '')
+  const star = words.indexOf('*')
+  if (star === -1) return null
+  const named = words.slice(1, star)
+  const all = operands(words, 0, own(valued, program) ?? '')
+  const [first, ...others] = all.map((i) => words[i] === '*')
+  if (program === 'find') return named.some((word) => running.has(word)) ? 'run' : words.some((word) => running.has(word) || writing.has(word)) ? 'file' : null
+  if (program === 'systemctl' || program === 'service') return words.some((word) => own(harmless, program)?.has(word)) ? null : 'unit'
+  if (named.some((word) => own(harmless, program)?.has(word))) return null
+  if (anything.has(program)) return 'run'
+  if (interpreters.has(program)) return first ? 'run' : null
+  if (scripted.has(program)) return first && !named.some((word) => /^-[ef]$/.test(word)) ? 'run' : 'file'
+  if (searching.has(program)) return others.includes(true) || (first && named.some((word) => /^-[ef]$/.test(word))) ? 'file' : null
+  if (going.has(program)) return all.some((i) => words[i] === '*') ? 'go' : null
+  return filing.has(program) && all.some((i) => words[i] === '*') ? 'file' : null
+}
+
+/** Where the words behind a program stand that are neither options nor theirs. */
+function operands(words: readonly string[], at: number, takes: string): readonly number[] {
+  const found: number[] = []
+  for (let i = at + 1, ended = false; i < words.length; i++) {
+    const word = words[i] ?? ''
+    if (ended || word === '-' || !word.startsWith('-')) { found.push(i); continue }
+    if (word === '--') ended = true
+    else if (!word.startsWith('--') && takes.includes(word.at(-1) ?? ' ')) i++
+  }
+  return found
+}
+const nameOf = (word: string): string => word.slice(word.lastIndexOf('/') + 1)
+const own = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined => (Object.hasOwn(table, name) ? table[name] : undefined)

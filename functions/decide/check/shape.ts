@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import { auditDocument, connectionDocument, issuerDocument, notifyDocument, policyDocument, roleDocument, type PolicyDocument } from '../../../schema/policy.ts'
+import { auditDocument, connectionDocument, issuerDocument, maxPatternWords, notifyDocument, policyDocument, roleDocument, type PolicyDocument } from '../../../schema/policy.ts'
 import { suggest, type Finding } from './finding.ts'
 
 const kinds = { issuer: issuerDocument, connection: connectionDocument, role: roleDocument, notify: notifyDocument, audit: auditDocument } as const
@@ -26,6 +26,8 @@ function translate(path: string, document: unknown, issue: z.core.$ZodIssue, bas
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((name) => ({ ...error(`unknown key \`${name}\`${suggest(name, keysAt(at))}`, true), at: [...at, name] }))
   }
+  const unquoted = at[0] === 'rules' && at[2] === 'on' && at.length > 3 ? word(valueAt(document, issue.path), at.length) : null
+  if (unquoted !== null) return [error(unquoted)]
   if (issue.code === 'invalid_union') return union(path, document, issue, at)
   if (issue.code === 'invalid_value') {
     const given = valueAt(document, issue.path)
@@ -36,6 +38,15 @@ function translate(path: string, document: unknown, issue: z.core.$ZodIssue, bas
   if (issue.code === 'invalid_key') return [error(issue.issues[0]?.message ?? 'this key is not valid', true)]
   if (issue.code === 'invalid_type' && valueAt(document, issue.path) === undefined) return [error(at.length === 0 ? 'the file is empty' : `\`${String(at.at(-1))}\` is missing`)]
   return [error(issue.message.replace(/^Invalid input: expected/, 'expected'))]
+}
+
+/** What stands in `on` where a word must: YAML reads `50`, `true` and `~` as something else, and `a: b` as a map. */
+function word(value: unknown, depth: number): string | null {
+  const what = depth > 4 ? 'an argument' : 'a name'
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return `YAML reads this as ${typeof value === 'number' ? `the number ${value}` : typeof value === 'boolean' ? `the truth value ${String(value)}` : 'nothing'}, and ${what} is text; put it in quotes`
+  if (Array.isArray(value)) return depth > 4 ? 'an argument is one word, not a list; a command is one list of words' : value.length === 0 ? 'a command has at least one word, its program' : value.length > maxPatternWords ? `a rule names at most ${maxPatternWords} words of a command` : null
+  if (typeof value === 'object') return `YAML reads this as a map, for its \`: \`, and ${what} is text; put it in quotes`
+  return value === '' ? 'a name is at least one character' : null
 }
 
 /** Of the forms that were possible, the one that came nearest: the fewest complaints, the deepest of them. */

@@ -1,0 +1,57 @@
+import { wrongWord } from '../../../schema/command.ts'
+import type { RoleDocument, RuleDocument } from '../../../schema/policy.ts'
+import { parsePattern, type Form } from '../pattern.ts'
+import { meets } from '../roleset.ts'
+import { connectionsOf } from '../rule.ts'
+import type { Report } from './finding.ts'
+import { reachOf, type Reach } from './runner.ts'
+
+type Words = readonly string[]
+
+/** The words of a command on a host, in one rule. */
+export function checkCommand(rule: RuleDocument, words: Words, forms: readonly Form[], report: (level: 'error' | 'warning', message: string) => void): void {
+  const shown = show(words)
+  if (connectionsOf(rule).includes('sluice') || !forms.includes('ssh')) return report('error', `${shown} is a command, and none of the connections named here is reached by SSH`)
+  if (!parsePattern(words, ['ssh'])) return report('error', wrong(words, shown))
+  if (!rule.allow && !rule.reveal && forms.some((form) => form !== 'ssh')) return report('error', `${shown} is a command, and some of these connections are not reached by SSH: there it would take everything away; name the connections it is meant for`)
+  if (/\s/.test(words[0] ?? '')) return report('warning', `${shown} names a program with a space in its name; each word is one of its own: \`[${(words[0] ?? '').trim().split(/\s+/).slice(0, 6).join(', ')}]\``)
+  // Whoever approves it sees every word first.
+  const found = rule.allow && !rule.approval ? reachOf(words) : null
+  if (found !== null) report('warning', `${reaches[found.reach](`\`${clip(found.program)}\``, shown)}; name what is meant, or let people approve it`)
+}
+
+const reaches: Readonly<Record<Reach, (program: string, shown: string) => string>> = {
+  run: (program, shown) => `${program} can run what its arguments say, so the \`*\` of ${shown} may be any command there is`,
+  file: (program, shown) => `${program} reads or writes the file that its argument names, so the \`*\` of ${shown} may be any that its login can, such as \`/etc/passwd\` or a key`,
+  go: (program, shown) => `${program} goes where its argument says, so the \`*\` of ${shown} may be any address that the host reaches, inside its network too`,
+  unit: (program, shown) => `${program} takes any unit, so the \`*\` of ${shown} may be \`ssh\` or \`reboot.target\``,
+}
+
+function wrong(words: Words, shown: string): string {
+  const [first = ''] = words
+  if (first === '*' || first === '' || first.startsWith('-')) return `${shown} names no program`
+  if (words.some((word) => word !== '*' && word.includes('*'))) return `${shown}: \`*\` is one whole argument, not a part of one`
+  return `${shown} has a word that ${words.map(wrongWord).find((why) => why !== null) ?? 'cannot be one'}`
+}
+
+type Role = { readonly document: RoleDocument; readonly report: Report }
+type Place = { readonly rule: RuleDocument; readonly n: number; readonly report: Report }
+/** What takes from nothing: no rule allows a command that begins so, and without a rule it is denied already. Its author may think that it forbids a program, which has other names (`/bin/rm`) and other ways in (`env rm`). */
+export function checkTaken(roles: readonly Role[], hosts: readonly string[]): void {
+  const rules = roles.flatMap(({ document, report }) => document.rules.map((rule, n): Place => ({ rule, n, report })))
+  const allowed = new Map(hosts.map((host) => [host, rules.flatMap(({ rule }) => (rule.allow && speaks(rule, host) ? wordsOf(rule) : []))]))
+  for (const { rule, n, report } of rules) {
+    if (rule.allow || rule.reveal) continue
+    for (const [i, words] of (rule.on ?? []).entries()) {
+      if (typeof words === 'string' || !parsePattern(words, ['ssh']) || hosts.every((host) => !speaks(rule, host) || allowed.get(host)?.some((given) => begins(given, words)))) continue
+      report('warning', ['rules', n, 'on', i], `nothing that a rule allows begins like ${show(words)}, so this takes nothing away: what no rule allows is denied, and \`${clip(words[0] ?? '')}\` by another path or behind another program is another command`)
+    }
+  }
+}
+const speaks = (rule: RuleDocument, host: string): boolean => meets(connectionsOf(rule), host)
+const wordsOf = ({ on = [] }: RuleDocument): readonly Words[] => on.filter((name) => typeof name !== 'string')
+/** Whether some command that `given` allows begins like `taken`. */
+const begins = (given: Words, taken: Words): boolean => taken.length <= given.length && taken.every((word, i) => word === '*' || given[i] === '*' || given[i] === word)
+
+const clip = (text: string): string => (text.length > 60 ? `${text.slice(0, 59)}…` : text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}`]/gu, '?')
+const show = (words: Words): string => `\`[${words.slice(0, 8).map(clip).join(', ')}${words.length > 8 ? ', …' : ''}]\``
