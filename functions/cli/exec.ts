@@ -44,8 +44,10 @@ Exit code 0 when the command ended with 0; 1 when it ended otherwise (standard e
     if (reply.status === 202 && json) printJson(world.terminal, reply.body)
     if (reply.status === 202) return exit.waiting
     if (reply.status >= 300) return refused(world.terminal, reply, json)
+    const said = object(reply.body)
     if (json) printJson(world.terminal, reply.body)
-    return showSaid(world.terminal, object(reply.body), json)
+    else showSaid(world.terminal, said)
+    return said['exitCode'] === 0 ? exit.done : exit.failed
   },
 }
 
@@ -87,13 +89,11 @@ function explained(reply: Reply, { terminal }: World, json: boolean): Exit {
   return decision === 'permit' ? exit.done : decision === 'ask' ? exit.waiting : exit.denied
 }
 
-/** A command's answer: both outputs where they belong, and how it ended as words. `quiet`: the outputs were shown already. */
-export function showSaid(terminal: Terminal, said: Readonly<Record<string, unknown>>, quiet: boolean): Exit {
+/** A command's answer: both outputs where they belong, and as words what is to be known of its end. */
+export function showSaid(terminal: Terminal, said: Readonly<Record<string, unknown>>): void {
   const { stdout, stderr, exitCode, truncated, ended, withheld } = said
-  if (!quiet) {
-    terminal.out(shown(text(stdout), terminal.columns !== null))
-    terminal.err(shown(text(stderr), terminal.rawErr !== true))
-  }
+  terminal.out(shown(text(stdout), terminal.columns !== null))
+  terminal.err(shown(text(stderr), terminal.rawErr !== true))
   const say = (words: unknown) => { if (words) terminal.err(`${visible(text(words))}\n`) }
   say(withheld)
   say(truncated === true ? 'cut at a limit: it wrote more, and the record has all of it' : '')
@@ -101,7 +101,6 @@ export function showSaid(terminal: Terminal, said: Readonly<Record<string, unkno
   if (typeof exitCode === 'number' && exitCode !== 0) say(`exit ${exitCode}`)
   const facts = [['evaluation', said['evaluation']], ['session', said['session']], ['recorded as', object(said['receipt'])['event']]] as const
   say(facts.filter(([, value]) => value).map(([name, value]) => `${name} ${text(value)}`).join(' · '))
-  return exitCode === 0 ? exit.done : exit.failed
 }
 
 /** On a terminal what a host wrote neither moves the cursor nor repaints; a file or a pipe gets it as it is. Line ends and tabs are text. */

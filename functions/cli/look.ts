@@ -83,6 +83,7 @@ What no rule of yours names is not shown, whether it exists or not.`,
         return list(relation['columns']).map(object).map((column, i) =>
           [i === 0 ? name : '', i === 0 ? actions : '', column['name'], column['type'], [column['class'], column['masked'] === undefined ? '' : `masked: ${text(column['masked'])}`].filter(Boolean).join(', ')])
       })
+      if (rows.length === 0) return world.terminal.err('there are no tables to show; `sluice me` says what you may do there\n')
       world.terminal.out(`${table(['relation', 'you may', 'column', 'type', 'data class'], rows, world.terminal.columns)}\n`)
     })
   },

@@ -34,16 +34,26 @@ function statements(out: (text: string) => void, say: Say, request: Read): void 
   const estimate = list(request['estimate']).map(object)
   for (const [n, statement] of all.entries()) {
     const rows = estimate[n]?.['rows']
-    out(`statement${all.length > 1 ? ` ${n + 1}` : ''}${rows === undefined ? '' : `, about ${text(rows)} ${Number(rows) === 1 ? 'row' : 'rows'}`}\n${visibleLines(text(statement['sql'])).replaceAll(/^/gm, '    ')}\n`)
+    out(`${isCommand(request) ? 'command' : 'statement'}${all.length > 1 ? ` ${n + 1}` : ''}${rows === undefined ? '' : `, about ${text(rows)} ${Number(rows) === 1 ? 'row' : 'rows'}`}\n${visibleLines(text(statement['sql'])).replaceAll(/^/gm, '    ')}\n`)
     for (const [i, param] of list(statement['params']).entries()) say(`    $${i + 1}`, JSON.stringify(param))
   }
 }
 
-/** What the cluster said it would change, when it was asked and now. */
+/** On a host: what it reaches is the command itself. */
+const isCommand = (request: Read): boolean => { const reached = list(request['accesses']).map(object); return reached.length > 0 && reached.every(({ action, target }) => action === 'exec' && target === undefined) }
+
+/** What the cluster said it would change, when it was asked and now; of a command, as whom and where it runs. */
 function changes(out: (text: string) => void, request: Read): void {
+  if (isCommand(request)) return where(out, request)
   const lines = (diff: unknown) => visibleLines(text(diff)).replaceAll(/^/gm, '    ')
   if (typeof request['diff'] === 'string') out(`would change\n${lines(request['diff'])}\n`)
   if (typeof request['diffNow'] === 'string') out(`HAS CHANGED SINCE: it would not run as it was asked; now it would change\n${lines(request['diffNow'])}\n`)
+}
+
+function where(out: (text: string) => void, request: Read): void {
+  const lines = (text: unknown) => String(text).split('\n').map(visible).join(', ')
+  if (typeof request['diff'] === 'string') out(`runs         ${lines(request['diff'])}; what it changes is not known before it runs\n`)
+  if (typeof request['diffNow'] === 'string') out(`HAS CHANGED SINCE: it would not run as it was asked; now it would run ${lines(request['diffNow'])}\n`)
 }
 
 function terms(say: Say, request: Read): void {
@@ -51,6 +61,11 @@ function terms(say: Say, request: Read): void {
   const most = (name: string, unit: string) => limits[name] == null ? [] : [`${text(limits[name])} ${unit}`]
   say('UNMASKED', list(request['reveal']).length === 0 ? '' : `the call asks to see ${joined(request['reveal'])} in clear`)
   say('in clear', joined(request['revealed']))
+  if (isCommand(request)) {
+    say('runs as', 'one command, without a terminal and without input; what it prints has no classes')
+    say('at most', [...most('bytes', 'bytes shown'), ...(limits['timeoutMs'] === undefined ? [] : [`${Number(limits['timeoutMs']) / 1000} s`]), ...most('statementsPerHour', 'commands an hour')].join(', '))
+    return say('also hides', joined(request['detect']))
+  }
   const reached = list(request['accesses']).map(object)
   const cluster = reached.length > 0 && reached.every(({ target }) => target !== undefined) && request['isolation'] === 'read committed' && request['rowMode'] === 'object' && request['maxRows'] == null && request['batch'] !== true
   if (cluster) {
@@ -64,6 +79,7 @@ function terms(say: Say, request: Read): void {
 }
 
 function reaches(say: Say, request: Read): void {
+  if (isCommand(request)) return                                        // the command itself, which stands whole above
   const several = list(request['statements']).length > 1
   const where = (numbers: readonly unknown[]) => several && numbers.length > 0 ? `, statement ${numbers.map((n) => Number(n) + 1).join(', ')}` : ''
   for (const access of list(request['accesses']).map(object)) {

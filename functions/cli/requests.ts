@@ -1,4 +1,5 @@
 import { encode, parse, search, type Command, type World } from './command.ts'
+import { showSaid } from './exec.ts'
 import { list, object, printJson, refused, text } from './output.ts'
 import { show } from './request.ts'
 import { table } from './table.ts'
@@ -64,7 +65,9 @@ async function one(id: string, cancel: boolean, json: boolean, { terminal, gate 
 }
 
 function showResult(terminal: Terminal, result: Readonly<Record<string, unknown>>): void {
-  if (typeof result['body'] === 'string') {                          // of a cluster: its own answer
+  if (typeof result['body'] === 'string') {                          // of a host or a cluster: its own answer
+    const said = saidOf(result['body'])
+    if (said !== null) return showSaid(terminal, said)
     terminal.out(`${visibleLines(result['body'])}\n`)
     return terminal.err(`answered ${Number(result['status'])}\n`)
   }
@@ -72,6 +75,16 @@ function showResult(terminal: Terminal, result: Readonly<Record<string, unknown>
     const names = list(one['columns']).map((column) => text(object(column)['name']))
     if (names.length > 0) terminal.out(`${table(names, list(one['rows']).map((row) => Array.isArray(row) ? row : names.map((name) => object(row)[name])), terminal.columns)}\n`)
     terminal.err(`${Number(one['rowCount'])} ${Number(one['rowCount']) === 1 ? 'row' : 'rows'}\n`)
+  }
+}
+
+/** What a command wrote, and how it ended; null: it is none's. */
+function saidOf(body: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const said = object(JSON.parse(body))
+    return 'stdout' in said && 'stderr' in said && 'exitCode' in said ? said : null
+  } catch {
+    return null
   }
 }
 

@@ -31,7 +31,7 @@ type Form = 'sql' | NonNullable<Query['form']>
 /** Whoever may know of it is told where it is asked. */
 function spokenOtherwise({ name, engine }: ConnectionDocument): Refusal {
   const where = places[forms[engine]](name)
-  return { slug: 'not-found', reason: 'no_connection', next: 'fix', detail: `here is no connection \`${name}\`; it is ${where}`, inner: `it is of engine ${engine}` }
+  return { slug: 'not-found', reason: 'no_connection', next: 'fix', detail: `connection \`${name}\` is not asked here; it is ${where}`, inner: `it is of engine ${engine}` }
 }
 
 const places: Readonly<Record<Form, (name: string) => string>> = {

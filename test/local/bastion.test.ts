@@ -44,7 +44,7 @@ describe('the demo\'s host', () => {
   it('stops while somebody is connected, and answers nobody then', async () => {
     const other = await startBastion({ bundle, demo: true, now: Date.now })
     const client = await login(other)
-    const gone = new Promise((done) => { client.once('close', done) })
+    const gone = new Promise((done) => { client.once('close', () => { done(null) }) })
     await other.close()
     await gone
     const refused = await new Promise((done) => { connect({ host: '127.0.0.1', port: placeOf(other).port }).once('error', (error: NodeJS.ErrnoException) => done(error.code)).once('connect', () => done('connected')) })

@@ -1,6 +1,6 @@
 /** What a command wrote, and how it ended. */
 export interface Ran { readonly out: string; readonly err: string; readonly code: number }
-interface Unit { readonly about: string; readonly program: string; readonly says: readonly string[]; state: 'active' | 'failed'; since: number; pid: number }
+interface Unit { readonly about: string; readonly program: string; readonly says: readonly string[]; state: 'active' | 'failed'; since: number; pid: number; /** Before it was restarted. */ was: number }
 type Units = ReadonlyMap<string, Unit>
 interface Clock { readonly now: () => number; readonly booted: number }
 
@@ -41,19 +41,19 @@ function systemctl(units: Units, [verb = '', ...names]: readonly string[], nextP
     case 'is-active': return { out: `${unit?.state ?? 'inactive'}\n`, err: '', code: unit?.state === 'active' ? 0 : 3 }
     case 'restart':
       if (!unit) return failed(5, `Failed to restart ${plain}.service: Unit ${plain}.service not found.`)
-      Object.assign(unit, { state: 'active', since: now(), pid: nextPid() } satisfies Partial<Unit>)
+      Object.assign(unit, { state: 'active', since: now(), was: unit.pid, pid: nextPid() } satisfies Partial<Unit>)
       return done('')
     default: return failed(1, `Unknown command verb ${verb}.`)
   }
 }
 
-function status(plain: string, { about, program, state, since, pid, says }: Unit, now: () => number): string {
+function status(plain: string, { about, program, state, since, pid, was, says }: Unit, now: () => number): string {
   const at = `${stamp(since)}; ${ago(now() - since)} ago`
   return [
     `${state === 'active' ? '●' : '×'} ${plain}.service - ${about}`, `     Loaded: loaded (/etc/systemd/system/${plain}.service; enabled; preset: enabled)`,
     ...(state === 'active' ? [`     Active: active (running) since ${at}`, `   Main PID: ${pid} (${program})`, '      Tasks: 11 (limit: 4915)', '     Memory: 212.4M', `     CGroup: /system.slice/${plain}.service`, `             └─${pid} ${program}`]
       : [`     Active: failed (Result: exit-code) since ${at}`, `    Process: ${pid} ExecStart=${program} (code=exited, status=1/FAILURE)`, `   Main PID: ${pid} (code=exited, status=1/FAILURE)`]),
-    '', ...journal(plain, { pid, says, since }, now).slice(-2), '',
+    '', ...journal(plain, { state, pid, was, says, since }, now).slice(-2), '',
   ].join('\n')
 }
 
@@ -72,24 +72,26 @@ function journalctl(units: Units, words: readonly string[], now: () => number): 
   return done(journal(plain, unit, now).slice(-most || Infinity).map((line) => `${line}\n`).join(''))
 }
 
-/** The newest last. What is under way was said in the last minutes, whatever was restarted when. */
-const journal = (plain: string, { says, pid, since }: Pick<Unit, 'says' | 'pid' | 'since'>, now: () => number): readonly string[] => [
-  `${short(Math.min(since, now() - says.length * minute))} ${name} systemd[1]: Started ${plain}.service.`,
-  ...says.map((line, i) => `${short(now() - (says.length - i) * minute)} ${name} ${plain}[${pid}]: ${line}`),
-]
+/** The newest last: a line a minute, of the process that was there then, and when this one was started; of one that failed, until then. */
+function journal(plain: string, { says, state, pid, was, since }: Pick<Unit, 'says' | 'state' | 'pid' | 'was' | 'since'>, now: () => number): readonly string[] {
+  const [end, started] = state === 'failed' ? [since, since - (says.length + 1) * minute] : [now(), since]
+  const lines = says.map((text, i) => ({ at: end - (says.length - i) * minute, text })).map(({ at, text }) => ({ at, text: `${plain}[${at < started ? was : pid}]: ${text}` }))
+  const all = [...lines, { at: started, text: `systemd[1]: Started ${plain}.service.` }].toSorted((a, b) => a.at - b.at)
+  return all.map(({ at, text }) => `${short(at)} ${name} ${text}`)
+}
 
 /** Lines as careless programs write them: people's addresses, a card, keys. None is anybody's. */
 function unitsAt({ now, booted }: Clock): Units {
   const token = ['eyJhbGciOiJIUzI1NiJ9', 'eyJzdWIiOiJjaGVja291dCIsImlhdCI6MTc5NTM0MDgwMH0', 'c2lnbmF0dXJlLW9mLXRoZS1kZW1v'].join('.')
   return new Map<string, Unit>([
-    ['front', { about: 'Shop front', program: '/usr/bin/node /srv/front/server.js', state: 'active', since: now() - 3 * day, pid: 1844, says: [
+    ['front', { about: 'Shop front', program: '/usr/bin/node /srv/front/server.js', state: 'active', since: now() - 3 * day, pid: 1844, was: 1844, says: [
       'listening on :8080, 4 workers', 'GET /products 200 14 ms', 'POST /login 200 31 ms user=ada.okafor@mail.example', 'POST /checkout 502 8004 ms order=10233 customer=ruth.larsen@mail.example', 'payments: upstream timed out, retrying with card=4111 1111 1111 1111',
       `payments: POST https://pay.example/v1/charges authorization: Bearer ${token}`, 'POST /checkout 200 911 ms order=10233', 'GET /healthz 200 1 ms',
     ] }],
-    ['billing-worker', { about: 'Sends invoices', program: '/usr/bin/node /srv/billing/worker.js', state: 'failed', since: now() - 52 * minute, pid: 30_127, says: [
+    ['billing-worker', { about: 'Sends invoices', program: '/usr/bin/node /srv/billing/worker.js', state: 'failed', since: now() - 52 * minute, pid: 30_127, was: 30_127, says: [
       'queue: 318 invoices to send', 'sent invoice 8841 to accounts@birch.example', 'error: connect ECONNREFUSED smtp.internal:587 (user=worker password=hunter2-correct-horse)', 'fatal: gave up after 5 tries',
     ] }],
-    ['postgres', { about: 'PostgreSQL 16', program: '/usr/lib/postgresql/16/bin/postgres', state: 'active', since: booted + minute, pid: 771, says: [
+    ['postgres', { about: 'PostgreSQL 16', program: '/usr/lib/postgresql/16/bin/postgres', state: 'active', since: booted + minute, pid: 771, was: 771, says: [
       'checkpoint complete: wrote 412 buffers (2.5%)', 'duration: 1843.112 ms  statement: select * from orders where customer_email = \'jonas.larsen@mail.example\'', 'automatic vacuum of table "shop.public.orders": index scans: 1',
     ] }],
   ])
