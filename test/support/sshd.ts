@@ -1,10 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import ssh2 from 'ssh2'
 
 /** OpenSSH's own server, where this machine has one. */
 export const sshd = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path)) ?? null
@@ -12,8 +11,15 @@ export const noSshd = 'no sshd on this machine: apt-get install openssh-server'
 /** Whoever runs the tests: a server that is not root lets nobody else in. */
 export const me = userInfo().username
 
+export type KeyType = 'ed25519' | 'ecdsa' | 'rsa'
+/** Somebody else with a shell, whom a server of root's lets in with rights of their own; null: nobody. */
+export const somebody = process.getuid?.() !== 0 ? null : readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':')).find(([, , uid, , , , shell]) => Number(uid) > 0 && /\/(?:ba|da)?sh$/.test(shell ?? ''))?.[0] ?? null
+
 export interface Sshd {
   readonly port: number
+  /** Of it: its configuration, its keys, and whatever a test lays there. */
+  readonly directory: string
+  /** A line each, as `hostKeys` of a secret takes them. */
   readonly hostKey: string
   /** The value of a connection's secret, as the authority or as the login's own key. */
   readonly certified: string; readonly keyed: string
@@ -21,22 +27,29 @@ export interface Sshd {
   log(): string
   stop(): Promise<void>
   start(): Promise<void>
+  /** The server and everybody who is logged in, at once, as a host that loses its power. */
+  kill(): Promise<void>
 }
+/** `hosts`: its host keys; `own`: the kind of the login's own key. */
+interface Kinds { readonly hosts?: readonly KeyType[]; readonly own?: KeyType }
 
 /** A server of its own with a key of its own, which trusts one authority and one key. `lines`: more of its configuration. */
-export async function startSshd(lines: readonly string[] = []): Promise<Sshd> {
+export async function startSshd(lines: readonly string[] = [], { hosts = ['ed25519'], own: ownType = 'ed25519' }: Kinds = {}): Promise<Sshd> {
   if (sshd === null) throw new Error(noSshd)
   const directory = mkdtempSync(join(tmpdir(), 'sluice-sshd-'))
   const port = await freePort()
-  const keygen = (name: string): string => { execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(directory, name)]); return readFileSync(join(directory, `${name}.pub`), 'utf8') }
-  const [hostKey] = [keygen('host'), keygen('authority')]
-  const own = ssh2.utils.generateKeyPairSync('ed25519')
-  writeFileSync(join(directory, 'authorized_keys'), `restrict ${own.public}\n`)
+  const keygen = (name: string, type: KeyType): string => { execFileSync('ssh-keygen', ['-q', '-t', type, ...(type === 'rsa' ? ['-b', '2048'] : []), '-N', '', '-C', name, '-f', join(directory, name)]); return readFileSync(join(directory, `${name}.pub`), 'utf8') }
+  const hostKey = hosts.map((type) => keygen(`host-${type}`, type)).join('')
+  keygen('authority', 'ed25519')
+  const ownPublic = keygen('own', ownType)
+  writeFileSync(join(directory, 'authorized_keys'), `restrict ${ownPublic}`)
+  chmodSync(directory, 0o711)                                         // sshd reads it as whoever logs in
   const log = join(directory, 'log')
   writeFileSync(log, '')
   writeFileSync(join(directory, 'config'), [
-    `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${join(directory, 'host')}`, `PidFile ${join(directory, 'pid')}`, `TrustedUserCAKeys ${join(directory, 'authority.pub')}`, `AuthorizedKeysFile ${join(directory, 'authorized_keys')}`,
-    'StrictModes no', 'UsePAM no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'LogLevel VERBOSE', 'MaxStartups 100:30:200', ...lines, '',
+    ...lines,                                                          // the first of a name counts
+    `Port ${port}`, 'ListenAddress 127.0.0.1', ...hosts.map((type) => `HostKey ${join(directory, `host-${type}`)}`), `PidFile ${join(directory, 'pid')}`, `TrustedUserCAKeys ${join(directory, 'authority.pub')}`, `AuthorizedKeysFile ${join(directory, 'authorized_keys')}`,
+    'StrictModes no', 'UsePAM no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'LogLevel VERBOSE', 'MaxStartups 100:30:200', '',
   ].join('\n'))
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   let child: ReturnType<typeof spawn> | null = null
@@ -55,10 +68,22 @@ export async function startSshd(lines: readonly string[] = []): Promise<Sshd> {
   await start()
   const url = `ssh://${me}@127.0.0.1:${port}`
   return {
-    port, hostKey, certified: JSON.stringify({ url, hostKeys: hostKey, authority: readFileSync(join(directory, 'authority'), 'utf8') }), keyed: JSON.stringify({ url, hostKeys: [hostKey], privateKey: own.private }),
+    port, directory, hostKey, certified: JSON.stringify({ url, hostKeys: hostKey, authority: readFileSync(join(directory, 'authority'), 'utf8') }), keyed: JSON.stringify({ url, hostKeys: [hostKey], privateKey: readFileSync(join(directory, 'own'), 'utf8') }),
     log: () => readFileSync(log, 'utf8'), start,
+    async kill() {
+      const within = childrenOf(child?.pid ?? 0)
+      await stop()
+      for (const pid of within) try { process.kill(pid, 'SIGKILL') } catch { /* it is gone */ }
+      writeFileSync(log, '')
+    },
     stop: async () => { await stop(); rmSync(directory, { recursive: true, force: true }) },
   }
+}
+
+/** And theirs. Debian's sshd forks one for each login, and one more with the login's rights. */
+function childrenOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter((one) => one !== '').map(Number)
+  return children.flatMap((child) => [child, ...childrenOf(child)])
 }
 
 function freePort(): Promise<number> {

@@ -51,3 +51,14 @@ export function certificate({ subject, login, command, id, from, until }: Certif
   ])
   return Buffer.concat([body, text(signatureBlob(body, authority))])
 }
+
+/** A private Ed25519 key as OpenSSH writes it (PROTOCOL.key), the one form in which the library reads it. Its own writer loses the first byte of a public key that begins with zeros, which is one in 256. */
+export function keyText(key: KeyObject): string {
+  const { d = '', x = '' } = key.export({ format: 'jwk' })
+  const [seed, open] = [Buffer.from(d, 'base64url'), Buffer.from(x, 'base64url')]
+  const check = randomBytes(4)
+  const body = Buffer.concat([check, check, text('ssh-ed25519'), text(open), text(Buffer.concat([seed, open])), text('')])
+  const padding = Buffer.from(Array.from({ length: (8 - body.length % 8) % 8 }, (_, i) => i + 1))
+  const whole = Buffer.concat([Buffer.from('openssh-key-v1\0'), text('none'), text('none'), text(''), uint32(1), text(publicBlob(key)), text(Buffer.concat([body, padding]))])
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${whole.toString('base64').replace(/.{1,70}/g, '$&\n')}-----END OPENSSH PRIVATE KEY-----\n`
+}

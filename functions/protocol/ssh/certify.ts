@@ -1,7 +1,7 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
-import ssh2, { type Client } from 'ssh2'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import type { Client } from 'ssh2'
 import protocol from 'ssh2/lib/protocol/utils.js'
-import { certificate, certificateType, signatureBlob, text } from './certificate.ts'
+import { certificate, certificateType, keyText, signatureBlob, text } from './certificate.ts'
 
 /** A clock at the host may be behind ours by so much, and a login takes its time. */
 const [behindSeconds, aheadSeconds] = [60, 60]
@@ -20,10 +20,7 @@ interface Inner {
  * (PROTOCOL.certkeys), so the request is written here (RFC 4252, 7), signed at once. Gives the key for the library to offer. `client`: not connected yet.
  */
 export function certify(client: Client, { login, command, id, now }: Certification, authority: KeyObject): string {
-  const own = ssh2.utils.generateKeyPairSync('ed25519').private        // in the one form in which the library reads it again
-  const parsed = ssh2.utils.parseKey(own)
-  if (parsed instanceof Error) throw parsed
-  const key = createPrivateKey(parsed.getPrivatePEM())
+  const { privateKey: key } = generateKeyPairSync('ed25519')
   const seconds = Math.floor(now() / 1000)
   const shown = certificate({ subject: key, login, command, id, from: seconds - behindSeconds, until: seconds + aheadSeconds }, authority)
   const request = Buffer.concat([Buffer.of(userauthRequest), text(login), text('ssh-connection'), text('publickey'), Buffer.of(1), text(certificateType), text(shown)])
@@ -38,5 +35,5 @@ export function certify(client: Client, { login, command, id, now }: Certificati
       protocol.sendPacket(inner, write.finalize(packet))
     }
   })
-  return own
+  return keyText(key)
 }

@@ -57,6 +57,7 @@ export function leave({ client, socket }: Session): void {
 function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
   const { host, login, signal } = opening
   const client = new ssh2.Client()
+  const key = 'key' in host.credential ? host.credential.key : certify(client, opening, host.credential.authority)
   return new Promise((resolve, reject) => {
     const seen = { trusted: null as boolean | null, shaken: false }
     const done = (end: () => void) => {
@@ -79,7 +80,6 @@ function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
     client.on('error', (error: Error & { level?: string }) => { fail(whyOf(error, { ...seen, named: named(), login })) })
     client.once('close', () => { fail(new TransportError(named() ? 'lost' : 'busy', 'the host closed the connection before it let anybody in', false)) })
     const types = host.keys.flatMap(({ type }) => signatures[type] ?? [type])
-    const key = 'key' in host.credential ? host.credential.key : certify(client, opening, host.credential.authority)
     let offered = false
     client.connect({
       sock: socket, username: login, algorithms: { ...algorithms, serverHostKey: [...new Set(types)] as NonNullable<Algorithms['serverHostKey']> }, readyTimeout: 0,
