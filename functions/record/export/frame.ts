@@ -5,6 +5,7 @@ export type Ocsf = Readonly<Record<string, unknown>>
 
 export const classes = {
   datastore: { class_uid: 6005, class_name: 'Datastore Activity', category_uid: 6, category_name: 'Application Activity', activities: { 0: 'Unknown', 2: 'Update', 4: 'Query', 5: 'Write', 6: 'Create', 7: 'Delete', 99: 'Other' } },
+  process: { class_uid: 1007, class_name: 'Process Activity', category_uid: 1, category_name: 'System Activity', activities: { 1: 'Launch', 2: 'Terminate' } },
   api: { class_uid: 6003, class_name: 'API Activity', category_uid: 6, category_name: 'Application Activity', activities: { 1: 'Create', 2: 'Read', 3: 'Update', 4: 'Delete', 99: 'Other' } },
   access: { class_uid: 3005, class_name: 'User Access Management', category_uid: 3, category_name: 'Identity & Access Management', activities: { 1: 'Assign Privileges' } },
   authentication: { class_uid: 3002, class_name: 'Authentication', category_uid: 3, category_name: 'Identity & Access Management', activities: { 1: 'Logon', 2: 'Logoff' } },

@@ -2,6 +2,7 @@ import type { Event } from '../../../schema/event.ts'
 import type { Told } from '../../../schema/told.ts'
 import { authenticationFailures, privileges, signIn } from './identity.ts'
 import { apiCall } from './api.ts'
+import { isCommand, processActivity } from './process.ts'
 import { statementActivity } from './datastore.ts'
 import type { Ocsf } from './frame.ts'
 
@@ -18,11 +19,16 @@ type Mapper = (event: Told, intent: Told | null) => Ocsf
 const unknown: Mapper = (event) => apiCall(event, { activity: 99, name: event.kind, operation: event.kind, resource: null })
 const step = (name: string): Mapper => (event) => apiCall(event, { activity: 99, name, operation: `request.${event.kind}`, resource: event.request === undefined ? null : { type: 'access request', uid: event.request } })
 
+/** What was asked of a target, by its kind. */
+function run(event: Told, intent: Told | null): Ocsf {
+  return isCommand(event, intent) ? processActivity(event, intent) : statementActivity(event, intent)
+}
+
 /** Every kind there is: one that is added has no type until it is mapped here. */
 const mappers: Readonly<Record<Event['kind'], Mapper>> = {
-  intent: statementActivity, outcome: statementActivity, correction: statementActivity,
+  intent: run, outcome: run, correction: run,
   // What is refused on the gate's own resources never was to reach a datastore.
-  refusal: (event) => event.connection === 'sluice' ? apiCall(event, { activity: 99, name: 'Refuse', operation: operationOf(event), resource: { type: 'gate resource', name: event.accesses?.[0]?.resource ?? 'sluice' } }) : statementActivity(event, null),
+  refusal: (event) => event.connection === 'sluice' ? apiCall(event, { activity: 99, name: 'Refuse', operation: operationOf(event), resource: { type: 'gate resource', name: event.accesses?.[0]?.resource ?? 'sluice' } }) : run(event, null),
   explain: (event) => apiCall(event, { activity: 2, operation: 'explain', resource: event.connection === null ? null : { type: 'connection', name: event.connection } }),
   repeat: (event) => apiCall(event, { activity: 2, operation: 'repeat', resource: event.connection === null ? null : { type: 'connection', name: event.connection } }),
   stream: (event) => apiCall(event, { activity: 99, name: 'End', operation: 'stream.end', resource: event.connection === null ? null : { type: 'connection', name: event.connection } }),
