@@ -94,7 +94,16 @@ function about(event: Readonly<Record<string, unknown>>): string {
   const statements = list(event['statements']).map((statement) => text(object(statement)['sql'])).join('; ')
   const refusal = object(event['refusal'])
   const why = refusal['slug'] === undefined ? '' : `${text(refusal['slug'])} (${text(refusal['reason'])})`
-  if (event['kind'] === 'outcome' || event['kind'] === 'correction') return [text(event['status']), `${list(event['rowCounts']).join('+') || 0} rows`, why].filter(Boolean).join(', ')
+  if (event['kind'] === 'outcome' || event['kind'] === 'correction') return [text(event['status']), ended(event), why].filter(Boolean).join(', ')
   if (event['change'] !== undefined) return text(event['change'])
   return [why, statements].filter(Boolean).join(': ')
+}
+
+/** Of a command its exit code, of anything else its rows. */
+function ended(event: Readonly<Record<string, unknown>>): string {
+  const { exitCode, ended: how } = object(event['said'])
+  if (typeof exitCode === 'number') return `exit ${exitCode}`
+  if (event['said'] !== undefined) return text(how)
+  const rows = list(event['rowCounts']).join('+') || '0'
+  return `${rows} ${rows === '1' ? 'row' : 'rows'}`
 }

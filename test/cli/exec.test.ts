@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { run } from '../../functions/cli/run.ts'
 import type { Terminal } from '../../functions/cli/terminal.ts'
+import { auditor } from '../support/caller.ts'
 import type { TokenOptions } from '../support/ports.ts'
 import { createHosted, lead, operator } from '../support/host.ts'
 
@@ -141,4 +142,14 @@ describe('a command that waits', () => {
     expect(await run(['exec', 'bastion', '--wait', '120', '--', 'df'], { terminal, fetch, bootstrap: async () => false })).toBe(4)
     expect([held, err]).toEqual([['wait=50', 'wait=50', 'wait=20'], expect.stringContaining('holding until it is decided')])
   })
+})
+
+test('on record it ended with its exit code, not with rows; played back it runs as somebody, by the login that the host\'s own log names', async () => {
+  const cli = createCli()
+  cli.host.said = { stdout: 'out \u001b[2J\n', stderr: '', exitCode: 3 }
+  const session = /session (ses_\S+)/.exec((await cli.sluice(['exec', 'bastion', '--', 'df', '-h'])).err)?.[1] ?? ''
+  expect((await cli.sluice(['audit', 'list'], { as: auditor })).out).toMatch(/outcome +agent:operator +bastion +succeeded, exit 3\n/)
+  const { out } = await cli.sluice(['audit', 'replay', session], { as: auditor })
+  expect(out).toMatch(/\n {6}runs {6}as deploy, on [^\n]+\n[^]*\n {6}outcome {3}succeeded, login sluice-1, \d+ ms\n {6}said {6}exitCode 3\n {6}stdout\n {6}│ out \\u\{1b\}\[2J\n/)
+  expect(out).not.toMatch(/HTTP|would change/)
 })
