@@ -32,7 +32,7 @@ const mappers: Readonly<Record<Event['kind'], Mapper>> = {
   explain: (event) => apiCall(event, { activity: 2, operation: 'explain', resource: event.connection === null ? null : { type: 'connection', name: event.connection } }),
   repeat: (event) => apiCall(event, { activity: 2, operation: 'repeat', resource: event.connection === null ? null : { type: 'connection', name: event.connection } }),
   stream: (event) => apiCall(event, { activity: 99, name: 'End', operation: 'stream.end', resource: event.connection === null ? null : { type: 'connection', name: event.connection } }),
-  output: (event) => apiCall(event, { activity: 99, name: 'Write', operation: 'command.output', resource: event.connection === null ? null : { type: 'connection', name: event.connection } }),
+  output: (event) => apiCall({ ...event, change: Object.fromEntries(Object.entries(event.change ?? {}).filter(([name]) => name !== 'text' && name !== 'base64')) }, { activity: 99, name: 'Write', operation: 'command.output', resource: event.connection === null ? null : { type: 'connection', name: event.connection } }),
   policy: (event) => apiCall(event, { activity: 3, operation: 'policy.apply', resource: { type: 'policy', name: 'policy', ...(typeof event.change?.['to'] === 'string' ? { uid: event.change['to'] } : {}) } }),
   lock: (event) => apiCall(event, lockCall(event)),
   'audit-read': (event) => apiCall(event, { activity: 2, operation: event.change?.['export'] === undefined ? 'audit.read' : 'audit.export', resource: { type: 'audit', name: 'audit' } }),

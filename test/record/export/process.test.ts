@@ -30,6 +30,9 @@ describe('a command on a host is Process Activity', () => {
   test('refused: a launch that was denied, by which rule', () => {
     expect(shape.parse(ocsfOf(toldOf('refusal', { connection: 'bastion', accesses, statements: [{ sql: 'systemctl stop cron', params: [] }], refusal: { slug: 'denied', reason: 'denied_by_rule', rule: 'ops.rules[2]', detail: 'no' } })))).toMatchObject({ type_uid: 100_701, status: 'Failure', severity: 'Medium', actor: { authorizations: [{ decision: 'denied', policy: { name: 'ops.rules[2]' } }] } })
   })
+  test('what it wrote is no part of it', () => {
+    expect(JSON.stringify([ocsfOf(toldOf('output')), ocsfOf(ended(), ran())])).not.toMatch(/hello|up\\n/)
+  })
   test('erased, it tells what stands in clear and no more', () => {
     const { statements: _line, diff: _runs, ...gone } = ran()
     expect(shape.parse(ocsfOf(gone)).process).toEqual({ uid: gone.id, name: 'systemctl' })
