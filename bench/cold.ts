@@ -6,9 +6,12 @@ import { promisify } from 'node:util'
 import { itemOf } from '../functions/aws/event.ts'
 import { bundle, type entries } from '../infra/bundle.ts'
 import type { Event } from '../schema/event.ts'
-import { startGate } from '../test/lambda/gate.ts'
+import { startPlanetScale } from '../functions/local/planetscale.ts'
+import { readTarget, usernameOf } from '../functions/local/planetscale/target.ts'
+import { documents, startGate } from '../test/lambda/gate.ts'
 import { urlEvent } from '../test/lambda/runtime.ts'
 import { startServices } from '../test/lambda/services.ts'
+import { mysqlServer, startServer, whyNot } from '../test/local/server.mysql.ts'
 
 /**
  * A cold start of each deployed function: what its bundle weighs, and the CPU (user and system) of a fresh process until it has answered its first event, beside a bare `node -e 0` of the same round.
@@ -22,18 +25,28 @@ interface First { readonly cpuMs: number; /** Of it, until the bundle was loaded
 interface Case { readonly what: string; readonly of: Name; readonly event: object; readonly env: Readonly<Record<string, string>>; readonly preload: readonly string[]; readonly expect: RegExp }
 
 const services = await startServices(directory)
-const gate = await startGate(directory)
+const mysql = mysqlServer === null ? null : await startServer("CREATE DATABASE d; CREATE TABLE d.people (id int PRIMARY KEY, email varchar(40)); INSERT INTO d.people VALUES (1, 'joe@example.com'); CREATE USER app@'127.0.0.1' IDENTIFIED BY 'p'; GRANT SELECT, TRIGGER ON d.* TO app@'127.0.0.1'")
+if (mysql === null) console.log(`no first query of MySQL${whyNot}`)
+const planetscale = mysql && await startPlanetScale()
+const gate = await startGate(directory, !mysql || !planetscale ? {} : {
+  planetscale: planetscale.url, env: { SLUICE_SECRET_BILLS: `mysql://${encodeURIComponent(usernameOf(readTarget(mysql.urlOf('app', 'p', 'd'))))}:p@api.sluice.test/d` },
+  documents: (issuer) => [
+    ...documents(issuer), { version: 1, kind: 'connection', name: 'bills', engine: 'mysql', secret: 'bills', searchPath: ['d'], classify: { 'd.people.email': 'pii.email' }, mask: { 'pii.email': 'email' } },
+    { version: 1, kind: 'role', name: 'payer', members: [{ group: 'readers' }], rules: [{ allow: ['select'], connection: 'bills', on: ['d.people'] }] },
+  ],
+})
 const told = (): Event => ({ id: services.stores.id('evt'), at: new Date().toISOString(), evaluation: services.stores.id('eval'), session: null, who: null, connection: null, policy: null, kind: 'start', change: { weakness: 'none' } })
 const one = told()
 await services.stores.ledger.append(one)
 
-const query = { headers: { 'content-type': 'application/json', authorization: `Bearer ${gate.token}` }, body: JSON.stringify({ sql: 'select id, email from customers order by id limit 1' }) }
+const query = (sql: string) => ({ headers: { 'content-type': 'application/json', authorization: `Bearer ${gate.token}` }, body: JSON.stringify({ sql }) })
 const around = { env: { PATH: process.env['PATH'] ?? '', ...gate.env }, preload: gate.preload }
 const inside = { env: services.env, preload: [] }
 const connect = { requestContext: { routeKey: '$connect', eventType: 'CONNECT', connectionId: 'abc=', requestId: 'r', domainName: 'socket.gate.sluice.test', stage: '$default', connectedAt: Date.now() }, headers: {}, isBase64Encoded: false }
 const cases: readonly Case[] = [
   { what: 'http: a challenge', of: 'http', event: urlEvent('GET', '/v1/me') as object, ...around, expect: /^401 / },
-  { what: 'http: a query, masked', of: 'http', event: urlEvent('POST', '/v1/connections/shop/query', query) as object, ...around, expect: /c\*\*\*@example\.com/ },
+  { what: 'http: a query, masked', of: 'http', event: urlEvent('POST', '/v1/connections/shop/query', query('select id, email from customers order by id limit 1')) as object, ...around, expect: /c\*\*\*@example\.com/ },
+  ...(mysql ? [{ what: 'http: a query of MySQL, masked', of: 'http', event: urlEvent('POST', '/v1/connections/bills/query', query('select id, email from people order by id limit 1')) as object, ...around, expect: /j\*\*\*@example\.com/ } as const] : []),
   { what: 'websocket: a challenge', of: 'websocket', event: connect, ...inside, expect: /401/ },
   { what: 'approval: a step', of: 'approval', event: { step: 'announce', request: 'arq_01JD9Z7V8M0000000000000001' }, ...inside, expect: /^/ },
   { what: 'people: a page', of: 'people', event: { ...(urlEvent('GET', '/requests', { headers: { host: 'console.gate.sluice.test' } }) as object), cookies: [] }, ...inside, expect: /doctype html/ },
@@ -73,7 +86,7 @@ try {
   mkdirSync(join(import.meta.dirname, 'results'), { recursive: true })
   writeFileSync(join(import.meta.dirname, 'results/cold.json'), `${JSON.stringify(raw, null, 1)}\n`)
 } finally {
-  await Promise.all([services.stop(), gate.stop()])
+  await Promise.all([services.stop(), gate.stop(), planetscale?.close(), mysql?.stop()])
   rmSync(directory, { recursive: true, force: true })
 }
 process.exit(0)

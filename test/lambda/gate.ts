@@ -14,7 +14,7 @@ const schema = `
   INSERT INTO public.customers SELECT n, 'customer ' || n, 'customer' || n || '@example.com' FROM generate_series(1, 900) AS n;
   CREATE ROLE w LOGIN PASSWORD 'x'; CREATE ROLE r LOGIN PASSWORD 'x'; CREATE ROLE p LOGIN PASSWORD 'x';
   GRANT SELECT ON public.customers TO w, r; GRANT SELECT (id, name) ON public.customers TO p;`
-const documents = (issuer: string): readonly PolicyDocument[] => [
+export const documents = (issuer: string): readonly PolicyDocument[] => [
   { version: 1, kind: 'issuer', name: 'okta', issuer, audience: 'https://gate.sluice.test', groups: { claim: 'groups', accept: ['*'] }, agents: { subject: 'agent:{sub}' } },
   { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secrets: { read: 'shop-read', plain: 'shop-plain' }, classify: { 'public.customers.email': 'pii.email' }, mask: { 'pii.email': 'email' } },
   { version: 1, kind: 'role', name: 'reader', members: [{ group: 'readers' }], rules: [{ allow: ['select'], connection: 'shop', on: ['public.customers'] }] },
@@ -23,9 +23,9 @@ const documents = (issuer: string): readonly PolicyDocument[] => [
 const away = (url: string) => url.replace('@127.0.0.1:', '@db.sluice.test:')
 
 /**
- * What the HTTP bundle finds around it: an issuer and Neon's endpoint over TLS under names of its own, a policy, a database; and a token that may read. `more`: a policy and tables that a test has instead and beside.
+ * What the HTTP bundle finds around it: an issuer and Neon's endpoint over TLS under names of its own, a policy, a database; and a token that may read. `more`: a policy and tables that a test has instead and beside; `planetscale`: where PlanetScale's own HTTP API is answered, under the name of Neon's.
  */
-export async function startGate(directory: string, more: { readonly documents?: (issuer: string) => readonly PolicyDocument[]; readonly schema?: string } = {}) {
+export async function startGate(directory: string, more: { readonly documents?: (issuer: string) => readonly PolicyDocument[]; readonly schema?: string; readonly planetscale?: string; readonly env?: Readonly<Record<string, string>> } = {}) {
   execFileSync(openssl ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=sluice.test', '-addext', 'subjectAltName=DNS:id.sluice.test,DNS:api.sluice.test',
     '-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')], { stdio: 'ignore' })
   let issuer = ''
@@ -33,6 +33,14 @@ export async function startGate(directory: string, more: { readonly documents?: 
     if (incoming.headers.host?.startsWith('id.') === true) {
       const metadata = incoming.url?.includes('.well-known') === true
       outgoing.setHeader('Content-Type', 'application/json').end(JSON.stringify(metadata ? { issuer, jwks_uri: `${issuer}/jwks` } : { keys: [{ ...place.issuer.publicKey, kid: 'k1', alg: 'ES256', use: 'sig' }] }))
+      return
+    }
+    if (more.planetscale !== undefined && incoming.url?.startsWith('/psdb.')) {
+      const to = new URL(more.planetscale)
+      incoming.pipe(httpRequest({ host: to.hostname, port: to.port, method: 'POST', path: incoming.url, headers: { ...incoming.headers, host: to.host } }, (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
+        answer.pipe(outgoing)
+      }))
       return
     }
     const neon = new URL(place.neon)
@@ -56,7 +64,7 @@ export async function startGate(directory: string, more: { readonly documents?: 
     NODE_EXTRA_CA_CERTS: join(directory, 'cert.pem'), TEST_TLS_PORT: String(port), AWS_REGION: 'local', AWS_ENDPOINT_URL_DYNAMODB: place.dynamo.url, SLUICE_HOME_REGION: 'local',
     AWS_ACCESS_KEY_ID: place.dynamo.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: place.dynamo.credentials.secretAccessKey, SLUICE_PUBLIC_URL: 'https://gate.sluice.test',
     SLUICE_SECRET_SHOP_WRITE: away(secret('shop-write')), SLUICE_SECRET_SLUICE_RESULT_KEY: secret('sluice-result-key'), SLUICE_SECRET_SHOP_READ: away(secret('shop-read')), SLUICE_SECRET_SHOP_PLAIN: away(secret('shop-plain')),
-    SLUICE_SECRET_SLUICE_SESSION_KEY: secret('sluice-session-key'), SLUICE_SECRET_SLUICE_MASK_KEY: secret('sluice-mask-key'),
+    SLUICE_SECRET_SLUICE_SESSION_KEY: secret('sluice-session-key'), SLUICE_SECRET_SLUICE_MASK_KEY: secret('sluice-mask-key'), ...more.env,
   }
   return {
     place, token, mint, env, preload: ['--import', join(import.meta.dirname, 'away.mjs')],
