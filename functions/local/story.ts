@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credit } from './credit.ts'
 import { errand } from './errand.ts'
+import { restart } from './restart.ts'
 
 /** What the demo does, step by step, over the same HTTP API that agents use. Each step fails loudly when the gate did not do what the step says. */
 export interface Step { readonly title: string; readonly run: (gate: Gate) => Promise<readonly string[]> }
@@ -23,6 +24,8 @@ interface Answer {
   readonly detail?: string
   readonly decision?: string
   readonly evaluation?: string
+  readonly stdout?: string
+  readonly exitCode?: number | null
   readonly events?: readonly { readonly kind: string; readonly evaluation: string; readonly request?: string; readonly status?: string; readonly statements?: readonly { readonly sql: string }[] }[]
 }
 
@@ -137,7 +140,7 @@ const verified: Step = {
   },
 }
 
-/** Before the lock: what happens in the cluster belongs to the same record. */
+/** Before the lock: what happens in the cluster and on the host belongs to the same record. */
 const clusterFrom = told.findIndex(({ title }) => title.startsWith('the platform engineer locks'))
 
 function refused(title: string, sql: string, reason: string, slug = 'denied'): Step {
@@ -155,4 +158,4 @@ function expect(holds: boolean, what: string): void {
   if (!holds) throw new Error(`expected ${what}`)
 }
 
-export const steps: readonly Step[] = [...told.slice(0, clusterFrom), ...credit, ...errand, ...told.slice(clusterFrom), verified]
+export const steps: readonly Step[] = [...told.slice(0, clusterFrom), ...credit, ...errand, ...restart, ...told.slice(clusterFrom), verified]
