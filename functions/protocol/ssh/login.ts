@@ -32,15 +32,16 @@ export async function open(opening: Opening, turns: Turns): Promise<Session> {
   for (let attempt = 1; ; attempt++) {
     if (signal?.aborted) throw new TransportError('cut', 'cut before it began', false)
     if (now() >= by) throw new TransportError('late', 'the time to begin has passed', false)
+    const waitMs = attempt * apartMs * (0.5 + Math.random())
     const leave = await turns.take(`${host.host}:${host.port}`, left(), signal)
     try {
       return await enter(opening, await reach(host, left(), signal), left())
     } catch (error) {
-      if (!(error instanceof TransportError) || error.kind !== 'busy' || attempt === tries) throw error
+      if (!(error instanceof TransportError) || error.kind !== 'busy' || attempt === tries || now() + waitMs >= by) throw error
     } finally {
       leave()
     }
-    await pause(attempt * apartMs * (0.5 + Math.random()), undefined, { ...(signal && { signal }) }).catch(() => undefined)
+    await pause(waitMs, undefined, { ...(signal && { signal }) }).catch(() => undefined)
   }
 }
 
@@ -105,11 +106,11 @@ function reach({ host, port }: Host, ms: number, signal: AbortSignal | undefined
     const socket = connectSocket({ host, port, noDelay: true })
     const done = () => { clearTimeout(timer); signal?.removeEventListener('abort', cut); socket.off('error', fail) }
     const cut = () => { done(); socket.destroy(); reject(new TransportError('cut', 'cut before it began', false)) }
-    const fail = (error: NodeJS.ErrnoException) => { done(); reject(new TransportError('unreachable', `no connection to the host (${error.code ?? error.message})`, false)) }
+    const fail = (error: NodeJS.ErrnoException) => { done(); reject(new TransportError(error.code === 'ECONNRESET' ? 'busy' : 'unreachable', `no connection to the host (${error.code ?? error.message})`, false)) }
     const timer = setTimeout(() => { socket.destroy(new Error('timeout')) }, ms)
     signal?.addEventListener('abort', cut, { once: true })
+    socket.once('error', fail).on('error', () => undefined)           // also between this and who listens next
     socket.once('connect', () => { done(); resolve(socket) })
-    socket.once('error', fail)
     if (signal?.aborted) cut()
   })
 }

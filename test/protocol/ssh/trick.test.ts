@@ -1,0 +1,198 @@
+import { type AddressInfo, createServer, type Server as Plain, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import ssh2, { type Connection, type ServerChannel, type Session } from 'ssh2'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createTurns } from '../../../functions/protocol/ssh/turns.ts'
+import { alarms, engineOf, go, outcome } from './rig.ts'
+
+/** Hosts that are broken, or mean ill: what is said of a command is right whatever they do, and nothing of theirs fills the gate or holds it for longer than its time. */
+const open: { readonly server: Plain | InstanceType<typeof ssh2.Server>; readonly sockets: Set<Socket> }[] = []
+const made = { host: '', login: '' }
+beforeAll(() => {
+  for (const name of ['host', 'login'] as const) do made[name] = ssh2.utils.generateKeyPairSync('ed25519').private
+  while (ssh2.utils.parseKey(made[name]) instanceof Error)
+})
+beforeEach(() => { alarms.length = 0 })
+afterEach(async () => {
+  for (const { server, sockets } of open.splice(0)) {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => { server.close(resolve) })
+  }
+})
+const publicOf = (key: string): string => { const parsed = ssh2.utils.parseKey(key); if (parsed instanceof Error) throw parsed; return `${parsed.type} ${parsed.getPublicSSH().toString('base64')}` }
+const secretOf = (port: number): string => JSON.stringify({ url: `ssh://joe@127.0.0.1:${port}`, hostKeys: publicOf(made.host), privateKey: made.login })
+
+/** A server that says these bytes, or does this. */
+async function saying(talk: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => { sockets.add(socket); socket.on('error', () => undefined).resume(); talk(socket) })
+  open.push({ server, sockets })
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  return secretOf((server.address() as AddressInfo).port)
+}
+type Play = Partial<{ hostKey: string; session: (accept: () => Session, reject: () => void, client: Connection) => void; exec: (accept: () => ServerChannel, reject: () => void, client: Connection, session: Session) => void }>
+interface Host { readonly secret: string; readonly asked: string[]; readonly sockets: Set<Socket> }
+/** A server that speaks the protocol and lets everybody in. `asked`: the commands that came. */
+async function playing({ hostKey = made.host, session, exec }: Play): Promise<Host> {
+  const asked: string[] = []
+  const sockets = new Set<Socket>()
+  const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
+    client.on('error', () => undefined).on('authentication', (context) => { context.accept() }).on('session', (accept, reject) => {
+      if (session) return session(accept, () => { reject() }, client)
+      const one = accept()
+      one.on('exec', (take, refuse, { command }) => { asked.push(command); exec?.(take, () => { refuse() }, client, one) })
+    })
+  })
+  const inner = (server as unknown as { readonly _srv: Plain })._srv
+  inner.on('connection', (socket: Socket) => { sockets.add(socket) })
+  open.push({ server, sockets })
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  return { secret: secretOf((inner.address() as AddressInfo).port), asked, sockets }
+}
+const soon = { run: { get deadline() { return Date.now() + 1500 } } }
+const torn = ({ sockets }: Host) => { for (const socket of sockets) socket.destroy() }
+
+describe('before anybody is in, nothing ran', () => {
+  test.each<readonly [string, string, (socket: Socket) => void]>([
+    ['accepts and says nothing', 'failed timeout target_timeout', () => undefined],
+    ['hangs up at once, each time', 'failed rate-limited target_busy', (socket) => socket.end()],
+    ['resets the connection', 'failed rate-limited target_busy', (socket) => socket.resetAndDestroy()],
+    ['says that too many are there', 'failed rate-limited target_busy', (socket) => socket.end('Exceeded MaxStartups\r\n')],
+    ['speaks HTTP', 'failed (rate-limited target_busy|target-unavailable target_unreachable)', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['speaks an old version', 'failed target-unavailable target_unreachable', (socket) => socket.write('SSH-1.5-old\r\n')],
+    ['gives its name and then noise', 'failed target-unavailable target_unreachable', (socket) => socket.write(Buffer.concat([Buffer.from('SSH-2.0-x\r\n'), Buffer.alloc(70_000, 0x5a)]))],
+    ['gives its name and nothing else', 'failed timeout target_timeout', (socket) => socket.write('SSH-2.0-x\r\n')],
+    ['says a hundred megabytes first', 'failed target-unavailable target_unreachable', (socket) => { const line = Buffer.alloc(65_536, 'hello there\r\n'); const more = () => { while (!socket.destroyed && socket.write(line)); }; socket.on('drain', more); more() }],
+    ['says it a byte at a time', 'failed (timeout target_timeout|target-unavailable target_unreachable)', (socket) => { const timer = setInterval(() => { if (socket.destroyed) clearInterval(timer); else socket.write('x\n') }, 1) }],
+  ])('that %s', async (_, wanted, talk) => {
+    const secret = await saying(talk)
+    expect(outcome(await go(engineOf(secret), ['true'], soon))).toMatch(new RegExp(`^${wanted}$`))
+    expect(alarms).toEqual([])
+  }, 20_000)
+  test('it is tried again where it hung up before it gave its name, and never after', async () => {
+    let [calls, named] = [0, 0]
+    await go(engineOf(await saying((socket) => { calls++; socket.end() })), ['true'], { run: { deadline: Date.now() + 8000 } })
+    await go(engineOf(await saying((socket) => { named++; socket.end('SSH-2.0-x\r\n') })), ['true'], { run: { deadline: Date.now() + 8000 } })
+    expect([calls, named]).toEqual([4, 1])
+  }, 20_000)
+  test('whoever is in the middle and has another key gets no login of ours, and is an alarm', async () => {
+    const other = await playing({ hostKey: made.login })
+    expect(outcome(await go(engineOf(other.secret), ['true']))).toBe('failed target-unavailable target_untrusted')
+    expect([other.asked, alarms]).toEqual([[], ['a host showed a key that is not known']])
+  })
+  test('whoever says that we are in, before there is a key at all, is sent no command', async () => {
+    // USERAUTH_SUCCESS (52) in clear, behind a name: length 12, padding 10.
+    const secret = await saying((socket) => { socket.write(Buffer.concat([Buffer.from('SSH-2.0-x\r\n'), Buffer.from([0, 0, 0, 12, 10, 52]), Buffer.alloc(10)])) })
+    expect(outcome(await go(engineOf(secret), ['true'], soon))).toMatch(/^failed /)
+  })
+  test('cut while it waits for the host it ends at once', async () => {
+    const cut = new AbortController()
+    const running = go(engineOf(await saying(() => undefined)), ['true'], { run: { cut: cut.signal, deadline: Date.now() + 60_000 } })
+    await pause(200)
+    cut.abort(new Error('locked'))
+    expect(outcome(await running)).toBe('failed timeout cut')
+  })
+})
+
+describe('once the command may have left', () => {
+  test('a host that answers nothing, or hangs up unanswered, is unknown', async () => {
+    const hanging = await playing({ exec: (_accept, _reject, client) => client.end() })
+    expect(outcome(await go(engineOf(hanging.secret), ['true']))).toBe('unknown outcome-unknown answer_lost')
+    expect(hanging.asked).toEqual(['true'])
+    const cut = new AbortController()
+    const silent = await playing({ exec: () => { cut.abort(new Error('locked')) } })
+    expect(outcome(await go(engineOf(silent.secret), ['true'], { run: { cut: cut.signal } }))).toBe('unknown outcome-unknown answer_lost')
+  })
+  test('a channel that is closed without an answer is unknown: the library calls it refused', async () => {
+    const closing = await playing({ exec: (_accept, _reject, client, session) => { (client as unknown as { readonly _protocol: { channelClose(id: number): void } })._protocol.channelClose((session as unknown as { readonly _channel?: never; readonly outgoing?: { id: number } }).outgoing?.id ?? 0) } })
+    expect(outcome(await go(engineOf(closing.secret), ['true']))).toBe('unknown outcome-unknown answer_lost')
+    expect(closing.asked).toEqual(['true'])
+  })
+  test('one that says no did not run it, and neither did one that opens no session', async () => {
+    expect(outcome(await go(engineOf((await playing({ exec: (_, reject) => { reject() } })).secret), ['true']))).toBe('failed target-error not_run')
+    const none = await playing({ session: (_, reject) => { reject() } })
+    expect(outcome(await go(engineOf(none.secret), ['true']))).toBe('failed target-error not_run')
+    const broken = await playing({ session: (_accept, _reject, client) => client.end() })
+    expect(outcome(await go(engineOf(broken.secret), ['true']))).toBe('failed target-unavailable connection_lost')
+  })
+  test('a host that takes its time over the session gets no command after the time to begin', async () => {
+    let at = Date.now()
+    const slow = await playing({ session: (accept) => { at += 6000; accept().on('exec', () => { slow.asked.push('late') }) } })
+    expect(outcome(await go(engineOf(slow.secret, () => at), ['true'], { run: { deadline: at + 5000 } }))).toBe('failed timeout deadline_passed')
+    await pause(100)
+    expect(slow.asked).toEqual([])
+  })
+  test('an end is told as it was: signals, codes past 255, and one that is not told is unknown', async () => {
+    const ends = async (end: (channel: ServerChannel) => void) => go(engineOf((await playing({ exec: (accept) => { const channel = accept(); channel.write('x'); end(channel) } })).secret), ['true'])
+    expect((await ends((channel) => { channel.exit('KILL'); channel.end() })).said).toMatchObject({ exitCode: null, ended: 'it was ended by the signal SIGKILL', stdout: 'x' })
+    expect((await ends((channel) => { channel.exit(256); channel.end() })).said).toMatchObject({ exitCode: 256 })
+    expect(outcome(await ends((channel) => { channel.end() }))).toBe('unknown outcome-unknown answer_lost')
+  })
+  test('where the connection breaks behind the end, the end is known and what it wrote is not said to be whole', async () => {
+    const host: Host = await playing({ exec: (accept) => { const channel = accept(); channel.write('half of i'); channel.exit(0); setTimeout(() => { torn(host) }, 200) } })
+    expect((await go(engineOf(host.secret), ['true'])).said).toMatchObject({ exitCode: 0, truncated: true, ended: expect.stringContaining('may not be whole') as unknown })
+  })
+  test('a host that never ends it is left when its time is over, and sees that', async () => {
+    let gone = false
+    const endless = await playing({ exec: (accept, _reject, client) => { accept(); client.on('close', () => { gone = true }) } })
+    expect(outcome(await go(engineOf(endless.secret), ['true'], { timeoutMs: 500 }))).toBe('unknown outcome-unknown answer_lost')
+    await expect.poll(() => gone, { timeout: 5000 }).toBe(true)
+  })
+  test('a host that does not hang up is hung up on: not a socket stays', async () => {
+    const sockets = () => process.getActiveResourcesInfo().filter((one) => one === 'TCPSocketWrap').length
+    const deaf = await playing({ exec: (accept, _reject, client) => { const channel = accept(); channel.exit(0); channel.end(); for (const socket of deaf.sockets) { (socket as Socket & { allowHalfOpen: boolean }).allowHalfOpen = true; socket.pause() } client.on('end', () => undefined) } })
+    const [engine, before] = [engineOf(deaf.secret), sockets()]
+    for (let i = 0; i < 3; i++) await go(engine, ['true'], { timeoutMs: 1000 })
+    for (const socket of deaf.sockets) socket.unref()
+    await expect.poll(() => [...deaf.sockets].every((socket) => { socket.resume(); return socket.readableEnded || socket.destroyed }), { timeout: 5000 }).toBe(true)
+    torn(deaf)
+    await expect.poll(sockets, { timeout: 5000 }).toBeLessThanOrEqual(before + 1)
+  }, 20_000)
+  test('a host that writes past its window while the record is slow fills no memory', async () => {
+    const flood = await playing({ exec: (accept) => {
+      const channel = accept()
+      const { outgoing } = channel as unknown as { readonly outgoing: { window: number } }
+      Object.defineProperty(outgoing, 'window', { get: () => 1 << 30, set: () => undefined })
+      const block = Buffer.alloc(32_768, 'y')
+      const more = () => { for (let i = 0; i < 200; i++) { if (channel.writableEnded) return; channel.write(block) } setTimeout(more, 5) }
+      more()
+    } })
+    let [most, heard] = [0, 0]
+    const { executed } = await go(engineOf(flood.secret), ['yes'], { timeoutMs: 3000, detect: [], run: { heard: async (_, bytes) => { heard += bytes.byteLength; most = Math.max(most, bytes.byteLength); await pause(100) } } })
+    expect(executed.status).toBe('unknown')
+    // What is heard after the end was in hand before it: no more than came in one piece from the socket.
+    expect(heard).toBeLessThan(8 * 1024 * 1024)
+  }, 20_000)
+})
+
+describe('turns', () => {
+  test('so many at once, in order, for each host by itself', async () => {
+    const turns = createTurns(2)
+    const order: number[] = []
+    const leaves = [await turns.take('a', 1000), await turns.take('a', 1000)]
+    const waiting = [3, 4, 5].map(async (n) => { const leave = await turns.take('a', 5000); order.push(n); return leave })
+    ;(await turns.take('b', 1000))()
+    expect(order).toEqual([])
+    leaves[0]?.()
+    leaves[0]?.()                                                     // given back once
+    await pause(10)
+    expect(order).toEqual([3])
+    leaves[1]?.()
+    ;(await waiting[0])?.()
+    ;(await waiting[1])?.()
+    ;(await waiting[2])?.()
+    expect([order, turns.size()]).toEqual([[3, 4, 5], 0])
+  })
+  test('whoever waits too long, or is cut, gives up the place in the line and takes none', async () => {
+    const turns = createTurns(1)
+    const leave = await turns.take('a', 1000)
+    await expect(turns.take('a', 20)).rejects.toMatchObject({ kind: 'busy', sent: false })
+    const cut = new AbortController()
+    const waiting = turns.take('a', 5000, cut.signal)
+    cut.abort()
+    await expect(waiting).rejects.toMatchObject({ kind: 'cut', sent: false })
+    leave()
+    expect(turns.size()).toBe(0)
+    ;(await turns.take('a', 20))()
+  })
+})
