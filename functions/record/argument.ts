@@ -13,6 +13,32 @@ export function redactCommand(line: string): string {
   return redactText(commandLine(shown.map((word) => Buffer.byteLength(word) > maxWordBytes ? mark : word)))     // marks are longer than what they hide
 }
 
+/** The same of a command in a container, whose words stand in the target of the API server's own exec. All else of it as it is. */
+export function redactTarget(sql: string): string {
+  const at = sql.indexOf('?')
+  if (at === -1 || !sql.slice(0, at).endsWith('/exec')) return redactText(sql)
+  const parts = sql.slice(at + 1).split('&')
+  const words = parts.map((part) => part.startsWith(asked) ? decoded(part.slice(asked.length)) : null)
+  const all = words.filter((word) => word !== null)
+  const program = (all[0] ?? '').slice((all[0] ?? '').lastIndexOf('/') + 1)
+  let n = -1
+  return redactText(`${sql.slice(0, at)}?${parts.map((part, i) => {
+    const word = words[i]
+    if (typeof word !== 'string' || ++n === 0) return part
+    const shown = argument(program, all[n - 1] ?? '', word)
+    return shown === word ? part : `${asked}${encodeURIComponent(shown)}`
+  }).join('&')}`)
+}
+const asked = 'command='
+/** null: no words that anybody would run. */
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return null
+  }
+}
+
 const mark = '[redacted: secret]'
 /** The whole name of an option or a variable, or its last part: `--db-password`, `PGPASSWORD`, `MYSQL_PWD`, `api-key`. */
 const secretName = /(?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|private|secret|signing|auth)[_-]?key|credentials?)$/i

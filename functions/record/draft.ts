@@ -8,7 +8,7 @@ import type { Refusal } from '../../schema/refusal.ts'
 import type { Param, Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
 import type { Executed } from '../protocol/protocol.ts'
-import { redactCommand } from './argument.ts'
+import { redactCommand, redactTarget } from './argument.ts'
 import { redactText, redactValue } from './redact.ts'
 
 /** Events as the record keeps them, made from what the stages found. Pure: ids and times come in. */
@@ -89,7 +89,7 @@ function recordOf(refusal: Refusal): RefusalRecord {
 const refusedByTarget = (status: number): RefusalRecord => ({ slug: 'target-error', reason: `status_${status}`, detail: `the target answered ${status}`, next: status >= 500 ? 'retry' : 'fix' })
 
 export const statementsOf = (query: Query): Statements =>
-  (query.told ?? query.statements).map(({ sql, params }) => ({ sql: query.form === 'ssh' ? redactCommand(sql) : redactText(sql), params: params.map((param) => whole(redactValue(param) as Param)) }))
+  (query.told ?? query.statements).map(({ sql, params }) => ({ sql: query.form === 'ssh' ? redactCommand(sql) : query.form === 'kubernetes' ? redactTarget(sql) : redactText(sql), params: params.map((param) => whole(redactValue(param) as Param)) }))
 
 /** Bytes of JSON of one object that an event still holds; a larger one, such as a long manifest, by its SHA-256 as canonical JSON. */
 const mostObjectBytes = 200 * 1024

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { commandLine, commandWords } from '../../schema/command.ts'
-import { redactCommand } from '../../functions/record/argument.ts'
+import { redactText } from '../../functions/record/redact.ts'
+import { redactCommand, redactTarget } from '../../functions/record/argument.ts'
 
 describe('a secret in a command is not on record', () => {
   test.each<[string, readonly string[]]>([
@@ -17,6 +18,22 @@ describe('a secret in a command is not on record', () => {
   })
   test.each<[string, readonly string[]]>([['no secret', ['df', '-h', '/srv']], ['an option that is on', ['app', '--no-password', '--force']], ['an equals sign', ['dd', 'if=/dev/zero', 'of=/tmp/x']], ['another program', ['ps', '-p', '17']], ['a port', ['ssh', '-p2222', 'db']]])('and what is none is whole: %s', (_, words) => {
     expect(redactCommand(commandLine(words))).toBe(commandLine(words))
+  })
+  test('a second look changes nothing, so that a request and its execution are recorded alike', () => {
+    const word = fc.oneof(fc.constantFrom('--password', 'password', 'PGPASSWORD=x', 'pwd=', 'a=b', '-u', 'a:b', 'Authorization: Bearer abcdefabcdefabcdef1', 'Authorization:', 'Bearer', 'identified by', '[redacted: secret]', 'https://a:b@c', 'eyJhbGciOiJIUzI1NiJ9.e30.x', 'basic', 'YWJjOmRlZg==', '-----BEGIN PRIVATE KEY-----', '\'', '"', 'password="x"', 'token=[x'), fc.string({ maxLength: 12 }).filter((text) => !/[\p{Cc}\\]/u.test(text)))
+    fc.assert(fc.property(fc.array(word, { maxLength: 8 }), (words) => {
+      const once = redactCommand(commandLine(['mysql', ...words]))
+      expect(redactText(once)).toBe(once)
+    }), { numRuns: 3000 })
+  })
+  test('of a command in a container too, and all else of its request is as it was', () => {
+    const path = 'POST /api/v1/namespaces/web/pods/p/exec'
+    const of = (...words: readonly string[]) => `${path}?container=c&stderr=true&stdout=true&${words.map((word) => `command=${encodeURIComponent(word)}`).join('&')}`
+    for (const words of [['mysql', '-phunter2'], ['env', 'PGPASSWORD=hunter2', 'psql'], ['app', '--db-password', 'hunter2'], ['curl', '-u', 'ann:hunter2']]) {
+      const shown = redactTarget(of(...words))
+      expect([shown.startsWith(`${path}?container=c&stderr=true&stdout=true&command=`), shown.includes('hunter2'), decodeURIComponent(shown).includes('[redacted: ')]).toEqual([true, false, true])
+    }
+    for (const sql of [of('sh', '-c', 'echo a&b=c; id'), of('ls', '%'), `${path}?command=%zz&command=x`, 'GET /api/v1/pods?limit=500&continue=a%3Db', 'GET /api/v1/pods']) expect(redactTarget(sql)).toBe(sql)
   })
   test('whatever the words are, it is one line again, and never throws', () => {
     const word = fc.string({ unit: 'grapheme', maxLength: 40 }).filter((text) => !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\\]/u.test(text))
