@@ -17,9 +17,10 @@ export function createGrants(ports: Ports, own: Own) {
     const bundle = await ports.policies.load(pointer.version, pointer.chunks)
     const connection = compile(bundle).connections.get(name)
     if (!connection) return refuse({ slug: 'not-found', reason: 'no_connection', next: 'fix', detail: `the policy in force has no connection \`${name.replace(/[`\p{C}]/gu, '?')}\`` })
+    // a list of words is a command, and a name none
     const rules = bundle.documents.flatMap(({ document }) => document.kind !== 'role' ? [] : document.rules.flatMap((rule): Ruled[] =>
       rule.allow && rule.on && [rule.connection].flat().some((one) => one === name || one === '*') ? [{
-        actions: rule.allow, on: rule.on.map(nameOf), role: document.name, ...(rule.namespaces ? { namespaces: rule.namespaces } : {}), ...(rule.names ? { names: rule.names } : {}),
+        actions: rule.allow, on: rule.on.filter((name) => (connection.engine === 'ssh') === (typeof name !== 'string')).map(nameOf), role: document.name, ...(rule.namespaces ? { namespaces: rule.namespaces } : {}), ...(rule.names ? { names: rule.names } : {}),
       }] : []))
     const engine = engineOf(ports, connection)
     if (!engine.grants) return refuse({ slug: 'not-found', reason: 'no_grants', next: 'none', detail: `the engine of \`${name}\` has no grants of its own` })

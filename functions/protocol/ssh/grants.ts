@@ -33,7 +33,7 @@ export function grants({ name }: ConnectionDocument, { credential, login, host }
  * People also log in as root, so of that login nothing is taken.
  */
 const blockOf = (user: string, setting: string): readonly string[] => user === 'root' ? [`Match User ${user}`, `  ${setting.replace('AuthorizedKeysFile', 'AuthorizedKeysFile .ssh/authorized_keys')}`] : [
-  `Match User ${user}`, `  ${setting}`, ...(setting.startsWith('AuthorizedKeysFile') ? ['  TrustedUserCAKeys none'] : ['  AuthorizedKeysFile none']), '  AuthorizedKeysCommand none', '  AuthorizedPrincipalsFile none', '  AuthorizedPrincipalsCommand none', '  AuthenticationMethods publickey', '  MaxSessions 1',
+  `Match User ${user}`, `  ${setting}`, ...(setting.startsWith('AuthorizedKeysFile') ? ['  TrustedUserCAKeys /dev/null'] : ['  AuthorizedKeysFile none']), '  AuthorizedKeysCommand none', '  AuthenticationMethods publickey', '  MaxSessions 1',
   '  DisableForwarding yes', '  AllowAgentForwarding no', '  AllowStreamLocalForwarding no', '  AllowTcpForwarding no', '  PermitTunnel no', '  X11Forwarding no', '  PermitTTY no', '  PermitUserRC no',
 ]
 
