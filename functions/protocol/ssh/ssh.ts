@@ -56,6 +56,12 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     const id = `sluice-${randomUUID()}`
     return { id, session: await open({ host, login: name, command, id, now, signal: cut, by }, turns) }
   }
+  /** For people; the same at both ends of the way to a private host, of whose secret the gate's end knows the name alone. */
+  async function whereOf(connection: ConnectionDocument, login: string | null): Promise<readonly string[]> {
+    if (connection.transport === 'private') return [`as ${login ?? 'the login of its secret'}`, 'on the host of its secret, in a private network']
+    const host = await hostOf(connection).catch(() => null)
+    return [`as ${login ?? host?.login ?? 'nobody: no login is named'}`, host === null ? 'on a host that is not known now' : `on ${host.host}, port ${host.port}`]
+  }
 
   return {
     async classify(connection, query, roles = []) {
@@ -67,8 +73,7 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
       const plan = Object.freeze({})
       known.set(plan, { connection, command: statement.sql, login })
       // Whose login it is, and where, takes part in what is approved: as another user, or on another host, it is another deed. A secret that cannot be read now fails where it is used.
-      const host = await hostOf(connection).catch(() => null)
-      const runs = [`as ${login ?? host?.login ?? 'nobody: no login is named'}`, host === null ? 'on a host that is not known now' : `on ${host.host}, port ${host.port}`]
+      const runs = await whereOf(connection, login)
       const fingerprint = createHash('sha256').update(JSON.stringify(['ssh', connection.secret, ...runs])).digest('hex')
       const access = { action: 'exec', resource: statement.sql, columns: null, system: false, via: [], statement: 0, span: null } as const
       return { ok: true, value: { plan, lasting: true, diff: runs.join('\n'), effects: { accesses: [access], shown: [], used: [], readOnly: false, fingerprint } } }
