@@ -71,11 +71,11 @@ function commandOf(line: string): string {
 /** `web/front`, and what its containers may do; `*`: of no one namespace, or all there are. */
 const placeOf = ({ namespace, name: which, needs }: BoundTarget): string => ` ${namespace ?? '*'}/${which ?? '*'}${needs.length === 0 ? '' : ` (${needs.join(', ')})`}`
 
-function storyOf({ status, verdicts, ending, execution }: AccessRequest): readonly string[] {
+function storyOf({ status, verdicts, ending, execution, bound }: AccessRequest): readonly string[] {
   if (status === 'pending') return []
   const said = verdicts.slice(-most.verdicts).map(({ decision, subject, at }) => `${decision === 'approve' ? 'approved' : 'rejected'} by ${name(subject)} at ${time(at)}`)
   const ended = ending === null ? [] : [`${heads[status].toLowerCase()} at ${time(ending.at)}${ending.refusal === null ? '' : ` (${name(ending.refusal.reason)})`}`]
-  const counts = ending === null || execution === null || ending.rowCounts.length === 0 ? [] : [`rows: ${counted(ending.rowCounts)}`]
+  const counts = ending === null || execution === null || ending.rowCounts.length === 0 || bound.query.form === 'ssh' ? [] : [`rows: ${counted(ending.rowCounts)}`]
   return [...said, ...ended, ...counts]
 }
 

@@ -60,7 +60,7 @@ ${decision === null ? '' : html`${row('Decision', html`${decision.kind}${decisio
 ${decision === null || decision.reason === null ? '' : row('Because', html`${name(decision.reason)}${decision.detail === null ? '' : words(decision.detail)}`)}
 ${accesses.length === 0 ? '' : row('Reaches', list(accesses))}${masks.length === 0 ? '' : row('Masked', list(masks.map(({ column, mask }) => `${column} (${mask})`)))}${revealed.length === 0 ? '' : row('In clear', html`<span class="clear">${list(revealed)}</span>`)}
 ${outcome === null ? '' : row('Outcome', html`${name(ending)}${outcome.reason === null ? '' : html`<br>${name(outcome.reason)}`}${outcome.detail === null ? '' : words(outcome.detail)}`)}
-${outcome?.answered?.audit ? row(login === null ? 'Audit-ID' : 'Login, as the host logs it', html`<code>${name(outcome.answered.audit)}</code>`) : ''}
+${outcome?.answered?.audit ? row(login === null ? 'Audit-ID' : 'Login', html`<code>${name(outcome.answered.audit)}</code>`) : ''}
 ${word === null || word.signedInAt === null ? '' : row('Signed in', name(word.signedInAt))}${change === null ? '' : row('What', html`<code>${name(JSON.stringify(change))}</code>`)}
 ${request === null ? '' : row('Request', html`<code>${name(request)}</code>`)}${row('Event', html`<code>${name(`${kind} ${id}`)}</code>`)}
 </dl></div>`

@@ -58,7 +58,7 @@ function state(request: RequestView, now: number): Html {
   const open = request.status === 'approved' || request.status === 'executing'
   return html`<div class="state ${found.tone}" role="status"><p><strong>${found.title}.</strong> ${found.words}</p>
 ${stateOf(request, now) === 'pending' ? html`<p>Expires ${time(request.expiresAt, now)}.</p>` : ''}
-${ending === null ? '' : html`<p>${ending.rowCounts.length > 0 ? html`Rows: ${ending.rowCounts.join(', ')}. ` : ''}Ended ${time(ending.at, now)}.</p>`}
+${ending === null ? '' : html`<p>${ending.rowCounts.length > 0 && !isCommand(request) ? html`Rows: ${ending.rowCounts.join(', ')}. ` : ''}Ended ${time(ending.at, now)}.</p>`}
 ${ending?.slug ? html`<p class="soft">${ending.slug}, ${ending.reason}${ending.sqlstate === undefined ? '' : `, ${ending.sqlstate}`}</p>` : ''}
 ${kept(request, now)}
 ${ending?.detail && request.status !== 'rejected' ? words(ending.detail) : ''}
@@ -66,9 +66,11 @@ ${open ? html`<p><a class="button" href="/requests/${request.id}">Look again</a>
 }
 
 /** For whoever asked: the rows are fetched by the call or the command line; a page shows none. */
-function kept({ id, resultUntil }: RequestView, now: number): Html | '' {
+function kept(request: RequestView, now: number): Html | '' {
+  const { id, resultUntil } = request
   if (resultUntil === null) return ''
-  return now < Date.parse(resultUntil) ? html`<p>Its rows are kept for you until ${time(resultUntil, now)}: <code>sluice requests ${id}</code>.</p>` : html`<p>Its rows were kept until ${time(resultUntil, now)} and are gone. It does not run again.</p>`
+  const [what, are, were] = isCommand(request) ? ['What it wrote', 'is', 'was'] : ['Its rows', 'are', 'were']
+  return now < Date.parse(resultUntil) ? html`<p>${what} ${are} kept for you until ${time(resultUntil, now)}: <code>sluice requests ${id}</code>.</p>` : html`<p>${what} ${were} kept until ${time(resultUntil, now)} and ${are} gone. It does not run again.</p>`
 }
 
 function asked(request: RequestView, now: number): Html {

@@ -109,6 +109,9 @@ test('what people approved runs once, as it was sent; whoever asked has what it 
   expect(JSON.stringify(theirs)).not.toContain('all for the operator')
   expect(theirs.request.ending).toMatchObject({ rowCounts: [1] })
   expect(JSON.stringify((await viewOf(at, request, operator)).result)).toContain('all for the operator')
+  const mine = await requestPage((await viewOf(at, request, operator)).request, { now: at.world.clock.ms, proof: 'p' })
+  expect(plain(String(mine))).toContain('What it wrote is kept for you until')
+  expect(plain(`${await page(at, request)}${String(mine)}`) + (await told(at, request, false)).letter.text).not.toMatch(/[Rr]ows/)
   // What is approved is bound as sent, what is recorded has no password.
   expect(theirs.request.statements[0]?.sql).toBe('tell \'pwd=hunter2\'')
   expect(JSON.stringify(at.world.events)).not.toContain('hunter2')
