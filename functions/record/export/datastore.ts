@@ -23,7 +23,7 @@ export function statementActivity(event: Told, intent: Told | null): Ocsf {
     }),
     actor: actorOf(event, event.kind === 'outcome' || event.kind === 'correction' ? undefined : authorizationsOf(event, event.kind === 'refusal' ? 'denied' : 'allowed', rules)),
     src_endpoint: { svc_name: 'sluice' },
-    // SQL engines only so far: an engine of another kind must say its own here.
+    // SQL engines: of a cluster and of a host see cluster.ts and process.ts.
     database: { name: event.connection ?? 'unknown', type_id: 1, type: 'Relational' }, ...(tables.length === 1 ? { table: { name: tables[0] }, type_id: 3, type: 'Table' } : { type_id: 1, type: 'Database' }),
     ...(asked?.statements && asked.statements.length > 0 ? { query_info: { uid: asked.id, query_string: asked.statements.map(({ sql }) => sql).join(';\n') } } : {}),
   }

@@ -2,6 +2,7 @@ import type { Event } from '../../../schema/event.ts'
 import type { Told } from '../../../schema/told.ts'
 import { authenticationFailures, privileges, signIn } from './identity.ts'
 import { apiCall } from './api.ts'
+import { isRequest, requestActivity } from './cluster.ts'
 import { isCommand, processActivity } from './process.ts'
 import { statementActivity } from './datastore.ts'
 import type { Ocsf } from './frame.ts'
@@ -21,7 +22,8 @@ const step = (name: string): Mapper => (event) => apiCall(event, { activity: 99,
 
 /** What was asked of a target, by its kind. */
 function run(event: Told, intent: Told | null): Ocsf {
-  return isCommand(event, intent) ? processActivity(event, intent) : statementActivity(event, intent)
+  if (isCommand(event, intent)) return processActivity(event, intent)
+  return isRequest(event, intent) ? requestActivity(event, intent) : statementActivity(event, intent)
 }
 
 /** Every kind there is: one that is added has no type until it is mapped here. */
