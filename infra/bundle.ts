@@ -24,8 +24,8 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
     external: ['cpu-features', '*.node'],
     mainFields: ['module', 'main'], conditions: ['bundle', 'module'], inject: answering.has(name) ? [join(root, 'functions/aws/fetch.ts')] : [],
     plugins: [bytesBeside(folder)], legalComments: 'none', logLevel: 'warning',
-    // CommonJS dependencies inside an ES module bundle still call require() for Node's own modules.
-    banner: { js: "import{createRequire as sluiceRequire}from'node:module';const require=sluiceRequire(import.meta.url);" },
+    // CommonJS dependencies inside an ES module bundle still call require() for Node's own modules, and ask where they lie.
+    banner: { js: "import{createRequire as sluiceRequire}from'node:module';const require=sluiceRequire(import.meta.url),__dirname=import.meta.dirname;" },
   })
   for (const path of Object.keys(metafile.outputs)) writeFileSync(join(root, path), plain(readFileSync(join(root, path), 'utf8')))
   const first = startOf(metafile)

@@ -13,12 +13,16 @@ import { widest } from '../contract/target.ts'
 import { standCluster, type Stand } from '../local/cluster.ts'
 import { mysqlServer, startServer, whyNot } from '../local/server.mysql.ts'
 import { withPostgres, type TestPostgres } from '../support/postgres.ts'
+import { noSshd, sshd, startSshd, type Sshd } from '../support/sshd.ts'
+import { createSsh } from '../../functions/protocol/ssh/ssh.ts'
+import { go } from '../protocol/ssh/rig.ts'
 
 /** The bundle that is deployed, in a process of its own whose environment has its secrets and nothing else, and the gate's end of it here. */
 const key = 'k'.repeat(44)
 const directory = mkdtempSync(join(tmpdir(), 'sluice-private-'))
 let [server, child] = [null, null] as unknown as [TestPostgres, ChildProcess]
 let stand: Stand | null = null
+let host: Sshd | null = null
 let mysql: Awaited<ReturnType<typeof startServer>> | null = null
 let ids = 0
 beforeAll(async () => {
@@ -26,8 +30,9 @@ beforeAll(async () => {
   const database = await server.createDatabase("CREATE TABLE people (id int PRIMARY KEY, email text); INSERT INTO people VALUES (1, 'joe@example.com'); CREATE ROLE app LOGIN PASSWORD 'p'; GRANT SELECT, INSERT ON people TO app")
   if (mysqlServer !== null) mysql = await startServer("CREATE DATABASE d; CREATE TABLE d.people (id int PRIMARY KEY, email varchar(40)); INSERT INTO d.people VALUES (1, 'joe@example.com'); CREATE USER app@'127.0.0.1' IDENTIFIED BY 'p'; GRANT SELECT, INSERT, TRIGGER ON d.* TO app@'127.0.0.1'")
   stand = await standCluster()
+  if (sshd !== null) host = await startSshd()
   const { file } = await bundle('private', directory)
-  const env = { PATH: process.env['PATH'], SLUICE_SECRET_SLUICE_PRIVATE_KEY: key, SLUICE_SECRET_SLUICE_PRIVATE_SIGHT: 's'.repeat(44), SLUICE_SECRET_LEDGER: database.as('app', 'p'), SLUICE_SECRET_KUBE: stand.cluster.admin, ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
+  const env = { PATH: process.env['PATH'], SLUICE_SECRET_SLUICE_PRIVATE_KEY: key, SLUICE_SECRET_SLUICE_PRIVATE_SIGHT: 's'.repeat(44), SLUICE_SECRET_LEDGER: database.as('app', 'p'), SLUICE_SECRET_KUBE: stand.cluster.admin, ...(host && { SLUICE_SECRET_BASTION_SSH: host.certified }), ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
   child = fork(join(import.meta.dirname, 'invoke.ts'), [file], { env, execArgv: [] })
   await once(child, 'message')
 }, 120_000)
@@ -35,6 +40,7 @@ afterAll(async () => {
   child?.disconnect()
   await mysql?.stop()
   await stand?.cluster.close()
+  await host?.stop()
   await server?.stop()
   rmSync(directory, { recursive: true, force: true })
 }, 60_000)
@@ -86,6 +92,15 @@ describe('the function in a private network, as it is bundled', () => {
     // By the account's own rights, which that one has not: the cluster says so, and says it there.
     expect(await asked('GET', '/api/v1/namespaces/web/secrets')).toMatchObject({ status: 403, body: { kind: 'Status', reason: 'Forbidden' } })
     expect(await asked('POST', '/api/v1/namespaces/web/configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } })).toMatchObject({ status: 403 })
+  })
+  test.skipIf(sshd === null)(`runs a command on a host under its own certificate${sshd === null ? ` (${noSshd})` : ''}`, async () => {
+    const nothing = { get: async () => { throw new Error('the gate has no credential of a private target') } }
+    const here = createSsh({ secrets: nothing, now: Date.now, alarm: () => {}, isPermit })
+    const remote = createRemote({ secrets: { get: async () => key }, now: Date.now, isPermit, here, send: async (sealed) => JSON.stringify(await invoke(JSON.parse(sealed))) })
+    const bastion: ConnectionDocument = { version: 1, kind: 'connection', name: 'bastion', engine: 'ssh', transport: 'private', secret: 'bastion-ssh' }
+    expect((await go(remote, ['sh', '-c', 'echo mail joe@acme.dev; exit 3'], { on: bastion })).said).toEqual({ stdout: 'mail [redacted: email]\n', stderr: '', exitCode: 3, truncated: false })
+    expect(host?.log()).toContain('forced-command (key-option)')
+    await remote.ping?.(bastion)
   })
   test('takes nothing from who is not the gate', async () => {
     for (const event of [{}, null, 'x', { text: '{}', mac: '' }, { version: '2.0', rawPath: '/v1/me' }]) expect(typeof await invoke(event)).toBe('string')
