@@ -1,6 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { builtinModules } from 'node:module'
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build, type Metafile, type Plugin } from 'esbuild'
 
@@ -22,12 +21,10 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
     splitting: true, chunkNames: '[name]-[hash]', minify: true, platform: 'node', target: 'node24', format: 'esm',
     // Native code that a library would take if it were there, and does without: what is deployed is one and the same on every machine.
     external: ['cpu-features', '*.node'],
-    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], inject: answering.has(name) ? [join(root, 'functions/aws/fetch.ts')] : [],
-    plugins: [bytesBeside(folder)], legalComments: 'none', logLevel: 'warning',
+    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], plugins: [bytesBeside(folder), ...(answering.has(name) ? [] : [plainHttp])], legalComments: 'none', logLevel: 'warning',
     // CommonJS dependencies inside an ES module bundle still call require() for Node's own modules, and ask where they lie.
     banner: { js: "import{createRequire as sluiceRequire}from'node:module';const require=sluiceRequire(import.meta.url),__dirname=import.meta.dirname;" },
   })
-  for (const path of Object.keys(metafile.outputs)) writeFileSync(join(root, path), plain(readFileSync(join(root, path), 'utf8')))
   const first = startOf(metafile)
   const size = (start: boolean): Size => {
     const texts = Object.entries(metafile.outputs).filter(([path]) => first.has(path) === start).flatMap(([path, { inputs }]) => [join(root, path), ...Object.keys(inputs).filter((input) => input.endsWith('.wasm')).map((input) => join(folder, basename(input)))])
@@ -48,19 +45,17 @@ const bytesBeside = (folder: string): Plugin => ({
   },
 })
 
-/** Those behind a URL: their requests and answers are functions/aws/fetch.ts, not undici's. */
 const answering: ReadonlySet<string> = new Set(['http', 'people'])
 /**
- * `import … from 'node:http'` makes Node read each member it has, and one of them is `WebSocket`, for which it loads all of undici: 30 ms of CPU. `node:fs` has its promises, `node:crypto` its WebCrypto. Taken apart from the
- * whole, only what is named is read. Done to what esbuild wrote: as modules of esbuild's own, those that several files share would each be a file more to load.
+ * `import … from 'node:http'` makes Node read each member it has, and one of them is `WebSocket`, for which it loads all of undici: 30 ms of CPU. Taken as CommonJS takes it, only what is named is read. Those that answer
+ * with a `Response`, which is undici's too, would gain nothing.
  */
-function plain(text: string): string {
-  return text.replaceAll(/(?<=^|[;}\n])import(?: ?\{([^}]*)\}|(?: ?\* ?as)? ?([\w$]+)(?:,\{([^}]*)\})?) ?from ?"(?:node:)?([a-z0-9_/]+)";/g, (all, named: string | undefined, whole: string | undefined, beside: string | undefined, name: string) => {
-    if (!builtinModules.includes(name)) return all
-    const taken = (names: string) => `{${names.replaceAll(/ as /g, ':')}}`
-    const module = `process.getBuiltinModule("node:${name}")`
-    return named !== undefined ? `const${taken(named)}=${module};` : `const ${whole}=${module}${beside === undefined ? '' : `,${taken(beside)}=${whole}`};`
-  })
+const plainHttp: Plugin = {
+  name: 'plain-http',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^(node:)?http$/ }, ({ kind }) => (kind === 'import-statement' ? { path: 'http', namespace: 'plain' } : { path: 'node:http', external: true }))
+    onLoad({ filter: /^http$/, namespace: 'plain' }, () => ({ contents: `module.exports = process.getBuiltinModule('node:http')`, loader: 'js' }))
+  },
 }
 
 /** The entry and every file it imports at once. */
