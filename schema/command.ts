@@ -46,21 +46,28 @@ export function commandWords(line: string): readonly string[] | null {
 
 /**
  * What one `*` of a rule stands for: one argument that means nothing to a shell and is read as a value by the program. So no option (`-H root@elsewhere` would be another command; `+!id` is one to editors and pagers), no file
- * of further arguments (`@file`), and no way up out of where a program looks for it: `service ../../bin/sh` runs a shell. What the program does with a path, an address or `if=file` is for the rule's author to know.
+ * of further arguments (`@file`; `@1795341600` is a moment, `+30` a number), and no way up out of where a program looks for it: `service ../../bin/sh` runs a shell. What the program does with a path, an address or `if=file` is for
+ * the rule's author to know.
  */
-export const isPlain = (word: string): boolean => /^[A-Za-z0-9_./:%,][A-Za-z0-9_./:,@%+=-]*$/.test(word) && !/(?:^|[/=:])\.\.(?:\/|$)/.test(word)
+export const isPlain = (word: string): boolean => /^(?:[A-Za-z0-9_./:%,][A-Za-z0-9_./:,@%+=-]*|[@+][0-9]+)$/.test(word) && !/(?:^|[/=:])\.\.(?:\/|$)/.test(word)
 
-/** A rule's words as one line; `*` is a whole argument. null: no command is like that. */
-export function patternLine(words: readonly string[]): string | null {
-  if (words[0] === '*' || words.some((word) => word !== '*' && word.includes('*'))) return null
+/** A rule's words: null stands for `*`, a whole argument; `\*` is a star itself, which no word needs that backslash for. null: no command is like that. */
+export function patternWords(words: readonly string[]): readonly (string | null)[] | null {
+  if (words[0] === '*' || words.some((word) => word !== '*' && /(?<!\\)\*/.test(word))) return null
+  const read = words.map((word) => (word === '*' ? null : word.replaceAll('\\*', '*')))
   try {
-    commandLine(words)
+    commandLine(read.map((word) => word ?? '*'))
   } catch {
     return null
   }
-  return lineOf(words)
+  return read
+}
+/** A rule's words as one line, in which a `*` outside quotes is a whole argument; null: no command is like that. */
+export function patternLine(words: readonly string[]): string | null {
+  return patternWords(words)?.map((word, i) => (word === null ? '*' : inLine(word, i))).join(' ') ?? null
 }
 /** Words of which `*` is a whole argument, each other one quoted as in a command. Throws RangeError for words that none may have. */
-export const lineOf = (words: readonly string[]): string => words.map((word, i) => (word === '*' ? word : commandLine(i === 0 ? [word] : ['x', word]).slice(i === 0 ? 0 : 2))).join(' ')
+export const lineOf = (words: readonly string[]): string => words.map((word, i) => (word === '*' ? word : inLine(word, i))).join(' ')
+const inLine = (word: string, i: number): string => commandLine(i === 0 ? [word] : ['x', word]).slice(i === 0 ? 0 : 2)
 /** What a rule names, as one text: a name as it stands, a command as one line. */
 export const nameOf = (name: string | readonly string[]): string => (typeof name === 'string' ? name : patternLine(name) ?? name.join(' '))

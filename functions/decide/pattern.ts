@@ -1,4 +1,4 @@
-import { isPlain, patternLine } from '../../schema/command.ts'
+import { isPlain, patternLine, patternWords } from '../../schema/command.ts'
 
 /**
  * Names in a rule's `on` and `columns`: literal text with `*` for any run of characters inside one part. Matched by hand, never by a regular
@@ -43,9 +43,9 @@ export function parsePattern(name: string | readonly string[], forms: readonly F
 }
 
 function parseCommand(words: readonly string[]): Pattern | null {
-  const text = patternLine(words)
-  if (text === null) return null
-  return { text, literal: false, prefix: '', suffix: '', literalSchema: true, parts: { sql: null, kubernetes: null, own: null, ssh: words.map((word) => (word === '*' ? ['', ''] : [word])) } }
+  const [text, read] = [patternLine(words), patternWords(words)]
+  if (text === null || read === null) return null
+  return { text, literal: false, prefix: '', suffix: '', literalSchema: true, parts: { sql: null, kubernetes: null, own: null, ssh: read.map((word) => (word === null ? ['', ''] : [word])) } }
 }
 
 /**

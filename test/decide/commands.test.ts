@@ -30,6 +30,11 @@ describe('an allow', () => {
     const policy = ruled({ allow: ['exec'], on: [['ls', '*']] })
     expect([judged(policy, 'ls', '*'), judged(policy, 'ls', '\'*\''), judged(policy, 'ls', 'x')]).toEqual(['no_rule', 'no_rule', 'permit'])
   })
+  test('of a star with a backslash covers that star, in a word too, and is no argument of any other kind', () => {
+    const policy = ruled({ allow: ['exec'], on: [['find', '/x', '-name', '\\*.gz'], ['ls', '\\*'], ['ls', '*', 'b']] }, { deny: ['exec'], on: [['find', '/x', '-name', '\\*.gz', '-delete']] })
+    expect([['find', '/x', '-name', '*.gz'], ['find', '/x', '-name', 'a.gz'], ['ls', '*'], ['ls', 'a'], ['ls', 'a', 'b'], ['ls', '*', 'b'], ['find', '/x', '-name', '*.gz', '-delete']].map((words) => judged(policy, ...words))).toEqual(['permit', 'no_rule', 'permit', 'no_rule', 'permit', 'no_rule', 'denied_by_rule'])
+    expect(detail(policy, 'find', '/x', '-name', 'a.gz')).toContain('on `find /x -name \'*.gz\'`')
+  })
   test('without `on`, with a name in place of words, or with words of a pattern gives nothing', () => {
     for (const rule of [{ allow: ['exec'] }, { allow: ['*'], on: ['*'] }, { allow: ['*'], on: ['*.*'] }, { allow: ['exec'], on: ['df'] }, { allow: ['exec'], on: ['df -h'] }, { allow: ['exec'], on: [['*']] }, { allow: ['exec'], on: [['*', '-h']] }, { allow: ['exec'], on: [['d*', '-h']] }, { allow: ['write', 'ddl', 'select', 'create'], on: [['df', '-h']] }, { allow: ['exec'], on: [['df', '-h']], columns: ['id'] }, { allow: ['exec'], on: [['df', '-h']], namespaces: ['web'] }, { allow: ['exec'], on: [['df', '-h']], names: ['*'] }]) {
       expect([rule, judged(ruled(rule, { allow: ['exec'], on: [['uptime']] }), 'df', '-h')]).toEqual([rule, 'no_rule'])

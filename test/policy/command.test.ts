@@ -10,7 +10,7 @@ const on = (words: string, more = '') => `{ allow: [exec], connection: bastion, 
 
 describe('a rule that is right is not complained of', () => {
   test.each([
-    on('[uptime]'), on('[df, -h]'), on('[systemctl, status, "*"]'), on('[journalctl, -u, "*", -n, "50", --no-pager]'), on('[grep, -c, "", /var/log/app.log]'), on('[date, +%F]'), on('[ps, aux]'), on('[psql, -c, select 1]'), on('[/opt/app/bin/rotate, "*", "*"]'),
+    on('[uptime]'), on('[df, -h]'), on('[systemctl, status, "*"]'), on('[journalctl, -u, "*", -n, "50", --no-pager]'), on('[grep, -c, "", /var/log/app.log]'), on('[date, +%F]'), on('[ps, aux]'), on('[psql, -c, select 1]'), on('[find, /var/log, -name, \\*.gz, -mtime, "+30"]'), on('[ls, \\*]'), on('[/opt/app/bin/rotate, "*", "*"]'),
     on('[systemctl, restart, "*"]', ', approval: { by: [platform] }').replace('platform', 'user:a@b.example'), '{ allow: [exec, select], connection: [bastion, shop], on: [[df], public.a], limits: { rows: 5 } }', '{ allow: ["*"], connection: "*", on: [[df], public.a] }', '{ deny: [exec], connection: bastion }', '{ deny: ["*"], connection: bastion }',
   ])('%s', (rule) => expect(said(rule).filter((line) => !line.includes('nobody is told'))).toEqual([]))
   test('nor a deny or an ask of a part of what is allowed', () => {
@@ -30,7 +30,7 @@ describe('a wrong rule is told what to write', () => {
     [on('[x, [y]]'), 'error: an argument is one word, not a list; a command is one list of words'], [on('[]'), 'error: a command has at least one word, its program'], [on('[""]'), 'error: `[]` names no program'], [on('""'), 'error: a name is at least one character'], [on(`[${'x, '.repeat(64)}x]`), 'error: a rule names at most 64 words of a command'],
     [on('[x, *]'), 'error: aliases (`*name`) are not read; what starts with `*` needs quotes: `"*"`'],
     [on('["*"]'), 'error: `[*]` names no program'], [on('["*", -h]'), 'error: `[*, -h]` names no program'], [on('[-x]'), 'error: `[-x]` names no program'],
-    [on('[cat, "/var/log/*"]'), 'error: `[cat, /var/log/*]`: `*` is one whole argument, not a part of one'],
+    [on('[cat, "/var/log/*"]'), 'error: `[cat, /var/log/*]`: `*` is one whole argument, not a part of one; a star itself is `\\*`'],
     [on('[df, "-h\\n"]'), 'error: `[df, -h?]` has a word that holds a control character, a line end or a backslash, which no argument may'], [on(`[x, ${'a'.repeat(9000)}]`), 'has a word that is over 8192 bytes'],
     ['{ allow: [exec], connection: shop, on: [[df, -h]] }', 'error: `[df, -h]` is a command, and none of the connections named here is reached by SSH'], ['{ allow: [exec], connection: shop, on: [public.a] }', 'error: `exec` is of SSH, and none of the connections named here is'],
     ['{ allow: [write], connection: bastion, on: [[df]] }', 'error: `write` is of SQL or Kubernetes, and none of the connections named here is; a command is `exec`'], ['{ allow: [get], connection: bastion, on: [[df]] }', 'error: `get` is a verb of Kubernetes, and none'], ['{ allow: [exce], connection: bastion, on: [[df]] }', 'error: `exce` is not known here; did you mean `exec`?'],
@@ -82,6 +82,6 @@ describe('what a star could do that is not meant', () => {
 })
 
 test('`policy plan` says a rule of commands as one would read it', () => {
-  const [rule] = roleDocument.parse({ version: 1, kind: 'role', name: 'r', members: [], rules: [{ allow: ['exec'], connection: 'bastion', on: [['df', '-h'], ['grep', 'a b', '*'], ['echo', '']], approval: { by: ['leads'] } }] }).rules
-  expect(rule && ruleWords(rule)).toBe('allow exec on [df -h], [grep \'a b\' *], [echo \'\'] of bastion with approval of 1 of leads within 30m')
+  const [rule] = roleDocument.parse({ version: 1, kind: 'role', name: 'r', members: [], rules: [{ allow: ['exec'], connection: 'bastion', on: [['df', '-h'], ['grep', 'a b', '*'], ['echo', ''], ['find', '/x', '-name', '\\*.gz']], approval: { by: ['leads'] } }] }).rules
+  expect(rule && ruleWords(rule)).toBe('allow exec on [df -h], [grep \'a b\' *], [echo \'\'], [find /x -name \'*.gz\'] of bastion with approval of 1 of leads within 30m')
 })

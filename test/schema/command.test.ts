@@ -81,10 +81,10 @@ describe.each(Object.entries(shells))('%s', (name, shell) => {
 describe('what one `*` stands for', () => {
   test.each([
     'nginx', 'nginx.service', 'getty@tty1.service', 'system-getty.slice', 'app@eu-west-1:8080', 'postgresql@15-main', '/var/log/nginx/access.log', 'logs/app.log', './bin/deploy', '.profile', '.', 'file..old', 'v1...v2', 'main..feature', '2026-11-22', '2026-11-22T10:00:00Z', '10:00', 'today', '50', '-0'.slice(1), '3.5', '8080', '10.0.0.7', '10.0.0.0/8',
-    '2001:db8::1', 'db.internal.acme.dev', 'https://acme.dev/healthz', 'ada@acme.dev', 'support+1@acme.dev', 'k=v', 'app=web,tier!=x'.replace('!', ''), 'A1B2-C3', '0d9b6a52-5f0e-4d0a-9d4e-4a41cf0d5f5a', 'ghcr.io/acme/app:1.2.3', 'sha256:abc', 'refs/heads/main', '1000:1000', 'u=rw,g=r', '%h', 'eth0', 'ttyS0', '01:23:45:67:89:ab',
+    '2001:db8::1', 'db.internal.acme.dev', 'https://acme.dev/healthz', 'ada@acme.dev', 'support+1@acme.dev', 'k=v', 'app=web,tier!=x'.replace('!', ''), 'A1B2-C3', '0d9b6a52-5f0e-4d0a-9d4e-4a41cf0d5f5a', 'ghcr.io/acme/app:1.2.3', 'sha256:abc', 'refs/heads/main', '1000:1000', 'u=rw,g=r', '%h', '@1795341600', '+30', 'eth0', 'ttyS0', '01:23:45:67:89:ab',
   ])('%s is one', (value) => expect(isPlain(value)).toBe(true))
   test.each([
-    ['an option', '-H'], ['an option', '--host=x'], ['a dash', '-'], ['a command of editors and pagers', '+!id'], ['a command of editors and pagers', '+x'], ['a file of more arguments', '@/tmp/args'], ['a way up', '..'], ['a way up', '../../bin/sh'], ['a way up', '/var/log/../../etc/shadow'], ['a way up', 'a/..'], ['a way up behind a name', 'host:../x'],
+    ['an option', '-H'], ['an option', '--host=x'], ['a dash', '-'], ['a command of editors and pagers', '+!id'], ['a command of editors and pagers', '+x'], ['a file of more arguments', '@/tmp/args'], ['a file of more arguments', '@1/x'], ['a file of more arguments', '@'], ['a way up', '..'], ['a way up', '../../bin/sh'], ['a way up', '/var/log/../../etc/shadow'], ['a way up', 'a/..'], ['a way up behind a name', 'host:../x'],
     ['a way up behind a name', 'file=../x'], ['a pattern of the program', 'nginx*'], ['a pattern of the program', 'ng?nx'], ['a pattern of the program', '[a-z]'], ['a home', '~root'], ['a variable', '$HOME'], ['a space', 'a b'], ['nothing', ''], ['a quote', '\''], ['a list', 'a;b'], ['another word of csh', '!x'], ['a comment', '#'], ['braces', '{a,b}'], ['a program of zsh', '=ls'], ['a remark', 'a#b'],
     ['a query', 'https://x/?a=b&c'], ['another alphabet', 'łódź'], ['what looks like a letter', 'аdmin'], ['a line', 'a\nb'],
   ])('%s is none: %j', (_, value) => expect(isPlain(value)).toBe(false))
@@ -97,5 +97,7 @@ describe('what one `*` stands for', () => {
 
 test('a rule\'s words are one line: a star is a whole argument, and what is literal is quoted as in a command', () => {
   expect([['systemctl', 'status', '*'], ['grep', 'a b', '/x'], ['if', '!'], ['df', '']].map(patternLine)).toEqual(['systemctl status *', 'grep \'a b\' /x', '\'if\' \'\'\\!\'\'', 'df \'\''])
+  expect([['find', '-name', '\\*.gz'], ['ls', '\\*', '*'], ['\\*']].map(patternLine)).toEqual(['find -name \'*.gz\'', 'ls \'*\' *', '\'*\''])
+  expect([['ls', 'a\\b'], ['ls', '\\\\*'], ['ls', '\\**'], ['ls', '*\\*'], ['ls', '\\']].map(patternLine)).toEqual([null, null, null, null, null])
   expect([['*'], ['*', 'x'], ['cat', '/var/log/*'], ['cat', 'a\nb'], ['-x'], ['cat', 'x'.repeat(maxWordBytes + 1)]].map(patternLine)).toEqual([null, null, null, null, null, null])
 })

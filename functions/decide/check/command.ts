@@ -30,8 +30,8 @@ const reaches: Readonly<Record<Reach, (program: string, shown: string) => string
 function wrong(words: Words, shown: string): string {
   const [first = ''] = words
   if (first === '*' || first === '' || first.startsWith('-')) return `${shown} names no program`
-  if (words.some((word) => word !== '*' && word.includes('*'))) return `${shown}: \`*\` is one whole argument, not a part of one`
-  return `${shown} has a word that ${words.map(wrongWord).find((why) => why !== null) ?? 'cannot be one'}`
+  if (words.some((word) => word !== '*' && /(?<!\\)\*/.test(word))) return `${shown}: \`*\` is one whole argument, not a part of one; a star itself is \`\\*\``
+  return `${shown} has a word that ${words.map((word) => wrongWord(word.replaceAll('\\*', '*'))).find((why) => why !== null) ?? 'cannot be one'}`
 }
 
 type Role = { readonly document: RoleDocument; readonly report: Report }

@@ -13,7 +13,9 @@ const interpreters = list('ash bash csh dash fish ksh mksh node perl php python 
 const scripted = list('awk gawk mawk nawk sed')
 const searching = list('egrep fgrep grep jq rg yq zgrep')
 const filing = list('base64 bat bzip2 cat chgrp chmod chown cmp comm cp cut dd diff egrep file fold gunzip gzip head hexdump iconv install join less ln md5sum mkdir more mv nl od openssl paste rev rm rmdir scp sdiff sftp sha1sum sha256sum shred sort split strings tac tail tee touch tr truncate uniq unlink unzip wc xxd xz zcat zless')
-const going = list('aria2c curl ftp http lynx nc ncat netcat nmap openssl scp sftp telnet w3m wget')
+const going = list('aria2c curl ftp http lynx nmap openssl scp sftp w3m wget')
+/** A host, and then its port. */
+const calling = list('nc ncat netcat telnet')
 
 /** Words that, named by the rule, leave nothing to run. */
 const harmless: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -60,6 +62,7 @@ function reached(words: readonly string[]): Reach | null {
   if (interpreters.has(program)) return first ? 'run' : null
   if (scripted.has(program)) return first && !named.some((word) => /^-[ef]$/.test(word)) ? 'run' : 'file'
   if (searching.has(program)) return others.includes(true) || (first && named.some((word) => /^-[ef]$/.test(word))) ? 'file' : null
+  if (calling.has(program)) return first ? 'go' : null
   if (going.has(program)) return all.some((i) => words[i] === '*') ? 'go' : null
   return filing.has(program) && all.some((i) => words[i] === '*') ? 'file' : null
 }
