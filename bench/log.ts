@@ -84,7 +84,7 @@ async function verified(): Promise<number> {
   return told
 }
 const first = { sha256sum: sha256sum(), verify: await verified() }
-/** Those of a ratio interleaved with each other, and not with another's: beside what waits for other processes, whose memory is cold afterwards, append costs a fifth more and one long hash nothing. */
+/** Those of a ratio interleaved with each other, and not with another's: between runs of the others append was measured a fifth dearer and one long hash not, which may be caches that are cold; it was not looked into. */
 const groups: readonly Readonly<Record<string, () => Promise<number>>>[] = [{
   hash: () => cpuOf(() => { for (let n = 0; n < batches; n++) createHash('sha256').update(bytes).digest() }),
   append: () => cpuOf(() => { for (let [n, log] = [0, emptyLog]; n < batches; n++) log = append(log, entries).log }),

@@ -68,7 +68,7 @@ const decisions = part<readonly { readonly name: string; readonly kind: string; 
 const masking = part<{ readonly megabytes: number; readonly micros: Readonly<Record<string, readonly number[]>> }>('mask.ts')
 const start = part<{ readonly beyondMs: number; readonly bytes: number; readonly gzipBytes: number }>('start.ts')
 const record = part<{ readonly lowest: Readonly<Record<string, number>>; readonly raw: Readonly<Record<string, readonly number[]>> }>('record.ts')
-const log = part<{ readonly entries: number; readonly bytes: number; readonly append: number; readonly verify: number; readonly receiptBytes: number }>('log.ts')
+const log = part<{ readonly entries: number; readonly append: number; readonly verify: number; readonly receiptBytes: number }>('log.ts')
 const mysql = part<{ readonly raw: object; readonly ratios: readonly (readonly [what: string, value: number])[] } | null>('mysql.ts')   // null: no server of it here
 const steepest = decisions.reduce((worst, one) => (one.many / one.few > worst.many / worst.few ? one : worst))
 
