@@ -1,13 +1,12 @@
-import type { Client, Reply } from './client.ts'
+import type { Reply } from './client.ts'
 import { encode, parse, type Command, type World } from './command.ts'
 import { object, printJson, refused, text } from './output.ts'
-import { showExplanation, tellWaiting } from './query.ts'
+import { patiently } from './patience.ts'
+import { showExplanation } from './query.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 import { visible, visibleLines } from './visible.ts'
 
 const usage = 'sluice exec CONNECTION [options] -- WORD…'
-/** The most that one call is held; a gate holds none for longer than 55 s. */
-const heldSeconds = 50
 const options = {
   'purpose': { type: 'string' }, 'wait': { type: 'string' }, 'explain': { type: 'boolean' }, 'session': { type: 'string' }, 'idempotency-key': { type: 'string' }, 'json': { type: 'boolean' },
   'namespace': { type: 'string' }, 'pod': { type: 'string' }, 'container': { type: 'string' },
@@ -40,7 +39,8 @@ Exit code 0 when the command ended with 0; 1 when it ended otherwise (standard e
     const { connection, body, headers, json, explain, waitMs } = readCommand(args)
     const client = await world.gate()
     if (explain) return explained(await client.call('POST', `/v1/connections/${encode(connection)}/explain`, { body, headers }), world, json)
-    const reply = await sent(client, world.terminal, `/v1/connections/${encode(connection)}/exec`, { body, headers, waitMs })
+    const reply = await patiently(world.terminal, Date.now() + waitMs, (seconds) =>
+      client.call('POST', `/v1/connections/${encode(connection)}/exec`, { body, headers: { ...headers, ...(seconds > 0 ? { prefer: `wait=${seconds}` } : {}) } }))
     if (reply.status === 202 && json) printJson(world.terminal, reply.body)
     if (reply.status === 202) return exit.waiting
     if (reply.status >= 300) return refused(world.terminal, reply, json)
@@ -66,19 +66,6 @@ function readCommand(args: readonly string[]) {
     connection, body: { ...given, command }, json: values.json === true, explain: values.explain === true, waitMs: Number(values.wait ?? 0) * 1000,
     headers: { ...(session === undefined ? {} : { 'sluice-session': session }), ...(values['idempotency-key'] === undefined ? {} : { 'idempotency-key': values['idempotency-key'] }) },
   }
-}
-
-/** The same call finds the request it made: nothing is asked twice, and a lost connection costs nothing. */
-async function sent(client: Client, terminal: Terminal, path: string, { body, headers, waitMs }: { readonly body: object; readonly headers: Readonly<Record<string, string>>; readonly waitMs: number }): Promise<Reply> {
-  const until = Date.now() + waitMs
-  const once = () => {
-    const seconds = Math.min(heldSeconds, Math.ceil((until - Date.now()) / 1000))
-    return client.call('POST', path, { body, headers: { ...headers, ...(seconds > 0 ? { prefer: `wait=${seconds}` } : {}) } })
-  }
-  let reply = await once()
-  if (reply.status === 202) tellWaiting(terminal, object(object(reply.body)['request']), Date.now() < until)
-  while (reply.status === 202 && Date.now() < until) reply = await once()
-  return reply
 }
 
 function explained(reply: Reply, { terminal }: World, json: boolean): Exit {

@@ -1,5 +1,6 @@
 import { encode, type Command } from './command.ts'
 import { list, object, printJson, refused, text } from './output.ts'
+import { patiently } from './patience.ts'
 import { readStatement, statementHelp } from './statement.ts'
 import { table } from './table.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
@@ -22,11 +23,8 @@ ${statementHelp}
   run: async (args, world) => {
     const { connection, body, headers, json, wait } = await readStatement(args, world.terminal, usage)
     const client = await world.gate()
-    const send = () => client.call('POST', `/v1/connections/${encode(connection)}/query`, { body, headers: { ...headers, ...(wait ? { prefer: 'wait=50' } : {}) } })
-    let reply = await send()
-    if (reply.status === 202) tellWaiting(world.terminal, object(object(reply.body)['request']), wait)
-    // The same call finds the request it made: nothing is asked twice, and a lost connection costs nothing.
-    if (wait) while (reply.status === 202) reply = await send()
+    const reply = await patiently(world.terminal, wait ? Infinity : 0, (seconds) =>
+      client.call('POST', `/v1/connections/${encode(connection)}/query`, { body, headers: { ...headers, ...(seconds > 0 ? { prefer: `wait=${seconds}` } : {}) } }))
     if (reply.status === 202) {
       if (json) printJson(world.terminal, reply.body)
       return exit.waiting
@@ -36,12 +34,6 @@ ${statementHelp}
     else show(world.terminal, object(reply.body))
     return exit.done
   },
-}
-
-/** Where a person looks, and how this goes on. */
-export function tellWaiting(terminal: Terminal, request: Readonly<Record<string, unknown>>, wait: boolean): void {
-  terminal.err(`waits for ${text(request['quorum'])} of ${visible(list(request['approvers']).join(', '))}, until ${visible(text(request['expiresAt']))}\n${visible(text(request['url']))}\n`)
-  terminal.err(wait ? 'holding until it is decided\n' : `follow it with \`sluice requests ${visible(text(request['id']))}\`, or send the same call again; approval itself runs it\n`)
 }
 
 function show(terminal: Terminal, answer: Readonly<Record<string, unknown>>): void {

@@ -127,20 +127,20 @@ describe('a command that waits', () => {
     expect(await cli.sluice(restart)).toMatchObject({ code: 0, out: 'restarted\n' })
     expect(cli.host.ran).toHaveLength(1)
   })
-  test('--wait holds no longer than it says, by the calls that a gate can hold', async () => {
+  test('--wait says at once who decides, and then holds no longer than it says, by the calls that a gate can hold', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 })
     const held: unknown[] = []
+    let err = ''
     const waiting = { request: { id: 'arq_1', quorum: 1, approvers: ['support-leads'], expiresAt: 'then', url: 'there' } }
     const fetch = async (_: string, init: RequestInit) => {
       const prefer = new Headers(init.headers).get('prefer')
-      held.push(prefer)
+      held.push(prefer, err.includes('holding until it is decided'))
       vi.setSystemTime(Date.now() + Number(prefer?.split('=')[1] ?? 0) * 1000)
       return Response.json(waiting, { status: 202 })
     }
-    let err = ''
     const terminal: Terminal = { out: () => {}, err: (text) => { err += text }, input: async () => '', columns: null, color: false, env: { HOME: '/nowhere', SLUICE_TOKEN: 'x' } }
     expect(await run(['exec', 'bastion', '--wait', '120', '--', 'df'], { terminal, fetch, bootstrap: async () => false })).toBe(4)
-    expect([held, err]).toEqual([['wait=50', 'wait=50', 'wait=20'], expect.stringContaining('holding until it is decided')])
+    expect([held, err]).toEqual([[null, false, 'wait=50', true, 'wait=50', true, 'wait=20', true], expect.stringContaining('holding until it is decided')])
   })
 })
 
