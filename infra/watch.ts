@@ -18,6 +18,7 @@ const spoken: Readonly<Record<string, readonly string[]>> = {
   LogWentBack: ['the log went back', 'the tiles of the log are not those of its checkpoint', 'events of the log are not in the record', 'entries are said to be removed, and are not as old as that'],
   HeadGone: ['the head of the log is gone'], LocksNotLengthened: ['locks of the log are not lengthened'],
   PolicyRefused: ['policy version refused', 'policy corrupt'], OriginsDisagree: ['origin_mismatch'], RequestStuck: ['a request is stuck', 'the outcome of an approved request is not known', 'nobody was told of an access request'],
+  HostNotKnown: ['a host showed a key that is not known'],
   ...(apart && { NotOfTheGate: ['an errand that is not the gate\'s'], ErrandFailed: ['an errand failed'], SecretUnusable: ['a secret cannot be used'] }),
 }
 

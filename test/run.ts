@@ -16,6 +16,7 @@ const servers: readonly { readonly name: string; readonly paths: readonly string
   { name: 'SST\'s components', paths: [join(root, '.sst/platform/src/auto/run.ts')], install: 'npx sst install' },
   { name: 'Go with golang.org/x/mod', paths: ['/usr/share/gocode/src/golang.org/x/mod/sumdb/note/note.go'], install: 'apt-get install -y golang-go golang-golang-x-mod-dev' },
   { name: 'kubectl', paths: (process.env['PATH'] ?? '').split(':').map((directory) => join(directory, 'kubectl')), install: 'apt-get install -y kubernetes-client' },
+  { name: 'OpenSSH server', paths: ['/usr/sbin/sshd', '/usr/local/sbin/sshd'], install: 'apt-get install -y openssh-server' },
   { name: 'Kubernetes API server', paths: [join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice/kubernetes-1.20.2/kube-apiserver')], install: 'npm run cluster' },
 ]
 for (const { name, paths, install } of servers) {
