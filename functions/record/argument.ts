@@ -13,6 +13,15 @@ export function redactCommand(line: string): string {
   return redactText(commandLine(shown.map((word) => Buffer.byteLength(word) > maxWordBytes ? mark : word)))     // marks are longer than what they hide
 }
 
+/** Words of a refusal that quote the line, whole or its beginning, as functions/decide/refusal.ts cuts it: with the line as the record keeps it. */
+export function redactQuoted(line: string, text: string): string {
+  const shown = redactCommand(line)
+  if (shown === line) return text
+  const beginning = line.slice(0, quotedCharacters)
+  return [[line, shown], [beginning, shown.slice(0, quotedCharacters)]].reduce((said, [from = '', to = '']) => said.replaceAll(from, () => to).replaceAll(from.replace(/[\p{Cc}\p{Cf}\u2028\u2029`]/gu, '?'), () => to), text)
+}
+const quotedCharacters = 127
+
 /** The same of a command in a container, whose words stand in the target of the API server's own exec. All else of it as it is. */
 export function redactTarget(sql: string): string {
   const at = sql.indexOf('?')

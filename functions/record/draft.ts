@@ -8,7 +8,7 @@ import type { Refusal } from '../../schema/refusal.ts'
 import type { Param, Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
 import type { Executed } from '../protocol/protocol.ts'
-import { redactCommand, redactTarget } from './argument.ts'
+import { redactCommand, redactQuoted, redactTarget } from './argument.ts'
 import { redactText, redactValue } from './redact.ts'
 
 /** Events as the record keeps them, made from what the stages found. Pure: ids and times come in. */
@@ -46,7 +46,7 @@ export function intentOf(common: Common, query: Query, effects: Effects, decisio
 export function refusalOf(common: Common, query: Query | null, effects: Effects | null, refusal: Refusal): RefusalEvent {
   const event: RefusalEvent = {
     ...common, kind: 'refusal', statements: query ? statementsOf(query) : [], purpose: query && purposeOf(query),
-    accesses: effects ? accessesOf(effects) : [], refusal: recordOf(refusal),
+    accesses: effects ? accessesOf(effects) : [], refusal: recordOf({ ...refusal, detail: quotedIn(query, refusal.detail), ...(refusal.inner === undefined ? {} : { inner: quotedIn(query, refusal.inner) }) }),
   }
   if (fits(event)) return event
   const statements = event.statements.slice(0, 50).map(({ sql, params }) => ({ sql: cut(sql, 800), params: params.length === 0 ? [] : [`[cut: ${params.length} parameters]`] }))
@@ -90,6 +90,9 @@ const refusedByTarget = (status: number): RefusalRecord => ({ slug: 'target-erro
 
 export const statementsOf = (query: Query): Statements =>
   (query.told ?? query.statements).map(({ sql, params }) => ({ sql: query.form === 'ssh' ? redactCommand(sql) : query.form === 'kubernetes' ? redactTarget(sql) : redactText(sql), params: params.map((param) => whole(redactValue(param) as Param)) }))
+
+/** Of a refusal, whose words quote what was asked. */
+export const quotedIn = (query: Query | null, text: string): string => query?.form === 'ssh' ? redactQuoted(query.statements[0]?.sql ?? '', text) : text
 
 /** Bytes of JSON of one object that an event still holds; a larger one, such as a long manifest, by its SHA-256 as canonical JSON. */
 const mostObjectBytes = 200 * 1024

@@ -7,7 +7,7 @@ import type { Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
 import type { Ports } from '../ports.ts'
 import type { Executed, Masked } from '../protocol/protocol.ts'
-import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, refusalOf, statementsOf, toldOf, whoOf } from './draft.ts'
+import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, quotedIn, refusalOf, statementsOf, toldOf, whoOf } from './draft.ts'
 import { createHearing, type Stream } from './heard.ts'
 import { redactValue } from './redact.ts'
 import { resultOf } from './result.ts'
@@ -176,7 +176,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     deadlines: () => ({ evaluation, settleBy: ports.now() + storesMs + beginMs + skewMs + targetMs(limitMs ?? longestMs, query) }),
     refuse: refused, intend, settle, hear: async (stream, bytes) => { if (keeps) await hearing.hear(stream, bytes) },
     change: (kind, change) => keep({ ...common(ports.id('evt')), kind, change: redactValue(change) as ChangeEvent['change'] }, unavailable(kind)),
-    step: (kind, id, change) => ({ ...common(ports.id('evt')), kind, request: id, change: redactValue(change) as ApprovalEvent['change'] }),
+    step: (kind, id, change) => ({ ...common(ports.id('evt')), kind, request: id, change: redactValue(typeof change['detail'] === 'string' ? { ...change, detail: quotedIn(query, change['detail']) } : change) as ApprovalEvent['change'] }),
     notice: (kind, change) => keep({ ...common(ports.id('evt')), kind, change: redactValue(change) as NoticeEvent['change'] }, unavailable(kind)),
     async explained(about) {
       const answered = 'kind' in about ? { decision: about.kind, rules: about.rules } : { decision: 'deny', reason: about.refusal.reason, ...(about.refusal.rule === undefined ? {} : { rules: [about.refusal.rule] }) }

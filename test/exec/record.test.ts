@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { openOf } from '../../schema/content.ts'
 import type { Event } from '../../schema/event.ts'
 import { rowOf } from '../../functions/record/row.ts'
-import { createHosted, lead, rules, withRules } from '../support/host.ts'
+import { createHosted, lead, operator, rules, withRules } from '../support/host.ts'
 
 const open = (events: readonly Event[]): string => events.map((event) => JSON.stringify(openOf(event))).join('\n')
 
@@ -50,6 +50,20 @@ test('a request and its execution name their command alike, whatever other rules
   expect(await at.approver.proceed(asked.request.id)).toBe('succeeded')
   const named = at.world.events.flatMap((event) => event.kind === 'intent' ? event.accesses : event.kind === 'request' ? event.change['accesses'] : [])
   expect(named).toEqual([{ action: 'exec', resource: 'systemctl restart *' }, { action: 'exec', resource: 'systemctl restart *' }])
+})
+
+test('a password in a command is nowhere on record: not in its refusal\'s words, nor in those of an approval that went stale', async () => {
+  const its = ['app', '--password', 'hunter2'] as const
+  const at = createHosted(withRules([...rules, { allow: ['exec'], connection: 'bastion', on: [['app', '--password', '*']], approval: { by: ['support-leads'], quorum: 1, within: '30m' } }]))
+  await at.exec([...its, '`'])
+  await at.exec([...its, 'x'.repeat(500)])
+  await (await at.as(operator)).call('POST', '/v1/connections/bastion/explain', { command: its })
+  const { request } = (await at.exec(its)).json as { request: { id: `arq_${string}`; digest: string } }
+  await (await at.as(lead)).call('POST', `/v1/requests/${request.id}/decision`, { decision: 'approve', digest: request.digest })
+  await at.apply(withRules([...rules, { deny: ['exec'], connection: 'bastion', on: [['app']] }]))
+  expect(await at.approver.proceed(request.id)).toBe('stale')
+  expect(at.world.events.map(({ kind }) => kind)).toEqual(['refusal', 'refusal', 'explain', 'request', 'approval', 'stale'])
+  for (const event of at.world.events) expect([event.kind, JSON.stringify(event).includes('hunter2'), event.kind === 'approval' || JSON.stringify(event).includes('[redacted: ')]).toEqual([event.kind, false, true])
 })
 
 test('output over what an outcome has room for is on record in parts, masked, and no byte of it in clear', async () => {
