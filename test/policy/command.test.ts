@@ -63,13 +63,13 @@ describe('what a star could do that is not meant', () => {
   const words = (line: string) => line.split(' ')
   test.each([
     ['run', 'bash *'], ['run', 'bash -c *'], ['run', '/bin/sh *'], ['run', 'python3 *'], ['run', 'python3 -m *'], ['run', 'perl -e *'], ['run', '. *'], ['run', 'eval *'], ['run', 'env *'], ['run', 'sudo *'], ['run', 'sudo -u deploy *'], ['run', 'sudo -n *'], ['run', '/usr/bin/sudo *'], ['run', 'sudo -u deploy bash *'], ['run', 'env A=b *'], ['run', 'timeout 5 *'], ['run', 'nice -n 5 *'],
-    ['run', 'exec *'], ['run', 'command *'], ['run', 'xargs -n 1 *'], ['run', 'sudo env PATH=/x timeout -k 5 10 vim *'], ['run', 'find /srv -exec *'], ['run', 'git *'], ['run', 'git bisect *'], ['run', 'docker exec web *'], ['run', 'kubectl *'], ['run', 'sed * /x'], ['run', 'awk *'], ['run', 'tar * /x'], ['run', 'apt-get install *'], ['run', 'ssh *'],
+    ['run', 'exec *'], ['run', 'command *'], ['run', 'xargs -n 1 *'], ['run', 'sudo env PATH=/x timeout -k 5 10 vim *'], ['run', 'find /srv -exec *'], ['run', 'git *'], ['run', 'git bisect *'], ['run', 'docker exec web *'], ['run', 'kubectl *'], ['run', 'sed * /x'], ['run', 'awk *'], ['run', 'tar * /x'], ['run', 'apt-get install *'], ['run', 'ssh *'], ['run', 'sudo -u * id'], ['run', 'chroot * id'], ['run', 'env * df'], ['run', 'sysctl *'], ['run', 'noglob *'], ['show', 'ps *'], ['show', 'ps aux *'],
     ['file', 'cat *'], ['file', 'tail -n 50 *'], ['file', 'tail -f *'], ['file', 'head -50 *'], ['file', 'grep ERROR *'], ['file', 'grep -e ERROR -f *'], ['file', 'sed -n 1,10p *'], ['file', 'awk {print} *'], ['file', 'cp * /backup'], ['file', 'rm *'], ['file', 'sudo cat *'], ['file', 'sudo -u deploy tail -n 5 *'], ['file', 'dd *'], ['file', 'find * -delete'], ['file', 'find * -exec cat {} ;'], ['file', 'tee *'],
     ['go', 'curl *'], ['go', 'curl -s -m 5 *'], ['go', 'wget *'], ['go', 'nc * 80'], ['unit', 'systemctl restart *'], ['unit', 'sudo systemctl stop *'], ['unit', 'service * restart'],
   ] as const)('%s: %s', (reach, line) => expect(reachOf(words(line))?.reach).toBe(reach))
   test.each([
     'systemctl status *', 'sudo systemctl status *', 'sudo -n -u deploy systemctl is-active *', 'journalctl -u *', 'journalctl -u * -n 50', 'service * status', 'df -h *', 'ls -la *', 'stat *', 'id *', 'ping -c 3 *', 'dig +short *', 'host *', 'find /var/log -name *', 'find * -maxdepth 1', 'grep -c * /var/log/app.log', 'tail -n * /var/log/app.log', 'git -C /srv/app log *', 'git show *',
-    'docker logs *', 'kubectl get pods -n *', 'python3 /opt/report.py *', 'bash /opt/deploy.sh *', 'sudo /opt/deploy.sh *', 'timeout 10 ping *', 'du -sh *', 'getent passwd *', 'nslookup *', 'openssl version', 'curl -s http://127.0.0.1:8080/healthz', 'cat /etc/os-release', 'bash /opt/x', 'apt list *', 'dpkg -l *', '/opt/app/bin/rotate *', 'sudo -l',
+    'docker logs *', 'kubectl get pods -n *', 'python3 /opt/report.py *', 'bash /opt/deploy.sh *', 'sudo /opt/deploy.sh *', 'timeout 10 ping *', 'du -sh *', 'getent passwd *', 'timeout * ping x', 'nice -n * df', 'ps -p *', 'ps -o pid -p *', 'nslookup *', 'openssl version', 'curl -s http://127.0.0.1:8080/healthz', 'cat /etc/os-release', 'bash /opt/x', 'apt list *', 'dpkg -l *', '/opt/app/bin/rotate *', 'sudo -l',
   ])('nothing: %s', (line) => expect(reachOf(words(line))).toBe(null))
   test.each([
     ['[cat, "*"]', 'warning: `cat` reads or writes the file that its argument names, so the `*` of `[cat, *]` may be any that its login can, such as `/etc/passwd` or a key; name what is meant, or let people approve it'],
@@ -79,6 +79,11 @@ describe('what a star could do that is not meant', () => {
     expect(said(on(command)).join('\n')).toContain(expected)
     expect(said(on(command, ', approval: { by: ["user:a@b.example"] }')).join('\n')).not.toMatch(/so the `\*` of/)
   })
+})
+
+test('the schema that editors read has names and lists of words in `on`', async () => {
+  const { default: schema } = await import('../../schema/policy.v1.schema.json', { with: { type: 'json' } })
+  expect(JSON.stringify(schema)).toContain('"on":{"minItems":1,"type":"array","items":{"anyOf":[{"type":"string","minLength":1},{"minItems":1,"maxItems":64,"type":"array","items":{"type":"string"}}]}}')
 })
 
 test('`policy plan` says a rule of commands as one would read it', () => {

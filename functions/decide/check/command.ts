@@ -25,6 +25,7 @@ const reaches: Readonly<Record<Reach, (program: string, shown: string) => string
   file: (program, shown) => `${program} reads or writes the file that its argument names, so the \`*\` of ${shown} may be any that its login can, such as \`/etc/passwd\` or a key`,
   go: (program, shown) => `${program} goes where its argument says, so the \`*\` of ${shown} may be any address that the host reaches, inside its network too`,
   unit: (program, shown) => `${program} takes any unit, so the \`*\` of ${shown} may be \`ssh\` or \`reboot.target\``,
+  show: (program, shown) => `${program} has options without a dash, so the \`*\` of ${shown} may be \`eww\`, which shows what every process of its login has in its environment`,
 }
 
 function wrong(words: Words, shown: string): string {

@@ -1,12 +1,12 @@
 /**
  * What the `*` of a rule could do that its author may not have meant, by what is known of programs. For warnings: no list of programs is complete, and what is not in it is not harmless. A `*` is never an option, so `find * -name *` names
- * files and runs nothing. `run`: any command there is. `file`: any file its login may read or write. `go`: any address the host reaches. `unit`: any unit there is.
+ * files and runs nothing. `run`: any command there is. `file`: any file its login may read or write. `go`: any address the host reaches. `unit`: any unit there is. `show`: options that begin with no dash.
  */
-export type Reach = 'run' | 'file' | 'go' | 'unit'
+export type Reach = 'run' | 'file' | 'go' | 'unit' | 'show'
 const list = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
 /** Whatever their arguments are. */
-const anything = list('ansible ansible-playbook apt apt-get aptitude at batch busybox cargo crontab dnf docker dpkg ed emacs eval expect gcc gdb gem git go helm ip kubectl ldconfig logrotate lua make man mount mysql nano nginx npm npx parallel pip pip3 podman psql redis-cli rpm rsync screen script snap socat source sqlite3 ssh strace su tar tcpdump terraform tmux trap vi view vim virsh visudo yarn yum zip .')
+const anything = list('ansible ansible-playbook apt apt-get aptitude at batch busybox cargo crontab dnf docker dpkg ed emacs enable eval expect gcc gdb gem git go helm insmod ip kexec kubectl ldconfig logrotate lua make man modprobe mount mysql nano nginx npm npx parallel pip pip3 podman psql redis-cli rpm rsync screen script snap socat source sqlite3 ssh strace su sysctl tar tcpdump terraform tmux trap vi view vim virsh visudo yarn yum zip .')
 /** What they run is their first operand; what comes behind it is for that. */
 const interpreters = list('ash bash csh dash fish ksh mksh node perl php python python2 python3 ruby rbash sh tclsh tcsh zsh')
 /** Of these the first operand is a program of theirs or a pattern, the others are files. */
@@ -22,14 +22,14 @@ const harmless: Readonly<Record<string, ReadonlySet<string>>> = {
   apt: list('list policy search show'), docker: list('diff history images info inspect logs port ps stats top version'), dpkg: list('-L -S -l -s --list --listfiles --search --status'), git: list('blame cat-file describe log ls-files ls-tree rev-list rev-parse shortlog show status'), helm: list('get history list status'),
   ip: list('addr address link neigh neighbour route'), kubectl: list('describe events get logs top version'), npm: list('ls outdated view'), pip: list('freeze list show'), pip3: list('freeze list show'), podman: list('diff history images info inspect logs port ps stats top version'), rpm: list('-q -qa -qi -ql -qf'), systemctl: list('cat is-active is-enabled is-failed list-dependencies list-timers list-units show status'), service: list('status'),
 }
-/** Programs that run the program behind them: which of their options take a word of their own, and how many operands come first. */
-const carriers: Readonly<Record<string, { readonly takes: string; readonly first: number }>> = {
-  builtin: { takes: '', first: 0 }, chroot: { takes: '', first: 1 }, chrt: { takes: '', first: 1 }, command: { takes: '', first: 0 }, doas: { takes: 'Cu', first: 0 }, env: { takes: 'CSu', first: 0 }, exec: { takes: 'a', first: 0 }, flock: { takes: 'Ew', first: 1 }, ionice: { takes: 'cn', first: 0 }, nice: { takes: 'n', first: 0 },
-  nohup: { takes: '', first: 0 }, not: { takes: '', first: 0 }, nsenter: { takes: 'GSt', first: 0 }, pkexec: { takes: '', first: 0 }, runuser: { takes: 'Gcgsu', first: 0 }, setpriv: { takes: '', first: 0 }, setsid: { takes: '', first: 0 }, stdbuf: { takes: 'eio', first: 0 }, sudo: { takes: 'CDRTUghpru', first: 0 }, 'systemd-run': { takes: 'pu', first: 0 },
-  taskset: { takes: '', first: 1 }, time: { takes: 'fo', first: 0 }, timeout: { takes: 'ks', first: 1 }, unshare: { takes: 'RSG', first: 0 }, watch: { takes: 'n', first: 0 }, xargs: { takes: 'EILPadns', first: 0 },
+/** Programs that run the program behind them: which of their options take a word of their own, and how many operands come first. `mild`: what stands before the program says how long or how kindly it runs, not as whom or where. */
+const carriers: Readonly<Record<string, { readonly takes: string; readonly first: number; readonly mild?: true }>> = {
+  and: { takes: '', first: 0 }, begin: { takes: '', first: 0 }, noglob: { takes: '', first: 0 }, or: { takes: '', first: 0 }, builtin: { takes: '', first: 0 }, chroot: { takes: '', first: 1 }, chrt: { takes: '', first: 1, mild: true }, command: { takes: '', first: 0 }, doas: { takes: 'Cu', first: 0 }, env: { takes: 'CSu', first: 0 }, exec: { takes: 'a', first: 0 }, flock: { takes: 'Ew', first: 1 }, ionice: { takes: 'cn', first: 0, mild: true }, nice: { takes: 'n', first: 0, mild: true },
+  nohup: { takes: '', first: 0 }, not: { takes: '', first: 0 }, nsenter: { takes: 'GSt', first: 0 }, pkexec: { takes: '', first: 0 }, runuser: { takes: 'Gcgsu', first: 0 }, setpriv: { takes: '', first: 0 }, setsid: { takes: '', first: 0 }, stdbuf: { takes: 'eio', first: 0, mild: true }, sudo: { takes: 'CDRTUghpru', first: 0 }, 'systemd-run': { takes: 'pu', first: 0 },
+  taskset: { takes: '', first: 1, mild: true }, time: { takes: 'fo', first: 0, mild: true }, timeout: { takes: 'ks', first: 1, mild: true }, unshare: { takes: 'RSG', first: 0 }, watch: { takes: 'n', first: 0, mild: true }, xargs: { takes: 'EILPadns', first: 0, mild: true },
 }
 /** Options whose word is no operand, of programs whose operands are files. */
-const valued: Readonly<Record<string, string>> = { cut: 'bcdf', grep: 'ABCm', egrep: 'ABCm', fgrep: 'ABCm', zgrep: 'ABCm', head: 'cn', sort: 'kt', split: 'abln', tail: 'cns', chmod: '', curl: 'Hm', wget: 'Tt' }
+const valued: Readonly<Record<string, string>> = { cut: 'bcdf', grep: 'ABCm', egrep: 'ABCm', fgrep: 'ABCm', zgrep: 'ABCm', head: 'cn', sort: 'kt', split: 'abln', tail: 'cns', curl: 'Hm', ps: 'CGUgopqstu', wget: 'Tt' }
 const [running, writing] = [list('-exec -execdir -ok -okdir'), list('-delete -fls -fprint -fprint0 -fprintf')]
 
 /** What of a command a `*` could make it do; `program`: the one that would. null: as far as is known, nothing unmeant. */
@@ -41,7 +41,8 @@ export function reachOf(words: readonly string[]): { readonly program: string; r
     const carrier = own(carriers, nameOf(program))
     if (carrier === undefined) break
     const next = operands(words, at, carrier.takes).filter((i) => nameOf(program) !== 'env' || !/^\w+=/.test(words[i] ?? ''))[carrier.first]
-    if (next === undefined) return words.indexOf('*', at) === -1 ? null : { program, reach: 'run' }
+    if (words.slice(at, next).includes('*') && !(carrier.mild && next !== undefined)) return { program, reach: 'run' }
+    if (next === undefined) return null
     at = next
   }
   const reach = reached(words.slice(at))
@@ -62,6 +63,7 @@ function reached(words: readonly string[]): Reach | null {
   if (interpreters.has(program)) return first ? 'run' : null
   if (scripted.has(program)) return first && !named.some((word) => /^-[ef]$/.test(word)) ? 'run' : 'file'
   if (searching.has(program)) return others.includes(true) || (first && named.some((word) => /^-[ef]$/.test(word))) ? 'file' : null
+  if (program === 'ps') return all.some((i) => words[i] === '*') ? 'show' : null
   if (calling.has(program)) return first ? 'go' : null
   if (going.has(program)) return all.some((i) => words[i] === '*') ? 'go' : null
   return filing.has(program) && all.some((i) => words[i] === '*') ? 'file' : null
