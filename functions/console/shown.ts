@@ -1,6 +1,6 @@
 import { html } from 'hono/html'
 import { commandWords } from '../../schema/command.ts'
-import { emptyLines, readText, warning, type Line, type Mark } from './marks.ts'
+import { emptyLines, readLine, readText, warning, type Line, type Mark } from './marks.ts'
 
 type Html = ReturnType<typeof html>
 const partsOf = (line: Line): Html => html`${line.parts.map((part) => typeof part === 'string' ? part : html`<mark>${part.shown === '' ? '' : html`<b>${part.shown}</b>`}<span>${part.label}${more(part)}</span></mark>`)}`
@@ -29,7 +29,8 @@ export function statement(sql: string, name: string): Html {
  */
 export function command(line: string): Html {
   const words = line.includes('\'') ? commandWords(line) : null
-  return html`${statement(line, 'Command')}${words === null ? '' : html`<h3>Word by word</h3><ol class="flat">${words.map((word, at) => html`<li><div class="value"><code class="no">${at + 1}</code> <code><span class="quote">'</span>${readText(word, true).map(partsOf)}<span class="quote">'</span></code></div></li>`)}</ol>`}`
+  return html`${statement(line, 'Command')}${words === null ? '' : html`<h3>Word by word</h3>
+<div class="code" role="group" aria-label="Words">${words.map((word, at) => html`<div class="line"><span class="no">${at + 1}</span><code><span class="quote">'</span>${partsOf(readLine(word, true))}<span class="quote">'</span></code></div>`)}</div>`}`
 }
 
 /** The beginning of a name for a title; the whole of it stands on the page that the title is of. */
