@@ -64,10 +64,11 @@ export function patternWords(words: readonly string[]): readonly (string | null)
 }
 /** A rule's words as one line, in which a `*` outside quotes is a whole argument; null: no command is like that. */
 export function patternLine(words: readonly string[]): string | null {
-  return patternWords(words)?.map((word, i) => (word === null ? '*' : inLine(word, i))).join(' ') ?? null
+  const read = patternWords(words)
+  return read === null ? null : lineOf(read)
 }
-/** Words of which `*` is a whole argument, each other one quoted as in a command. Throws RangeError for words that none may have. */
-export const lineOf = (words: readonly string[]): string => words.map((word, i) => (word === '*' ? word : inLine(word, i))).join(' ')
+/** Words of which null is any argument, `*`, each other one quoted as in a command. Throws RangeError for words that none may have. */
+export const lineOf = (words: readonly (string | null)[]): string => words.map((word, i) => (word === null ? '*' : inLine(word, i))).join(' ')
 const inLine = (word: string, i: number): string => commandLine(i === 0 ? [word] : ['x', word]).slice(i === 0 ? 0 : 2)
 /** What a rule names, as one text: a name as it stands, a command as one line. */
 export const nameOf = (name: string | readonly string[]): string => (typeof name === 'string' ? name : patternLine(name) ?? name.join(' '))

@@ -1,9 +1,9 @@
-import { commandWords, lineOf } from '../../schema/command.ts'
+import { commandWords, lineOf, patternWords } from '../../schema/command.ts'
 import type { ConnectionDocument, RuleDocument } from '../../schema/policy.ts'
 import { connectionsOf } from './rule.ts'
 import { meets } from './roleset.ts'
 
-type Words = readonly string[]
+type Words = readonly (string | null)[]
 
 /**
  * What the record may keep in clear, and so for ever, of a resource that was asked for. A table's name is the target's; the words of a command are the caller's, and what stands in an argument (a customer's address, a password) must be
@@ -13,11 +13,11 @@ type Words = readonly string[]
 export function createTold(rules: ReadonlyMap<string, RuleDocument>, connections: ReadonlyMap<string, Pick<ConnectionDocument, 'engine'>>) {
   const byFirst = new Map<string, ReadonlyMap<string, readonly Words[]>>()
   const patternsOf = (rule: RuleDocument | undefined, connection: string): readonly Words[] =>
-    rule === undefined || !meets(connectionsOf(rule), connection) ? [] : (rule.on ?? []).filter((one): one is string[] => typeof one !== 'string')
+    rule === undefined || !meets(connectionsOf(rule), connection) ? [] : (rule.on ?? []).flatMap((one) => { const words = typeof one === 'string' ? null : patternWords(one); return words === null ? [] : [words] })
   function allOf(connection: string): ReadonlyMap<string, readonly Words[]> {
     const known = byFirst.get(connection)
     if (known) return known
-    const found = Map.groupBy([...rules.values()].flatMap((rule) => patternsOf(rule, connection)), ([first = '']) => first)
+    const found = Map.groupBy([...rules.values()].flatMap((rule) => patternsOf(rule, connection)), ([first]) => first ?? '')
     byFirst.set(connection, found)
     return found
   }
@@ -28,8 +28,8 @@ export function createTold(rules: ReadonlyMap<string, RuleDocument>, connections
     let live = took === null ? allOf(connection).get(words[0] ?? '') ?? [] : took.flatMap((name) => patternsOf(rules.get(name), connection))
     return lineOf(words.map((word, i) => {
       const named = live.some((pattern) => pattern[i] === word)
-      live = live.filter((pattern) => pattern[i] === word || pattern[i] === '*')
-      return named ? word : '*'
+      live = live.filter((pattern) => pattern[i] === word || pattern[i] === null)
+      return named ? word : null
     }))
   }
 }

@@ -33,6 +33,12 @@ test('of a command only the words that a rule names stay in clear: what else sta
   expect(at.world.events[0]).toMatchObject({ statements: [{ sql: 'grep ann@acme.dev /var/log/mail.log' }] })
 })
 
+test('a star that a rule means as itself is told as one', async () => {
+  const at = createHosted(withRules([{ allow: ['exec'], connection: 'bastion', on: [['find', '*', '-name', '\\*.log', '-newer', '*']] }]))
+  expect((await at.exec(['find', '/var', '-name', '*.log', '-newer', '/tmp/x'])).status).toBe(200)
+  expect(at.world.events[0]).toMatchObject({ accesses: [{ resource: 'find * -name \'*.log\' -newer *' }] })
+})
+
 test('what the index finds a command by is what the log says of it', async () => {
   const at = createHosted()
   await at.exec(['df', '-h'])
