@@ -40,9 +40,14 @@ describe('a wrong rule is told what to write', () => {
     ['{ allow: [exec], connection: "*", on: [[df], uptime] }', 'error: `uptime` needs its schema, such as `public.uptime`; a command is a list of its words: `[uptime]`'],
     ['{ deny: [exec], connection: bastion, on: [[rm]] }', 'warning: nothing that a rule allows begins like `[rm]`, so this takes nothing away: what no rule allows is denied, and `rm` by another path or behind another program is another command'],
     ['{ deny: [exec], connection: "*", on: [[rm]] }', 'error: `[rm]` is a command, and some of these connections are not reached by SSH: there it would take everything away'],
-    ['{ ask: [write], connection: "*", approval: { by: [x] } }', 'warning: `write` does not reach the commands of an SSH connection named here'],
     ['{ allow: [exec], connection: bastion }', 'error: an `allow` needs `on`'],
   ])('%s', (rule, expected) => expect(said(rule).join('\n')).toContain(expected))
+  test('`write` reaches no command, and that is said where nobody is asked there', () => {
+    const asks = '{ ask: [write], connection: "*", approval: { by: ["user:a@b.example"] } }'
+    expect(said(on('[df]'), asks).join('\n')).toContain('r.yaml:7:12: warning: `write` does not reach the commands of `bastion`, of which nobody knows what they change, and no rule there asks anybody; name `exec` too, or give')
+    expect(said(on('[df]'), '{ deny: [write], connection: [shop, bastion] }').join('\n')).toContain('`write` does not reach the commands of `bastion`')
+    for (const rules of [[asks], [on('[df]'), asks.replace('[write]', '[write, exec]')], [on('[df]'), on('[x]', ', approval: { by: ["user:a@b.example"] }'), asks], [on('[df]'), asks.replace('"*"', 'shop')]]) expect(said(...rules).join('\n')).not.toContain('does not reach')
+  })
   test('what YAML reads as text is text', () => {
     expect(said(on('[x, yes, no, on, 2026-11-22, 10:30, 1_000, 08-15, -h, 1.2.3, /x, a:b, "50", \'0x10\']'))).toEqual([])
   })

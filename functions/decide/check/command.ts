@@ -36,10 +36,16 @@ function wrong(words: Words, shown: string): string {
 }
 
 type Role = { readonly document: RoleDocument; readonly report: Report }
-type Place = { readonly rule: RuleDocument; readonly n: number; readonly report: Report }
+type Ruled = { readonly rule: RuleDocument; readonly n: number; readonly report: Report }
+/** What only all rules together say of commands: `hosts` are the connections that are reached by SSH. */
+export function checkCommands(roles: readonly Role[], hosts: readonly string[]): void {
+  const rules = roles.flatMap(({ document, report }) => document.rules.map((rule, n): Ruled => ({ rule, n, report })))
+  checkTaken(rules, hosts)
+  checkWrites(rules, hosts)
+}
+
 /** What takes from nothing: no rule allows a command that begins so, and without a rule it is denied already. Its author may think that it forbids a program, which has other names (`/bin/rm`) and other ways in (`env rm`). */
-export function checkTaken(roles: readonly Role[], hosts: readonly string[]): void {
-  const rules = roles.flatMap(({ document, report }) => document.rules.map((rule, n): Place => ({ rule, n, report })))
+function checkTaken(rules: readonly Ruled[], hosts: readonly string[]): void {
   const allowed = new Map(hosts.map((host) => [host, rules.flatMap(({ rule }) => (rule.allow && speaks(rule, host) ? wordsOf(rule) : []))]))
   for (const { rule, n, report } of rules) {
     if (rule.allow || rule.reveal) continue
@@ -49,6 +55,21 @@ export function checkTaken(roles: readonly Role[], hosts: readonly string[]): vo
     }
   }
 }
+
+/** Nobody knows what a command changes, so `write` meets none. Where some rule of the host asks people, its author has thought of that. */
+function checkWrites(rules: readonly Ruled[], hosts: readonly string[]): void {
+  const unasked = hosts.filter((host) => {
+    const here = rules.filter(({ rule }) => speaks(rule, host)).map(({ rule }) => rule)
+    return here.some(({ allow }) => names(allow, 'exec')) && !here.some(({ allow, ask, approval }) => approval && (names(allow, 'exec') || names(ask, 'exec')))
+  })
+  for (const { rule, n, report } of rules) {
+    const [verb, actions] = rule.ask ? ['ask', rule.ask] as const : ['deny', rule.deny] as const
+    const host = unasked.find((one) => speaks(rule, one))
+    if (!actions?.includes('write') || names(actions, 'exec') || host === undefined) continue
+    report('warning', ['rules', n, verb], `\`write\` does not reach the commands of \`${host}\`, of which nobody knows what they change, and no rule there asks anybody; name \`exec\` too, or give the rules of commands that change something an \`approval\``)
+  }
+}
+const names = (actions: RuleDocument['allow'], action: 'exec'): boolean => actions?.some((one) => one === action || one === '*') ?? false
 const speaks = (rule: RuleDocument, host: string): boolean => meets(connectionsOf(rule), host)
 const wordsOf = ({ on = [] }: RuleDocument): readonly Words[] => on.filter((name) => typeof name !== 'string')
 /** Whether some command that `given` allows begins like `taken`. */

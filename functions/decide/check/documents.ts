@@ -4,7 +4,7 @@ import { acts } from '../roleset.ts'
 import { glob } from '../pattern.ts'
 import { checkNotify } from './notify.ts'
 import { suggest, type Entry, type Finding, type Report } from './finding.ts'
-import { checkTaken } from './command.ts'
+import { checkCommands } from './command.ts'
 import { checkHostLimits, checkRule, classesOf } from './rule.ts'
 import { readShape } from './shape.ts'
 
@@ -40,7 +40,7 @@ function checkWhole(entries: readonly Entry[]): readonly Finding[] {
   checkTransports(connections)
   const hosts = connections.filter(({ document }) => document.engine === 'ssh')
   for (const { document, report } of hosts) checkHost(document, roles.map((role) => role.document.name), report)
-  checkTaken(roles, hosts.map(({ document }) => document.name))
+  checkCommands(roles, hosts.map(({ document }) => document.name))
   for (const { document, report } of roles) {
     document.rules.forEach((rule, n) => checkRule(rule, n, known, report))
     checkGroups(document, issuers.map((issuer) => issuer.document), report)

@@ -84,9 +84,6 @@ function checkForms(rule: RuleDocument, forms: readonly Form[], report: Report):
   }
   if (!forms.includes('kubernetes')) for (const key of ['namespaces', 'names', 'permit'] as const) if (rule[key]) report('error', [key], `\`${key}\` is of Kubernetes, and none of the connections named here is`, { key: true })
   if (!forms.includes('sql')) for (const key of ['columns', 'through'] as const) if (rule[key]) report('error', [key], `\`${key}\` is of SQL, and none of the connections named here is`, { key: true })
-  if (forms.includes('ssh') && !rule.allow && (rule.ask ?? rule.deny ?? []).includes('write') && ![...rule.ask ?? [], ...rule.deny ?? []].some((action) => action === 'exec' || action === '*')) {
-    report('warning', [rule.ask ? 'ask' : 'deny'], '`write` does not reach the commands of an SSH connection named here, of which nobody knows what they change; name `exec` too, or name the connections it is meant for')
-  }
   if (rule.permit && !rule.allow) report('error', ['permit'], '`permit` belongs to an `allow`: it says what the pod templates it lets in may do', { key: true })
 }
 
