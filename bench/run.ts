@@ -70,6 +70,7 @@ const start = part<{ readonly beyondMs: number; readonly bytes: number; readonly
 const record = part<{ readonly lowest: Readonly<Record<string, number>>; readonly raw: Readonly<Record<string, readonly number[]>> }>('record.ts')
 const log = part<{ readonly entries: number; readonly append: number; readonly verify: number; readonly receiptBytes: number }>('log.ts')
 const mysql = part<{ readonly raw: object; readonly ratios: readonly (readonly [what: string, value: number])[] } | null>('mysql.ts')   // null: no server of it here
+const ssh = part<{ readonly raw: object; readonly ratios: readonly (readonly [what: string, value: number])[] } | null>('ssh.ts')           // the same
 const steepest = decisions.reduce((worst, one) => (one.many / one.few > worst.many / worst.few ? one : worst))
 
 const lowest = (name: string): number => Math.min(...(raw[name] ?? [Number.NaN]))
@@ -89,6 +90,7 @@ const rows: readonly (readonly [what: string, value: number, bound: number | nul
   ...Object.values(drivers).map((driver) => [`whole request ÷ bare ${driver}`, over('whole, repeated', `bare ${driver}, repeated`), null] as const),
   ['garbage token ÷ Hono echo', over('garbage token', 'Hono echo'), 1.2],
   ...(mysql?.ratios ?? []).map(([what, value]) => [`MySQL: ${what}`, value, null] as const),
+  ...(ssh?.ratios ?? []).map(([what, value]) => [`SSH: ${what}`, value, null] as const),
   ['log: append ÷ SHA-256 of the same bytes', 1 / log.append, 3.33],
   ['log: verify ÷ sha256sum of the same files', log.verify, 3],
   [`decision, 10 000 rules ÷ 10 (${steepest.name}, ${steepest.kind})`, steepest.many / steepest.few, 1.3],
@@ -106,5 +108,5 @@ line('bundle of `http`, KB min', (start.bytes / 1024).toFixed(0), `   ${(start.g
 
 const results = join(import.meta.dirname, 'results')
 mkdirSync(results, { recursive: true })
-writeFileSync(join(results, 'bench.json'), JSON.stringify({ node: process.version, rounds, count, raw, mysql: mysql?.raw ?? null, decisions, masking, start, record, log }, null, 1))
+writeFileSync(join(results, 'bench.json'), JSON.stringify({ node: process.version, rounds, count, raw, mysql: mysql?.raw ?? null, ssh: ssh?.raw ?? null, decisions, masking, start, record, log }, null, 1))
 process.exit(0)
