@@ -1,8 +1,9 @@
-import { timingSafeEqual } from 'node:crypto'
+import { generateKeyPairSync, timingSafeEqual } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import ssh2, { type AuthContext, type Connection, type ParsedKey, type PublicKeyAuthContext } from 'ssh2'
 import { commandWords } from '../../schema/command.ts'
 import type { Bundle } from '../../schema/policy.ts'
+import { keyText, publicBlob } from '../protocol/ssh/certificate.ts'
 import { createMachine, type Ran } from './bastion/machine.ts'
 
 export interface Bastion {
@@ -26,12 +27,12 @@ export async function startBastion({ bundle, demo, now }: { readonly bundle: Bun
  * bastion/README.md.
  */
 async function startHost(now: () => number) {
-  const [host, own] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')]
-  const known = ssh2.utils.parseKey(own.public)
+  const [host, own] = [newKey(), newKey()]
+  const known = ssh2.utils.parseKey(own.line)
   if (known instanceof Error) throw known
   const run = createMachine(now)
   const clients = new Set<Connection>()
-  const server = new ssh2.Server({ hostKeys: [host.private], ident: 'demo' }, (client) => {
+  const server = new ssh2.Server({ hostKeys: [host.text], ident: 'demo' }, (client) => {
     clients.add(client)
     client.on('error', () => undefined)                               // of whoever hangs up in the middle
     client.on('close', () => { clients.delete(client) })
@@ -49,7 +50,7 @@ async function startHost(now: () => number) {
   })
   await new Promise<void>((done, fail) => { server.once('error', fail).listen(0, '127.0.0.1', done) })
   return {
-    url: `ssh://${login}@127.0.0.1:${(server.address() as AddressInfo).port}`, hostKey: host.public, privateKey: own.private,
+    url: `ssh://${login}@127.0.0.1:${(server.address() as AddressInfo).port}`, hostKey: host.line, privateKey: own.text,
     async close() {
       const closed = new Promise<void>((done) => { server.close(() => { done() }) })
       const cut = setTimeout(() => { for (const client of clients) client.end() }, graceMs)
@@ -57,6 +58,12 @@ async function startHost(now: () => number) {
       clearTimeout(cut)
     },
   }
+}
+
+/** As files have it: the private key, and the public one as a line. Not by the library's own writer, of which one key in 256 cannot be read. */
+function newKey(): { readonly text: string; readonly line: string } {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  return { text: keyText(privateKey), line: `ssh-ed25519 ${publicBlob(privateKey).toString('base64')}` }
 }
 
 /** RFC 4252, 7: first without a signature, to hear whether the key would do; then over what was asked. */
