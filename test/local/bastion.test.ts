@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { connect } from 'node:net'
 import ssh2, { type Client, type ConnectConfig } from 'ssh2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -6,6 +7,7 @@ import type { Bundle, ConnectionDocument } from '../../schema/policy.ts'
 import { isPermit, makePermit } from '../../functions/decide/permit.ts'
 import { startBastion, type Bastion } from '../../functions/local/bastion.ts'
 import { createMachine } from '../../functions/local/bastion/machine.ts'
+import { keyText } from '../../functions/protocol/ssh/certificate.ts'
 import { createSsh } from '../../functions/protocol/ssh/ssh.ts'
 
 const connection: ConnectionDocument = { version: 1, kind: 'connection', name: 'host', engine: 'ssh', secret: 'host-ssh' }
@@ -53,7 +55,7 @@ describe('the demo\'s host', () => {
 })
 
 describe('nobody but the one login by its one key', () => {
-  const own = ssh2.utils.generateKeyPairSync('ed25519').private
+  const own = keyText(generateKeyPairSync('ed25519').privateKey)
   it.each<[string, () => ConnectConfig]>([
     ['another key', () => ({ privateKey: own })], ['another login', () => ({ username: 'root' })], ['a password', () => ({ password: 'support', authHandler: ['password'] })],
     ['no credential', () => ({ authHandler: ['none'] })], ['questions and answers', () => ({ tryKeyboard: true, authHandler: ['keyboard-interactive'] })],
