@@ -51,14 +51,21 @@ function offer(judge: Judge, access: Access, text: string): { detail: string; ne
   if (names.length === 0) return { detail: `${text}; your roles allow \`${access.action}\` on nothing of ${quote(judge.connection)}`, next: 'none' }
   if (judge.form !== 'ssh') return { detail: `${text}; your roles allow \`${access.action}\` on ${list(names)}`, next: 'fix' }
   const near = nearest(names, access.resource)
-  return { detail: `${text}; your roles allow \`${access.action}\` on ${list(near)}${near.slice(0, shownMost).some((name) => / \*(?: |$)/.test(name)) ? '; a `*` is one argument: no option, no space, nothing that a shell reads' : ''}`, next: 'fix' }
+  const star = near.some((name) => / \*(?: |$)/.test(name)) ? '; a `*` is one argument: no option, no space, nothing that a shell reads' : ''
+  return { detail: `${text}; your roles allow \`${access.action}\` on ${list(near, names.length)}${star}`, next: 'fix' }
 }
 
-/** Commands that begin like the one that was asked for first: of many rules only some are told. */
+/** Of sorted commands those that begin most like the one that was asked for, the nearest first: they stand around where it would stand, so that many rules cost no more than few. */
 function nearest(names: readonly string[], line: string): readonly string[] {
-  const words = line.split(' ')
-  const alike = (name: string): number => { const at = name.split(' ').findIndex((word, i) => word !== words[i]); return at === -1 ? words.length : at }
-  return names.map((name) => ({ name, far: -alike(name) })).sort((a, b) => a.far - b.far).map(({ name }) => name)
+  let [low, high] = [0, names.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((names[middle] ?? '') < line) low = middle + 1
+    else high = middle
+  }
+  const from = Math.max(0, Math.min(low - shownMost / 2, names.length - shownMost))
+  const alike = (name: string): number => { let at = 0; while (at < name.length && name[at] === line[at]) at++; return at }
+  return names.slice(from, from + shownMost).map((name) => ({ name, alike: alike(name) })).sort((a, b) => b.alike - a.alike).map(({ name }) => name)
 }
 
 /** `judged`: how the column's reveal came out; it is not in clear. */
@@ -124,7 +131,7 @@ const refusal = (about: Omit<Refusal, 'slug'>): Refusal => ({ slug: 'denied', ..
 const clip = (text: string): string => (text.length > 128 ? `${text.slice(0, 127)}…` : text).replace(/[\p{Cc}\p{Cf}\u2028\u2029`]/gu, '?')
 const quote = (text: string): string => `\`${clip(text)}\``
 const shownMost = 12
-function list(names: readonly string[]): string {
+function list(names: readonly string[], all = names.length): string {
   const shown = names.slice(0, shownMost).map(quote).join(', ')
-  return names.length > shownMost ? `${shown} and ${names.length - shownMost} more` : shown
+  return all > shownMost ? `${shown} and ${all - shownMost} more` : shown
 }

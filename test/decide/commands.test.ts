@@ -130,11 +130,15 @@ test('no command shares what is remembered with another look-up', () => {
 describe('a refusal', () => {
   const policy = ruled({ allow: ['exec'], on: [['df', '-h'], ['systemctl', 'status', '*'], ...Array.from({ length: 20 }, (_, i) => ['a', `${i}`])] }, { connection: '*', allow: ['*'], on: ['public.a', 'pods', ['uptime']] })
   test('tells the nearest of the caller\'s commands, what a star is, and no name of another kind of target', () => {
-    expect(detail(policy, 'systemctl', 'status', 'a b')).toBe('`exec` on `systemctl status \'a b\'` needs a rule that allows it; your roles allow `exec` on `systemctl status *`, `a 0`, `a 1`, `a 10`, `a 11`, `a 12`, `a 13`, `a 14`, `a 15`, `a 16`, `a 17`, `a 18` and 11 more; a `*` is one argument: no option, no space, nothing that a shell reads')
+    expect(detail(policy, 'systemctl', 'status', 'a b')).toBe('`exec` on `systemctl status \'a b\'` needs a rule that allows it; your roles allow `exec` on `systemctl status *`, `a 19`, `a 2`, `a 3`, `a 4`, `a 5`, `a 6`, `a 7`, `a 8`, `a 9`, `df -h`, `uptime` and 11 more; a `*` is one argument: no option, no space, nothing that a shell reads')
     expect(detail(policy, 'df', '-H')).toMatch(/your roles allow `exec` on `df -h`, /)
     expect(detail(policy, 'df', '-H')).not.toMatch(/public|pods/)
     expect(detail(ruled({ allow: ['exec'], on: [['df', '-h']] }), 'df')).toBe('`exec` on `df` needs a rule that allows it; your roles allow `exec` on `df -h`')
     expect(JSON.stringify(ask(policy, agent('r'), [access('select', 'public.b')]))).not.toMatch(/df -h|uptime/)
+  })
+  test('tells those of many that stand nearest, wherever they stand', () => {
+    const many = ruled({ allow: ['exec'], on: Array.from({ length: 500 }, (_, i) => ['systemctl', 'restart', `unit-${String(i).padStart(3, '0')}`]) })
+    for (const [asked, near] of [['unit-250x', 'unit-250'], ['unit-0', 'unit-00'], ['unit-999', 'unit-4'], ['', 'unit-0']] as const) expect(detail(many, 'systemctl', 'restart', asked)).toContain(`roles allow \`exec\` on \`systemctl restart ${near}`)
   })
   test('of a deny says the rule, not what would pass', () => {
     expect(decided(ruled({ allow: ['exec'], on: [['df']] }, { deny: ['exec'], on: [['df']] }), ['df'])).toMatchObject({ kind: 'deny', refusal: { reason: 'denied_by_rule', rule: 'r.rules[1]', next: 'none', action: 'exec', resource: 'df' } })
