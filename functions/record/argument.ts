@@ -52,19 +52,23 @@ const mark = '[redacted: secret]'
 /** The whole name of an option or a variable, or its last part: `--db-password`, `PGPASSWORD`, `MYSQL_PWD`, `api-key`. */
 const secretName = /(?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|private|secret|signing|auth)[_-]?key|credentials?)$/i
 /** In the script of a `sh -c`, and in what is no script. */
-const assigned = /(?<![A-Za-z0-9_])([A-Za-z0-9_]{0,64}(?:password|passwd|passphrase|pwd|secret|token|_key)=)[^\s'"&;|[]{1,8192}/gi
+const assigned = /(?<![A-Za-z0-9_])([A-Za-z0-9_]{0,64}(?:password|passwd|passphrase|pwd|secret|token|_key)=)[^\s'"&;|[$`()<>]{1,8192}/gi
+const script = /[\s&;|$`()<>]/
+/** Of others `--user` is a user and a group. */
+const userPassword: ReadonlySet<string> = new Set(['curl', 'http', 'https', 'xh', 'smbclient', 'rpcclient'])
 /** Options of a letter that take a password: with it in the same word, or in the next. */
 const joined: Readonly<Record<string, RegExp>> = { mysql: /^-p(?=.)/, mysqldump: /^-p(?=.)/, mysqladmin: /^-p(?=.)/, mysqlimport: /^-p(?=.)/, mariadb: /^-p(?=.)/, 'mariadb-dump': /^-p(?=.)/, 'mariadb-admin': /^-p(?=.)/, sshpass: /^-p(?=.)/ }
-const next: Readonly<Record<string, string>> = { sshpass: '-p', 'redis-cli': '-a', ldapsearch: '-w', ldapmodify: '-w', smbclient: '-P', mongo: '-p', mongosh: '-p', mongodump: '-p', kinit: '-w', zip: '-P', unzip: '-P' }
+const next: Readonly<Record<string, string>> = { sshpass: '-p', 'redis-cli': '-a', ldapsearch: '-w', ldapmodify: '-w', smbclient: '-P', mongo: '-p', mongosh: '-p', mongodump: '-p', zip: '-P', unzip: '-P' }
 
 function argument(program: string, before: string, word: string): string {
   const option = /^--?([A-Za-z][A-Za-z0-9_-]*)$/.exec(before)?.[1]
   if (option !== undefined && option.length > 1 && secretName.test(option) && !word.startsWith('-')) return mark
   if (Object.hasOwn(next, program) && before === next[program]) return mark
   const at = word.indexOf('=')
-  if (at > 0 && at < word.length - 1 && secretName.test(word.slice(0, at))) return `${word.slice(0, at + 1)}${mark}`
+  // Of what is no option but a script, the value alone: a deed must not be hidden behind it.
+  if (at > 0 && at < word.length - 1 && secretName.test(word.slice(0, at)) && (word.startsWith('-') || !script.test(word))) return `${word.slice(0, at + 1)}${mark}`
   const [lead] = (Object.hasOwn(joined, program) ? joined[program]?.exec(word) : null) ?? []
   if (lead !== undefined) return `${lead}${mark}`
-  if (/^(?:-u|--(?:proxy-)?user)$/.test(before) && word.includes(':')) return `${word.slice(0, word.indexOf(':') + 1)}${mark}`
+  if (userPassword.has(program) && /^(?:-u|-U|--(?:proxy-)?user|-a|--auth)$/.test(before) && word.includes(':')) return `${word.slice(0, word.indexOf(':') + 1)}${mark}`
   return redactText(word.replace(assigned, `$1${mark}`))
 }

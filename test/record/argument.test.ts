@@ -16,8 +16,11 @@ describe('a secret in a command is not on record', () => {
     expect(shown).toContain('[redacted: ')
     expect(commandWords(shown)).toHaveLength(words.length)
   })
-  test.each<[string, readonly string[]]>([['no secret', ['df', '-h', '/srv']], ['an option that is on', ['app', '--no-password', '--force']], ['an equals sign', ['dd', 'if=/dev/zero', 'of=/tmp/x']], ['another program', ['ps', '-p', '17']], ['a port', ['ssh', '-p2222', 'db']]])('and what is none is whole: %s', (_, words) => {
+  test.each<[string, readonly string[]]>([['no secret', ['df', '-h', '/srv']], ['an option that is on', ['app', '--no-password', '--force']], ['an equals sign', ['dd', 'if=/dev/zero', 'of=/tmp/x']], ['another program', ['ps', '-p', '17']], ['a port', ['ssh', '-p2222', 'db']], ['a user and a group', ['docker', 'run', '--user', '1000:1000', 'x']]])('and what is none is whole: %s', (_, words) => {
     expect(redactCommand(commandLine(words))).toBe(commandLine(words))
+  })
+  test('a deed is not hidden behind a secret', () => {
+    for (const script of ['token=1; rm -rf /srv', 'token=$(rm -rf /srv)', 'PGPASSWORD=x psql -c "rm -rf /srv"', 'secret=a|rm -rf /srv']) expect(redactCommand(commandLine(['sh', '-c', script]))).toContain('rm -rf /srv')
   })
   test('a second look changes nothing, so that a request and its execution are recorded alike', () => {
     const word = fc.oneof(fc.constantFrom('--password', 'password', 'PGPASSWORD=x', 'pwd=', 'a=b', '-u', 'a:b', 'Authorization: Bearer abcdefabcdefabcdef1', 'Authorization:', 'Bearer', 'identified by', '[redacted: secret]', 'https://a:b@c', 'eyJhbGciOiJIUzI1NiJ9.e30.x', 'basic', 'YWJjOmRlZg==', '-----BEGIN PRIVATE KEY-----', '\'', '"', 'password="x"', 'token=[x'), fc.string({ maxLength: 12 }).filter((text) => !/[\p{Cc}\\]/u.test(text)))
