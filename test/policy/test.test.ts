@@ -8,8 +8,8 @@ import { access, effects, policyOf, role, shop } from '../decide/world.ts'
 const bastion: PolicyDocument = { version: 1, kind: 'connection', name: 'bastion', engine: 'ssh', secret: 'bastion-ssh' }
 const policy = policyOf(bastion, shop(), role('r', [{ allow: ['select'], on: ['public.customers'] }, { allow: ['insert'], on: ['public.a'], approval: { by: ['leads'] } },
   { allow: ['exec'], connection: 'bastion', on: [['systemctl', 'status', '*'], ['grep', 'a b', '/var/log/mail.log']] }]))
-const run = async (cases: string, classify: Protocol['classify'] | null = null) => {
-  const outcomes = await testSource(policy, readYaml('x.test.yaml', `version: 1\nkind: test\nconnection: shop\ncases:\n${cases}`), classify)
+const run = async (cases: string, classify: Protocol['classify'] | null = null, its = policy) => {
+  const outcomes = await testSource(its, readYaml('x.test.yaml', `version: 1\nkind: test\nconnection: shop\ncases:\n${cases}`), classify)
   return { statuses: outcomes.map((outcome) => outcome.status), lines: outcomeLines(outcomes).join('\n') }
 }
 const one = (rest: string, who = '{ subject: agent:x, groups: [r] }') => `  - name: t\n    who: ${who}\n    ${rest.replaceAll('\n', '\n    ')}\n`
@@ -51,6 +51,13 @@ test.each([
   expect(statuses).not.toContain('passed')
   expect(lines).toContain(expected)
   expect(lines).toMatch(/^x\.test\.yaml:\d+: failed: /)
+})
+test('a command of whoever has no login there is refused before any rule, as the gate does', async () => {
+  const held = policyOf({ ...bastion, logins: { r: 'deploy' } }, role('r', [{ allow: ['exec'], connection: 'bastion', on: [['uptime']] }]), role('s', [{ allow: ['exec'], connection: 'bastion', on: [['uptime']] }]))
+  const status = async (group: string, expected: string, more = '') => (await run(one(`command: [uptime]\nconnection: bastion\nexpect: ${expected}${more}`, `{ subject: agent:x, groups: [${group}] }`), null, held)).statuses
+  expect(await status('r', 'permit')).toEqual(['passed'])
+  expect(await status('s', 'permit')).toEqual(['failed'])
+  expect(await status('s', 'deny', '\nreason: no_login')).toEqual(['passed'])
 })
 test('an actor is judged too', async () => {
   expect((await run(one(`${read}\nexpect: deny`, '{ subject: "user:l", groups: [r], actors: [{ subject: agent:y }] }'))).statuses).toEqual(['passed'])

@@ -5,8 +5,9 @@ import { explainDecision } from '../../decide/explain.ts'
 import type { Policy } from '../../decide/policy.ts'
 import type { Decision } from '../../permit.ts'
 import type { Protocol } from '../../protocol/protocol.ts'
+import { loginOf, noLogin } from '../../protocol/ssh/logins.ts'
 import type { Effects } from '../../../schema/effects.ts'
-import { ok, type Result } from '../../../schema/refusal.ts'
+import { ok, refuse, type Result } from '../../../schema/refusal.ts'
 import { callerOf, effectsOf, misplaced, testFile, type TestCase } from './case.ts'
 import { readYaml, type Source } from './yaml.ts'
 
@@ -43,7 +44,10 @@ async function run(policy: Policy, one: TestCase, connection: string, classify: 
   if (!document && connection !== 'sluice') return [`the policy has no connection \`${connection}\``]
   const wrongly = misplaced(one, document)
   if (wrongly !== null) return [wrongly]
-  let effects: Result<Effects> = ok(effectsOf(one, document))
+  const { subject, actors } = callerOf(one)
+  // As the engine has it before any rule: as nobody nothing runs.
+  const nobody = document?.engine === 'ssh' && loginOf(document, policy.rolesOf(actors[0] ?? subject)) === 'none'
+  let effects: Result<Effects> = nobody ? refuse(noLogin(connection)) : ok(effectsOf(one, document))
   if (one.sql !== undefined) {
     if (!classify || !document) return null
     const plan = await classify(document, {
