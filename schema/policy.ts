@@ -102,7 +102,7 @@ const rule = z.strictObject({
   allow: z.array(action).min(1).optional(), deny: z.array(action).min(1).optional(), ask: z.array(action).min(1).optional(),
   reveal: z.array(z.union([dataClass, z.string().regex(/^([a-z0-9._-]+\.)?\*$/)])).min(1).optional(),
   connection: oneOrMore(z.union([name, z.literal('*')])),
-  /** Names; of SSH commands, each a list of words of which `*` is any one plain argument. */
+  /** Names; of SSH commands, each a list of words of which `*` is any one plain argument and `\*` a star. */
   on: z.array(z.union([z.string().min(1), z.array(z.string()).min(1).max(maxPatternWords)])).min(1).optional(),
   columns: z.array(z.string().min(1)).min(1).optional(),
   through: z.literal(true).optional(),

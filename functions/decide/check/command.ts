@@ -46,11 +46,11 @@ export function checkCommands(roles: readonly Role[], hosts: readonly string[]):
 
 /** What takes from nothing: no rule allows a command that begins so, and without a rule it is denied already. Its author may think that it forbids a program, which has other names (`/bin/rm`) and other ways in (`env rm`). */
 function checkTaken(rules: readonly Ruled[], hosts: readonly string[]): void {
-  const allowed = new Map(hosts.map((host) => [host, rules.flatMap(({ rule }) => (rule.allow && speaks(rule, host) ? wordsOf(rule) : []))]))
+  const allowed = new Map(hosts.map((host) => [host, Map.groupBy(rules.flatMap(({ rule }) => (rule.allow && speaks(rule, host) ? wordsOf(rule) : [])), ([program]) => program)]))
   for (const { rule, n, report } of rules) {
     if (rule.allow || rule.reveal) continue
     for (const [i, words] of (rule.on ?? []).entries()) {
-      if (typeof words === 'string' || !parsePattern(words, ['ssh']) || hosts.every((host) => !speaks(rule, host) || allowed.get(host)?.some((given) => begins(given, words)))) continue
+      if (typeof words === 'string' || !parsePattern(words, ['ssh']) || hosts.every((host) => !speaks(rule, host) || allowed.get(host)?.get(words[0])?.some((given) => begins(given, words)))) continue
       report('warning', ['rules', n, 'on', i], `nothing that a rule allows begins like ${show(words)}, so this takes nothing away: what no rule allows is denied, and \`${clip(words[0] ?? '')}\` by another path or behind another program is another command`)
     }
   }
