@@ -49,7 +49,8 @@ export async function startSshd(lines: readonly string[] = [], { hosts = ['ed255
   writeFileSync(join(directory, 'config'), [
     ...lines,                                                          // the first of a name counts
     `Port ${port}`, 'ListenAddress 127.0.0.1', ...hosts.map((type) => `HostKey ${join(directory, `host-${type}`)}`), `PidFile ${join(directory, 'pid')}`, `TrustedUserCAKeys ${join(directory, 'authority.pub')}`, `AuthorizedKeysFile ${join(directory, 'authorized_keys')}`,
-    'StrictModes no', 'UsePAM no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'LogLevel VERBOSE', 'MaxStartups 100:30:200', '',
+    'StrictModes no', 'UsePAM no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'LogLevel VERBOSE', 'MaxStartups 100:30:200',
+    'SetEnv SHLVL=2', '',                                              // bash reads no `.bashrc` of whoever runs the tests, which may write what it likes,
   ].join('\n'))
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   let child: ReturnType<typeof spawn> | null = null

@@ -6,11 +6,12 @@ import type { Permit } from '../../permit.ts'
 import { Fault, type Secrets } from '../../ports.ts'
 import { maskLines } from '../lines.ts'
 import { outputBody } from '../output.ts'
-import type { Masked, Plan, Protocol, Run } from '../protocol.ts'
+import type { Executed, Masked, Plan, Protocol, Run } from '../protocol.ts'
 import { within } from '../within.ts'
 import { grants } from './grants.ts'
 import { type Host, readHost } from './host.ts'
 import { leave, open, type Session } from './login.ts'
+import { loginOf, loginsOf, noLogin } from './logins.ts'
 import { outputOf } from './raw.ts'
 import { run as perform } from './run.ts'
 import { executedOf, faultOf, TransportError } from './trouble.ts'
@@ -49,12 +50,11 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
   }
   const turns = createTurns(mostLogins)
   const suspect = (error: unknown, { name }: ConnectionDocument) => { if (error instanceof TransportError && error.kind === 'untrusted') alarm('a host showed a key that is not known', { connection: name }) }
-  async function opened({ connection, command, login }: Understood, by: number, cut?: AbortSignal): Promise<{ readonly id: string; readonly session: Session }> {
+  async function opened({ connection, command, login }: Understood, id: string, by: number, cut?: AbortSignal): Promise<Session> {
     const host = await hostOf(connection)
     const name = login ?? host.login
     if (name === null) throw new Fault('secret-missing', `the secret of \`${connection.name}\` names no login in its \`url\`, and the connection has no \`logins\``)
-    const id = `sluice-${randomUUID()}`
-    return { id, session: await open({ host, login: name, command, id, now, signal: cut, by }, turns) }
+    return open({ host, login: name, command, id, now, signal: cut, by }, turns)
   }
   /** For people; the same at both ends of the way to a private host, of whose secret the gate's end knows the name alone. */
   async function whereOf(connection: ConnectionDocument, login: string | null): Promise<readonly string[]> {
@@ -80,12 +80,13 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     },
     async execute(permit: Permit, plan: Plan, run: Run) {
       const about = understood(permit, plan)
+      const id = newId()
       try {
-        const { id, session } = await opened(about, run.deadline, run.cut)
-        return await perform(session, { command: about.command, id, run, limits: within(permit, run, now()), begin: () => maskLines(permit.obligations.detect) }, now)
+        const session = await opened(about, id, run.deadline, run.cut)
+        return signed(await perform(session, { command: about.command, id, run, limits: within(permit, run, now()), begin: () => maskLines(permit.obligations.detect) }, now), id)
       } catch (error) {
         suspect(error, about.connection)
-        return executedOf(error)
+        return signed(executedOf(error), id)
       }
     },
     mask(permit, plan, rows) {
@@ -98,7 +99,7 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     inspect: async () => [],
     async ping(connection) {
       try {
-        leave((await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null }, now() + pingMs)).session)
+        leave(await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null }, newId(), now() + pingMs))
       } catch (error) {
         suspect(error, connection)
         throw faultOf(error)
@@ -109,14 +110,8 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
   }
 }
 
-/** null: the secret's own. `none`: logins are named, and no role held has one. */
-function loginOf({ logins }: ConnectionDocument, roles: readonly string[]): string | null | 'none' {
-  if (logins === undefined) return null
-  const role = roles.toSorted().find((name) => Object.hasOwn(logins, name))
-  return logins[role ?? '*'] ?? 'none'
-}
-const loginsOf = ({ logins = {} }: ConnectionDocument): readonly string[] => [...new Set(Object.values(logins))].toSorted()
-const noLogin = (name: string): Refusal => ({
-  slug: 'denied', reason: 'no_login', next: 'none', detail: `no role of yours has a login on \`${name}\`; the connection's \`logins\` gives one to each role that may run commands there`,
-})
+/** Of a login: what the host's log has of it. */
+const newId = (): string => `sluice-${randomUUID()}`
+/** What did not end as it should is looked for in the host's log too, by its id. */
+const signed = (executed: Executed, id: string): Executed => (executed.status === 'succeeded' ? executed : { ...executed, refusal: { ...executed.refusal, inner: `${executed.refusal.inner ?? executed.refusal.reason} (${id})` } })
 const noCommand: Refusal = { slug: 'statement-unsupported', reason: 'form', next: 'fix', detail: 'this connection is a host: send the words of one command, `{"command": ["df", "-h"]}`, to its `exec`' }

@@ -73,8 +73,12 @@ describe.skipIf(sshd === null)(`a host${sshd === null ? ` (${noSshd})` : ''}`, (
     const engine = engineOf(mortal.certified)
     const running = go(engine, ['sh', '-c', 'echo begun; sleep 30'])
     await expect.poll(() => mortal.log(), { timeout: 5000 }).toContain('Starting session')
+    const begun = mortal.log()
     await mortal.kill()
-    expect(outcome(await running)).toBe('unknown outcome-unknown answer_lost')
+    const lost = await running
+    expect(outcome(lost)).toBe('unknown outcome-unknown answer_lost')
+    const [id] = /sluice-[0-9a-f-]{36}/.exec(begun) ?? []              // by which the record and the host's log are held against each other
+    expect(lost.executed).toMatchObject({ refusal: { inner: expect.stringContaining(id ?? 'no id') as unknown } })
     expect(outcome(await go(engine, ['true']))).toBe('failed target-unavailable target_unreachable')
     await mortal.start()
     expect(outcome(await go(engine, ['true']))).toBe('succeeded')
