@@ -53,11 +53,11 @@ test('a policy pulled into files and read again is the same version', async () =
 })
 test('a command is pulled as its words on one line, and read as the same words', async () => {
   const host = { path: 'host.yaml', document: document({ version: 1, kind: 'connection', name: 'bastion', engine: 'ssh', secret: 's' }) }
-  const on = [['systemctl', 'status', '*'], ['grep', 'a, b', '# c', '-n', '50', 'yes', ' ', '[x]', "it's"]]
+  const on = [['systemctl', 'status', '*'], ['grep', 'a, b', '# c', '-n', '50', 'yes', ' ', '[x]', "it's"], ['find', '/var/log', '-name', '\\*.gz']]
   const given = { documents: [host, { path: 'r.yaml', document: document(role('r', [{ allow: ['exec'], connection: 'bastion', on }])) }] }
   const into = join(directory, 'commands')
   await writePolicy(into, given, false)
-  expect(await readFile(join(into, 'r.yaml'), 'utf8')).toContain('\n      - [systemctl, status, "*"]\n      - [grep, "a, b", "# c", -n, "50", yes, " ", "[x]", it\'s]\n')
+  expect(await readFile(join(into, 'r.yaml'), 'utf8')).toContain('\n      - [systemctl, status, "*"]\n      - [grep, "a, b", "# c", -n, "50", yes, " ", "[x]", it\'s]\n      - [find, /var/log, -name, \\*.gz]\n')
   const { bundle: again } = await readPolicy(into)
   expect(again && digest(again)).toBe(digest({ documents: [...given.documents] }))
 })
