@@ -61,11 +61,14 @@ function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
   const key = 'key' in host.credential ? host.credential.key : certify(client, opening, host.credential.authority)
   return new Promise((resolve, reject) => {
     const seen = { trusted: null as boolean | null, shaken: false }
+    const named = () => (client as unknown as { readonly _remoteVer: string | undefined })._remoteVer !== undefined
+    const wrong = (error: Error & { level?: string }) => { fail(whyOf(error, { ...seen, named: named(), login })) }
+    const closed = () => { fail(new TransportError(named() ? 'lost' : 'busy', 'the host closed the connection before it let anybody in', false)) }
     const done = (end: () => void) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', cut)
       socket.off('data', weigh)
-      client.removeAllListeners('close').on('error', () => undefined)
+      client.off('error', wrong).off('close', closed).on('error', () => undefined)
       end()
     }
     const fail = (error: TransportError) => { done(() => { socket.destroy(); reject(error) }) }
@@ -77,9 +80,7 @@ function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
     client.once('handshake', () => { seen.shaken = true })
     // Whoever is in the middle may say that we are in before there is a key: who was not known lets nobody in.
     client.once('ready', () => { if (seen.trusted && seen.shaken) done(() => { resolve({ client, socket }) }); else fail(new TransportError('untrusted', 'it let the gate in without showing a key', false)) })
-    const named = () => (client as unknown as { readonly _remoteVer: string | undefined })._remoteVer !== undefined
-    client.on('error', (error: Error & { level?: string }) => { fail(whyOf(error, { ...seen, named: named(), login })) })
-    client.once('close', () => { fail(new TransportError(named() ? 'lost' : 'busy', 'the host closed the connection before it let anybody in', false)) })
+    client.on('error', wrong).once('close', closed)
     const types = host.keys.flatMap(({ type }) => signatures[type] ?? [type])
     let offered = false
     client.connect({

@@ -69,6 +69,14 @@ describe('before anybody is in, nothing ran', () => {
     expect(outcome(await go(engineOf(secret), ['true'], soon))).toMatch(new RegExp(`^${wanted}$`))
     expect(alarms).toEqual([])
   }, 20_000)
+  test('no more is read of what comes before a host\'s name than a name is worth', async () => {
+    let said = 0
+    const line = Buffer.alloc(8000, 'x')
+    line[7999] = 0x0a
+    const secret = await saying((socket) => { const timer = setInterval(() => { if (socket.destroyed || socket.readableEnded) clearInterval(timer); else { said += line.length * 4; socket.write(Buffer.concat([line, line, line, line])) } }, 5) })
+    expect(outcome(await go(engineOf(secret), ['true'], { run: { deadline: Date.now() + 9000 } }))).toBe('failed target-unavailable target_unreachable')
+    expect(said).toBeLessThan(2 * 1024 * 1024)
+  }, 20_000)
   test('it is tried again where it hung up before it gave its name, and never after', async () => {
     let [calls, named] = [0, 0]
     await go(engineOf(await saying((socket) => { calls++; socket.end() })), ['true'], { run: { deadline: Date.now() + 8000 } })
@@ -99,6 +107,8 @@ describe('once the command may have left', () => {
     const hanging = await playing({ exec: (_accept, _reject, client) => client.end() })
     expect(outcome(await go(engineOf(hanging.secret), ['true']))).toBe('unknown outcome-unknown answer_lost')
     expect(hanging.asked).toEqual(['true'])
+    const resetting: Host = await playing({ exec: () => { for (const socket of resetting.sockets) socket.resetAndDestroy() } })
+    expect(outcome(await go(engineOf(resetting.secret), ['true']))).toBe('unknown outcome-unknown answer_lost')
     const cut = new AbortController()
     const silent = await playing({ exec: () => { cut.abort(new Error('locked')) } })
     expect(outcome(await go(engineOf(silent.secret), ['true'], { run: { cut: cut.signal } }))).toBe('unknown outcome-unknown answer_lost')
@@ -143,8 +153,7 @@ describe('once the command may have left', () => {
     const deaf = await playing({ exec: (accept, _reject, client) => { const channel = accept(); channel.exit(0); channel.end(); for (const socket of deaf.sockets) { (socket as Socket & { allowHalfOpen: boolean }).allowHalfOpen = true; socket.pause() } client.on('end', () => undefined) } })
     const [engine, before] = [engineOf(deaf.secret), sockets()]
     for (let i = 0; i < 3; i++) await go(engine, ['true'], { timeoutMs: 1000 })
-    for (const socket of deaf.sockets) socket.unref()
-    await expect.poll(() => [...deaf.sockets].every((socket) => { socket.resume(); return socket.readableEnded || socket.destroyed }), { timeout: 5000 }).toBe(true)
+    await expect.poll(sockets, { timeout: 5000 }).toBeLessThanOrEqual(before + 3)      // the host's own ends, which it never closes
     torn(deaf)
     await expect.poll(sockets, { timeout: 5000 }).toBeLessThanOrEqual(before + 1)
   }, 20_000)
