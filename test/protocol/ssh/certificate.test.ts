@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import ssh2 from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type * as Certificate from '../../../functions/protocol/ssh/certificate.ts'
 import { certificate, certificateType, keyText, publicBlob, rawKey } from '../../../functions/protocol/ssh/certificate.ts'
 import { readHost } from '../../../functions/protocol/ssh/host.ts'
 import { me, noSshd, sshd, startSshd, type Sshd } from '../../support/sshd.ts'
@@ -14,7 +15,7 @@ import { engineOf, go } from './rig.ts'
 /** Whoever gets hold of the key and the certificate of one command, while they are good, with OpenSSH's own client in hand. */
 const shown: { readonly blob: Buffer; readonly key: KeyObject }[] = []
 vi.mock('../../../functions/protocol/ssh/certificate.ts', async (original) => {
-  const real = await original<typeof import('../../../functions/protocol/ssh/certificate.ts')>()
+  const real = await original<typeof Certificate>()
   return { ...real, certificate: (...given: Parameters<typeof real.certificate>) => { const blob = real.certificate(...given); shown.push({ blob, key: given[0].subject }); return blob } }
 })
 let server: Sshd
