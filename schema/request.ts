@@ -33,7 +33,7 @@ export const queryBody = z.union([
 /** Names as a cluster has them (RFC 1123). */
 const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is a lower-case name of letters, digits and `-`')
 const dotted = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'is a lower-case name of letters, digits, `-` and `.`')
-const words = z.array(z.string().max(maxWordBytes).refine((word) => word.isWellFormed() && !word.includes('\0'), 'holds what no argument can')).min(1, 'names no program').max(maxWords)
+const words = z.array(z.string('is one word of the command, as text').max(maxWordBytes).refine((word) => word.isWellFormed() && !word.includes('\0'), 'holds what no argument can'), 'is the list of the command\'s words, such as ["df", "-h"]').min(1, 'names no program').max(maxWords)
 /** Body of `POST /v1/connections/{c}/exec`: a command in a container of a cluster, or on a host. No input and no terminal: a command that waits for either ends at its time. */
 export const podBody = z.strictObject({ namespace: label, pod: dotted, container: label.optional(), purpose: purpose.optional(), command: words })
 export const hostBody = z.strictObject({ command: words, purpose: purpose.optional() })
