@@ -39,7 +39,7 @@ export function readHost(secret: string): Read {
   const place = URL.parse(url)
   if (place?.protocol !== 'ssh:' || place.hostname === '') return no('its `url` is not `ssh://login@host:port`')
   if (place.password || place.search || place.hash || place.pathname.length > 1) return no('its `url` carries a password, a path, a query or a fragment')
-  const login = place.username === '' ? null : decodeURIComponent(place.username)
+  const login = place.username === '' ? null : place.username             // what a URL would have to spell otherwise is in no user's name
   if (login !== null && !/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/.test(login)) return no('the login of its `url` is not a user name')
   const keys = [hostKeys].flat().flatMap((line) => line.split('\n')).map((line) => line.trim()).filter((line) => line !== '').map(keyOf)
   if (keys.length === 0 || keys.includes(null)) return no('its `hostKeys` are not public keys as `/etc/ssh/ssh_host_ed25519_key.pub` has them')
