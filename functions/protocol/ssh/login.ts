@@ -14,6 +14,8 @@ const algorithms = {
 const signatures: Readonly<Record<string, readonly string[]>> = { 'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'] }
 /** Of a login: the longest it may take, and the most a host may say until then. What it says before its name is read anew with each piece of it. */
 const [loginMs, loginBytes] = [10_000, 256 * 1024]
+/** Of what is sent to it and it does not read: more than the longest command. */
+const unreadBytes = 256 * 1024
 /** A host that hangs up before it gave its name has others at its door: nothing was sent, so it is tried so often, that long apart. */
 const [tries, apartMs] = [4, 400]
 const lastWordMs = 1000
@@ -90,6 +92,8 @@ function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
       authHandler: (_left, _partial, next) => { next(offered ? false as unknown as AnyAuthMethod : { type: 'publickey', username: login, key }); offered = true },
     })
     socket.on('data', weigh)
+    // To the end of the session: one that asks without end, and reads no answer, would have all of them kept here.
+    socket.on('data', () => { if (socket.writableLength > unreadBytes) socket.destroy() })
   })
 }
 

@@ -172,6 +172,16 @@ describe('once the command may have left', () => {
     // What is heard after the end was in hand before it: no more than came in one piece from the socket.
     expect(heard).toBeLessThan(8 * 1024 * 1024)
   }, 20_000)
+  test('a host that asks and asks, and reads no answer, is hung up on', async () => {
+    const asking: Host = await playing({ exec: (accept, _reject, client) => {
+      accept()
+      for (const socket of asking.sockets) socket.pause()
+      const { _protocol: protocol } = client as unknown as { readonly _protocol: { ping(): void } }
+      const more = setInterval(() => { if ([...asking.sockets].every(({ destroyed }) => destroyed)) clearInterval(more); else for (let i = 0; i < 4000; i++) protocol.ping() }, 5)
+    } })
+    const { executed } = await go(engineOf(asking.secret), ['true'], { timeoutMs: 50_000 })      // the kernel takes the first megabytes
+    expect(executed).toMatchObject({ status: 'unknown', refusal: { inner: expect.stringContaining('broke off') as unknown } })
+  }, 60_000)
 })
 
 describe('turns', () => {
