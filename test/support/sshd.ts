@@ -55,16 +55,17 @@ export async function startSshd(lines: readonly string[] = [], { hosts = ['ed255
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   let child: ReturnType<typeof spawn> | null = null
   const start = async (): Promise<void> => {
-    child = spawn(sshd, ['-D', '-f', join(directory, 'config'), '-E', log], { stdio: 'ignore' })
+    // It ends with whoever started it, whatever becomes of them: a shell waits for the end of its input.
+    child = spawn('sh', ['-c', '"$@" & server=$!; read -r _; kill -9 $server; wait $server', 'sh', sshd, '-D', '-f', join(directory, 'config'), '-E', log], { stdio: ['pipe', 'ignore', 'ignore'] })
     for (let waited = 0; !readFileSync(log, 'utf8').includes('Server listening'); waited++) {
-      if (child.exitCode !== null || waited > 200) throw new Error(`sshd did not start: ${readFileSync(log, 'utf8')}`)
+      if (waited > 200) { child.stdin?.end(); throw new Error(`sshd did not start: ${readFileSync(log, 'utf8')}`) }
       await pause(25)
     }
   }
   const stop = async (): Promise<void> => {
     const ending = child
     if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return
-    await new Promise<void>((resolve) => { ending.once('exit', () => { resolve() }); ending.kill('SIGKILL') })
+    await new Promise<void>((resolve) => { ending.once('exit', () => { resolve() }); ending.stdin?.end() })
   }
   await start()
   const url = `ssh://${me}@127.0.0.1:${port}`
