@@ -26,8 +26,8 @@ export interface SshOptions {
 }
 /** Logins to one host at once: below the ten that an sshd takes as it is installed, which are not the gate's alone. */
 const mostLogins = 6
-/** Of a look whether the host is there. */
-const pingMs = 10_000
+/** Of a look whether the host is there; and how long one that found it is good for: whoever asks whether the gate is ready, which is anybody, makes no more logins at a host than that. One that failed is made anew. */
+const [pingMs, lookKeptMs] = [10_000, 30_000]
 interface Understood { readonly connection: ConnectionDocument; readonly command: string; readonly login: string | null }
 
 /**
@@ -61,6 +61,15 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     if (connection.transport === 'private') return [`as ${login ?? 'the login of its secret'}`, 'on the host of its secret, in a private network']
     const host = await hostOf(connection).catch(() => null)
     return [`as ${login ?? host?.login ?? 'nobody: no login is named'}`, host === null ? 'on a host that is not known now' : `on ${host.host}, port ${host.port}`]
+  }
+  const looks = new Map<string, { readonly at: number; readonly look: Promise<void> }>()
+  async function lookAt(connection: ConnectionDocument): Promise<void> {
+    try {
+      leave(await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null }, newId(), now() + pingMs))
+    } catch (error) {
+      suspect(error, connection)
+      throw faultOf(error)
+    }
   }
 
   return {
@@ -97,13 +106,13 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     },
     describe: async () => ({ relations: [] }),
     inspect: async () => [],
-    async ping(connection) {
-      try {
-        leave(await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null }, newId(), now() + pingMs))
-      } catch (error) {
-        suspect(error, connection)
-        throw faultOf(error)
-      }
+    ping(connection) {
+      const key = JSON.stringify([connection.secret, loginsOf(connection)[0]])
+      const last = looks.get(key)
+      if (last && now() - last.at < lookKeptMs) return last.look
+      const look = lookAt(connection).catch((error: unknown) => { looks.delete(key); throw error })
+      looks.set(key, { at: now(), look })
+      return look
     },
     grants: async (connection, rules) => grants(connection, await hostOf(connection), loginsOf(connection), rules),
     close: async () => {},

@@ -63,6 +63,24 @@ describe.skipIf(sshd === null)(`a host${sshd === null ? ` (${noSshd})` : ''}`, (
       await one.stop()
     }
   })
+  test.skipIf(process.platform !== 'linux')('is looked at once in half a minute, however often it is asked for, and anew where it was not there', async () => {
+    let at = Date.now()
+    const one = await startSshd()
+    const engine = engineOf(one.certified, () => at)
+    const logins = () => one.log().split('Accepted publickey').length - 1
+    await Promise.all([engine.ping?.(connection), engine.ping?.(connection)])
+    await engine.ping?.(connection)
+    expect(logins()).toBe(1)
+    at += 30_000
+    await engine.ping?.(connection)
+    expect(logins()).toBe(2)
+    at += 30_000
+    await one.kill()
+    await expect(engine.ping?.(connection)).rejects.toMatchObject({ code: 'target-unavailable' })
+    await one.start()
+    await expect(engine.ping?.(connection)).resolves.toBeUndefined()
+    await one.stop()
+  })
   test('that takes no sessions did not run it', async () => {
     const none = await startSshd(['MaxSessions 0'])
     expect(outcome(await go(engineOf(none.certified), ['true']))).toMatch(/^failed target-error not_run$/)
