@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
@@ -88,9 +89,11 @@ function childrenOf(pid: number): readonly number[] {
   return children.flatMap((child) => [child, ...childrenOf(child)])
 }
 
+/** Below those that the kernel gives to whoever asks for any: of these nobody takes it before sshd does. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => { const address = server.address(); server.close(() => { resolve(typeof address === 'object' && address !== null ? address.port : 0) }) })
+    const port = 20_000 + randomInt(12_000)
+    const server = createServer().once('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EADDRINUSE') freePort().then(resolve, reject); else reject(error) })
+    server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(port) }) })
   })
 }
