@@ -66,13 +66,13 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
     const patience = until === undefined ? errand.obligations.limits.timeoutMs + patienceMs : Math.max(1, Math.min(errand.obligations.limits.timeoutMs + patienceMs, until + lateMs - now()))
     const carried = async (piece: Pick<Run, 'deadline' | 'maxRows' | 'piece'>, cut?: AbortSignal): Promise<CarriedOutcome> => {
       const answer = await aborted(asked({ ...errand, run: { rowMode, ...(until === undefined ? {} : { until }), ...(agreed && { agreed }), ...piece } }, patience), cut)
-      return answer.ok ? answer.value as CarriedOutcome : lost(plan.effects.readOnly, answer.message)
+      return answer.ok ? answer.value as CarriedOutcome : lost(plan, answer.message)
     }
     const outcome = await carried({ deadline, maxRows, ...(plan.lastsMs === undefined ? {} : { piece: { after: null } }) }, cut)
     try {
       for (const [stream, text] of outcome.heard ?? []) await heard?.(stream, Buffer.from(text, 'base64'))
     } catch {
-      return lost(false, 'what the command wrote could not be recorded')      // it ran
+      return unheard
     }
     if (outcome.status !== 'succeeded') return { status: outcome.status, refusal: outcome.refusal }
     const left = (items: number) => outcome.answer?.listed === undefined || maxRows === null ? maxRows : Math.max(0, maxRows - items)
@@ -106,7 +106,7 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
         return await perform({ op: 'execute', ...about, effects: digest, obligations }, plan, run)
       } catch (error) {
         if (error instanceof Refused || error instanceof Fault) return unreachable(error.message)          // before anything was sent, or refused at the door
-        return lost(effects.readOnly, error instanceof TransportError ? error.kind : 'no answer')
+        return lost(plan, error instanceof TransportError ? error.kind : 'no answer')
       }
     },
     mask(permit, plan, rows): Masked {
@@ -133,6 +133,10 @@ function digestible(effects: Effects): string | null {
 }
 type Undone = Exclude<Executed, { status: 'succeeded' }>
 const unreachable = (inner: string): Undone => ({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_unreachable', detail: 'the target cannot be reached', next: 'retry', retryAfterSeconds: 2, inner } })
-/** What only reads has no effect, whatever became of it. */
-const lost = (readOnly: boolean, inner: string): Undone => (readOnly ? unreachable(inner)
-  : { status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'answer_lost', detail: 'the answer was lost: the change may or may not be there', next: 'none', inner } })
+const unknown = (detail: string, inner: string): Undone => ({ status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'answer_lost', detail, next: 'none', inner } })
+/** What only reads has no effect, whatever became of it. A command goes on where it is: nothing goes after it that could end it, and what it writes there reaches no record. */
+const lost = ({ effects, lasting }: Plan, inner: string): Undone => effects.readOnly ? unreachable(inner)
+  : lasting ? unknown('the command was sent and its end was not heard of, so it may have done what it does, or be running still, until its own time; what it wrote is not known; look before sending it again', inner)
+    : unknown('the answer was lost: the change may or may not be there', inner)
+/** It ended there, and its answer came. */
+const unheard = unknown('the command ran, and what it wrote could not be recorded, so nobody is shown it; look before sending it again', 'what the command wrote could not be recorded')

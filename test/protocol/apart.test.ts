@@ -144,6 +144,8 @@ describe('an errand on its way', () => {
     expect(await go('POST', settings, { body: map('lost'), send: lost })).toMatchObject({ status: 'unknown', refusal: { slug: 'outcome-unknown' } })
     expect(await go('GET', `${settings}/lost`, { send: lost })).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable' } })
     expect([sends, await there('lost')]).toMatchObject([2, { kind: 'ConfigMap' }])
+    const command = await go('POST', '/api/v1/namespaces/web/pods/any/exec?command=touch&command=x&stdout=true&stderr=true', { send: async () => { throw new TransportError('timeout', 'no whole answer in time') } })
+    expect(command).toMatchObject({ status: 'unknown', refusal: { reason: 'answer_lost', detail: expect.stringMatching(/^the command was sent.* may .* be running still/) as unknown } })
     expect(await go('DELETE', `${settings}/lost`, { send: async () => { throw new Refused('lambda answered 429') } })).toMatchObject({ status: 'failed', refusal: { next: 'retry' } })
   })
 })

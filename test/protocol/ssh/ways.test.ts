@@ -73,6 +73,15 @@ describe.skipIf(sshd === null).each(Object.entries(ways))(`by %s${sshd === null 
     setTimeout(() => { cut.abort(new Error('locked')) }, 700)
     expect(outcome(await running)).toMatch(/^unknown outcome-unknown (cut|answer_lost)$/)
   })
+  test('whose end was not heard is said in words of a command, and never to have stopped', async () => {
+    const cut = new AbortController()
+    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; done'], { on, timeoutMs: 2000, run: { cut: cut.signal } })
+    setTimeout(() => { cut.abort(new Error('locked')) }, 700)
+    const { executed } = await running
+    expect(executed).toMatchObject({ status: 'unknown', refusal: { detail: expect.stringMatching(/^the command was .*(until its own time|ends when it next writes)/) as unknown, next: 'none' } })
+    const unrecorded = await go(engine(), ['echo', 'x'], { on, run: { heard: async () => { throw new Error('no store') } } })
+    expect(unrecorded.executed).toMatchObject({ refusal: { detail: expect.stringMatching(/^the command (was sent|ran)/) as unknown } })
+  })
   test('an operator sees what the host must have, and whether it is there', async () => {
     await expect(engine().ping?.(on)).resolves.toBeUndefined()
     expect((await engine().grants?.(on, [{ actions: ['exec'], on: ['df -h'] }]))?.script).toContain('TrustedUserCAKeys')
@@ -119,6 +128,17 @@ describe.skipIf(sshd === null)(`an errand to a host${sshd === null ? ` (${hidden
     const again = JSON.parse(gunzipSync(Buffer.from(await inside(JSON.parse(wire.at(-1)?.sealed ?? '')), 'base64')).toString()) as { ok: boolean }
     expect([again.ok, server.log().split('Accepted publickey').length]).toEqual([false, before])
   })
+  test('that is cut runs on to its own time, and what it writes after reaches no record', async () => {
+    const [file, cut] = [mark(), new AbortController()]
+    let heard = 0
+    const lines = async () => Number((await go(ways['the gate itself'].engine(), ['grep', '-c', '', file])).said?.stdout)
+    const running = go(apart(), ['sh', '-c', `for i in 1 2 3 4 5 6 7 8 9 10; do echo x >> ${file}; echo out; sleep 0.2; done`], { on, timeoutMs: 8000, run: { cut: cut.signal, heard: async (_, bytes) => { heard += bytes.byteLength } } })
+    await expect.poll(lines).toBeGreaterThan(0)
+    cut.abort(new Error('locked'))
+    expect([outcome(await running), heard]).toEqual(['unknown outcome-unknown answer_lost', 0])
+    await expect.poll(lines, { timeout: 8000 }).toBe(10)
+    expect(heard).toBe(0)
+  }, 20_000)
   test('whose answer is lost is unknown, and one that nobody took is failed; neither is sent again', async () => {
     let sends = 0
     const file = mark()
