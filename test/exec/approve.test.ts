@@ -31,7 +31,7 @@ async function told(at: Hosted, { id }: Asked, full: boolean) {
 test('the page says which command, as whom and where it would run, and that nothing was tried', async () => {
   const at = createHosted()
   const html = plain(await page(at, await asked(at, ['systemctl', 'restart', 'cron'], { purpose: 'it hangs' })))
-  for (const text of ['agent:operator wants to run systemctl restart cron', 'One command on bastion , without a terminal', 'as deploy', 'on a host that is not known now', 'nothing was tried', 'operator.rules[1]', 'of what it writes']) expect(html).toContain(text)
+  for (const text of ['agent:operator wants to run systemctl restart cron', 'One command on bastion , without a terminal', 'as deploy', 'on bastion.internal, port 22', 'nothing was tried', 'operator.rules[1]', 'of what it writes']) expect(html).toContain(text)
   expect(html).not.toMatch(/Statement|No parameters|estimate|Rows|rows|read committed|undefined|Word by word/)
   expect(plain(String(await listPage((await (await at.as(lead)).call('GET', '/v1/requests')).json['requests'] as RequestSummary[], null, at.world.clock.ms)))).toContain('wants to run systemctl restart cron')
 })

@@ -1,9 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { createApp } from '../../functions/app.ts'
 import { createApprover } from '../../functions/approver.ts'
 import { isPermit } from '../../functions/decide/permit.ts'
 import { createGate } from '../../functions/gate.ts'
 import type { Approvals } from '../../functions/ports.ts'
 import type { Executed, Protocol, Run } from '../../functions/protocol/protocol.ts'
+import { keyText, publicBlob } from '../../functions/protocol/ssh/certificate.ts'
 import { rawOf } from '../../functions/protocol/ssh/raw.ts'
 import { createSsh } from '../../functions/protocol/ssh/ssh.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
@@ -20,6 +22,8 @@ export interface FakeHost {
   readonly ran: string[]
   /** What the next command writes, and how it ends. */
   said: { readonly stdout: string; readonly stderr: string; readonly exitCode: number | null }
+  /** What the connection's secret is. */
+  secret: string
   /** How a command runs instead. */
   command: ((run: Run) => Promise<Executed>) | null
 }
@@ -36,21 +40,18 @@ export const withRules = (its: Rules, connection: PolicyDocument = bastion): Rea
   ...demo, 'bastion.yaml': connection, 'roles/operator.yaml': { version: 1, kind: 'role', name: 'operator', members: [{ group: 'operators' }], rules: its },
 })
 
+const { privateKey: authority } = generateKeyPairSync('ed25519')
+export const secretOf = (url: string): string => JSON.stringify({ url, hostKeys: `ssh-ed25519 ${publicBlob(authority).toString('base64')}`, authority: keyText(authority) })
+
 /** A gate with the host behind it; requests in memory, and the test says when one proceeds. */
 export function createHosted(documents = withRules(rules)) {
   const world = createWorld(documents)
-  const host: FakeHost = { ran: [], said: { stdout: 'hello\n', stderr: '', exitCode: 0 }, command: null }
-  const lines = new WeakMap<object, string>()
-  const real = createSsh({ secrets: world.ports.secrets, now: world.ports.now, isPermit, alarm: world.ports.alarm })
+  const host: FakeHost = { ran: [], secret: secretOf('ssh://gate@bastion.internal'), said: { stdout: 'hello\n', stderr: '', exitCode: 0 }, command: null }
+  const real = createSsh({ secrets: { get: async () => host.secret }, now: world.ports.now, isPermit, alarm: world.ports.alarm })
   const engine: Protocol = {
     ...real,
-    async classify(connection, query, ...rest) {
-      const plan = await real.classify(connection, query, ...rest)
-      if (plan.ok) lines.set(plan.value.plan, query.statements[0]?.sql ?? '')
-      return plan
-    },
     async execute(_, plan, run) {
-      host.ran.push(lines.get(plan.plan) ?? '')
+      host.ran.push(plan.effects.accesses[0]?.resource ?? '')
       if (host.command) return host.command(run)
       const { stdout, stderr, exitCode } = host.said
       await run.heard?.('stdout', Buffer.from(stdout))

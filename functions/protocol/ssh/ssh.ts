@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { commandWords } from '../../../schema/command.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
-import { type Refusal, refuse } from '../../../schema/refusal.ts'
+import { type Refusal, refuse, type Result } from '../../../schema/refusal.ts'
 import type { Permit } from '../../permit.ts'
 import { Fault, type Secrets } from '../../ports.ts'
 import { maskLines } from '../lines.ts'
@@ -28,7 +28,8 @@ export interface SshOptions {
 const mostLogins = 6
 /** Of a look whether the host is there; and how long one that found it is good for: whoever asks whether the gate is ready, which is anybody, makes no more logins at a host than that. One that failed is made anew. */
 const [pingMs, lookKeptMs] = [10_000, 30_000]
-interface Understood { readonly connection: ConnectionDocument; readonly command: string; readonly login: string | null }
+/** `place`: as whom and where it was decided that it runs; null: not decided yet, or of a private host. */
+interface Understood { readonly connection: ConnectionDocument; readonly command: string; readonly login: string | null; readonly place: string | null }
 
 /**
  * The SSH engine: one command on a host, as the words that were decided on. What a command writes has no columns, so it has no classes: a rule vouches for what its command prints, and detectors go over every line of it.
@@ -50,22 +51,43 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
   }
   const turns = createTurns(mostLogins)
   const suspect = (error: unknown, { name }: ConnectionDocument) => { if (error instanceof TransportError && error.kind === 'untrusted') alarm('a host showed a key that is not known', { connection: name }) }
-  async function opened({ connection, command, login }: Understood, id: string, by: number, cut?: AbortSignal): Promise<Session> {
+  async function opened({ connection, command, login, place }: Understood, id: string, by: number, cut?: AbortSignal): Promise<Session> {
     const host = await hostOf(connection)
+    // The secret is read once more, and may be another by now: what was decided, and perhaps approved, is not that.
+    if (place !== null && placeOf(login, host) !== place) throw new TransportError('moved', 'the secret names another host or login than when it was decided', false)
     const name = login ?? host.login
     if (name === null) throw new Fault('secret-missing', `the secret of \`${connection.name}\` names no login in its \`url\`, and the connection has no \`logins\``)
     return open({ host, login: name, command, id, now, signal: cut, by }, turns)
   }
-  /** For people; the same at both ends of the way to a private host, of whose secret the gate's end knows the name alone. */
-  async function whereOf(connection: ConnectionDocument, login: string | null): Promise<readonly string[]> {
-    if (connection.transport === 'private') return [`as ${login ?? 'the login of its secret'}`, 'on the host of its secret, in a private network']
-    const host = await hostOf(connection).catch(() => null)
-    return [`as ${login ?? host?.login ?? 'nobody: no login is named'}`, host === null ? 'on a host that is not known now' : `on ${host.host}, port ${host.port}`]
+  /**
+   * Where a secret said that its host is when it was last read. While it cannot be read, that is what a command is judged by: a moment in which a store of secrets does not answer changes nothing of what people agreed to, and must not
+   * end what they let begin. What runs is held to it once more (`opened`).
+   */
+  const seen = new Map<string, Host>()
+  async function lastHostOf(connection: ConnectionDocument): Promise<Host> {
+    const key = connection.secret ?? ''
+    try {
+      const host = await hostOf(connection)
+      seen.set(key, host)
+      return host
+    } catch (error) {
+      const last = seen.get(key)
+      if (last === undefined) throw error
+      return last
+    }
+  }
+  /** Whose login it is, and where, takes part in what is approved: as another user, or on another host, it is another deed. */
+  function planOf(about: Understood, where: string): Plan {
+    const plan = Object.freeze({})
+    known.set(plan, about)
+    const fingerprint = createHash('sha256').update(JSON.stringify(['ssh', about.connection.secret, where])).digest('hex')
+    const access = { action: 'exec', resource: about.command, columns: null, system: false, via: [], statement: 0, span: null } as const
+    return { plan, lasting: true, diff: where, effects: { accesses: [access], shown: [], used: [], readOnly: false, fingerprint } }
   }
   const looks = new Map<string, { readonly at: number; readonly look: Promise<void> }>()
   async function lookAt(connection: ConnectionDocument): Promise<void> {
     try {
-      leave(await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null }, newId(), now() + pingMs))
+      leave(await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null, place: null }, newId(), now() + pingMs))
     } catch (error) {
       suspect(error, connection)
       throw faultOf(error)
@@ -79,13 +101,15 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
       if (words === null || statement === undefined) return refuse(noCommand)
       const login = loginOf(connection, roles)
       if (login === 'none') return refuse(noLogin(connection.name))
-      const plan = Object.freeze({})
-      known.set(plan, { connection, command: statement.sql, login })
-      // Whose login it is, and where, takes part in what is approved: as another user, or on another host, it is another deed. A secret that cannot be read now fails where it is used.
-      const runs = await whereOf(connection, login)
-      const fingerprint = createHash('sha256').update(JSON.stringify(['ssh', connection.secret, ...runs])).digest('hex')
-      const access = { action: 'exec', resource: statement.sql, columns: null, system: false, via: [], statement: 0, span: null } as const
-      return { ok: true, value: { plan, lasting: true, diff: runs.join('\n'), effects: { accesses: [access], shown: [], used: [], readOnly: false, fingerprint } } }
+      const about = { connection, command: statement.sql, login }
+      // The same at both ends of the way to a private host, of whose secret the gate's end knows the name alone.
+      if (connection.transport === 'private') return { ok: true, value: planOf({ ...about, place: null }, `as ${login ?? 'the login of its secret'}\non the host of its secret, in a private network`) }
+      // The secret is read once the words themselves are permitted: whom no rule lets learns nothing of it.
+      const preview = async (): Promise<Result<Plan>> => {
+        const place = placeOf(login, await lastHostOf(connection))
+        return { ok: true, value: planOf({ ...about, place }, place) }
+      }
+      return { ok: true, value: { ...planOf({ ...about, place: null }, 'not looked for yet'), preview } }
     },
     async execute(permit: Permit, plan: Plan, run: Run) {
       const about = understood(permit, plan)
@@ -119,6 +143,8 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
   }
 }
 
+/** For people, and for the digest of what they agree to. */
+const placeOf = (login: string | null, host: Host): string => `as ${login ?? host.login ?? 'nobody: no login is named'}\non ${host.host}, port ${host.port}`
 /** Of a login: what the host's log has of it. */
 const newId = (): string => `sluice-${randomUUID()}`
 /** What did not end as it should is looked for in the host's log too, by its id. */

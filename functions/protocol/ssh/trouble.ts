@@ -4,7 +4,7 @@ import type { Executed } from '../protocol.ts'
 
 /** What went wrong on the way to a host. `sent`: the command may have begun. The words are for the operator; none of them came from the host. */
 export class TransportError extends Error {
-  readonly kind: 'unreachable' | 'busy' | 'untrusted' | 'weak' | 'refused' | 'lost' | 'late' | 'timeout' | 'cut' | 'unrun'
+  readonly kind: 'unreachable' | 'busy' | 'untrusted' | 'weak' | 'refused' | 'lost' | 'late' | 'timeout' | 'cut' | 'unrun' | 'moved'
   readonly sent: boolean
   constructor(kind: TransportError['kind'], message: string, sent: boolean) {
     super(message)
@@ -39,6 +39,7 @@ export function refusalOf(error: unknown): Refusal {
     case 'unrun': return { slug: 'target-error', reason: 'not_run', detail: 'the host let the gate in and did not take the command', next: 'none', inner: error.message }
     case 'late': return { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' }
     case 'timeout': return { slug: 'timeout', reason: 'target_timeout', detail: 'the host took longer than this may to let the gate in, and nothing ran', next: 'retry', inner: error.message }
+    case 'moved': return { slug: 'approval-stale', reason: 'objects_changed', detail: 'the host or the login of the connection changed meanwhile, and nothing ran', next: 'retry', inner: error.message }
     case 'cut': return { slug: 'timeout', reason: 'cut', detail: 'this was ended before the command had begun', next: 'retry' }
   }
 }
@@ -46,7 +47,7 @@ export function refusalOf(error: unknown): Refusal {
 /** A command that was sent and whose end was not heard of is `unknown`; whatever else went wrong, nothing was done. */
 export function executedOf(error: unknown): Executed {
   if (error instanceof TransportError && error.sent) return unknown(error.message)
-  return { status: 'failed', refusal: refusalOf(error) }
+  return { status: error instanceof TransportError && error.kind === 'moved' ? 'stale' : 'failed', refusal: refusalOf(error) }
 }
 
 export const faultOf = (error: unknown): Fault => {
