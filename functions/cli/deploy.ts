@@ -1,34 +1,45 @@
+import { resolveCname } from 'node:dns/promises'
 import { readFile } from 'node:fs/promises'
 import type { Fetch } from './client.ts'
 import { parse, type Command } from './command.ts'
-import { object, printJson, text } from './output.ts'
+import { storedToken } from './kept.ts'
+import { list, object, printJson, text } from './output.ts'
 import { exit, Stop, type Terminal } from './terminal.ts'
-import { visible } from './visible.ts'
+import { visible, visibleLines } from './visible.ts'
 
 /** One thing a deployment must do. `ok` null: it could not be looked at, and is not said to be well. `mend`: what to do about it. */
 interface Finding { readonly check: string; readonly ok: boolean | null; readonly found: string; readonly mend?: string }
-interface Place { readonly gate: string; readonly console: string | null; readonly token: string | null }
+interface Place {
+  readonly gate: string; readonly console: string | null; readonly socket: string | null; readonly token: string | null
+  /** Of the outputs, what is not there; and which file that is, null: the gate was named. */
+  readonly missing: readonly string[]; readonly file: string | null
+  /** The tokens that SES signs mail by, and the domain it is sent from. */
+  readonly mail: { readonly tokens: readonly string[]; readonly domain: string | null }
+}
 interface Answer { readonly status: number; readonly headers: Headers; readonly body: string }
 type Get = (url: string, headers?: Readonly<Record<string, string>>) => Promise<Answer>
+/** A name's CNAME records. Rejects where there is none. */
+type Resolve = (name: string) => Promise<readonly string[]>
 
-const usage = 'sluice deploy-check [URL] [--console URL] [--outputs FILE] [--json]'
-export const deployCheck = (fetch: Fetch): Command => ({
+const usage = 'sluice deploy-check [URL] [--console URL] [--socket URL] [--outputs FILE] [--json]'
+export const deployCheck = (fetch: Fetch, resolve: Resolve = resolveCname): Command => ({
   summary: 'looks at a deployed gate as its users will, and says what is missing',
   help: `${usage}
 
   sluice deploy-check                                  what \`sst deploy\` wrote into .sst/outputs.json
-  sluice deploy-check https://sluice.acme.dev --console https://console.sluice.acme.dev
+  sluice deploy-check https://sluice.acme.dev --console https://console.sluice.acme.dev --socket wss://socket.sluice.acme.dev
 
-Needs no token: what a caller without one is told is part of what is checked. With SLUICE_TOKEN, of somebody who may read the audit, the log is looked at too.
+What a caller without a token is told is part of what is checked. With one (SLUICE_TOKEN, or what \`sluice login\` kept for this gate), of somebody who may read the audit, the log is looked at too;
+with SLUICE_MAIL_FROM as for the deploy, whether its domain lets SES sign.
 Exit code 1 when something is not as it must be, or could not be looked at.`,
   run: async (args, { terminal }) => {
-    const { values, positionals: [url] } = parse(args, { json: { type: 'boolean' }, console: { type: 'string' }, outputs: { type: 'string' } }, [0, 1], usage)
-    const place = await placeOf(terminal, url ?? null, values.console ?? null, values.outputs ?? null)
+    const { values, positionals: [url] } = parse(args, { json: { type: 'boolean' }, console: { type: 'string' }, socket: { type: 'string' }, outputs: { type: 'string' } }, [0, 1], usage)
+    const place = await placeOf(terminal, url ?? null, values)
     const get = getter(fetch)
     const findings: Finding[] = []
-    for (const check of checks) findings.push(...await check(place, get))
-    if (values.json) printJson(terminal, { gate: place.gate, console: place.console, findings })
-    else for (const { check, ok, found, mend } of findings) terminal.out(`${ok === null ? '?   ' : ok ? 'ok  ' : 'FAIL'} ${check}: ${visible(found)}${ok !== true && mend ? `\n     ${visible(mend)}` : ''}\n`)
+    for (const check of checks) findings.push(...await check(place, get, resolve))
+    if (values.json) printJson(terminal, { gate: place.gate, console: place.console, socket: place.socket, findings })
+    else for (const { check, ok, found, mend } of findings) terminal.out(`${ok === null ? '?   ' : ok ? 'ok  ' : 'FAIL'} ${check}: ${visible(found)}${ok !== true && mend ? `\n     ${visibleLines(mend)}` : ''}\n`)
     const wrong = findings.filter(({ ok }) => ok === false).length
     const unseen = findings.filter(({ ok }) => ok === null).length
     terminal.err(wrong + unseen === 0 ? 'everything looked at is as it must be\n' : `${wrong} not as it must be, ${unseen} not looked at\n`)
@@ -36,19 +47,30 @@ Exit code 1 when something is not as it must be, or could not be looked at.`,
   },
 })
 
-async function placeOf({ env }: Terminal, url: string | null, console: string | null, outputs: string | null): Promise<Place> {
-  const token = env['SLUICE_TOKEN'] || null
-  if (url !== null) return { gate: address(url), console: console === null ? null : address(console), token }
-  const file = outputs ?? '.sst/outputs.json'
-  const read = await readFile(file, 'utf8').then((json) => object(JSON.parse(json) as unknown), () => null)
+async function placeOf({ env }: Terminal, url: string | null, given: { readonly console?: string; readonly socket?: string; readonly outputs?: string }): Promise<Place> {
+  const file = url === null ? given.outputs ?? '.sst/outputs.json' : null
+  const read = file === null ? {} : await readFile(file, 'utf8').then((json) => object(JSON.parse(json) as unknown), () => null)
   if (read === null) throw new Stop(exit.invalid, `${file} cannot be read; name the gate, or run this where \`sst deploy\` ran`)
-  return { gate: address(text(read['gate'])), console: console ?? (read['console'] === undefined ? null : address(text(read['console']))), token }
+  const found = (name: string): string | null => text(read[name]) || null
+  const gate = url ?? found('gate')
+  if (gate === null) throw new Stop(exit.invalid, `\`gate\` is not in ${file}: did \`sst deploy\` end? name the gate, or deploy again`)
+  const origin = address(gate)
+  const [console, socket] = [given.console ?? found('console'), given.socket ?? found('socket')]
+  return {
+    gate: origin, console: console === null ? null : address(console), socket: socket === null ? null : address(socket), file,
+    token: safe(origin) ? env['SLUICE_TOKEN'] || await storedToken(origin, env) : null,
+    missing: file === null ? [] : ['console', 'socket', 'machine'].filter((name) => found(name) === null && given[name as keyof typeof given] === undefined),
+    mail: { tokens: list(read['mailTokens']).map(text).filter((token) => /^[A-Za-z0-9]{1,63}$/.test(token)), domain: env['SLUICE_MAIL_FROM']?.split('@').at(-1) || null },
+  }
 }
+/** Of a socket's address where it is asked by HTTP: a plain GET there opens none. */
 function address(given: string): string {
-  const url = URL.parse(given)
+  const url = URL.parse(given.replace(/^ws(s?):/, 'http$1:'))
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) throw new Stop(exit.invalid, `\`${given}\` is no address`)
-  return url.origin
+  return given.startsWith('ws') ? url.href : url.origin
 }
+/** A token never travels in clear over a network. */
+const safe = (url: string): boolean => url.startsWith('https://') || /^http:\/\/(127\.\d+\.\d+\.\d+|\[::1\]|localhost)(:|$)/.test(url)
 
 const getter = (fetch: Fetch): Get => async (url, headers = {}) => {
   try {
@@ -61,8 +83,9 @@ const getter = (fetch: Fetch): Get => async (url, headers = {}) => {
 }
 const said = ({ status, body }: Answer): string => status === 0 ? `no answer (${body})` : `it answered ${status}`
 
-const checks: readonly ((place: Place, get: Get) => Promise<readonly Finding[]>)[] = [
-  async ({ gate, console }) => [gate, console].filter((url) => url !== null).map((url) => ({ check: 'https', ok: url.startsWith('https://'), found: url, mend: 'tokens travel in clear: put CloudFront in front (infra/edge.ts)' })),
+const checks: readonly ((place: Place, get: Get, resolve: Resolve) => Promise<readonly Finding[]>)[] = [
+  async ({ missing, file }) => missing.map((name) => ({ check: 'outputs', ok: false, found: `\`${name}\` is not in ${file}`, mend: 'deploy again, with sst.config.ts as it is: it was not deployed to its end, or by another one' })),
+  async ({ gate, console, socket }) => [gate, console, socket].filter((url) => url !== null).map((url) => ({ check: 'https', ok: url.startsWith('https://'), found: url, mend: 'tokens travel in clear: put CloudFront in front (infra/edge.ts)' })),
   async ({ gate }, get) => {
     const alive = await get(`${gate}/healthz`)
     const ready = await get(`${gate}/readyz`)
@@ -99,15 +122,34 @@ const checks: readonly ((place: Place, get: Get) => Promise<readonly Finding[]>)
       { check: 'another origin than agents\'', ok: new URL(console).origin !== new URL(gate).origin, found: console, mend: 'a page and an API of one origin share what a browser keeps' },
     ]
   },
+  async ({ socket }, get) => {
+    if (socket === null) return [{ check: 'socket', ok: null, found: 'no address is known', mend: 'name it with --socket' }]
+    const plain = await get(socket)
+    return [{ check: 'socket', ok: [400, 401, 403, 426].includes(plain.status), found: [400, 401, 403, 426].includes(plain.status) ? `it lets nobody in who opens none (${plain.status})` : said(plain), mend: 'does its name lead to API Gateway, with a certificate? see the function Socket and its log' }]
+  },
+  mailed,
   async ({ gate, token }, get) => {
-    if (token === null) return [{ check: 'log', ok: null, found: 'not asked without a token', mend: 'set SLUICE_TOKEN, of somebody who may read the audit' }]
+    if (token === null) return [{ check: 'log', ok: null, found: 'not asked without a token', mend: 'sign in with `sluice login`, or set SLUICE_TOKEN, as somebody who may read the audit' }]
     const headers = { authorization: `Bearer ${token}` }
     const [checkpoint, vkey] = [await get(`${gate}/v1/audit/log/checkpoint`, headers), await get(`${gate}/v1/audit/log/vkey`, headers)]
+    if (checkpoint.status === 401) return [{ check: 'log', ok: null, found: 'the token is not taken (401)', mend: 'it is over, or of another issuer or audience; this says nothing of the log: sign in again with `sluice login`' }]
+    if (checkpoint.status === 403) return [{ check: 'log', ok: null, found: 'the token\'s holder may not read it (403)', mend: 'this says nothing of the log: ask as somebody whom a rule gives `read` on `audit` of the connection `sluice`' }]
     const [origin, size] = checkpoint.body.split('\n')
     return [{ check: 'log', ok: checkpoint.status === 200 && vkey.status === 200 && vkey.body.startsWith(`${origin}+`), found: checkpoint.status === 200 ? `${size} entries, signed as ${origin}` : said(checkpoint),
       mend: 'the sequencer writes it: see its function\'s log, and that its schedule is enabled. Then run `sluice audit witness` somewhere else' }]
   },
 ]
+
+/** SES sends nothing for a domain that does not name its keys. */
+async function mailed({ mail: { tokens, domain }, file }: Place, _: Get, resolve: Resolve): Promise<readonly Finding[]> {
+  if (file === null) return []
+  if (tokens.length === 0) return domain === null ? [] : [{ check: 'mail', ok: false, found: `SLUICE_MAIL_FROM is set, and no \`mailTokens\` are in ${file}`, mend: 'it was deployed without it, and no approver is mailed: deploy again' }]
+  const records = `${tokens.map((token) => `${token}._domainkey.${domain ?? 'DOMAIN'} CNAME ${token}.dkim.amazonses.com`).join('\n     ')}\n     and ask AWS to let SES out of its sandbox in this region: until then it sends only to addresses that it has verified`
+  if (domain === null) return [{ check: 'mail', ok: null, found: 'SLUICE_MAIL_FROM is not set here, so its domain is not known', mend: records }]
+  const named = await Promise.all(tokens.map((token) => resolve(`${token}._domainkey.${domain}`).then((names) => names.some((name) => name.startsWith(`${token}.dkim.`) && /\.amazonses\.com\.?$/.test(name)), () => false)))
+  const lacking = tokens.filter((_, at) => named[at] !== true)
+  return [{ check: 'mail', ok: lacking.length === 0, found: lacking.length === 0 ? `${domain} names the keys of SES; whether SES is out of its sandbox is not seen from here` : `${lacking.length} of ${tokens.length} records are not in the DNS of ${domain}`, mend: records }]
+}
 function attempt(body: string): unknown {
   try {
     return JSON.parse(body)
