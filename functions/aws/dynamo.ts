@@ -56,7 +56,10 @@ export function placeOf(env: Readonly<Record<string, string | undefined>>): Plac
   const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION']
   const accessKeyId = env['AWS_ACCESS_KEY_ID']
   const secretAccessKey = env['AWS_SECRET_ACCESS_KEY']
-  if (!region || !accessKeyId || !secretAccessKey) throw new Fault('internal', 'AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set')
+  if (!region || !accessKeyId || !secretAccessKey) {
+    const missing = [[region, 'AWS_REGION'], [accessKeyId, 'AWS_ACCESS_KEY_ID'], [secretAccessKey, 'AWS_SECRET_ACCESS_KEY']].flatMap(([value, name]) => (value ? [] : [name]))
+    throw new Fault('internal', `${missing.join(' and ')} must be set`)
+  }
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
   const endpoint = env['AWS_ENDPOINT_URL_DYNAMODB'] ?? env['AWS_ENDPOINT_URL'] ?? `https://dynamodb.${region}.${domain}`
   return { region, endpoint, tables: env['SLUICE_TABLES'] || null, credentials: { accessKeyId, secretAccessKey, sessionToken: env['AWS_SESSION_TOKEN'] || undefined } }

@@ -27,16 +27,28 @@ function ask(question: string): Promise<string> {
 
 /** The one write past the gate: the store itself refuses it when any policy is in force. Loaded only here, because the AWS SDK costs every other command half a second. */
 const bootstrap: Bootstrap = async (bundle, { commit }) => {
-  const [{ placeOf }, { createStores }, { weakness }] = await Promise.all([import('../aws/dynamo.ts'), import('../aws/ports.ts'), import('../aws/vet.ts')])
-  const place = placeOf(env)
+  const [{ placeOf, DynamoError }, { createStores }, { weakness }] = await Promise.all([import('../aws/dynamo.ts'), import('../aws/ports.ts'), import('../aws/vet.ts')])
+  const place = told(() => placeOf(env))
   // A stage's gate would serve none of it, and no other could follow: the store is not empty any more, and nobody is let in to apply.
   const refused = place.tables ? weakness(bundle) : null
   if (refused !== null) throw new Stop(exit.invalid, `${refused}; a deployed gate serves no such policy, and nothing was applied`)
   const stores = createStores(place)
   try {
     return await stores.policies.apply(bundle, { from: null, by: `bootstrap:${userInfo().username}`, at: new Date().toISOString(), commit })
+  } catch (error) {
+    if (!(error instanceof DynamoError) || error.type !== 'ResourceNotFoundException') throw error
+    throw new Stop(exit.failed, `there is no table \`${place.tables ?? 'sluice'}-policy\` in \`${place.region}\`: SLUICE_TABLES is app and stage (\`sluice-production\`), AWS_REGION where it was deployed`)
   } finally {
     stores.close()
+  }
+}
+
+/** Whoever begins has the credentials that `aws` and `sst` take, which are rarely in the environment. */
+function told<T>(place: () => T): T {
+  try {
+    return place()
+  } catch (error) {
+    throw new Stop(exit.invalid, `${error instanceof Error ? error.message : 'no credentials'}: \`eval "$(aws configure export-credentials --format env)"\` sets credentials from a profile or a sign-in, and AWS_REGION is where it was deployed`)
   }
 }
 

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createStores } from '../../functions/aws/ports.ts'
@@ -31,6 +33,11 @@ test('--bootstrap fills an empty store and no other', async () => {
     expect(await sluice(apply, { ...env, SLUICE_TABLES: 'sluice-dev' })).toMatchObject({ code: 3, err: expect.stringContaining('names no issuer') })
     expect(await stage.policies.pointer()).toBe(null)
     stage.close()
+    // What is wrong is named: the variable that is not set, the table that is not there.
+    expect(await sluice(apply, { AWS_REGION: 'local', AWS_ACCESS_KEY_ID: 'local' })).toMatchObject({ code: 3, err: expect.stringMatching(/^AWS_SECRET_ACCESS_KEY must be set: .*aws configure export-credentials/) })
+    const vouched = mkdtempSync(join(tmpdir(), 'sluice-policy-'))
+    writeFileSync(join(vouched, 'issuer.yaml'), 'version: 1\nkind: issuer\nname: okta\nissuer: https://acme.okta.com\naudience: https://sluice.acme.dev\ngroups: { claim: groups, accept: [platform] }\nagents: { subject: "agent:{sub}" }\n')
+    expect(await sluice(['policy', 'apply', vouched, '--bootstrap'], { ...env, SLUICE_TABLES: 'sluice-prodction' })).toMatchObject({ code: 1, err: expect.stringContaining('there is no table `sluice-prodction-policy` in `local`') })
   } finally {
     stores.close()
     await dynamo.close()
