@@ -6,7 +6,7 @@ import type { ConnectionDocument } from '../schema/policy.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { canonicalJson } from '../schema/bundle.ts'
-import { bind, callKeyOf, digestOf } from './approve/digest.ts'
+import { answersStill, bind, callKeyOf, digestOf } from './approve/digest.ts'
 import { ownersOf } from './approve/eligible.ts'
 import { resultKeySecret, unseal } from './approve/seal.ts'
 import { expired, rejected, settledAlready, stale } from './approve/step.ts'
@@ -49,6 +49,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     const found = isOpen(mine.status) && call.waitMs > 0 ? await waits.settled(mine.id, until) ?? mine : mine
     if (found.status !== 'executing' && isOpen(found.status) && ports.now() >= Date.parse(found.bound.expiresAt)) return refuse(over(found, ports.now()))
     if (isOpen(found.status)) return ok({ waiting: found })
+    if (!answersStill(found.bound, asking.effects)) return story.refuse(moved)
     const ended = await answerOf(ports, found)
     if (!ended.ok) return ended
     const late = await meanwhile(admitted, asking.connection.name)       // it may have waited for a minute: whom a lock stops gets no rows
@@ -63,7 +64,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     const expiresAt = new Date(now + Math.min(...ask.demands.map(({ withinMs }) => withinMs))).toISOString()
     const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt, randomBytes(16).toString('base64url'))
     const request: AccessRequest = {
-      id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound), bound, createdAt: new Date(now).toISOString(),
+      id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound, query.form === 'ssh' ? effects.fingerprint : undefined), bound, createdAt: new Date(now).toISOString(),
       evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, ...(diff === undefined ? {} : { diff }), verdicts: [], notices: [], execution: null, ending: null, revision: 0,
     }
     if (Buffer.byteLength(JSON.stringify(request)) > maxEventBytes) return story.refuse(tooLarge)
@@ -135,6 +136,7 @@ const tooOften = (limit: number, retryAfterSeconds: number): Refusal => ({
   slug: 'rate-limited', reason: 'too_many_requests', next: 'retry', retryAfterSeconds,
   detail: `you asked people ${limit} times on this connection in this hour already; ask again in ${retryAfterSeconds} s`,
 })
+const moved: Refusal = { slug: 'denied', reason: 'answer_withheld', next: 'none', detail: 'the first call with this key asked people, and as whom or where the command runs has changed since, so how it ended is not told again; nothing was executed again: to run it anew, use a new key' }
 const notKept: Refusal = { slug: 'too-large', reason: 'answer_not_kept', next: 'none', detail: 'it was approved and executed, but its answer is not kept any more; nothing was executed again' }
 export const lost: Refusal = {
   slug: 'outcome-unknown', reason: 'outcome_unknown', next: 'none',

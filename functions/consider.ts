@@ -2,6 +2,7 @@ import type { Effects } from '../schema/effects.ts'
 import { ok } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { type Asked, decide, foreclosed } from './decide/decide.ts'
+import { giversOf } from './decide/giver.ts'
 import { judgeOf, visible } from './discover.ts'
 import type { Admitted } from './door.ts'
 import type { Ports } from './ports.ts'
@@ -22,7 +23,9 @@ export function createConsider(ports: Pick<Ports, 'now' | 'engines'>) {
     const connection = findConnection(policy, caller, name, query.form ?? 'sql')
     if (!connection.ok) return story.refuse(connection.refusal)
     const engine = engineOf(ports, connection.value)
-    const roles = policy.rolesOf(caller.actors[0] ?? caller.subject)
+    const context = { purpose: query.purpose, session, time: ports.now() }
+    // A command runs as the user of a role whose rule gives it, not of any that its caller holds beside.
+    const roles = query.form === 'ssh' ? giversOf(policy, { caller, connection: name, context }, query.statements[0]?.sql ?? '') : policy.rolesOf(caller.actors[0] ?? caller.subject)
     let plan = await engine.classify(connection.value, query, roles)
     if (plan.ok && plan.value.wants === 'seen') {                   // it asks what is there: answered with what `/schema` shows this caller, and nothing else
       const judge = judgeOf({ policy, caller, session }, connection.value, query.purpose, ports.now())
@@ -31,7 +34,7 @@ export function createConsider(ports: Pick<Ports, 'now' | 'engines'>) {
       plan = await engine.classify(connection.value, { ...query, seen }, roles)
     }
     if (!plan.ok) return story.refuse(plan.refusal)
-    const asked = (effects: Effects): Asked => ({ caller, connection: name, effects, reveal: query.reveal, context: { purpose: query.purpose, session, time: ports.now() } })
+    const asked = (effects: Effects): Asked => ({ caller, connection: name, effects, reveal: query.reveal, context })
     const { preview } = plan.value
     // Before the target is asked what a write would make of an object: whom no object could let do it learns nothing of it, not even how long that takes.
     const never = preview ? foreclosed(policy, asked(plan.value.effects)) : null

@@ -29,9 +29,11 @@ export function bind(policy: Standing, caller: Caller, connection: string, query
     // A rule that is not there any more has no content, which no rule's content equals.
     rules: rules.map((name) => ({ name, content: policy.ruleContent(name) ?? '' })),
     // Approvers are shown it, and it may be over an object whose values they may not see: salted, nobody can try out what the value is.
-    fingerprint: salt === undefined ? effects.fingerprint : hash([salt, effects.fingerprint]), expiresAt, ...(salt === undefined ? {} : { salt }),
+    fingerprint: salted(effects.fingerprint, salt), expiresAt, ...(salt === undefined ? {} : { salt }),
   }
 }
+
+const salted = (fingerprint: string, salt: string | undefined): string => (salt === undefined ? fingerprint : hash([salt, fingerprint]))
 
 /** Never the objects: what people approve is bound by what it was made of, which the fingerprint covers, and a request is no place for an object's secrets. */
 const boundTarget = ({ namespace, name, needs }: Target): BoundTarget => ({ namespace, name, needs: [...needs].sort() })
@@ -39,12 +41,15 @@ const boundTarget = ({ namespace, name, needs }: Target): BoundTarget => ({ name
 /** SHA-256, lower-case hex, of the RFC 8785 form. */
 export const digestOf = (bound: Bound): string => hash(bound)
 
-/** The same for every repeat of a call: what rules, objects and the clock add is left out, and limits are rules'. */
-export function callKeyOf({ trust: _trust, rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, salt: _salt, obligations: { limits: _limits, ...obligations }, ...call }: Bound): string {
-  return hash({ ...call, obligations })
+/** The same for every repeat of a call: what rules, objects and the clock add is left out, and limits are rules'. `runs`: of a command, the fingerprint of its effects: as another user, or on another host, it is another call. */
+export function callKeyOf({ trust: _trust, rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, salt: _salt, obligations: { limits: _limits, ...obligations }, ...call }: Bound, runs?: string): string {
+  return hash({ ...call, obligations, ...(runs === undefined ? {} : { runs }) })
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')
+
+/** Whether a command would still run as whom and where this request says: else what it wrote is not the answer to the same command now. Of all else that is not asked. */
+export const answersStill = ({ query, fingerprint, salt }: Bound, effects: Effects): boolean => query.form !== 'ssh' || salted(effects.fingerprint, salt) === fingerprint
 
 /** Differ from token to token, and say nothing a rule about a person or an agent could rest on. */
 const perToken = new Set(['exp', 'iat', 'nbf', 'jti', 'auth_time', 'sid', 'nonce', 'at_hash', 'rt_hash', 'uti', 'rh'])

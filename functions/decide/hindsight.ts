@@ -1,8 +1,10 @@
 import type { Caller } from '../../schema/caller.ts'
 import type { Effects, Shown, Used } from '../../schema/effects.ts'
+import { loginOf } from '../../schema/login.ts'
 import type { Told } from '../../schema/told.ts'
 import type { Decision } from '../permit.ts'
 import { decide, restsOnObject } from './decide.ts'
+import { giversOf } from './giver.ts'
 import { glob } from './pattern.ts'
 import type { Policy } from './policy.ts'
 import { recorded, type Recorded } from './recorded.ts'
@@ -25,6 +27,8 @@ export interface Foreseen {
   readonly masks: readonly { readonly column: string; readonly from: string; readonly to: string }[]
   /** Whom it asked and would ask, where both ask and the people differ. */
   readonly people: { readonly from: string; readonly to: string } | null
+  /** Of a command: as whom it ran or would have run, where that is another now. What a secret says is not in a policy, and not compared. */
+  readonly login: { readonly from: string; readonly to: string } | null
   readonly changes: boolean
 }
 
@@ -36,8 +40,8 @@ export function foresee(policy: Policy, event: Told): Foreseen | null {
   const given = recorded(event)
   if (given === null) return null
   const base = { id: event.id, at: event.at, subject: given.who.subject, connection: given.connection, was: given.was }
-  const unknown = (cannot: string): Foreseen => ({ ...base, would: null, cannot, rules: [], why: null, masks: [], people: null, changes: false })
-  if (given.who.issuer !== 'local' && policy.issuers.length > 0 && !policy.issuers.some(({ name }) => name === given.who.issuer)) return { ...base, would: 'deny', cannot: null, rules: [], why: `no issuer \`${given.who.issuer}\` is in this policy`, masks: [], people: null, changes: given.was !== 'deny' }
+  const unknown = (cannot: string): Foreseen => ({ ...base, would: null, cannot, rules: [], why: null, masks: [], people: null, login: null, changes: false })
+  if (given.who.issuer !== 'local' && policy.issuers.length > 0 && !policy.issuers.some(({ name }) => name === given.who.issuer)) return { ...base, would: 'deny', cannot: null, rules: [], why: `no issuer \`${given.who.issuer}\` is in this policy`, masks: [], people: null, login: null, changes: given.was !== 'deny' }
   if (given.missing !== null) return unknown(given.missing)
   if (given.who.actors.length > 0) return unknown('the record does not keep the groups of actors')
   const claims = new Set<string>()
@@ -46,22 +50,27 @@ export function foresee(policy: Policy, event: Told): Foreseen | null {
   if (claims.size > 0) return unknown(`a condition reads ${[...claims].filter((name) => name !== 'constructor').toSorted().map((name) => `claims.${name}`).join(', ') || 'claims'}, and the record keeps no claims`)
   if (first === undefined || answers.some(({ key }) => key !== first.key)) return unknown('the record does not say how a classified column was used')
   const { decision, masks } = first
-  if (decision.kind !== 'deny' && isLoginless(policy, given)) return { ...base, would: 'deny', cannot: null, rules: decision.rules, why: `no role of ${given.who.subject} has a login on \`${given.connection}\``, masks: [], people: null, changes: given.was !== 'deny' }
+  const login = loginFor(policy, given, event)
+  if (decision.kind !== 'deny' && login === 'none') return { ...base, would: 'deny', cannot: null, rules: decision.rules, why: `no role of ${given.who.subject} that gives this command has a login on \`${given.connection}\``, masks: [], people: null, login: null, changes: given.was !== 'deny' }
   if (answers.some(({ object }) => object)) return unknown('a condition reads the object that was written, and the record keeps none')
   if (decision.kind !== 'deny' && given.was === 'deny' && given.unseen) return unknown('it was refused for what a column or a function would show, which the record does not keep')
   const people = peopleOf(given, decision)
   const changed = decision.kind === 'deny' ? [] : masks
+  const other = decision.kind === 'deny' || login === null || given.login === null || given.login === login ? null : { from: given.login, to: login }
   return {
-    ...base, would: decision.kind, cannot: null, rules: decision.rules, why: decision.kind === 'deny' ? decision.refusal.detail : null, masks: changed, people,
-    changes: decision.kind !== given.was || changed.length > 0 || people !== null,
+    ...base, would: decision.kind, cannot: null, rules: decision.rules, why: decision.kind === 'deny' ? decision.refusal.detail : null, masks: changed, people, login: other,
+    changes: decision.kind !== given.was || changed.length > 0 || people !== null || other !== null,
   }
 }
 
-/** On a host: what the engine refuses whoever may run the command, because there is no user to run it as. */
-function isLoginless(policy: Policy, given: Recorded): boolean {
-  const { engine, logins } = policy.connections.get(given.connection) ?? {}
-  return engine === 'ssh' && logins !== undefined && !Object.hasOwn(logins, '*') && !policy.rolesOf(callerOf(policy, given, new Set()).subject).some((role) => Object.hasOwn(logins, role))
+/** On a host: as whom it would run (`none`: the engine refuses whoever may run the command, because there is no user to run it as); null: no host's, or as a secret says. */
+function loginFor(policy: Policy, given: Recorded, event: Told): string | null {
+  const document = policy.connections.get(given.connection)
+  if (document?.engine !== 'ssh') return null
+  const asked = { caller: callerOf(policy, given, new Set()), connection: given.connection, context: contextOf(given, event) }
+  return loginOf(document, giversOf(policy, asked, given.accesses[0]?.resource ?? ''))
 }
+const contextOf = ({ purpose }: Recorded, { session, at }: Told) => ({ purpose, session, time: Date.parse(at) })
 
 interface Variant { readonly shown: readonly Shown[]; readonly used: readonly Used[]; readonly reveal: readonly string[]; readonly columns: readonly string[] }
 
@@ -91,7 +100,7 @@ function answer(policy: Policy, given: Recorded, { shown, used, reveal, columns 
   const cluster = policy.connections.get(given.connection)?.engine === 'kubernetes'
   const accesses = cluster ? given.accesses : given.accesses.map(({ target: _none, ...access }) => access)
   const effects: Effects = { accesses, shown, used, readOnly: false, fingerprint: '' }
-  const asked = { caller: callerOf(policy, given, claims), connection: given.connection, effects, reveal, context: { purpose: given.purpose, session: event.session, time: Date.parse(event.at) } }
+  const asked = { caller: callerOf(policy, given, claims), connection: given.connection, effects, reveal, context: contextOf(given, event) }
   const decision = decide(policy, asked)
   const obliged = decision.kind === 'deny' ? null : decision.kind === 'permit' ? decision.permit.obligations : decision.obligations
   const to = (column: string): string => { const at = columns.indexOf(column); return at < 0 ? 'clear' : obliged?.masks[at] ?? 'clear' }

@@ -14,6 +14,8 @@ export interface Recorded {
   readonly masked: readonly { readonly resource: string; readonly column: string; readonly mask: string }[]
   /** null: not in this event. */
   readonly demands: readonly { readonly by: readonly string[]; readonly quorum: number }[] | null
+  /** Of a command: as whom it was decided to run. null: not in this event. */
+  readonly login: string | null
   /** It was refused for more than its accesses. */
   readonly unseen: boolean
   /** Why nothing can be told from it. */
@@ -41,7 +43,7 @@ export function recorded(event: Told): Recorded | null {
   const unread = accesses?.some(({ action, columns }) => action === 'select' && columns === null) ?? false
   return {
     was, who, connection, purpose: content.purpose ?? null, accesses: accesses ?? [],
-    masked: Object.entries(content.masks ?? {}).map(([name, mask]) => ({ ...split(name, accesses ?? []), mask })), demands: event.kind === 'request' ? content.demands ?? null : null,
+    masked: Object.entries(content.masks ?? {}).map(([name, mask]) => ({ ...split(name, accesses ?? []), mask })), demands: event.kind === 'request' ? content.demands ?? null : null, login: line === null ? null : loginIn(event),
     unseen: event.kind === 'refusal' && Object.hasOwn(decided, event.refusal?.reason ?? '') && decided[event.refusal?.reason ?? ''] === true,
     missing: accesses === null || accesses.length === 0 ? 'the record does not hold what it would have reached' : cut ? 'the record holds only its beginning' : hidden ? 'the record does not hold its command, or not all of it' : unread ? 'the record does not hold which columns it read' : null,
   }
@@ -51,6 +53,12 @@ export function recorded(event: Told): Recorded | null {
 function lineIn({ statements, change }: Told): string | null {
   const [first] = statements?.map(({ sql }) => sql) ?? (Array.isArray(change?.['statements']) ? change['statements'] as readonly unknown[] : [])
   return typeof first === 'string' ? first : null
+}
+
+/** What a host's plan says of itself, in its first line. */
+function loginIn({ diff, change }: Told): string | null {
+  const where = diff ?? change?.['diff']
+  return typeof where === 'string' ? /^as ([^\s]+)\n/.exec(where)?.[1] ?? null : null
 }
 
 /** What a request's event holds, under `change`. */

@@ -24,16 +24,23 @@ export class RoleSet {
   readonly #index: Index
   readonly #held: ReadonlySet<string>
   readonly #memo: Memo
-  readonly #id: number
+  readonly #id: number | string
+  #single: readonly RoleSet[] | null = null
   readonly #offers = new Map<string, readonly string[]>()
-  /** `id`: another for every role set that shares the memo. */
-  constructor(roles: readonly RoleDocument[], index: Index, memo: Memo, id: number) {
+  /** `id`: another for every role set that shares the memo; of one role by itself its name. */
+  constructor(roles: readonly RoleDocument[], index: Index, memo: Memo, id: number | string) {
     this.#memo = memo
     this.#id = id
     this.roles = roles
     this.#index = index
     this.#held = new Set(roles.map((role) => role.name))
     this.names = roles.map((role) => role.name)
+  }
+
+  /** Each role by itself, in order of name. */
+  single(): readonly RoleSet[] {
+    this.#single ??= this.roles.map((role) => new RoleSet([role], this.#index, this.#memo, `/${role.name}`))
+    return this.#single
   }
 
   /** `form`: the kind of names the connection has; one connection has one kind, so it is in no key. */

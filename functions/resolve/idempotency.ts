@@ -35,7 +35,7 @@ export async function claim(
   if (away) return refuse(belongs(away))
   const key = keyOf(caller, call.connection, call.idempotencyKey)
   const asked = hash(query)
-  const body = `${asked}.${hash(permitted(permit))}`
+  const body = `${asked}.${hash(permitted(permit, query))}`
   const found = await ports.idempotency.claim(key, { body, evaluation, settleBy })
   if (found.claimed) return ok({ stored: null, ...handles(ports, key, evaluation) })
   if (!found.body.startsWith(`${asked}.`)) return refuse(mismatch)
@@ -94,10 +94,11 @@ function handles(ports: Pick<Ports, 'idempotency' | 'alarm'>, key: string, evalu
 }
 
 /** What the rows depend on beside the question: what is read, which column comes how, and how much of it. */
-const permitted = ({ effects, obligations }: Permit) => ({
+const permitted = ({ effects, obligations }: Permit, { form }: Query) => ({
   accesses: effects.accesses.map(({ action, resource, columns }) => [action, resource, columns]),
   shown: effects.shown.map(({ statement, output, resource, column, dataClass }) => [statement, output, resource, column, dataClass]),
   masks: obligations.masks, detect: obligations.detect, rows: obligations.limits.rows, bytes: obligations.limits.bytes,
+  ...(form === 'ssh' ? { runs: effects.fingerprint } : {}),            // as whom and where: another user reads other things
 })
 const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')
 
@@ -112,7 +113,7 @@ const notKept = (status: number): Refusal => ({
 })
 const withheld = (status: number): Refusal => ({
   slug: 'denied', reason: 'answer_withheld', next: 'none',
-  detail: `the first call with this key was executed and answered ${status}; what you may see of it has changed since, so its rows are not given again; nothing was executed again: to read anew, use a new key`,
+  detail: `the first call with this key was executed and answered ${status}; what you may see of it, or as whom a command runs, has changed since, so it is not given again; nothing was executed again: to ask anew, use a new key`,
 })
 const waits = (request: string | null): Refusal => ({
   slug: 'idempotency-in-flight', reason: 'asked_people', next: 'none',

@@ -36,4 +36,15 @@ describe('a command on record under another policy is decided by its line, not b
     expect(look(status, allow, host({ logins: { other: 'deploy' } }))).toMatchObject({ would: 'deny', changes: true })
     expect(look(status, allow, host({ logins: { '*': 'deploy' } }))).toMatchObject({ would: 'permit', changes: false })
   })
+  test('as another user it is another deed, and that is told; what a secret says is not compared', () => {
+    const allow = [rule('allow', ['systemctl', 'status', '*'])]
+    const as = (diff: string, logins?: object) => { const found = foresee(policyOf(host(logins === undefined ? {} : { logins }), role('r', allow)), { ...status, diff }); return [found?.would, found?.login, found?.changes] }
+    const place = '\non h, port 22'
+    expect(as(`as viewer${place}`, { r: 'root' })).toEqual(['permit', { from: 'viewer', to: 'root' }, true])
+    expect(as(`as viewer${place}`, { r: 'viewer' })).toEqual(['permit', null, false])
+    for (const [diff, logins] of [[`as viewer${place}`, undefined], [`as the login of its secret${place}`, { r: 'root' }], ['-a: as x\n', { r: 'root' }]] as const) expect(as(diff, logins)).toEqual(['permit', null, false])
+    expect(foresee(policyOf(host({ logins: { a: 'root', r: 'viewer' } }), role('a', [], [{ group: 'r' }]), role('r', allow)), { ...status, diff: `as viewer${place}` })).toMatchObject({ login: null, changes: false })
+    const asked: Told = { ...base, kind: 'request', request: 'arq_1', change: { statements: ['uptime'], purpose: null, accesses: [{ action: 'exec', resource: 'uptime' }], masks: {}, diff: `as viewer${place}`, demands: [{ by: ['leads'], quorum: 1, rule: 'r.rules[0]' }] } }
+    expect(foresee(policyOf(host({ logins: { r: 'root' } }), role('r', [{ ...rule('allow', ['uptime']), approval: { by: ['leads'], quorum: 1, within: '30m' } }])), asked)).toMatchObject({ would: 'ask', login: { from: 'viewer', to: 'root' }, changes: true })
+  })
 })

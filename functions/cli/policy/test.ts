@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decide, type Asked } from '../../decide/decide.ts'
 import { explainDecision } from '../../decide/explain.ts'
+import { giversOf } from '../../decide/giver.ts'
 import type { Policy } from '../../decide/policy.ts'
 import type { Decision } from '../../permit.ts'
 import type { Protocol } from '../../protocol/protocol.ts'
@@ -44,10 +45,12 @@ async function run(policy: Policy, one: TestCase, connection: string, classify: 
   if (!document && connection !== 'sluice') return [`the policy has no connection \`${connection}\``]
   const wrongly = misplaced(one, document)
   if (wrongly !== null) return [wrongly]
-  const { subject, actors } = callerOf(one)
+  const caller = callerOf(one)
+  const context = { purpose: one.purpose ?? null, session: null, time: one.at === undefined ? Date.now() : Date.parse(one.at) }
+  const known = effectsOf(one, document)
   // As the engine has it before any rule: as nobody nothing runs.
-  const nobody = document?.engine === 'ssh' && loginOf(document, policy.rolesOf(actors[0] ?? subject)) === 'none'
-  let effects: Result<Effects> = nobody ? refuse(noLogin(connection)) : ok(effectsOf(one, document))
+  const nobody = document?.engine === 'ssh' && known.accesses.some(({ resource }) => loginOf(document, giversOf(policy, { caller, connection, context }, resource)) === 'none')
+  let effects: Result<Effects> = nobody ? refuse(noLogin(connection)) : ok(known)
   if (one.sql !== undefined) {
     if (!classify || !document) return null
     const plan = await classify(document, {
@@ -60,8 +63,7 @@ async function run(policy: Policy, one: TestCase, connection: string, classify: 
     return one.expect === 'deny' && (one.reason ?? reason) === reason && one.rule === undefined ? [] : [`expected ${one.expect}, but the statement is refused before any rule: ${detail} (${reason})`]
   }
   const asked: Asked = {
-    caller: callerOf(one), connection, effects: effects.value, reveal: one.reveal ?? [],
-    context: { purpose: one.purpose ?? null, session: null, time: one.at === undefined ? Date.now() : Date.parse(one.at) },
+    caller, connection, effects: effects.value, reveal: one.reveal ?? [], context,
   }
   const decision = decide(policy, asked)
   const wrong = compare(one, decision, effects.value)

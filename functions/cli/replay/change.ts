@@ -12,14 +12,14 @@ function sign({ was, would, masks }: Foreseen): string {
 
 /** One decision that would be another: who, what, and why, each line made visible. */
 export function changeLines(foreseen: Foreseen, { statements, change }: Partial<Told>): readonly string[] {
-  const { at, subject, connection, was, would, cannot, rules, why, masks, people, id } = foreseen
+  const { at, subject, connection, was, would, cannot, rules, why, masks, people, login, id } = foreseen
   const asked = statements?.map(({ sql }) => sql) ?? (Array.isArray(change?.['statements']) ? change['statements'].map(String) : [])
   return [
     `${sign(foreseen)} ${at} ${subject} on ${connection}: ${was}${cannot !== null ? ', cannot tell' : would === was ? '' : ` → ${would}`}  (${id})`,
     ...asked.map((sql) => `    ${sql.length > 200 ? `${sql.slice(0, 200)}…` : sql}`),
     ...(cannot === null ? [] : [`    ${cannot}`]), ...(why === null ? [] : [`    ${why}`]),
     ...(would !== null && would !== 'deny' && rules.length > 0 ? [`    by ${rules.join(', ')}`] : []),
-    ...masks.map(({ column, from, to }) => `    ${column}: ${from} → ${to}`), ...(people === null ? [] : [`    asks ${people.to} instead of ${people.from}`]),
+    ...masks.map(({ column, from, to }) => `    ${column}: ${from} → ${to}`), ...(people === null ? [] : [`    asks ${people.to} instead of ${people.from}`]), ...(login === null ? [] : [`    runs as ${login.to} instead of ${login.from}`]),
   ].map(visible)
 }
 
