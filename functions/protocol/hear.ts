@@ -36,9 +36,9 @@ export function listen({ run, limits, begin }: Heard, fail: () => void, { stop, 
       written += rest.byteLength
       return written <= most
     },
-    /** Resolves when all of it is on record; rejects where some of it could not be. */
-    async close(): Promise<void> {
-      for (const stream of ['stdout', 'stderr'] as const) tell(stream, maskers[stream].end())
+    /** Resolves when all of it is on record; rejects where some of it could not be. `short`: it ended before its end, and the record has of its last line what its caller has. */
+    async close(short: boolean): Promise<void> {
+      for (const stream of ['stdout', 'stderr'] as const) tell(stream, maskers[stream].end(short))
       await told
       if (failed) throw new Error('what a command wrote is not recorded')
     },

@@ -4,7 +4,8 @@
  */
 export interface Masker {
   write(chunk: Uint8Array): Uint8Array
-  end(): Uint8Array
+  /** `cut`: it ended before its end, so of its last line nobody knows how it goes on. */
+  end(cut?: boolean): Uint8Array
   /** Objects, watch events or lines given so far. */
   readonly items: number
   /** Detector → hits. */

@@ -90,10 +90,13 @@ function childrenOf(pid: number): readonly number[] {
 }
 
 /** Below those that the kernel gives to whoever asks for any: of these nobody takes it before sshd does. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+async function freePort(): Promise<number> {
+  for (;;) {
     const port = 20_000 + randomInt(12_000)
-    const server = createServer().once('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EADDRINUSE') freePort().then(resolve, reject); else reject(error) })
-    server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(port) }) })
-  })
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer().once('error', () => { resolve(false) })
+      server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(true) }) })
+    })
+    if (free) return port
+  }
 }

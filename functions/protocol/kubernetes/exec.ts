@@ -105,14 +105,14 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
   return new Promise((resolve) => {
     let ending: Ending | null = null
     let over = false
-    const end = (what: () => Executed) => {
+    const end = (what: () => Executed, short = true) => {
       if (over) return
       over = true
       clearTimeout(timer)
       run.cut?.removeEventListener('abort', cut)
       socket.terminate()
       // The rest of what it wrote is on record before its outcome is, whatever that is.
-      void output.close().then(() => { resolve(what()) }, () => { resolve(unheard) })
+      void output.close(short).then(() => { resolve(what()) }, () => { resolve(unheard) })
     }
     const output = listen(job, () => { end(() => unheard) }, { stop: () => { socket.pause() }, go: () => { socket.resume() } })
     const lost = (why: string) => { end(() => unknown(why)) }
@@ -136,7 +136,7 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
     socket.once('close', () => {
       if (ending === null) return lost('the connection broke off before the command had ended')
       const { ...last } = ending
-      end(() => ('exitCode' in last ? ended(last.exitCode) : { status: 'succeeded', rows: rawOf({ ...json, status: last.code, audit, maskKey, body: { kind: 'bytes', bytes: last.bytes } }) }))
+      end(() => ('exitCode' in last ? ended(last.exitCode) : { status: 'succeeded', rows: rawOf({ ...json, status: last.code, audit, maskKey, body: { kind: 'bytes', bytes: last.bytes } }) }), false)
     })
     if (run.cut?.aborted) cut()
     else socket.resume()

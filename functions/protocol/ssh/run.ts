@@ -17,6 +17,8 @@ export interface Job {
   readonly begin: () => Masker
 }
 const beginMs = 10_000
+/** Once a command has ended, its output is at an end when nothing came for so long: what it left behind may hold it open for years. */
+const quietMs = 2_000
 /** What is used below the library's own surface: when the command leaves; whether its channel still is there; and signals, which it sends to nobody whose input has ended. */
 interface Inner {
   readonly _protocol: { exec(channel: number, command: string, wanted: boolean): void; signal(channel: number, name: string): void }
@@ -79,10 +81,12 @@ function finish({ client, socket }: Session, channel: ClientChannel, { id, run, 
   return new Promise((resolve) => {
     let ending: Pick<Output, 'exitCode' | 'ended'> | null = null
     let [over, open] = [false, 2]
-    const end = (what: () => Executed, kill: boolean) => {
+    let quiet: NodeJS.Timeout | undefined
+    const end = (what: () => Executed, kill: boolean, short = kill) => {
       if (over) return
       over = true
       clearTimeout(timer)
+      clearTimeout(quiet)
       run.cut?.removeEventListener('abort', cut)
       socket.resume()
       if (kill && !socket.destroyed) {
@@ -90,28 +94,33 @@ function finish({ client, socket }: Session, channel: ClientChannel, { id, run, 
         channel.close()
       }
       // The rest of what it wrote is on record before its outcome is, whatever that is.
-      void output.close().then(() => { resolve(what()) }, () => { resolve(unheard) })
+      void output.close(short).then(() => { resolve(what()) }, () => { resolve(unheard) })
     }
     // The socket is held, and not the channel: a host that sends more than its window lets it fills no memory either.
-    const output = listen({ run, limits, begin }, () => { end(() => unheard, true) }, { stop: () => { if (!over) socket.pause() }, go: () => { socket.resume() } })
+    const output = listen({ run, limits, begin }, () => { end(() => unheard, true) }, { stop: () => { clearTimeout(quiet); if (!over) socket.pause() }, go: () => { socket.resume(); listenOn() } })
+    // What was left behind (a service, a script's `&`) keeps the channel open with it; it is not ended, and what it writes from here on is its own.
+    const left = () => { const last = ending; if (last !== null) end(() => answer({ ...last, ended: `${last.ended === undefined ? '' : `${last.ended}; `}what it left running still holds its output, and what that writes is not heard` }, true), false, true) }
+    const listenOn = () => { clearTimeout(quiet); if (ending !== null && !over) quiet = setTimeout(left, quietMs) }
     const answer = (last: Pick<Output, 'exitCode' | 'ended'>, broken = false): Executed => ({ status: 'succeeded', rows: rawOf({ ...output.kept(), ...(broken && { truncated: true, cut: { stdout: true, stderr: true } }), ...last }, id) })
     const take = (stream: 'stdout' | 'stderr') => (bytes: Buffer) => {
-      if (over || output.take(stream, bytes)) return
+      if (over) return
+      clearTimeout(quiet)
+      if (output.take(stream, bytes)) { if (!run.heard) listenOn(); return }
       end(() => answer({ exitCode: null, ended: `it wrote more than ${output.most / 1024 / 1024} MB, which is the most a command may; it was let go of there, and how it ended is not known` }), true)
     }
     const cut = () => { const reason: unknown = run.cut?.reason; end(() => cutOff(reason instanceof Error ? reason.message : 'it may not go on'), true) }
-    const timer = setTimeout(() => { end(() => unknown(`no end of the command within ${limits.timeoutMs} ms`), true) }, Math.max(1, sentAt + limits.timeoutMs - now()))
+    const timer = setTimeout(() => { if (ending === null) end(() => unknown(`no end of the command within ${limits.timeoutMs} ms`), true); else left() }, Math.max(1, sentAt + limits.timeoutMs - now()))
     run.cut?.addEventListener('abort', cut, { once: true })
     // Both outputs are at their end, or the connection is.
     const closed = () => {
       if (--open > 0) return
       const last = ending
-      if (last === null) return end(() => unknown('the connection broke off before the command had ended'), false)
+      if (last === null) return end(() => unknown('the connection broke off before the command had ended'), false, true)
       if (outgoing(channel).state === 'closed') return end(() => answer(last), false)
-      end(() => answer({ ...last, ended: `${last.ended === undefined ? '' : `${last.ended}; `}the connection broke off behind its end, so what it wrote may not be whole` }, true), false)
+      end(() => answer({ ...last, ended: `${last.ended === undefined ? '' : `${last.ended}; `}the connection broke off behind its end, so what it wrote may not be whole` }, true), false, true)
     }
     channel.on('error', () => undefined)
-    channel.once('exit', (code: number | null, signal?: string) => { ending = typeof code === 'number' ? { exitCode: code } : { exitCode: null, ended: `it was ended by the signal ${/^[A-Z0-9]{1,16}$/.test(signal ?? '') ? signal ?? '' : 'it named'}` } })
+    channel.once('exit', (code: number | null, signal?: string) => { ending = typeof code === 'number' ? { exitCode: code } : { exitCode: null, ended: `it was ended by the signal ${/^[A-Z0-9]{1,16}$/.test(signal ?? '') ? signal ?? '' : 'it named'}` }; listenOn() })
     for (const [name, stream] of [['stdout', channel], ['stderr', channel.stderr]] as const) stream.on('data', take(name)).once('close', closed)
     channel.end()                                                     // nothing goes in
     if (run.cut?.aborted) cut()

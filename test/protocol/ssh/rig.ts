@@ -13,7 +13,8 @@ export const engineOf = (secret: string, now: () => number = Date.now): Protocol
 
 /** One command as one to whom all is permitted gives it. */
 export async function go(engine: Protocol, words: readonly string[], { run = {}, timeoutMs = 10_000, bytes = 65_536, detect = ['secret', 'email'], on = connection, roles = [] }: How = {}): Promise<{ readonly executed: Executed; readonly said: Said | null }> {
-  const plan = await engine.classify(on, { statements: [{ sql: commandLine(words), params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null, form: 'ssh' }, roles)
+  const first = await engine.classify(on, { statements: [{ sql: commandLine(words), params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null, form: 'ssh' }, roles)
+  const plan = first.ok && first.value.preview ? await first.value.preview() : first
   if (!plan.ok) throw new Error(plan.refusal.detail)
   const permit = makePermit(plan.value.effects, { masks: [], revealed: [], detect, limits: { rows: 1, bytes, timeoutMs, affected: 0, statementsPerHour: null, rowsPerHour: null } })
   const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'object', maxRows: null, ...run })
