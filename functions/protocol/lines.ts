@@ -60,9 +60,9 @@ export function maskLines(names: readonly DetectorName[], { cut = false }: { rea
   }
   return {
     write,
-    end() {
+    end(short = cut) {
       if (long) return withheld
-      return rest.length === 0 ? new Uint8Array() : cut ? cutOff : line(rest)
+      return rest.length === 0 ? new Uint8Array() : short ? cutOff : line(rest)
     },
     get items() { return items },
     detected: counts as Readonly<Record<string, number>>,
