@@ -9,9 +9,10 @@ import { actionsOf, executors, functions, whoever, type Name } from '../../infra
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
 import { renaming } from '../../infra/challenge.ts'
 import { placesOf } from '../../infra/places.ts'
+import { readable } from './deployed.ts'
 import { type Graph, installed, type Resource } from './evaluate.ts'
 
-/** What would be deployed, as SST's own components make it of sst.config.ts. `UPDATE=1 npx vitest run test/infra` rewrites the readable graph beside this file, which changes only on purpose. */
+/** What would be deployed, as SST's own components make it of sst.config.ts. `npx vitest run test/infra -u` rewrites the readable graph beside this file, which changes only on purpose. */
 const root = join(import.meta.dirname, '../..')
 const stages = ['dev', 'production'] as const
 type Stage = (typeof stages)[number]
@@ -390,17 +391,6 @@ describe.skipIf(!installed)('what is deployed', () => {
     expect(graphs.dev.outputs['_protect']).toBe(false)
   })
 })
-
-/** One line a resource, its inputs in one form, without what differs between two machines or two builds. */
-function readable({ resources }: Graph): string {
-  const plain = (value: unknown): unknown => {
-    if (typeof value === 'string') return /^\{"/.test(value) && value.length > 1500 ? '(long)' : value.replaceAll(root, '.').replaceAll(/[0-9a-f]{64}/g, '(hash)').replaceAll(/(?<=-\w+(?:Function|Role|Api))-[a-z]{8}(?![a-z])/g, '-(id)')
-    if (Array.isArray(value)) return value.map(plain)
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).filter(([key]) => !/^(code|source|sourceCodeHash|asset|4dabf18193072939515e22adb298388d)$/.test(key)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, member]) => [key, plain(member)]))
-  }
-  return `${resources.filter(({ type }) => !/^(sst|pulumi)/.test(type) && type !== 'aws:s3/bucketObjectv2:BucketObjectv2').map(({ type, name, inputs }) => `${type} ${name} ${JSON.stringify(plain(inputs))}`).sort().join('\n')}\n`
-}
 
 test.each([[1000, 896], [500, 396], [204, 100], [100_000, 99_896]])('of %i places at most %i are reserved, some for each function and most for queries', (limit, most) => {
   const places = Object.entries(placesOf(limit) ?? {})

@@ -1,41 +1,24 @@
-import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { executors, functions } from '../../infra/grants.ts'
 import { placesOf } from '../../infra/places.ts'
-import { type Graph, installed, type Resource } from './evaluate.ts'
+import { deployed, mayOf, readable, statementsOf } from './deployed.ts'
+import { installed, type Resource } from './evaluate.ts'
 
 /** What a private network adds to what is deployed, and that nothing of it is there without one. */
-const root = join(import.meta.dirname, '../..')
-const open = { ...process.env, SLUICE_DOMAIN: 'sluice.acme.dev', SLUICE_TARGETS: 'shop-read,shop-write,shop-plain' }
+const open = { SLUICE_DOMAIN: 'sluice.acme.dev', SLUICE_TARGETS: 'shop-read,shop-write,shop-plain', SLUICE_MAIL_FROM: 'sluice@acme.dev', SLUICE_OPERATOR_MAIL: 'operators@acme.dev' }
 const network = { SLUICE_VPC_SUBNETS: 'subnet-0123456789abcdef0,subnet-0123456789abcdef1', SLUICE_VPC_GROUPS: 'sg-0123456789abcdef0', SLUICE_PRIVATE_TARGETS: 'ledger-read,ledger-write' }
-async function evaluate(env: Readonly<Record<string, string | undefined>>, stage = 'production'): Promise<readonly Resource[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), stage], { env, cwd: root, maxBuffer: 64 * 1024 * 1024 })
-  return (JSON.parse(stdout) as Graph).resources
-}
-interface Statement { readonly Effect?: string; readonly effect?: string; readonly Action?: string | string[]; readonly actions?: string[]; readonly Resource?: string | string[]; readonly resources?: string[]; readonly Condition?: unknown; readonly conditions?: unknown }
-const statementsOf = (policy: unknown): readonly Statement[] => { const read = JSON.parse(typeof policy === 'string' ? policy : JSON.stringify(policy)) as { Statement?: Statement[]; statements?: Statement[] }; return read.Statement ?? read.statements ?? [] }
+const evaluate = async (env: Readonly<Record<string, string>>, stage = 'production'): Promise<readonly Resource[]> => (await deployed(env, stage)).resources
 
 if (!installed) console.log('skipped: test/infra/vpc.test.ts, because .sst/platform is missing; `npx sst install` makes it')
 describe.skipIf(!installed)('a function in a private network', () => {
   let [without, within, made] = [[], [], []] as [readonly Resource[], readonly Resource[], readonly Resource[]]
   beforeAll(async () => {
-    for (const name of ['http', 'websocket', 'approval', 'people', 'sequencer', 'sweeper', 'private']) {
-      const folder = join(root, 'dist', name)
-      if (existsSync(join(folder, 'index.mjs'))) continue
-      mkdirSync(folder, { recursive: true })                         // its content is no part of the graph
-      writeFileSync(join(folder, 'index.mjs'), '')
-    }
     without = await evaluate(open)
     within = await evaluate({ ...open, ...network })
     made = await evaluate({ ...open, ...network, SLUICE_VPC: 'vpc-0123456789abcdef0' })
   }, 120_000)
   const found = (resources: readonly Resource[], type: string, name: string) => resources.find((one) => one.type === type && one.name === name)?.inputs
-  const roleOf = (name: string) => ((found(within, 'aws:iam/role:Role', `${name}Role`)?.['inlinePolicies'] ?? []) as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)).map((one) => ({
-    effect: one.Effect ?? one.effect, actions: [one.Action ?? one.actions ?? []].flat(), resources: [one.Resource ?? one.resources ?? []].flat(), conditions: one.Condition ?? one.conditions,
-  }))
+  const roleOf = (name: string) => mayOf(within, name)
 
   test('is there only where a network is named: without, not one resource, permission or variable of it', () => {
     expect(JSON.stringify(without)).not.toMatch(/vpc(?!e)|subnet-|sg-0|ec2:|SLUICE_PRIVATE|sluice-private-key/i)
@@ -95,6 +78,10 @@ describe.skipIf(!installed)('a function in a private network', () => {
     expect(statement).toMatchObject({ Action: 'secretsmanager:GetSecretValue', Condition: { StringEquals: { 'aws:PrincipalArn': ['arn:aws:iam::123456789012:role/sluice-production-Private'] } } })
     expect([statement?.Resource].flat()).toHaveLength(5)
     expect(found(made, 'aws:ec2/securityGroup:SecurityGroup', 'SecretsDoor')?.['ingress']).toEqual([{ protocol: 'tcp', fromPort: 443, toPort: 443, securityGroups: ['sg-0123456789abcdef0'] }])
+  })
+  test('what it adds to production, or changes there, is what was agreed to', async () => {
+    const before = new Set(readable({ resources: without }).split('\n'))
+    await expect(readable({ resources: made }).split('\n').filter((line) => line === '' || !before.has(line)).join('\n')).toMatchFileSnapshot('./graph.private.txt')
   })
   test('has places of its own, and is watched', () => {
     const places = within.filter(({ type, name }) => type === 'aws:lambda/function:Function' && name !== 'Challenge').map(({ name, inputs }) => [name.replace(/Function$/, ''), Number(inputs['reservedConcurrentExecutions'])] as const)
