@@ -1,7 +1,7 @@
 import { approvalDefinition } from './approval'
 import { arnOf, lambda, secretsOf } from './function'
 import { dead } from './dead'
-import { dataKey, logKey, letSign } from './keys'
+import { dataKey, logKeys, letSign } from './keys'
 import { lockMode, logBucket, onBucket, retainDays } from './log'
 import { apart } from './private'
 import { beating, regional } from './regions'
@@ -25,12 +25,12 @@ const socketEndpoint = $interpolate`https://${socketApi.nodes.api.id}.execute-ap
 
 const common = { SLUICE_HOME_REGION: region, SLUICE_PUBLIC_URL: `https://${domain}`, SLUICE_CONSOLE_URL: `https://console.${domain}`, SLUICE_SECRETS: prefix, ...regional }
 const asking = { SLUICE_STATE_MACHINE: machineArn }
-const log = { SLUICE_LOG_NAME: `${domain}/audit`, SLUICE_LOG_BUCKET: bucketUrl, SLUICE_LOG_KEY: logKey.arn, SLUICE_LOG_DAYS: String(retainDays), SLUICE_LOG_LOCK: lockMode }
+const log = { SLUICE_LOG_NAME: `${domain}/audit`, SLUICE_LOG_BUCKET: bucketUrl, SLUICE_LOG_KEY: $resolve(logKeys).apply((arns) => arns.join()), SLUICE_LOG_DAYS: String(retainDays), SLUICE_LOG_LOCK: lockMode }
 const executing = [secretsOf(ownSecrets.session, ownSecrets.mask, ownSecrets.result, ...targetSecrets), ...apart?.may ?? []]
 /** Of those who execute: what they ask people with, and where the engines of private targets are. */
 const acting = { ...asking, ...apart?.environment }
 const startAndWake = [{ actions: ['states:StartExecution'], resources: [machineArn] }, { actions: ['states:SendTaskSuccess'], resources: [machineArn] }]
-const logPublic = { actions: ['kms:GetPublicKey'], resources: [logKey.arn] }
+const logPublic = { actions: ['kms:GetPublicKey'], resources: logKeys }
 const push = [{ actions: ['execute-api:ManageConnections'], resources: [$interpolate`${socketApi.nodes.api.executionArn}/$default/POST/@connections/*`, $interpolate`${socketApi.nodes.api.executionArn}/$default/DELETE/@connections/*`] }]
 const mail = mailFrom === '' ? [] : [{ actions: ['ses:SendEmail'], resources: [arnOf('ses', `identity/${mailFrom.split('@')[1]}`), arnOf('ses', `identity/${mailFrom}`)] }]
 const telling: Record<string, string> = { ...(mailFrom === '' ? {} : { SLUICE_MAIL_FROM: mailFrom }), ...(process.env['SLUICE_SLACK'] ? { SLUICE_SLACK: 'yes' } : {}) }
@@ -66,7 +66,7 @@ export const sequencer = lambda('Sequencer', {
   may: [
     secretsOf(indexSecret),
     ...onBucket('Sequencer'),
-    { actions: ['kms:Sign', 'kms:GetPublicKey'], resources: [logKey.arn] },
+    { actions: ['kms:Sign', 'kms:GetPublicKey'], resources: logKeys },
     { actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'], resources: [tables.audit.nodes.table.streamArn] },
     { actions: ['dynamodb:ListStreams'], resources: [$interpolate`${tables.audit.arn}/stream/*`] },        // Lambda takes no stream as a source without it
     { actions: ['sqs:SendMessage'], resources: [dead.arn] },

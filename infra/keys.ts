@@ -1,3 +1,4 @@
+import { ring } from './ring'
 import { account, partition, prefix, production, region } from './stage'
 
 const root = $interpolate`arn:${partition}:iam::${account}:root`
@@ -8,12 +9,17 @@ const manage = [
 const use = ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncryptFrom', 'kms:ReEncryptTo', 'kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext', 'kms:DescribeKey']
 
 /**
- * Signs checkpoints of the log. Whoever administers the account may look after the key and cannot sign by this policy; only the sequencer's role is let to, by its ARN, when it is made
- * (infra/functions.ts). Changing this policy is itself on CloudTrail.
+ * Sign checkpoints of the log, each by its number (infra/ring.ts). Whoever administers the account may look after a key and cannot sign by this policy; only the sequencer's role is let to, by its ARN, when it is made
+ * (infra/functions.ts). Changing this policy is itself on CloudTrail. A key that is over stays in the stage: left out, it would be one that the next deploy deletes.
  */
-export const logKey = new aws.kms.Key('LogKey', {
-  description: 'signs the checkpoints of the audit log', keyUsage: 'SIGN_VERIFY', customerMasterKeySpec: 'ECC_NIST_EDWARDS25519', deletionWindowInDays: production ? 30 : 7,
-}, { protect: production })
+const allKeys = Array.from({ length: ring.newest }, (_, at) => {
+  const logical = at === 0 ? 'LogKey' : `LogKey${at + 1}`
+  return { logical, over: at + 1 < ring.oldest, key: new aws.kms.Key(logical, {
+    description: `signs the checkpoints of the audit log${at === 0 ? '' : `, key ${at + 1}`}`, keyUsage: 'SIGN_VERIFY', customerMasterKeySpec: 'ECC_NIST_EDWARDS25519', deletionWindowInDays: production ? 30 : 7,
+  }, { protect: production }) }
+})
+/** Those that the functions know, the oldest first. */
+export const logKeys = allKeys.flatMap(({ over, key }) => (over ? [] : [key.arn]))
 
 /** A key looked after by `administrators` and used by these services of one region that store, for callers of this account who may use those: nobody decrypts with it directly, and nobody gives a grant but to a service. */
 export const throughStores = (administrators: string, owner: string, where: string, services: readonly string[]) => [
@@ -37,15 +43,21 @@ export const dataKey = new aws.kms.Key('DataKey', {
   })),
 }, { protect: production })
 
-/** Lets one role sign, and by name nobody else. */
-export const letSign = (role: $util.Input<string>) => new aws.kms.KeyPolicy('LogKeyPolicy', {
-  keyId: logKey.id,
-  policy: $resolve([root, role]).apply(([administrators, signer]) => JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [
-      { Sid: 'Administer', Effect: 'Allow', Principal: { AWS: administrators }, Action: manage, Resource: '*' },
-      { Sid: 'Sign', Effect: 'Allow', Principal: { AWS: signer }, Action: ['kms:Sign', 'kms:GetPublicKey'], Resource: '*' },
-      { Sid: 'NobodyElse', Effect: 'Deny', Principal: { AWS: '*' }, Action: 'kms:Sign', Resource: '*', Condition: { StringNotEquals: { 'aws:PrincipalArn': signer } } },
-    ],
-  })),
-})
+/** Lets one role sign by each key that is in use, and by name nobody else; by one that is over nobody at all. */
+export function letSign(role: $util.Input<string>): void {
+  for (const { logical, over, key } of allKeys) {
+    new aws.kms.KeyPolicy(`${logical}Policy`, {
+      keyId: key.id,
+      policy: $resolve([root, role]).apply(([administrators, signer]) => JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [
+          { Sid: 'Administer', Effect: 'Allow', Principal: { AWS: administrators }, Action: manage, Resource: '*' },
+          ...(over ? [{ Sid: 'Over', Effect: 'Deny', Principal: { AWS: '*' }, Action: 'kms:Sign', Resource: '*' }] : [
+            { Sid: 'Sign', Effect: 'Allow', Principal: { AWS: signer }, Action: ['kms:Sign', 'kms:GetPublicKey'], Resource: '*' },
+            { Sid: 'NobodyElse', Effect: 'Deny', Principal: { AWS: '*' }, Action: 'kms:Sign', Resource: '*', Condition: { StringNotEquals: { 'aws:PrincipalArn': signer } } },
+          ]),
+        ],
+      })),
+    })
+  }
+}

@@ -78,6 +78,7 @@ describe('another key', () => {
   test('a key that is demanded and not at hand stops the log rather than leave anybody without a signature', async () => {
     const { memory, log, step, signers } = createKeyed()
     await step(log())
+    await expect(step({ ...memory.log, signer: next })).rejects.toThrow()   // never beside the old one
     await step(log(next))
     await expect(step({ ...memory.log, signer: next })).rejects.toThrow(Fault)
     await expect(step(log())).rejects.toThrow(Fault)
