@@ -1,6 +1,6 @@
 /**
- * Where private targets are: `SLUICE_VPC_SUBNETS=subnet-…,subnet-…` and `SLUICE_VPC_GROUPS=sg-…` say where the function that reaches them stands and what it may reach, `SLUICE_PRIVATE_TARGETS=ledger-read,ledger-write` names
- * their secrets. Left out, all three: there is no such function, and nothing here is made or paid for. `SLUICE_VPC=vpc-…` as well: an endpoint of Secrets Manager is made in it; without, those subnets have one already, or another way
+ * Where private targets are: `SLUICE_VPC_SUBNETS=subnet-…,subnet-…` and `SLUICE_VPC_GROUPS=sg-…` say where the function that reaches them stands and what it may reach (out to a database's port, a cluster's, a host's 22,
+ * and 443 of the endpoint), `SLUICE_PRIVATE_TARGETS=ledger-read,ledger-write,bastion-ssh` names their secrets. Left out, all three: there is no such function, and nothing here is made or paid for. `SLUICE_VPC=vpc-…` as well: an endpoint of Secrets Manager is made in it; without, those subnets have one already, or another way
  * there.
  */
 const list = (name: string, form: RegExp): readonly string[] => {
@@ -13,7 +13,7 @@ const groups = list('SLUICE_VPC_GROUPS', /^sg-[0-9a-f]{8,17}$/)
 const [id = null, ...ids] = list('SLUICE_VPC', /^vpc-[0-9a-f]{8,17}$/)
 const targets = list('SLUICE_PRIVATE_TARGETS', /^[a-z0-9][a-z0-9._-]{0,62}$/)
 const given = [subnets, groups, targets].filter(({ length }) => length > 0).length
-if (given !== 0 && given !== 3) throw new Error('SLUICE_VPC_SUBNETS, SLUICE_VPC_GROUPS and SLUICE_PRIVATE_TARGETS belong together: where private targets are, what may be reached there, and the names of their secrets')
+if (given !== 0 && given !== 3) throw new Error('SLUICE_VPC_SUBNETS, SLUICE_VPC_GROUPS and SLUICE_PRIVATE_TARGETS belong together: where private targets are, the groups that let their function out to their ports (a database\'s, a cluster\'s, 22 of a host, and 443 for Secrets Manager), and the names of their secrets')
 if (ids.length > 0 || (id !== null && given === 0)) throw new Error('SLUICE_VPC is one network, that of SLUICE_VPC_SUBNETS')
 
 /** null: no target is private. */
