@@ -1,59 +1,50 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { itemOf } from '../../functions/aws/event.ts'
-import type { createStores } from '../../functions/aws/ports.ts'
+import { createStores } from '../../functions/aws/ports.ts'
 import { signedDynamo } from '../../functions/aws/signed.ts'
+import { sealing } from '../../functions/record/content.ts'
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
 import type { Event } from '../../schema/event.ts'
+import { outcomeId } from '../../schema/item.ts'
 import { bundle } from '../../infra/bundle.ts'
 import type { Stub } from '../aws/bucket.ts'
+import { intentEvent } from '../contract/ledger.ts'
 import { credentials } from '../local/machine.ts'
-import { urlEvent } from './runtime.ts'
+import { type Runtime, startRuntime, urlEvent } from './runtime.ts'
 import { startServices } from './services.ts'
 
-/** Each bundle that would be deployed, on its own, with the events that it would be sent, against local DynamoDB and stubs of S3, KMS and Secrets Manager. HTTP's and the approval's have files of their own. */
+/**
+ * Bundles that would be deployed, each under a small Lambda Runtime API with the events that it would be sent, against local DynamoDB and stubs of S3, KMS and Secrets Manager. HTTP's, the approval's, the sockets' and that of a
+ * private network have files of their own.
+ */
 const directory = mkdtempSync(join(tmpdir(), 'sluice-boot-'))
 let around: Awaited<ReturnType<typeof startServices>>
 let bucket: Stub
 let stores: ReturnType<typeof createStores>
 let env: Record<string, string>
 let asked: string[]
-const children: ChildProcess[] = []
+const runtimes: Runtime[] = []
 
 beforeAll(async () => {
   around = await startServices(directory)
   ;({ bucket, stores, env, asked } = around)
 }, 60_000)
 afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL')
+  for (const runtime of runtimes) await runtime.stop()
   await around?.stop()
   rmSync(directory, { recursive: true, force: true })
 })
 
 /** A process as Lambda keeps one warm: loaded once, one event after the other. */
 async function boot(name: Parameters<typeof bundle>[0], more: Readonly<Record<string, string>> = {}) {
-  const { file } = await bundle(name, directory)
-  const child = fork(join(import.meta.dirname, 'invoke.ts'), [file], { execPath: process.execPath, env: { ...env, ...more }, silent: true })
-  children.push(child)
-  let said = ''
-  child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
-  await Promise.race([once(child, 'message'), once(child, 'exit').then(() => { throw new Error(`${name} ended:\n${said}`) })])
-  let count = 0
-  return async (event: unknown): Promise<unknown> => {
-    const id = ++count
-    child.send({ id, event: event as object })
-    for (;;) {
-      const [answer] = await once(child, 'message') as [{ id: number; value?: unknown; error?: { name: string; message: string } }]
-      if (answer.id !== id) continue
-      if (answer.error) throw new Error(`${answer.error.message}\n${said}`)
-      return answer.value
-    }
-  }
+  const runtime = await startRuntime((await bundle(name, directory)).file, { ...env, ...more })
+  runtimes.push(runtime)
+  return (event: unknown) => runtime.call(event)
 }
 
 describe('the sequencer', () => {
@@ -103,6 +94,18 @@ describe('the sweeper', () => {
     expect(await invoke({ source: 'schedule' })).toBeUndefined()
     expect(await invoke({ source: 'schedule' })).toBeUndefined()
   })
+  test('settles as unknown what a process intended that is gone, once, and leaves what may still be under way', async () => {
+    const earlier = createStores({ region: 'local', endpoint: env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '', credentials, tables: 'sluice-test' }, () => Date.now() - 600_000)
+    const [gone, fresh] = [intentEvent(earlier), intentEvent(stores)]
+    for (const [at, event] of [[earlier, gone], [stores, fresh]] as const) await sealing(at, at.keys, at.now).ledger.append(event)
+    earlier.close()
+    const invoke = await boot('sweeper')
+    await invoke({ source: 'schedule' })
+    const told = await stores.ledger.get(outcomeId(gone.id))
+    expect(told).toMatchObject({ kind: 'outcome', intent: gone.id, status: 'unknown', by: 'sweeper' })
+    await invoke({ source: 'schedule' })
+    expect([await stores.ledger.get(outcomeId(gone.id)), await stores.ledger.get(outcomeId(fresh.id))]).toEqual([told, null])
+  })
 })
 
 describe('the sweeper of the first of several regions', () => {
@@ -135,14 +138,6 @@ describe('the approvers\' pages', () => {
     expect(page.statusCode).toBe(401)
     expect(page.headers['content-type']).toContain('text/html')
     expect(asked).toEqual(['secretsmanager.GetSecretValue sluice-test/sluice-console-key'])
-  })
-})
-
-describe('the WebSocket function', () => {
-  test('lets nobody in without a token', async () => {
-    const invoke = await boot('websocket')
-    const answer = await invoke({ requestContext: { routeKey: '$connect', eventType: 'CONNECT', connectionId: 'abc=', requestId: 'r', domainName: 'socket.gate.sluice.test', stage: '$default', connectedAt: Date.now() }, headers: {}, isBase64Encoded: false }) as { statusCode: number }
-    expect(answer.statusCode).toBe(401)
   })
 })
 

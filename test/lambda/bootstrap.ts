@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 
 /**
- * What Lambda's Node runtime does around a bundle, in little: loads the handler, asks the Runtime API for the next event, streams the answer back.
+ * What Lambda's Node runtime does around a bundle, in little: loads the handler, asks the Runtime API for the next event, and gives back what it answers, streamed where the handler says that it streams.
  * Run as a child: `node bootstrap.ts <bundle> <runtime api host:port>`. Shapes: the Lambda Runtime API (2018-06-01) and its response streaming.
  */
 const [bundlePath, api] = [process.argv[2], process.argv[3]]
@@ -10,9 +10,12 @@ const [host, port] = api.split(':')
 
 type Write = { write(chunk: string | Uint8Array): unknown; end(chunk?: string | Uint8Array): unknown; setContentType(type: string): void }
 type Streaming = (event: unknown, stream: Write, context: unknown) => Promise<void>
+type Buffered = (event: unknown, context: unknown) => Promise<unknown>
+const streaming = new WeakSet<Streaming | Buffered>()
+const streams = (handler: Streaming | Buffered): handler is Streaming => streaming.has(handler)
 Object.assign(globalThis, {
   awslambda: {
-    streamifyResponse: (handler: Streaming) => handler,
+    streamifyResponse: (handler: Streaming) => { streaming.add(handler); return handler },
     HttpResponseStream: {
       from(stream: Write, metadata: unknown) {
         stream.setContentType('application/vnd.awslambda.http-integration-response')
@@ -23,7 +26,7 @@ Object.assign(globalThis, {
     },
   },
 })
-const { handler } = (await import(bundlePath)) as { handler: Streaming }
+const { handler } = (await import(bundlePath)) as { handler: Streaming | Buffered }
 
 function call(method: string, path: string, headers: Record<string, string>, feed?: (write: Write) => void): Promise<{ readonly headers: Record<string, unknown>; readonly body: string }> {
   return new Promise((resolve, reject) => {
@@ -38,13 +41,22 @@ function call(method: string, path: string, headers: Record<string, string>, fee
   })
 }
 
+/** A handler that streams and throws has said part of its answer, so its process ends; of one that does not, the error is the answer, and the process serves the next event. */
+async function answer(id: string, event: unknown, context: unknown): Promise<void> {
+  if (streams(handler)) {
+    const stream = handler
+    await call('POST', `/runtime/invocation/${id}/response`, { 'Lambda-Runtime-Function-Response-Mode': 'streaming', 'Transfer-Encoding': 'chunked' }, (to) => {
+      stream(event, to, context).catch((error: unknown) => { process.stderr.write(`${String(error)}\n`); process.exit(1) })
+    })
+    return
+  }
+  const [path, body] = await handler(event, context).then((value) => ['response', value] as const, (error: unknown) => ['error', error instanceof Error ? { errorType: error.name, errorMessage: error.message } : { errorType: 'Error', errorMessage: 'unknown' }] as const)
+  await call('POST', `/runtime/invocation/${id}/${path}`, { 'Content-Type': 'application/json' }, (to) => { to.end(JSON.stringify(body) ?? 'null') })
+}
+
 for (;;) {
   const next = await call('GET', '/runtime/invocation/next', {})
-  const id = String(next.headers['lambda-runtime-aws-request-id'])
   const deadline = Number(next.headers['lambda-runtime-deadline-ms'])
-  const context = { awsRequestId: id, getRemainingTimeInMillis: () => deadline - Date.now(), callbackWaitsForEmptyEventLoop: false }
-  const answered = call('POST', `/runtime/invocation/${id}/response`, { 'Lambda-Runtime-Function-Response-Mode': 'streaming', 'Transfer-Encoding': 'chunked' }, (stream) => {
-    handler(JSON.parse(next.body), stream, context).catch((error: unknown) => { process.stderr.write(`${String(error)}\n`); process.exit(1) })
-  })
-  await answered
+  const id = String(next.headers['lambda-runtime-aws-request-id'])
+  await answer(id, JSON.parse(next.body), { awsRequestId: id, getRemainingTimeInMillis: () => deadline - Date.now(), callbackWaitsForEmptyEventLoop: false })
 }

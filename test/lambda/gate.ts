@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { importJWK, SignJWT } from 'jose'
 import type { PolicyDocument } from '../../schema/policy.ts'
@@ -19,14 +19,14 @@ export const documents = (issuer: string): readonly PolicyDocument[] => [
   { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secrets: { read: 'shop-read', plain: 'shop-plain' }, classify: { 'public.customers.email': 'pii.email' }, mask: { 'pii.email': 'email' } },
   { version: 1, kind: 'role', name: 'reader', members: [{ group: 'readers' }], rules: [{ allow: ['select'], connection: 'shop', on: ['public.customers'] }] },
 ]
-/** Neon's own mapping of a host to its endpoint is used: `db.sluice.test` is asked at `api.sluice.test`. The TLS server puts the real address back. */
+/** Neon's own mapping of a host to its endpoint is used: `db.sluice.test` is asked at `api.sluice.test` by HTTP, and at its own name by WebSocket. The TLS server puts the real address back. */
 const away = (url: string) => url.replace('@127.0.0.1:', '@db.sluice.test:')
 
 /**
  * What the HTTP bundle finds around it: an issuer and Neon's endpoint over TLS under names of its own, a policy, a database; and a token that may read. `more`: a policy and tables that a test has instead and beside; `planetscale`: where PlanetScale's own HTTP API is answered, under the name of Neon's.
  */
 export async function startGate(directory: string, more: { readonly documents?: (issuer: string) => readonly PolicyDocument[]; readonly schema?: string; readonly planetscale?: string; readonly env?: Readonly<Record<string, string>> } = {}) {
-  execFileSync(openssl ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=sluice.test', '-addext', 'subjectAltName=DNS:id.sluice.test,DNS:api.sluice.test',
+  execFileSync(openssl ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=sluice.test', '-addext', 'subjectAltName=DNS:id.sluice.test,DNS:api.sluice.test,DNS:db.sluice.test',
     '-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')], { stdio: 'ignore' })
   let issuer = ''
   const tls = createTlsServer({ key: readFileSync(join(directory, 'key.pem')), cert: readFileSync(join(directory, 'cert.pem')) }, (incoming, outgoing) => {
@@ -49,10 +49,23 @@ export async function startGate(directory: string, more: { readonly documents?: 
       answer.pipe(outgoing)
     }))
   })
+  let tunnels = 0
+  tls.on('upgrade', (incoming, socket, head) => {
+    const neon = new URL(place.neon)
+    const to = connect(Number(neon.port), neon.hostname, () => {
+      const headers = Object.entries({ ...incoming.headers, host: neon.host }).map(([name, value]) => `${name}: ${String(value)}\r\n`)
+      // Neon itself knows the database by the name it is asked at; the driver says no other.
+      to.write(`GET ${incoming.url}?address=${new URL(secret('shop-write')).host} HTTP/1.1\r\n${headers.join('')}\r\n`)
+      to.write(head)
+      socket.pipe(to).pipe(socket)
+    })
+    for (const [one, other] of [[socket, to], [to, socket]] as const) one.on('error', () => {}).on('close', () => { other.destroy() })
+    tunnels++
+  })
   await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve))
   const { port } = tls.address() as AddressInfo
   issuer = `https://id.sluice.test:${port}`
-  const { place, stop } = await startPlace({ schema: `${schema}${more.schema ?? ''}`, documents: (more.documents ?? documents)(issuer) })
+  const { place, database, stop } = await startPlace({ schema: `${schema}${more.schema ?? ''}`, documents: (more.documents ?? documents)(issuer) })
   const mint = async (subject: string, groups: readonly string[], claims: Readonly<Record<string, unknown>> = {}) => {
     const at = Math.floor(Date.now() / 1000)
     return new SignJWT({ groups, ...claims }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k1' }).setIssuer(issuer).setAudience('https://gate.sluice.test')
@@ -67,7 +80,7 @@ export async function startGate(directory: string, more: { readonly documents?: 
     SLUICE_SECRET_SLUICE_SESSION_KEY: secret('sluice-session-key'), SLUICE_SECRET_SLUICE_MASK_KEY: secret('sluice-mask-key'), ...more.env,
   }
   return {
-    place, token, mint, env, preload: ['--import', join(import.meta.dirname, 'away.mjs')],
+    place, database, token, mint, env, /** WebSockets to Neon so far. */ tunnels: () => tunnels, preload: ['--import', join(import.meta.dirname, 'away.mjs')],
     async stop() {
       await stop()
       tls.closeAllConnections()

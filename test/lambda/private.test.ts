@@ -1,5 +1,3 @@
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,17 +12,17 @@ import { standCluster, type Stand } from '../local/cluster.ts'
 import { mysqlServer, startServer, whyNot } from '../local/server.mysql.ts'
 import { withPostgres, type TestPostgres } from '../support/postgres.ts'
 import { noSshd, sshd, startSshd, type Sshd } from '../support/sshd.ts'
+import { type Runtime, startRuntime } from './runtime.ts'
 import { createSsh } from '../../functions/protocol/ssh/ssh.ts'
 import { go } from '../protocol/ssh/rig.ts'
 
 /** The bundle that is deployed, in a process of its own whose environment has its secrets and nothing else, and the gate's end of it here. */
 const key = 'k'.repeat(44)
 const directory = mkdtempSync(join(tmpdir(), 'sluice-private-'))
-let [server, child] = [null, null] as unknown as [TestPostgres, ChildProcess]
+let [server, runtime] = [null, null] as unknown as [TestPostgres, Runtime]
 let stand: Stand | null = null
 let host: Sshd | null = null
 let mysql: Awaited<ReturnType<typeof startServer>> | null = null
-let ids = 0
 beforeAll(async () => {
   server = await withPostgres()
   const database = await server.createDatabase("CREATE TABLE people (id int PRIMARY KEY, email text); INSERT INTO people VALUES (1, 'joe@example.com'); CREATE ROLE app LOGIN PASSWORD 'p'; GRANT SELECT, INSERT ON people TO app")
@@ -32,12 +30,11 @@ beforeAll(async () => {
   stand = await standCluster()
   if (sshd !== null) host = await startSshd()
   const { file } = await bundle('private', directory)
-  const env = { PATH: process.env['PATH'], SLUICE_SECRET_SLUICE_PRIVATE_KEY: key, SLUICE_SECRET_SLUICE_PRIVATE_SIGHT: 's'.repeat(44), SLUICE_SECRET_LEDGER: database.as('app', 'p'), SLUICE_SECRET_KUBE: stand.cluster.admin, ...(host && { SLUICE_SECRET_BASTION_SSH: host.certified }), ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
-  child = fork(join(import.meta.dirname, 'invoke.ts'), [file], { env, execArgv: [] })
-  await once(child, 'message')
+  const env = { SLUICE_SECRET_SLUICE_PRIVATE_KEY: key, SLUICE_SECRET_SLUICE_PRIVATE_SIGHT: 's'.repeat(44), SLUICE_SECRET_LEDGER: database.as('app', 'p'), SLUICE_SECRET_KUBE: stand.cluster.admin, ...(host && { SLUICE_SECRET_BASTION_SSH: host.certified }), ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
+  runtime = await startRuntime(file, env)
 }, 120_000)
 afterAll(async () => {
-  child?.disconnect()
+  await runtime?.stop()
   await mysql?.stop()
   await stand?.cluster.close()
   await host?.stop()
@@ -45,14 +42,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 }, 60_000)
 
-async function invoke(event: unknown): Promise<unknown> {
-  const id = ++ids
-  child.send({ id, event: event as object })
-  for (;;) {
-    const [answer] = await once(child, 'message') as [{ id: number; value?: unknown; error?: { message: string } }]
-    if (answer.id === id) { if (answer.error) throw new Error(answer.error.message); return answer.value }
-  }
-}
+const invoke = (event: unknown) => runtime.call(event)
 const engine = createRemote({ secrets: { get: async () => key }, now: Date.now, isPermit, send: async (sealed) => JSON.stringify(await invoke(JSON.parse(sealed))) })
 async function ask(connection: ConnectionDocument, sql: string) {
   const plan = await engine.classify(connection, { statements: [{ sql, params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 
 export interface FunctionUrlAnswer { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string; readonly chunks: number }
 export interface Runtime {
+  /** One event in, what the handler gives out. Rejects with the name and message of what it throws, and where its process ends. */
+  call(event: unknown, deadlineMs?: number): Promise<unknown>
   /** One function-URL event in, the streamed answer out. `deadlineMs`: how long Lambda would let it run; `begun`: told when the first of the answer is there. */
   invoke(event: unknown, deadlineMs?: number, begun?: () => void): Promise<FunctionUrlAnswer>
   readonly child: ChildProcess
@@ -12,13 +14,16 @@ export interface Runtime {
   stop(): Promise<void>
 }
 
-/** A small Lambda Runtime API on loopback and a child process that runs a real bundle under it. */
+/** What came back for one invocation: bytes, as they came, or the error that the handler threw. */
+interface Returned { readonly kind: 'response' | 'error'; readonly bytes: Buffer; readonly chunks: number }
+
+/** A small Lambda Runtime API on loopback and a child process that runs a real bundle under it. Throws, with what it printed, where that ends before it asks for its first event. */
 export async function startRuntime(bundle: string, env: Readonly<Record<string, string>>, nodeArguments: readonly string[] = []): Promise<Runtime> {
   const waiting: ServerResponse[] = []
   const queued: { readonly id: string; readonly event: string; readonly deadline: number }[] = []
-  const settle = new Map<string, (answer: FunctionUrlAnswer) => void>()
+  const settle = new Map<string, (returned: Returned) => void>()
   const beginnings = new Map<string, () => void>()
-  let count = 0
+  let [count, up] = [0, (): void => {}]
 
   function deliver(): void {
     const response = waiting[0]
@@ -31,22 +36,20 @@ export async function startRuntime(bundle: string, env: Readonly<Record<string, 
   }
   const server = createServer((request, response) => {
     if (request.url?.endsWith('/invocation/next') === true) {
+      up()
       waiting.push(response)
       deliver()
       return
     }
-    const id = /\/invocation\/([^/]+)\/response$/.exec(request.url ?? '')?.[1]
+    const [, id = '', kind] = /\/invocation\/([^/]+)\/(response|error)$/.exec(request.url ?? '') ?? []
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => {
       chunks.push(chunk)
-      beginnings.get(id ?? '')?.()
+      beginnings.get(id)?.()
     })
     request.on('end', () => {
       response.writeHead(202).end()
-      const whole = Buffer.concat(chunks)
-      const cut = whole.indexOf(Buffer.alloc(8))
-      const prelude = JSON.parse(whole.subarray(0, cut).toString()) as { statusCode: number; headers?: Record<string, string> }
-      settle.get(id ?? '')?.({ status: prelude.statusCode, headers: prelude.headers ?? {}, body: whole.subarray(cut + 8).toString(), chunks: chunks.length })
+      settle.get(id)?.({ kind: kind === 'response' ? 'response' : 'error', bytes: Buffer.concat(chunks), chunks: chunks.length })
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -56,25 +59,38 @@ export async function startRuntime(bundle: string, env: Readonly<Record<string, 
   let printed = ''
   child.stdout.on('data', (chunk: Buffer) => { printed += chunk.toString() })
   child.stderr.on('data', (chunk: Buffer) => { printed += chunk.toString() })
+  const ended = new Promise<never>((_, reject) => { child.once('close', (code) => { reject(new Error(`the function's process ended with ${code}:\n${printed}`)) }) })
+  ended.catch(() => {})
+  async function stop(): Promise<void> {
+    child.kill('SIGKILL')
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+  function send(event: unknown, deadlineMs: number, begun?: () => void): Promise<Returned> {
+    const id = `r-${++count}`
+    if (begun) beginnings.set(id, begun)
+    const returned = new Promise<Returned>((resolve) => { settle.set(id, resolve) })
+    queued.push({ id, event: JSON.stringify(event), deadline: Date.now() + deadlineMs })
+    deliver()
+    return Promise.race([returned, ended])
+  }
+  await Promise.race([new Promise<void>((resolve) => { up = resolve }), ended]).catch(async (error: unknown) => { await stop(); throw error })
 
   return {
-    child,
+    child, stop,
     output: () => printed,
-    invoke(event, deadlineMs = 30_000, begun) {
-      const id = `r-${++count}`
-      return new Promise((resolve, reject) => {
-        const onExit = () => reject(new Error(`the function's process ended:\n${printed}`))
-        child.once('exit', onExit)
-        if (begun) beginnings.set(id, begun)
-        settle.set(id, (answer) => { child.off('exit', onExit); resolve(answer) })
-        queued.push({ id, event: JSON.stringify(event), deadline: Date.now() + deadlineMs })
-        deliver()
-      })
+    async invoke(event, deadlineMs = 30_000, begun) {
+      const { bytes, chunks } = await send(event, deadlineMs, begun)
+      const cut = bytes.indexOf(Buffer.alloc(8))
+      const prelude = JSON.parse(bytes.subarray(0, cut).toString()) as { statusCode: number; headers?: Record<string, string> }
+      return { status: prelude.statusCode, headers: prelude.headers ?? {}, body: bytes.subarray(cut + 8).toString(), chunks }
     },
-    async stop() {
-      child.kill('SIGKILL')
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+    async call(event, deadlineMs = 30_000) {
+      const { kind, bytes } = await send(event, deadlineMs)
+      const value = JSON.parse(bytes.toString()) as unknown
+      if (kind === 'response') return value ?? undefined
+      const { errorType, errorMessage } = value as { errorType: string; errorMessage: string }
+      throw Object.assign(new Error(errorMessage), { name: errorType })
     },
   }
 }
