@@ -2,7 +2,7 @@ import type { DetectorName } from '../../schema/policy.ts'
 import { detectors, type Hit } from './detectors.ts'
 import { fold, hides } from './fold.ts'
 import type { Json } from './json.ts'
-import { traitsOf } from './traits.ts'
+import { type Traits, traitsOf } from './traits.ts'
 
 /** Counts of what was replaced, for one answer. */
 export type Counts = Partial<Record<DetectorName, number>>
@@ -37,7 +37,9 @@ export function createDetect(names: readonly DetectorName[], counts: Counts) {
     const members = Object.entries(value).map(([key, member]) => [text(key), json(member, depth + 1)] as const)
     return Object.fromEntries(distinct(members))
   }
-  return { text, json }
+  /** Nothing can be found in a text of these: no detector needs to read it. */
+  const idle = (traits: Traits): boolean => traits.plain && !names.some((name) => detectors[name].may(traits))
+  return { text, json, idle }
 }
 const isList = (value: Json): value is readonly Json[] => Array.isArray(value)
 

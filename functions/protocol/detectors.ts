@@ -17,7 +17,7 @@ export const detectors: Readonly<Record<DetectorName, Detector>> = {
   'us-ssn': { may: ({ digits }) => digits >= 9, find: socials },
   email: { may: ({ at }) => at, find: emails },
   iban: { may: ({ digits }) => digits >= 8, find: ibans },
-  secret: { may: ({ dashes, word }) => dashes || word >= 8, find: secrets },
+  secret: { may: ({ dashes, word, colon, digits }) => dashes || word >= 16 || (word >= 8 && (colon || digits > 0)), find: secrets },
 }
 
 const groups = /\d+/g

@@ -10,10 +10,11 @@ export interface Traits {
   readonly word: number
 }
 
-export function traitsOf(text: string): Traits {
+/** Of `text` from `start` up to `end`. */
+export function traitsOf(text: string, start = 0, end = text.length): Traits {
   let [plain, at, colon, dashes] = [true, false, false, false]
-  let [digits, word, from] = [0, 0, 0]
-  for (let index = 0; index < text.length; index++) {
+  let [digits, word, from] = [0, 0, start]
+  for (let index = start; index < end; index++) {
     const code = text.charCodeAt(index)
     if (code <= 32) {
       if (code < 32 && (code < 9 || code > 13)) plain = false
@@ -25,5 +26,5 @@ export function traitsOf(text: string): Traits {
     else if (code === 45) dashes ||= text.startsWith('-----', index)
     else if (code > 126) plain = false
   }
-  return { plain, digits, at, colon, dashes, word: Math.max(word, text.length - from) }
+  return { plain, digits, at, colon, dashes, word: Math.max(word, end - from) }
 }

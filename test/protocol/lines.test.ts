@@ -50,3 +50,24 @@ describe('lines of a log', () => {
     expect(through('x'.repeat(300_000), 5000).text).toBe('[withheld: line too long to inspect]\n')
   })
 })
+describe('what no detector need read', () => {
+  const quiet = `${'\n'.repeat(5000)}${'abc\né\n12345\n'.repeat(500)}`
+  test('leaves in one piece, as it came, and is counted', () => {
+    const { bytes, masker } = through(quiet)
+    expect([bytes.toString() === quiet, masker.items]).toEqual([true, 6500])
+    const given = Buffer.from(quiet)
+    expect(maskLines(detectorNames).write(given).buffer).toBe(given.buffer)          // not a line of it was taken apart
+  })
+  test.each(['a@b.cd', '4111111111111111', '078-05-1120', 'DE89370400440532013000', 'password=hunter2-XY99z', '٤111111111111111', 'a@b．cd'])('ends at the shortest that one does: %s', (found) => {
+    for (const size of [1, 4, Infinity]) {
+      const { text, masker } = through(`${quiet}${found}\n${quiet}${found}`, size)
+      expect(text.replace(/\[redacted: [a-z-]+\]/g, '*').replaceAll('password=', '')).toBe(`${quiet}*\n${quiet}*`)
+      expect(masker.items).toBe(13_002)
+    }
+  })
+  test('is what it was, behind a key that has no end and lines of one without a beginning', () => {
+    const key = `${'QUJD'.repeat(12)}\n`
+    expect(through(`${key}a\nb\n\nc\n`).text).toBe(`${'[redacted: secret]\n'.repeat(3)}\nc\n`)
+    expect(through(`-----BEGIN PRIVATE KEY-----\n${'a\n'.repeat(300)}`).text).toBe(`${'[redacted: secret]\n'.repeat(201)}${'a\n'.repeat(100)}`)
+  })
+})
