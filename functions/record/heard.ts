@@ -21,34 +21,43 @@ const lineBytes = 64 * 1024
  * through, and from then on nothing is stored any more. Little output needs no part: it stands in the outcome.
  */
 export function createHearing(keep: (part: Part) => Promise<void>) {
-  const start = () => ({ pending: Buffer.alloc(0) as Buffer, bytes: 0, hash: createHash('sha256') })
+  const start = () => ({ room: Buffer.alloc(0) as Buffer, length: 0, bytes: 0, hash: createHash('sha256') })
   const streams = { stdout: start(), stderr: start() }
   let [parts, heard] = [0, false]
 
   async function flush(stream: Stream, length: number): Promise<void> {
     const one = streams[stream]
-    const bytes = recorded(one.pending.subarray(0, length))
-    one.pending = one.pending.subarray(length)
+    const bytes = recorded(one.room.subarray(0, length))
     one.bytes += bytes.length
     one.hash.update(bytes)
-    await keep({ part: ++parts, stream, bytes: bytes.length, ...formOf(bytes) })
+    const part: Part = { part: ++parts, stream, bytes: bytes.length, ...formOf(bytes) }
+    one.room.copyWithin(0, length, one.length)                         // `bytes` was a part of it
+    one.length -= length
+    await keep(part)
   }
+  /** What waits for its part, in room that doubles: a host that writes a byte at a time costs no more than one that writes a page. */
+  function add(one: ReturnType<typeof start>, bytes: Uint8Array): void {
+    if (one.length + bytes.length > one.room.length) one.room = Buffer.concat([one.room.subarray(0, one.length)], 2 * (one.length + bytes.length))
+    one.room.set(bytes, one.length)
+    one.length += bytes.length
+  }
+  const pendingOf = ({ room, length }: ReturnType<typeof start>): Buffer => room.subarray(0, length)
 
   return {
     /** Bytes as their reader may see them: masked. Resolves when there is room for more. */
     async hear(stream: Stream, bytes: Uint8Array): Promise<void> {
       heard = true
       const one = streams[stream]
-      one.pending = Buffer.concat([one.pending, bytes])
-      while (one.pending.length >= mostPart) await flush(stream, cutAt(one.pending))
+      add(one, bytes)
+      while (one.length >= mostPart) await flush(stream, cutAt(pendingOf(one)))
     },
     get heard() { return heard },
     /** The rest, and what the outcome says of all of it: both texts where they are short, else how much there is in how many parts, and the SHA-256 of each stream. */
     async end(): Promise<Readonly<Record<string, unknown>>> {
       const { stdout, stderr } = streams
-      const [out, err] = [recorded(stdout.pending), recorded(stderr.pending)]
+      const [out, err] = [recorded(pendingOf(stdout)), recorded(pendingOf(stderr))]
       if (parts === 0 && out.length + err.length <= mostInline && [out, err].every((bytes) => 'text' in formOf(bytes))) return { stdout: out.toString('utf8'), stderr: err.toString('utf8') }
-      for (const stream of ['stdout', 'stderr'] as const) if (streams[stream].pending.length > 0) await flush(stream, streams[stream].pending.length)
+      for (const stream of ['stdout', 'stderr'] as const) if (streams[stream].length > 0) await flush(stream, streams[stream].length)
       return { parts, stdout: { bytes: stdout.bytes, sha256: stdout.hash.digest('hex') }, stderr: { bytes: stderr.bytes, sha256: stderr.hash.digest('hex') } }
     },
   }

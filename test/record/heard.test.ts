@@ -30,6 +30,21 @@ describe('what a command writes', () => {
     for (const part of parts) expect(Buffer.byteLength(JSON.stringify(part))).toBeLessThan(maxEventBytes - 4000)
     expect(parts.every(({ text }) => text !== undefined)).toBe(true)
   })
+  test('costs no more in bytes than in pages: it is not copied again for each of them', async () => {
+    const { parts, hearing } = listening()
+    const all = Buffer.from(Array.from({ length: 60_000 }, (_, n) => `line ${n}\n`).join(''))
+    const { concat } = Buffer
+    let copied = 0
+    Buffer.concat = (list, total) => { const made = concat(list, total); copied += made.length; return made }
+    try {
+      for (let at = 0; at < all.length; at++) await hearing.hear('stdout', all.subarray(at, at + 1))
+    } finally {
+      Buffer.concat = concat
+    }
+    await hearing.end()
+    expect(bytesOf(parts, 'stdout').equals(all)).toBe(true)
+    expect(copied).toBeLessThan(2 * all.length)
+  })
   test.each<[string, Buffer]>([['no text', Buffer.alloc(400_000, 0xff)], ['controls, which JSON writes six times as long', Buffer.alloc(400_000, 0x01)], ['one line without an end', Buffer.from('é'.repeat(300_000))], ['short, and no text', Buffer.from([0x61, 0xff])]])('is kept byte for byte: %s', async (_, all) => {
     const { parts, hearing } = listening()
     await hearing.hear('stderr', all)
