@@ -1,5 +1,5 @@
 /**
- * The target port: all that the engine asks of whatever carries its statements. Two implement it, and pass one suite (test/contract/target.ts): Neon's serverless driver (neon.ts: HTTP for reads, WebSocket for
+ * The target port: all that the engine asks of whatever carries its statements. Two implement it, and pass one suite (test/contract/target.ts): Neon's serverless driver (transport.ts: HTTP for reads, WebSocket for
  * writes), and the server's own protocol by `pg` (direct.ts), for targets that only a private network reaches. `url` is always the value of a secret; no error has a word of it.
  */
 export interface Transport {
