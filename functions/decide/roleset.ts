@@ -1,4 +1,5 @@
 import { nameOf } from '../../schema/command.ts'
+import { concealNamed } from '../../schema/credential.ts'
 import type { ActionName, RoleDocument, RuleDocument } from '../../schema/policy.ts'
 import { connectionsOf, type Rule } from './rule.ts'
 import { namesOf, search, type Covered, type Index, type Verb } from './lookup.ts'
@@ -63,7 +64,7 @@ export class RoleSet {
     return { allow: list('allow'), deny: list('deny'), ask: list('ask'), reveal: list('reveal') }
   }
 
-  /** The names these roles allow an action on, as the rules spell them: what a refusal may tell. Sorted; shares its life with the policy version. */
+  /** The names these roles allow an action on, as the rules spell them, but for passwords: what a refusal may tell, and the record then holds. Sorted; shares its life with the policy version. */
   offers(connection: string, action: ActionName, form: Form): readonly string[] {
     const key = `${connection} ${action}`
     const known = this.#offers.get(key)
@@ -71,7 +72,7 @@ export class RoleSet {
     const names = new Set<string>()
     for (const role of this.roles) {
       for (const rule of role.rules) {
-        if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action, form)) rule.on?.forEach((name) => { if (parsePattern(name, [form])) names.add(nameOf(name)) })
+        if (rule.allow && meets(connectionsOf(rule), connection) && acts(rule.allow, action, form)) rule.on?.forEach((name) => { if (parsePattern(name, [form])) names.add(nameOf(typeof name === 'string' ? name : concealNamed(name))) })
       }
     }
     const fresh = [...names].sort()

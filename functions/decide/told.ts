@@ -1,4 +1,5 @@
 import { commandWords, lineOf, patternWords } from '../../schema/command.ts'
+import { conceal } from '../../schema/credential.ts'
 import type { ConnectionDocument, RuleDocument } from '../../schema/policy.ts'
 import { connectionsOf } from './rule.ts'
 import { meets } from './roleset.ts'
@@ -7,7 +8,7 @@ type Words = readonly (string | null)[]
 
 /**
  * What the record may keep in clear, and so for ever, of a resource that was asked for. A table's name is the target's; the words of a command are the caller's, and what stands in an argument (a customer's address, a password) must be
- * gone when its content is erased. So of a command it keeps the words that a rule names, which are the policy's, and `*` for each other one: `systemctl restart *`. Its line is content, whole.
+ * gone when its content is erased. So of a command it keeps the words that a rule names, which are the policy's, and `*` for each other one: `systemctl restart *`; also for one that stands where a password stands, though a rule names it. Its line is content, whole.
  * `took`: the rules that took part. They alone, because an approval binds them: its request and its execution are then recorded alike. null, of a refusal: all rules of the connection.
  */
 export function createTold(rules: ReadonlyMap<string, RuleDocument>, connections: ReadonlyMap<string, Pick<ConnectionDocument, 'engine'>>) {
@@ -26,8 +27,9 @@ export function createTold(rules: ReadonlyMap<string, RuleDocument>, connections
     const words = commandWords(resource)
     if (words === null) return '*'
     let live = took === null ? allOf(connection).get(words[0] ?? '') ?? [] : took.flatMap((name) => patternsOf(rules.get(name), connection))
+    const shown = conceal(words)
     return lineOf(words.map((word, i) => {
-      const named = live.some((pattern) => pattern[i] === word)
+      const named = shown[i] === word && live.some((pattern) => pattern[i] === word)
       live = live.filter((pattern) => pattern[i] === word || pattern[i] === null)
       return named ? word : null
     }))

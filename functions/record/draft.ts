@@ -92,7 +92,7 @@ export const statementsOf = (query: Query): Statements =>
   (query.told ?? query.statements).map(({ sql, params }) => ({ sql: query.form === 'ssh' ? redactCommand(sql) : query.form === 'kubernetes' ? redactTarget(sql) : redactText(sql), params: params.map((param) => whole(redactValue(param) as Param)) }))
 
 /** Of a refusal, whose words quote what was asked. */
-export const quotedIn = (query: Query | null, text: string): string => query?.form === 'ssh' ? redactQuoted(query.statements[0]?.sql ?? '', text) : text
+export const quotedIn = (query: Query | null, text: string): string => query?.form === 'ssh' ? redactText(redactQuoted(query.statements[0]?.sql ?? '', text)) : text
 
 /** Bytes of JSON of one object that an event still holds; a larger one, such as a long manifest, by its SHA-256 as canonical JSON. */
 const mostObjectBytes = 200 * 1024
@@ -107,9 +107,12 @@ const purposeOf = (query: Query): string | null => query.purpose === null ? null
 export const masksOf = (effects: Effects, masks: Obligations['masks']): IntentEvent['masks'] =>
   Object.fromEntries(effects.shown.flatMap(({ resource, column }, i) => masks[i] ? [[`${resource}.${column}`, masks[i]]] : []))
 
+/** What stands in clear for ever. Of a command the words that a rule names: a rule is no place for a secret, and may hold one all the same. */
+export const openly = (action: string | undefined, resource: string): string => (action === 'exec' ? redactText(resource) : resource)
+
 /** Effects as the record names what they reach: accesses alone, which stand in clear. */
 export function toldOf(effects: Effects, clear: (resource: string) => string): Effects {
-  const accesses = effects.accesses.map((access) => ({ ...access, resource: clear(access.resource) }))
+  const accesses = effects.accesses.map((access) => ({ ...access, resource: openly(access.action, clear(access.resource)) }))
   return accesses.every(({ resource }, i) => resource === effects.accesses[i]?.resource) ? effects : { ...effects, accesses }
 }
 

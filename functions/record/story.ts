@@ -7,7 +7,7 @@ import type { Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
 import type { Ports } from '../ports.ts'
 import type { Executed, Masked } from '../protocol/protocol.ts'
-import { type Common, fits, intentOf, iso, outcomeOf, type Permitted, quotedIn, refusalOf, statementsOf, toldOf, whoOf } from './draft.ts'
+import { type Common, fits, intentOf, iso, openly, outcomeOf, type Permitted, quotedIn, refusalOf, statementsOf, toldOf, whoOf } from './draft.ts'
 import { createHearing, type Stream } from './heard.ts'
 import { redactValue } from './redact.ts'
 import { resultOf } from './result.ts'
@@ -104,7 +104,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
       const settled = await settle({ status: 'unknown', refusal })
       return settled.ok ? refuse(unknown(refusal.reason)) : settled
     }
-    const named = refusal.resource === undefined ? refusal : { ...refusal, resource: clear(refusal.resource, null) }
+    const named = refusal.resource === undefined ? refusal : { ...refusal, resource: openly(refusal.action, clear(refusal.resource, null)) }
     const stored = await keep(refusalOf(common(ports.id('evt')), query, effects, named), unavailable(refusal.reason))
     return stored.ok ? refuse(refusal) : stored
   }

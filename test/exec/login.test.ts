@@ -6,7 +6,7 @@ type Rules = Extract<PolicyDocument, { kind: 'role' }>['rules']
 const host = (logins: Readonly<Record<string, string>>, more: object = {}): PolicyDocument => ({ ...bastion, logins, ...more }) as PolicyDocument
 const role = (name: string, its: Rules): PolicyDocument => ({ version: 1, kind: 'role', name, members: [{ group: name }], rules: its })
 /** Somebody who is `operator` (a) and `viewer` (z). */
-const both = { ...operator, groups: ['operators', 'viewer'] }
+const both: typeof operator = { ...operator, groups: ['operators', 'viewer'] }
 function twoRoles(operators: Rules, viewers: Rules, logins: Readonly<Record<string, string>> = { operator: 'root', viewer: 'viewer' }) {
   return createHosted({ ...withRules(operators, host(logins)), 'roles/viewer.yaml': role('viewer', viewers) })
 }

@@ -42,6 +42,14 @@ describe('a wrong rule is told what to write', () => {
     ['{ deny: [exec], connection: "*", on: [[rm]] }', 'error: `[rm]` is a command, and some of these connections are not reached by SSH: there it would take everything away'],
     ['{ allow: [exec], connection: bastion }', 'error: an `allow` needs `on`'],
   ])('%s', (rule, expected) => expect(said(rule).join('\n')).toContain(expected))
+  test('what stands where a password stands is no word for a rule, and is not shown again', () => {
+    for (const [command, shown] of [['[mysql, -u, ro, -phunter2x, -e, show]', '[mysql, -u, ro, -p[redacted: secret], -e, show]'], ['[sudo, deployctl, --token, hunter2x, "*"]', '[sudo, deployctl, --token, [redacted: secret], *]'], ['[curl, "https://ops:hunter2x@h/"]', '[curl, https://ops:[redacted: secret]@h/]']] as const) {
+      const lines = said(on(command, ', approval: { by: ["user:a@b.example"] }')).join('\n')
+      expect(lines).toContain(`warning: \`${shown}\` names what stands where a password stands, and a rule is no place for a secret`)
+      expect(lines).not.toContain('hunter2x')
+    }
+    for (const command of ['[app, --token, "*"]', '[app, --no-password]', '[mysql, -e, show]', '[redis-cli, -p, "6379", info]']) expect(said(on(command)).join('\n')).not.toContain('no place for a secret')
+  })
   test('`write` reaches no command, and that is said where nobody is asked there', () => {
     const asks = '{ ask: [write], connection: "*", approval: { by: ["user:a@b.example"] } }'
     expect(said(on('[df]'), asks).join('\n')).toContain('r.yaml:7:12: warning: `write` does not reach the commands of `bastion`, of which nobody knows what they change, and no rule there asks anybody; name `exec` too, or give')

@@ -1,4 +1,5 @@
 import { wrongWord } from '../../../schema/command.ts'
+import { concealNamed } from '../../../schema/credential.ts'
 import type { RoleDocument, RuleDocument } from '../../../schema/policy.ts'
 import { parsePattern, type Form } from '../pattern.ts'
 import { meets } from '../roleset.ts'
@@ -15,6 +16,7 @@ export function checkCommand(rule: RuleDocument, words: Words, forms: readonly F
   if (!parsePattern(words, ['ssh'])) return report('error', wrong(words, shown))
   if (!rule.allow && !rule.reveal && forms.some((form) => form !== 'ssh')) return report('error', `${shown} is a command, and some of these connections are not reached by SSH: there it would take everything away; name the connections it is meant for`)
   if (/\s/.test(words[0] ?? '')) return report('warning', `${shown} names a program with a space in its name; each word is one of its own: \`[${(words[0] ?? '').trim().split(/\s+/).slice(0, 6).join(', ')}]\``)
+  if (concealNamed(words).some((word, i) => word !== words[i])) report('warning', `${shown} names what stands where a password stands, and a rule is no place for a secret: whoever reads the policy reads it; let the program find it in a file or a variable of the login's own`)
   // Whoever approves it sees every word first.
   const found = rule.allow && !rule.approval ? reachOf(words) : null
   if (found !== null) report('warning', `${reaches[found.reach](`\`${clip(found.program)}\``, shown)}; name what is meant, or let people approve it`)
@@ -76,4 +78,4 @@ const wordsOf = ({ on = [] }: RuleDocument): readonly Words[] => on.filter((name
 const begins = (given: Words, taken: Words): boolean => taken.length <= given.length && taken.every((word, i) => word === '*' || given[i] === '*' || given[i] === word)
 
 const clip = (text: string): string => (text.length > 60 ? `${text.slice(0, 59)}…` : text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}`]/gu, '?')
-const show = (words: Words): string => `\`[${words.slice(0, 8).map(clip).join(', ')}${words.length > 8 ? ', …' : ''}]\``
+const show = (words: Words): string => `\`[${concealNamed(words).slice(0, 8).map(clip).join(', ')}${words.length > 8 ? ', …' : ''}]\``
