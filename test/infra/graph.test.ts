@@ -9,7 +9,6 @@ import { actionsOf, executors, functions, whoever, type Name } from '../../infra
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
 import { renaming } from '../../infra/challenge.ts'
 import { placesOf } from '../../infra/places.ts'
-import { counted } from '../../infra/words.ts'
 import { readable } from './deployed.ts'
 import { type Graph, installed, type Resource } from './evaluate.ts'
 
@@ -216,42 +215,6 @@ describe.skipIf(!installed)('what is deployed', () => {
       for (const name of Object.keys(functions)) expect(alarms, name).toEqual(expect.arrayContaining([`${name}Errors`, ...(name === 'Sequencer' ? ['AlarmUnsequenced'] : [`${name}Throttles`])]))
       // The stream calls it once a shard, more often than it has places: an alarm of that would ring always.
       expect(alarms).not.toContain('SequencerThrottles')
-    })
-    test('every word that is counted is listened for in every function\'s log, by a pattern that CloudWatch takes, and rings', () => {
-      const filters = of(stage, 'aws:cloudwatch/logMetricFilter:LogMetricFilter')
-      for (const [metric, { words, lasting }] of Object.entries(counted)) {
-        const groups = filters.filter(({ inputs }) => (inputs['metricTransformation'] as { name: string }).name === metric).map(({ inputs }) => {
-          expect([...String(inputs['pattern']).matchAll(/\$\.alarm = "([^"]+)"/g)].map((match) => match[1])).toEqual(words)
-          return String(inputs['logGroupName'])
-        })
-        expect(groups.sort(), metric).toEqual(Object.keys(functions).map((name) => `/sluice/sluice-${stage}/${name}`).sort())
-        const rings = of(stage, 'aws:cloudwatch/metricAlarm:MetricAlarm').find(({ name }) => name === `Alarm${metric}`)?.inputs
-        expect(rings).toMatchObject({ namespace: `Sluice/sluice-${stage}`, metricName: metric, threshold: 0, evaluationPeriods: lasting ? 15 : 1, alarmActions: [expect.stringContaining(':Operators')] as unknown })
-      }
-      expect(new Set(filters.map(({ inputs }) => (inputs['metricTransformation'] as { name: string }).name))).toEqual(new Set(Object.keys(counted)))
-      for (const { name, inputs } of filters) {
-        expect(String(inputs['pattern'])).toMatch(/^\{ \(\$\.alarm = "[^"]+"\)( \|\| \(\$\.alarm = "[^"]+"\))* \}$/)
-        expect(String(inputs['pattern']).length, name).toBeLessThanOrEqual(1024)
-      }
-    })
-    test('a gate that answers and gives nothing but errors rings: the share of 5xx of every function with an address', () => {
-      const alarms = of(stage, 'aws:cloudwatch/metricAlarm:MetricAlarm')
-      const addresses = of(stage, 'aws:lambda/functionUrl:FunctionUrl').map(({ inputs }) => String(inputs['functionName'])).sort()
-      expect(addresses).toHaveLength(4)
-      const watched = alarms.filter(({ inputs }) => JSON.stringify(inputs).includes('Url5xxCount')).map(({ inputs }) => {
-        const queries = inputs['metricQueries'] as { id: string; expression?: string; returnData?: boolean; metric?: { metricName: string; period: number; stat: string; dimensions: { FunctionName: string } } }[]
-        expect(queries.map(({ id, metric, returnData }) => [id, metric?.metricName, metric?.stat, metric?.period, returnData])).toEqual([['failed', 'Url5xxCount', 'Sum', 300, undefined], ['asked', 'UrlRequestCount', 'Sum', 300, undefined], ['share', undefined, undefined, undefined, true]])
-        const share = (failed: number | null, asked: number): number => Number(runInNewContext(String(queries[2]?.expression).replace('FILL(failed, 0)', '(failed ?? 0)').replace(/^IF\((.*), (.*), (.*)\)$/, '($1) ? ($2) : ($3)'), { failed, asked }))
-        expect([share(20, 20), share(null, 500), share(6, 100), share(5, 100), share(3, 3)]).toEqual([100, 0, 6, 5, 0])
-        expect(inputs).toMatchObject({ comparisonOperator: 'GreaterThanThreshold', threshold: 5, treatMissingData: 'notBreaching', alarmActions: [expect.stringContaining(':Operators')] as unknown })
-        for (const key of ['metricName', 'namespace', 'period', 'statistic', 'dimensions']) expect(inputs, key).not.toHaveProperty(key)     // CloudWatch takes either these or queries
-        const names = new Set(queries.flatMap(({ metric }) => metric?.dimensions.FunctionName ?? []))
-        expect(names.size).toBe(1)
-        return [...names][0] ?? ''
-      })
-      expect(watched.sort()).toEqual(addresses)
-      // Once a minute for five is how it fails in a stage where nothing happens.
-      expect(alarms.find(({ name }) => name === 'AlarmSequencerFails')?.inputs).toMatchObject({ metricName: 'Errors', threshold: 0, period: 60, evaluationPeriods: 5, datapointsToAlarm: 5 })
     })
     test('whoever waits, streams or speaks MCP takes no place from a query: other functions, each with places of its own, that together leave the account a hundred', () => {
       const places = Object.fromEntries(lambdas(stage).map(({ name, inputs }) => [name.replace(/Function$/, ''), Number(inputs['reservedConcurrentExecutions'])]))
