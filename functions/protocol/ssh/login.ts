@@ -1,10 +1,13 @@
 import { type Socket, connect as connectSocket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import ssh2, { type Algorithms, type AnyAuthMethod, type Client } from 'ssh2'
 import { certify } from './certify.ts'
 import type { Host } from './host.ts'
+import { pace } from './pace.ts'
 import { TransportError } from './trouble.ts'
 import type { Turns } from './turns.ts'
+import { weigh } from './weigh.ts'
 
 /** Authenticated encryption alone, exchanges and signatures that are not broken, and no compression: lengths would tell of what was written. */
 const algorithms = {
@@ -12,8 +15,8 @@ const algorithms = {
   cipher: ['aes256-gcm@openssh.com', 'aes128-gcm@openssh.com'], hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'], compress: ['none'],
 } as const satisfies Algorithms
 const signatures: Readonly<Record<string, readonly string[]>> = { 'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'] }
-/** Of a login: the longest it may take, and the most a host may say until then. What it says before its name is read anew with each piece of it. */
-const [loginMs, loginBytes] = [10_000, 256 * 1024]
+/** The longest a login may take. */
+const loginMs = 10_000
 /** Of what is sent to it and it does not read: more than the longest command. */
 const unreadBytes = 256 * 1024
 /** A host that hangs up before it gave its name has others at its door: nothing was sent, so it is tried so often, that long apart. */
@@ -22,8 +25,8 @@ const lastWordMs = 1000
 
 /** `by`: epoch ms; it is of no use any more after it. */
 export interface Opening { readonly host: Host; readonly login: string; readonly command: string; readonly id: string; readonly now: () => number; readonly signal: AbortSignal | undefined; readonly by: number }
-/** Logged in, and nothing was asked for yet. */
-export interface Session { readonly client: Client; readonly socket: Socket }
+/** Logged in, and nothing was asked for yet. `socket`: read by turns with all others, and weighed, to its end. */
+export interface Session { readonly client: Client; readonly socket: Duplex }
 
 /**
  * A connection to the host, logged in. Its key must be one of those that are known (RFC 4253, 8): nothing is learned, no name and no certificate of a host is believed. Throws TransportError; of these none was `sent`.
@@ -57,11 +60,19 @@ export function leave({ client, socket }: Session): void {
   socket.once('close', () => { clearTimeout(gone) })
 }
 
-function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
-  const { host, login, signal } = opening
+function enter(opening: Opening, reached: Socket, ms: number): Promise<Session> {
+  const { host, login, signal, now } = opening
   const client = new ssh2.Client()
+  let scale: ReturnType<typeof weigh> | null = null
   const key = 'key' in host.credential ? host.credential.key : certify(client, opening, host.credential.authority)
   return new Promise((resolve, reject) => {
+    const socket = pace(reached, (bytes) => {
+      const restMs = scale?.take(bytes) ?? 0
+      if (scale?.over()) fail(new TransportError('unreachable', 'it said more than a host has to say, and let nobody in', false))
+      // One that asks without end, and reads no answer, would have all of them kept here.
+      if (socket.writableLength > unreadBytes) socket.destroy()
+      return restMs
+    })
     const seen = { trusted: null as boolean | null, shaken: false }
     const named = () => (client as unknown as { readonly _remoteVer: string | undefined })._remoteVer !== undefined
     const wrong = (error: Error & { level?: string }) => { fail(whyOf(error, { ...seen, named: named(), login })) }
@@ -69,13 +80,12 @@ function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
     const done = (end: () => void) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', cut)
-      socket.off('data', weigh)
       client.off('error', wrong).off('close', closed).on('error', () => undefined)
       end()
     }
+    /** Also of a session in which somebody is: then the connection breaks off, and what that means is for whoever sent something to say. */
     const fail = (error: TransportError) => { done(() => { socket.destroy(); reject(error) }) }
     const cut = () => { fail(new TransportError('cut', 'cut before it began', false)) }
-    const weigh = () => { if (socket.bytesRead > loginBytes) fail(new TransportError('unreachable', `it said over ${loginBytes} bytes and let nobody in`, false)) }
     const timer = setTimeout(() => { fail(new TransportError('timeout', `no login within ${ms} ms`, false)) }, ms)
     signal?.addEventListener('abort', cut, { once: true })
     if (signal?.aborted) return cut()
@@ -91,9 +101,7 @@ function enter(opening: Opening, socket: Socket, ms: number): Promise<Session> {
       // One key, once; never `none`, never a password.
       authHandler: (_left, _partial, next) => { next(offered ? false as unknown as AnyAuthMethod : { type: 'publickey', username: login, key }); offered = true },
     })
-    socket.on('data', weigh)
-    // To the end of the session: one that asks without end, and reads no answer, would have all of them kept here.
-    socket.on('data', () => { if (socket.writableLength > unreadBytes) socket.destroy() })
+    scale = weigh(client, now)
   })
 }
 

@@ -121,7 +121,8 @@ function finish({ client, socket }: Session, channel: ClientChannel, { id, run, 
     }
     channel.on('error', () => undefined)
     channel.once('exit', (code: number | null, signal?: string) => { ending = typeof code === 'number' ? { exitCode: code } : { exitCode: null, ended: `it was ended by the signal ${/^[A-Z0-9]{1,16}$/.test(signal ?? '') ? signal ?? '' : 'it named'}` }; listenOn() })
-    for (const [name, stream] of [['stdout', channel], ['stderr', channel.stderr]] as const) stream.on('data', take(name)).once('close', closed)
+    // All that came in one turn together: a host may send it a byte a packet.
+    for (const [name, stream] of [['stdout', channel], ['stderr', channel.stderr]] as const) stream.on('readable', () => { const bytes = stream.read() as Buffer | null; if (bytes !== null) take(name)(bytes) }).once('close', closed)
     channel.end()                                                     // nothing goes in
     if (run.cut?.aborted) cut()
   })

@@ -172,6 +172,35 @@ describe('once the command may have left', () => {
     // What is heard after the end was in hand before it: no more than came in one piece from the socket.
     expect(heard).toBeLessThan(8 * 1024 * 1024)
   }, 20_000)
+  interface Talk { readonly [name: string]: (...said: unknown[]) => void }
+  test.each<readonly [string, (talk: Talk, channel: number) => void]>([
+    ['asks and asks, and reads every answer', (talk) => { for (let i = 0; i < 500; i++) talk['ping']?.() }],
+    ['sends data to nobody', (talk) => { talk['channelData']?.(99, Buffer.alloc(8000)) }],
+    ['answers what nobody asked', (talk, channel) => { for (let i = 0; i < 500; i++) talk['channelSuccess']?.(channel) }],
+    ['wants new keys again and again', (talk) => { talk['rekey']?.() }],
+  ])('a host that was let in and %s is hung up on, long before its time is over', async (_, say) => {
+    const talking: Host = await playing({ exec: (accept, _reject, client) => {
+      const channel = accept() as ServerChannel & { readonly outgoing: { readonly id: number } }
+      const { _protocol: talk } = client as unknown as { readonly _protocol: Talk }
+      const more = setInterval(() => { if ([...talking.sockets].every(({ destroyed }) => destroyed)) clearInterval(more); else try { say(talk, channel.outgoing.id) } catch { clearInterval(more) } }, 2)
+    } })
+    const { executed } = await go(engineOf(talking.secret), ['true'], { timeoutMs: 50_000 })
+    expect(executed).toMatchObject({ status: 'unknown', refusal: { inner: expect.stringContaining('broke off') as unknown } })
+    for (const { bytesWritten } of talking.sockets) expect(bytesWritten).toBeLessThan(8 * 1024 * 1024)
+  }, 60_000)
+  test('a host that says one byte at a time is heard to its time, and its bytes are told together', async () => {
+    const tiny: Host = await playing({ exec: (accept, _reject, client) => {
+      const channel = accept() as ServerChannel & { readonly outgoing: { readonly id: number } }
+      const { _protocol: talk } = client as unknown as { readonly _protocol: Talk }
+      for (let i = 0; i < 4000; i++) talk['channelData']?.(channel.outgoing.id, Buffer.from(i % 50 === 49 ? '\n' : '.'))
+      channel.exit(0)
+      channel.end()
+    } })
+    let [pieces, bytes] = [0, 0]
+    const { said } = await go(engineOf(tiny.secret), ['true'], { timeoutMs: 30_000, run: { heard: async (_, piece) => { pieces++; bytes += piece.byteLength } } })
+    expect([said?.exitCode, said?.stdout?.length, bytes]).toEqual([0, 4000, 4000])
+    expect(pieces).toBeLessThan(80)
+  }, 60_000)
   test('a host that asks and asks, and reads no answer, is hung up on', async () => {
     const asking: Host = await playing({ exec: (accept, _reject, client) => {
       accept()
