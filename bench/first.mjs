@@ -12,4 +12,4 @@ const { handler } = await import(bundle)
 const initMs = cpu()
 const value = await handler(JSON.parse(event), { getRemainingTimeInMillis: () => 30_000, callbackWaitsForEmptyEventLoop: false })
 const cpuMs = cpu()                                                    // before `process.stdout`, which is made when it is first asked for
-process.stdout.write(JSON.stringify({ cpuMs, initMs, rssMb: process.memoryUsage.rss() / 1024 ** 2, answer: (body || JSON.stringify(value) || '').slice(0, 300) }), () => process.exit(0))
+process.stdout.write(JSON.stringify({ cpuMs, initMs, rssMb: process.memoryUsage.rss() / 1024 ** 2, answer: (body || JSON.stringify(value) || '').slice(0, 4000) }), () => process.exit(0))
