@@ -10,6 +10,8 @@ import type { Rule } from './rule.ts'
 /** What is common to every judgement of one decision, for one principal. */
 export interface Judge {
   readonly roles: RoleSet
+  /** The roles whose rules may allow, each by itself; left out: all of them. What takes (`deny`, `ask`) is of all of them always. */
+  readonly givers?: readonly RoleSet[]
   readonly connection: string
   /** What the connection grants at most. */
   readonly grant: Limits
@@ -94,7 +96,7 @@ function deniedView(judge: Judge, views: readonly string[]): Rule | undefined {
  * `columns` are the view's. Reads only: a write through a view, or a function in its body, wants a rule of its own.
  */
 function allowing(judge: Judge, action: Access['action'], resource: string, system: boolean | undefined, target?: Target): readonly Rule[] {
-  return judge.roles.find(judge.connection, action, resource, system ?? judge.system.get(resource) ?? true, judge.form).allow.filter((rule) => covers(rule, target) && holds(judge, rule, action, resource, target))
+  return (judge.givers ?? [judge.roles]).flatMap((roles) => roles.find(judge.connection, action, resource, system ?? judge.system.get(resource) ?? true, judge.form).allow).filter((rule) => covers(rule, target) && holds(judge, rule, action, resource, target))
 }
 
 /** The last names of `via` that are parents of a partition, not views: its own, and while that is a partition too, the one before. */

@@ -7,6 +7,7 @@ import { judgeAccess, Tally, type Judge, type Permitted } from './access.ts'
 import { openScope, type Context } from './condition.ts'
 import { allOf } from './demand.ts'
 import { makePermit } from './permit.ts'
+import { giving } from './giver.ts'
 import { formOf, type Policy } from './policy.ts'
 import { approvalRequired, noConnection, refuseAccess, refuseMark, refuseReveal, refuseUse } from './refusal.ts'
 import { judgeReveal } from './reveal.ts'
@@ -82,10 +83,24 @@ export function judgesOf(policy: Policy, asked: Asked, grant: Limits, early = fa
   const alone = asked.caller.actors.length === 0
   const document = policy.connections.get(asked.connection)
   const form = document ? formOf(document) : 'own'
-  return [asked.caller.subject, ...asked.caller.actors].map((principal, i) => ({
-    principal, who: alone ? '' : ` for the ${i === 0 ? 'subject' : 'actor'} \`${principal.id}\``,
-    judge: { roles: policy.roleSet(principal), connection: asked.connection, grant, scope, system, parts, early, form },
-  }))
+  return [asked.caller.subject, ...asked.caller.actors].map((principal, i) => {
+    const judge: Judge = { roles: policy.roleSet(principal), connection: asked.connection, grant, scope, system, parts, early, form }
+    // Whoever acts is somebody on the host: what gives are rules of roles with that login.
+    const acts = form === 'ssh' && i === (alone ? 0 : 1) && document?.logins !== undefined
+    return {
+      principal, who: alone ? '' : ` for the ${i === 0 ? 'subject' : 'actor'} \`${principal.id}\``,
+      judge: acts ? { ...judge, givers: giving(judge, document.logins, asked.effects.accesses[0]?.resource ?? '') } : judge,
+    }
+  })
+}
+
+/** Of a command: the roles by whose login it runs. Sorted. */
+export function giversOf(policy: Policy, asked: Omit<Asked, 'effects' | 'reveal'>, line: string): readonly string[] {
+  const grant = policy.grant(asked.connection)
+  const access = { action: 'exec', resource: line, columns: null, system: false, via: [], statement: 0, span: null } as const
+  const judged = grant ? judgesOf(policy, { ...asked, reveal: [], effects: { accesses: [access], shown: [], used: [], readOnly: false, fingerprint: '' } }, grant) : []
+  const judge = judged[judged.length > 1 ? 1 : 0]?.judge
+  return judge?.givers?.flatMap(({ names }) => names) ?? judge?.roles.names ?? []
 }
 
 /** How a class is shown to whoever may not reveal it. */

@@ -54,10 +54,13 @@ test.each([
 })
 test('a command of whoever has no login there is refused before any rule, as the gate does', async () => {
   const held = policyOf({ ...bastion, logins: { r: 'deploy' } }, role('r', [{ allow: ['exec'], connection: 'bastion', on: [['uptime']] }]), role('s', [{ allow: ['exec'], connection: 'bastion', on: [['uptime']] }]))
-  const status = async (group: string, expected: string, more = '') => (await run(one(`command: [uptime]\nconnection: bastion\nexpect: ${expected}${more}`, `{ subject: agent:x, groups: [${group}] }`), null, held)).statuses
+  const status = async (group: string, expected: string, more = '', policy = held) => (await run(one(`command: [uptime]\nconnection: bastion\nexpect: ${expected}${more}`, `{ subject: agent:x, groups: [${group}] }`), null, policy)).statuses
   expect(await status('r', 'permit')).toEqual(['passed'])
   expect(await status('s', 'permit')).toEqual(['failed'])
   expect(await status('s', 'deny', '\nreason: no_login')).toEqual(['passed'])
+  // A login is of the role that gives the command, not of one that is held beside.
+  const beside = policyOf({ ...bastion, logins: { r: 'deploy' } }, role('r', [{ allow: ['exec'], connection: 'bastion', on: [['df']] }]), role('s', [{ allow: ['exec'], connection: 'bastion', on: [['uptime']] }]))
+  expect(await status('r, s', 'deny', '\nreason: no_login', beside)).toEqual(['passed'])
 })
 test('an actor is judged too', async () => {
   expect((await run(one(`${read}\nexpect: deny`, '{ subject: "user:l", groups: [r], actors: [{ subject: agent:y }] }'))).statuses).toEqual(['passed'])
