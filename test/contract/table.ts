@@ -56,6 +56,8 @@ Written by \`npm run contract\`, which runs every contract suite on each of its 
 row that speaks of a failure). The adapter of Step Functions speaks by its SDK to the local server of state machines. \`memory\` is the tests' own stand-in, held to the same promises. S3, KMS, SES and Secrets Manager are the AWS adapters against stubs that check
 requests and fail as AWS does; beside them are their twins on one machine. "${injected}" puts broken networks before the AWS adapters. AWS itself was never asked.
 
+What an issuer says comes by two adapters as well, each over TLS from a server of the test's.
+
 Targets are real servers: PostgreSQL of each version found, MariaDB, OpenSSH's sshd; the cluster is the demo's (docs/kubernetes.md says what was run on Kubernetes' own API server). \`neon\` and \`planetscale\` are the HTTP and WebSocket carriers of production, through the local servers that
 speak those protocols; \`pg\` and \`mysql2\` the direct ones. "a private function" is the same engine behind sealed errands; where its row keeps a promise in another way, such as output of at most 2 MB, the test of that name says both. PostgreSQL and MySQL by errands have tests of their own
 (test/protocol/remote.test.ts, test/lambda/private.test.ts), not this suite.
