@@ -98,7 +98,7 @@ export function createGate(ports: Ports) {
     if (!quota.ok) return { ...await story.refuse(quota.refusal), began: 'no', outcome: null } as const    // dies here: quota lost for the hour, nothing else
     const intent = await story.intend(decision, store)                   // durable, or nothing is executed
     if (!intent.ok) return { ...intent, began: 'no', outcome: null } as const           // dies here: an intent; the sweeper settles it as unknown
-    const run = () => engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, heard: story.hear, ...(store ? { agreed: true as const } : {}), ...(cut ? { cut } : {}), ...(until === undefined ? {} : { until }) })
+    const run = () => engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, heard: story.hear, whose: `${caller.issuer} ${caller.subject.id}`, ...(store ? { agreed: true as const } : {}), ...(cut ? { cut } : {}), ...(until === undefined ? {} : { until }) })
     const executed = await (plan.lasting && during ? during(considered, run) : run())
     quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing
     const done = executed.status === 'succeeded' ? { ...executed, masked: engine.mask(decision.permit, plan, executed.rows) } : { ...executed, masked: null }

@@ -48,7 +48,7 @@ export function maskLines(names: readonly DetectorName[], { cut = false }: { rea
   }
   /** Lines, each with its end, or one without. A host may write a million of a byte each: what no detector need read costs a look at its bytes, and runs of it leave in one piece. */
   function lines(bytes: Buffer): Buffer {
-    const latin = bytes.latin1Slice()
+    const latin = bytes.toString('latin1')
     const out: Buffer[] = []
     let same = 0
     for (let from = 0, end = 0; from < latin.length; from = end) {

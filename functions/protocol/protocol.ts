@@ -84,6 +84,8 @@ export interface Run {
   readonly until?: number
   readonly rowMode: 'object' | 'array'
   readonly maxRows: number | null
+  /** Whose it is, one word a subject: where many wait for one target, everybody has a turn before anybody has a second. Not told to the target. Left out: nobody's in particular. */
+  readonly whose?: string
   /** People agreed to it. What they were not asked about (of a cluster's object its status and managers) may still change under it; without them all of it is decided anew. */
   readonly agreed?: true
   /** Aborted where a stream must end: the token's end, a lock, a policy that refuses it now. Engines without streams ignore it. */

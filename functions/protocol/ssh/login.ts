@@ -23,8 +23,8 @@ const unreadBytes = 256 * 1024
 const [tries, apartMs] = [4, 400]
 const lastWordMs = 1000
 
-/** `by`: epoch ms; it is of no use any more after it. */
-export interface Opening { readonly host: Host; readonly login: string; readonly command: string; readonly id: string; readonly now: () => number; readonly signal: AbortSignal | undefined; readonly by: number }
+/** `by`: epoch ms; it is of no use any more after it. `whose`: of all who wait for a turn, any word. */
+export interface Opening { readonly host: Host; readonly login: string; readonly command: string; readonly id: string; readonly now: () => number; readonly signal: AbortSignal | undefined; readonly by: number; readonly whose: string }
 /** Logged in, and nothing was asked for yet. `socket`: read by turns with all others, and weighed, to its end. */
 export interface Session { readonly client: Client; readonly socket: Duplex }
 
@@ -32,13 +32,13 @@ export interface Session { readonly client: Client; readonly socket: Duplex }
  * A connection to the host, logged in. Its key must be one of those that are known (RFC 4253, 8): nothing is learned, no name and no certificate of a host is believed. Throws TransportError; of these none was `sent`.
  */
 export async function open(opening: Opening, turns: Turns): Promise<Session> {
-  const { host, now, signal, by } = opening
+  const { host, now, signal, by, whose } = opening
   const left = () => Math.max(1, Math.min(loginMs, by - now()))
   for (let attempt = 1; ; attempt++) {
     if (signal?.aborted) throw new TransportError('cut', 'cut before it began', false)
     if (now() >= by) throw new TransportError('late', 'the time to begin has passed', false)
     const waitMs = attempt * apartMs * (0.5 + Math.random())
-    const leave = await turns.take(`${host.host}:${host.port}`, left(), signal)
+    const leave = await turns.take(`${host.host}:${host.port}`, whose, left(), signal)
     try {
       return await enter(opening, await reach(host, left(), signal), left())
     } catch (error) {

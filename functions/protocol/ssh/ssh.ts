@@ -49,15 +49,16 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
     if (!read.ok) throw new Fault('secret-missing', `the secret of \`${name}\` is of no use: ${read.why}`)
     return read.host
   }
-  const turns = createTurns(mostLogins)
+  // Looks have a line of their own: whether the gate is ready is no matter of how many commands wait.
+  const turns = { commands: createTurns(mostLogins), looks: createTurns(1) }
   const suspect = (error: unknown, { name }: ConnectionDocument) => { if (error instanceof TransportError && error.kind === 'untrusted') alarm('a host showed a key that is not known', { connection: name }) }
-  async function opened({ connection, command, login, place }: Understood, id: string, by: number, cut?: AbortSignal): Promise<Session> {
+  async function opened({ connection, command, login, place }: Understood, id: string, by: number, { cut, whose }: Pick<Run, 'cut' | 'whose'> = {}, line = turns.commands): Promise<Session> {
     const host = await hostOf(connection)
     // The secret is read once more, and may be another by now: what was decided, and perhaps approved, is not that.
     if (place !== null && placeOf(login, host) !== place) throw new TransportError('moved', 'the secret names another host or login than when it was decided', false)
     const name = login ?? host.login
     if (name === null) throw new Fault('secret-missing', `the secret of \`${connection.name}\` names no login in its \`url\`, and the connection has no \`logins\``)
-    return open({ host, login: name, command, id, now, signal: cut, by }, turns)
+    return open({ host, login: name, command, id, now, signal: cut, by, whose: whose ?? '' }, line)
   }
   /**
    * Where a secret said that its host is when it was last read. While it cannot be read, that is what a command is judged by: a moment in which a store of secrets does not answer changes nothing of what people agreed to, and must not
@@ -87,7 +88,7 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
   const looks = new Map<string, { readonly at: number; readonly look: Promise<void> }>()
   async function lookAt(connection: ConnectionDocument): Promise<void> {
     try {
-      leave(await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null, place: null }, newId(), now() + pingMs))
+      leave(await opened({ connection, command: 'true', login: loginsOf(connection)[0] ?? null, place: null }, newId(), now() + pingMs, {}, turns.looks))
     } catch (error) {
       suspect(error, connection)
       throw faultOf(error)
@@ -115,7 +116,7 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
       const about = understood(permit, plan)
       const id = newId()
       try {
-        const session = await opened(about, id, run.deadline, run.cut)
+        const session = await opened(about, id, run.deadline, run)
         return signed(await perform(session, { command: about.command, id, run, limits: within(permit, run, now()), begin: () => maskLines(permit.obligations.detect) }, now), id)
       } catch (error) {
         suspect(error, about.connection)

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import ssh2, { type Connection, type ServerChannel, type Session } from 'ssh2'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTurns } from '../../../functions/protocol/ssh/turns.ts'
-import { alarms, engineOf, go, outcome } from './rig.ts'
+import { alarms, connection, engineOf, go, outcome } from './rig.ts'
 
 /** Hosts that are broken, or mean ill: what is said of a command is right whatever they do, and nothing of theirs fills the gate or holds it for longer than its time. */
 const open: { readonly server: Plain | InstanceType<typeof ssh2.Server>; readonly sockets: Set<Socket> }[] = []
@@ -30,14 +30,14 @@ async function saying(talk: (socket: Socket) => void): Promise<string> {
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
   return secretOf((server.address() as AddressInfo).port)
 }
-type Play = Partial<{ hostKey: string; session: (accept: () => Session, reject: () => void, client: Connection) => void; exec: (accept: () => ServerChannel, reject: () => void, client: Connection, session: Session) => void }>
+type Play = Partial<{ hostKey: string; admits: () => boolean; session: (accept: () => Session, reject: () => void, client: Connection) => void; exec: (accept: () => ServerChannel, reject: () => void, client: Connection, session: Session) => void }>
 interface Host { readonly secret: string; readonly asked: string[]; readonly sockets: Set<Socket> }
 /** A server that speaks the protocol and lets everybody in. `asked`: the commands that came. */
-async function playing({ hostKey = made.host, session, exec }: Play): Promise<Host> {
+async function playing({ hostKey = made.host, admits = () => true, session, exec }: Play): Promise<Host> {
   const asked: string[] = []
   const sockets = new Set<Socket>()
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
-    client.on('error', () => undefined).on('authentication', (context) => { context.accept() }).on('session', (accept, reject) => {
+    client.on('error', () => undefined).on('authentication', (context) => { if (admits()) context.accept() }).on('session', (accept, reject) => {
       if (session) return session(accept, () => { reject() }, client)
       const one = accept()
       one.on('exec', (take, refuse, { command }) => { asked.push(command); exec?.(take, () => { refuse() }, client, one) })
@@ -217,9 +217,9 @@ describe('turns', () => {
   test('so many at once, in order, for each host by itself', async () => {
     const turns = createTurns(2)
     const order: number[] = []
-    const leaves = [await turns.take('a', 1000), await turns.take('a', 1000)]
-    const waiting = [3, 4, 5].map(async (n) => { const leave = await turns.take('a', 5000); order.push(n); return leave })
-    ;(await turns.take('b', 1000))()
+    const leaves = [await turns.take('a', 'ada', 1000), await turns.take('a', 'ada', 1000)]
+    const waiting = [3, 4, 5].map(async (n) => { const leave = await turns.take('a', 'ada', 5000); order.push(n); return leave })
+    ;(await turns.take('b', 'ada', 1000))()
     expect(order).toEqual([])
     leaves[0]?.()
     leaves[0]?.()                                                     // given back once
@@ -231,16 +231,45 @@ describe('turns', () => {
     ;(await waiting[2])?.()
     expect([order, turns.size()]).toEqual([[3, 4, 5], 0])
   })
+  test('everybody who waits has one before anybody has a second', async () => {
+    const turns = createTurns(1)
+    const order: string[] = []
+    const leave = await turns.take('a', 'ada', 1000)
+    const waiting = ['ada', 'ada', 'ada', 'ben', 'ada', 'cy', 'ben'].map(async (whose) => { const done = await turns.take('a', whose, 5000); order.push(whose); setImmediate(done) })
+    leave()
+    await Promise.all(waiting)
+    await pause(10)
+    expect([order.join(' '), turns.size()]).toEqual(['ada ben cy ada ben ada ada', 0])
+  })
+  test('at a host, who sends one command does not wait for the fifty of another; nor does who asks whether the host is there', async () => {
+    let admitted = true
+    const host = await playing({ admits: () => admitted, exec: (accept) => { const channel = accept(); channel.exit(0); channel.end() } })
+    const engine = engineOf(host.secret)
+    const many = Array.from({ length: 50 }, () => go(engine, ['of-ada'], { run: { whose: 'ada', deadline: Date.now() + 20_000 } }))
+    await pause(1)
+    expect(outcome(await go(engine, ['of-ben'], { run: { whose: 'ben', deadline: Date.now() + 20_000 } }))).toBe('succeeded')
+    await Promise.all(many)
+    expect(host.asked.indexOf('of-ben')).toBeLessThan(20)
+    admitted = false
+    const cut = new AbortController()
+    const held = Array.from({ length: 6 }, () => go(engine, ['held'], { run: { cut: cut.signal, deadline: Date.now() + 20_000 } }))
+    await expect.poll(() => host.sockets.size).toBeGreaterThanOrEqual(57)
+    await pause(100)
+    admitted = true
+    await engine.ping?.(connection)
+    cut.abort()
+    await Promise.all(held)
+  }, 60_000)
   test('whoever waits too long, or is cut, gives up the place in the line and takes none', async () => {
     const turns = createTurns(1)
-    const leave = await turns.take('a', 1000)
-    await expect(turns.take('a', 20)).rejects.toMatchObject({ kind: 'busy', sent: false })
+    const leave = await turns.take('a', 'ada', 1000)
+    await expect(turns.take('a', 'ada', 20)).rejects.toMatchObject({ kind: 'busy', sent: false })
     const cut = new AbortController()
-    const waiting = turns.take('a', 5000, cut.signal)
+    const waiting = turns.take('a', 'ada', 5000, cut.signal)
     cut.abort()
     await expect(waiting).rejects.toMatchObject({ kind: 'cut', sent: false })
     leave()
     expect(turns.size()).toBe(0)
-    ;(await turns.take('a', 20))()
+    ;(await turns.take('a', 'ada', 20))()
   })
 })
