@@ -50,20 +50,20 @@ export function foresee(policy: Policy, event: Told): Foreseen | null {
   if (first === undefined || answers.some(({ key }) => key !== first.key)) return unknown('the record does not say how a classified column was used')
   const { decision, masks } = first
   const login = loginFor(policy, given, event)
-  if (decision.kind !== 'deny' && login === 'none') return { ...base, would: 'deny', cannot: null, rules: decision.rules, why: `no role of ${given.who.subject} that gives this command has a login on \`${given.connection}\``, masks: [], people: null, login: null, changes: given.was !== 'deny' }
+  if (decision.kind !== 'deny' && login === undefined) return { ...base, would: 'deny', cannot: null, rules: decision.rules, why: `no role of ${given.who.subject} that gives this command has a login on \`${given.connection}\``, masks: [], people: null, login: null, changes: given.was !== 'deny' }
   if (answers.some(({ object }) => object)) return unknown('a condition reads the object that was written, and the record keeps none')
   if (decision.kind !== 'deny' && given.was === 'deny' && given.unseen) return unknown('it was refused for what a column or a function would show, which the record does not keep')
   const people = peopleOf(given, decision)
   const changed = decision.kind === 'deny' ? [] : masks
-  const other = decision.kind === 'deny' || login === null || given.login === null || given.login === login ? null : { from: given.login, to: login }
+  const other = decision.kind === 'deny' || login === null || login === undefined || given.login === null || given.login === login ? null : { from: given.login, to: login }
   return {
     ...base, would: decision.kind, cannot: null, rules: decision.rules, why: decision.kind === 'deny' ? decision.refusal.detail : null, masks: changed, people, login: other,
     changes: decision.kind !== given.was || changed.length > 0 || people !== null || other !== null,
   }
 }
 
-/** On a host: as whom it would run (`none`: the engine refuses whoever may run the command, because there is no user to run it as); null: no host's, or as a secret says. */
-function loginFor(policy: Policy, given: Recorded, event: Told): string | null {
+/** On a host: as whom it would run (undefined: the engine refuses whoever may run the command, because there is no user to run it as); null: no host's, or as a secret says. */
+function loginFor(policy: Policy, given: Recorded, event: Told): ReturnType<typeof loginOf> {
   const document = policy.connections.get(given.connection)
   if (document?.engine !== 'ssh') return null
   const asked = { caller: callerOf(policy, given, new Set()), connection: given.connection, context: contextOf(given, event) }

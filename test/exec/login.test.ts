@@ -66,3 +66,9 @@ test('an approved command is answered by its own end only while it would run as 
   expect((await at.exec(['systemctl', 'restart', 'cron'])).status).toBe(202)
   expect(at.host.ran).toEqual(['systemctl restart cron'])
 })
+
+test('a login may be called `none`, and is somebody', async () => {
+  const at = createHosted(withRules(rules, host({ operator: 'none' })))
+  expect((await at.exec(['df', '-h'])).status).toBe(200)
+  expect(ranAs(at)).toBe('as none')
+})

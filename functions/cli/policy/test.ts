@@ -48,7 +48,7 @@ async function run(policy: Policy, one: TestCase, connection: string, classify: 
   const context = { purpose: one.purpose ?? null, session: null, time: one.at === undefined ? Date.now() : Date.parse(one.at) }
   const known = effectsOf(one, document)
   // As the engine has it before any rule: as nobody nothing runs.
-  const nobody = document?.engine === 'ssh' && known.accesses.some(({ resource }) => loginOf(document, giversOf(policy, { caller, connection, context }, resource)) === 'none')
+  const nobody = document?.engine === 'ssh' && known.accesses.some(({ resource }) => loginOf(document, giversOf(policy, { caller, connection, context }, resource)) === undefined)
   let effects: Result<Effects> = nobody ? refuse(noLogin(connection)) : ok(known)
   if (one.sql !== undefined) {
     if (!classify || !document) return null

@@ -101,7 +101,7 @@ export function createSsh({ secrets, now, alarm, isPermit }: SshOptions): Protoc
       const words = query.form === 'ssh' && query.statements.length === 1 && statement?.params.length === 0 ? commandWords(statement.sql) : null
       if (words === null || statement === undefined) return refuse(noCommand)
       const login = loginOf(connection, roles)
-      if (login === 'none') return refuse(noLogin(connection.name))
+      if (login === undefined) return refuse(noLogin(connection.name))
       const about = { connection, command: statement.sql, login }
       // The same at both ends of the way to a private host, of whose secret the gate's end knows the name alone.
       if (connection.transport === 'private') return { ok: true, value: planOf({ ...about, place: null }, `as ${login ?? 'the login of its secret'}\non the host of its secret, in a private network`) }
