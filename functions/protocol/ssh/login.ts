@@ -2,6 +2,7 @@ import { type Socket, connect as connectSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import ssh2, { type Algorithms, type AnyAuthMethod, type Client } from 'ssh2'
+import constants from 'ssh2/lib/protocol/constants.js'
 import { certify } from './certify.ts'
 import type { Host } from './host.ts'
 import { pace } from './pace.ts'
@@ -99,10 +100,15 @@ function enter(opening: Opening, reached: Socket, ms: number): Promise<Session> 
       sock: socket, username: login, algorithms: { ...algorithms, serverHostKey: [...new Set(types)] as NonNullable<Algorithms['serverHostKey']> }, readyTimeout: 0,
       hostVerifier: (shown: Buffer) => seen.trusted = host.keys.some(({ blob }) => blob.equals(shown)),
       // One key, once; never `none`, never a password.
-      authHandler: (_left, _partial, next) => { next(offered ? false as unknown as AnyAuthMethod : { type: 'publickey', username: login, key }); offered = true },
+      authHandler: (_left, _partial, next) => { modernise(client); next(offered ? false as unknown as AnyAuthMethod : { type: 'publickey', username: login, key }); offered = true },
     })
     scale = weigh(client, now)
   })
+}
+
+/** A key of RSA signs by SHA-2 (RFC 8332), also where the host does not say that it takes that, or says that it takes nothing else than SHA-1: the library would sign by that then. */
+function modernise(client: Client): void {
+  (client as unknown as { readonly _protocol: { _compatFlags: number } })._protocol._compatFlags |= constants.COMPAT.IMPLY_RSA_SHA2_SIGALGS
 }
 
 /** Words of the library, never of the host. One that has another kind of key than those that are known, or cannot sign with the one it shows, is another host. */

@@ -32,6 +32,13 @@ describe.skipIf(sshd === null)(`a host${sshd === null ? ` (${noSshd})` : ''}`, (
     expect(one.log()).not.toMatch(/ssh-rsa |sha1/i)
     await one.stop()
   }, 30_000)
+  test('that takes signatures of SHA-1 alone gets none of a login with a key of RSA', async () => {
+    const old = await startSshd(['PubkeyAcceptedAlgorithms ssh-rsa', 'LogLevel DEBUG1'], { own: 'rsa' })
+    expect(outcome(await go(engineOf(old.keyed), ['true']))).toBe('failed target-unavailable target_refused_login')
+    expect(old.log()).toMatch(/rsa-sha2-256 not in PubkeyAcceptedAlgorithms/)
+    expect(old.log()).not.toContain('Accepted publickey')
+    await old.stop()
+  })
   test('that has several keys is known by any one of them', async () => {
     const one = await startSshd([], { hosts: ['rsa', 'ecdsa', 'ed25519'] })
     for (const hostKeys of one.hostKey.trim().split('\n')) expect(outcome(await go(engineOf(changed(one.certified, { hostKeys })), ['true']))).toBe('succeeded')

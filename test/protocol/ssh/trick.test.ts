@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server as Plain, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import ssh2, { type Connection, type ServerChannel, type Session } from 'ssh2'
+import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTurns } from '../../../functions/protocol/ssh/turns.ts'
 import { alarms, connection, engineOf, go, outcome } from './rig.ts'
@@ -30,14 +30,15 @@ async function saying(talk: (socket: Socket) => void): Promise<string> {
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
   return secretOf((server.address() as AddressInfo).port)
 }
-type Play = Partial<{ hostKey: string; admits: () => boolean; session: (accept: () => Session, reject: () => void, client: Connection) => void; exec: (accept: () => ServerChannel, reject: () => void, client: Connection, session: Session) => void }>
+type Play = Partial<{ hostKey: string; admits: (context: AuthContext) => boolean; client: (client: Connection) => void; session: (accept: () => Session, reject: () => void, client: Connection) => void; exec: (accept: () => ServerChannel, reject: () => void, client: Connection, session: Session) => void }>
 interface Host { readonly secret: string; readonly asked: string[]; readonly sockets: Set<Socket> }
 /** A server that speaks the protocol and lets everybody in. `asked`: the commands that came. */
-async function playing({ hostKey = made.host, admits = () => true, session, exec }: Play): Promise<Host> {
+async function playing({ hostKey = made.host, admits = () => true, client: met, session, exec }: Play): Promise<Host> {
   const asked: string[] = []
   const sockets = new Set<Socket>()
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
-    client.on('error', () => undefined).on('authentication', (context) => { if (admits()) context.accept() }).on('session', (accept, reject) => {
+    met?.(client)
+    client.on('error', () => undefined).on('authentication', (context) => { if (admits(context)) context.accept() }).on('session', (accept, reject) => {
       if (session) return session(accept, () => { reject() }, client)
       const one = accept()
       one.on('exec', (take, refuse, { command }) => { asked.push(command); exec?.(take, () => { refuse() }, client, one) })
@@ -92,6 +93,19 @@ describe('before anybody is in, nothing ran', () => {
     // USERAUTH_SUCCESS (52) in clear, behind a name: length 12, padding 10.
     const secret = await saying((socket) => { socket.write(Buffer.concat([Buffer.from('SSH-2.0-x\r\n'), Buffer.from([0, 0, 0, 12, 10, 52]), Buffer.alloc(10)])) })
     expect(outcome(await go(engineOf(secret), ['true'], soon))).toMatch(/^failed /)
+  })
+  test('a host that does not say which signatures it takes gets none of SHA-1', async () => {
+    let rsa = ''
+    do rsa = ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }).private
+    while (ssh2.utils.parseKey(rsa) instanceof Error)
+    const by: (string | undefined)[] = []
+    const terse = await playing({ admits: (context) => { if (context.method === 'publickey') by.push(context.hashAlgo); return true }, client: (client) => {
+      const { _protocol: protocol } = client as unknown as { readonly _protocol: { readonly _kex: { remoteExtInfoEnabled: boolean }; _onHandshakeComplete: (...said: unknown[]) => void } }
+      const plain = protocol._onHandshakeComplete
+      protocol._onHandshakeComplete = (...said) => { protocol._kex.remoteExtInfoEnabled = false; plain(...said) }
+    }, exec: (accept) => { const channel = accept(); channel.exit(0); channel.end() } })
+    expect(outcome(await go(engineOf(JSON.stringify({ ...JSON.parse(terse.secret) as object, privateKey: rsa })), ['true']))).toBe('succeeded')
+    expect(new Set(by)).toEqual(new Set(['sha256']))
   })
   test('cut while it waits for the host it ends at once', async () => {
     const cut = new AbortController()
