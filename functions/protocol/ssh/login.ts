@@ -35,15 +35,19 @@ export interface Session { readonly client: Client; readonly socket: Duplex }
 export async function open(opening: Opening, turns: Turns): Promise<Session> {
   const { host, now, signal, by, whose } = opening
   const left = () => Math.max(1, Math.min(loginMs, by - now()))
+  // A host that hung up once and then ran out of time is one that is busy: it says so whenever its time is over.
+  let hungUp: TransportError | null = null
   for (let attempt = 1; ; attempt++) {
     if (signal?.aborted) throw new TransportError('cut', 'cut before it began', false)
-    if (now() >= by) throw new TransportError('late', 'the time to begin has passed', false)
+    if (now() >= by) throw hungUp ?? new TransportError('late', 'the time to begin has passed', false)
     const waitMs = attempt * apartMs * (0.5 + Math.random())
-    const leave = await turns.take(`${host.host}:${host.port}`, whose, left(), signal)
+    const leave = await turns.take(`${host.host}:${host.port}`, whose, left(), signal).catch((error: unknown) => { throw hungUp !== null && error instanceof TransportError && error.kind === 'timeout' ? hungUp : error })
     try {
       return await enter(opening, await reach(host, left(), signal), left())
     } catch (error) {
+      if (error instanceof TransportError && error.kind === 'timeout' && hungUp !== null) throw hungUp
       if (!(error instanceof TransportError) || error.kind !== 'busy' || attempt === tries || now() + waitMs >= by) throw error
+      hungUp = error
     } finally {
       leave()
     }

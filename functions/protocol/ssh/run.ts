@@ -80,7 +80,7 @@ function begin(session: Session, job: Job, now: () => number): Promise<Executed>
 function finish({ client, socket }: Session, channel: ClientChannel, { id, run, limits, begin, sentAt }: Sent, now: () => number): Promise<Executed> {
   return new Promise((resolve) => {
     let ending: Pick<Output, 'exitCode' | 'ended'> | null = null
-    let [over, open] = [false, 2]
+    let [over, open, held] = [false, 2, false]
     let quiet: NodeJS.Timeout | undefined
     const end = (what: () => Executed, kill: boolean, short = kill) => {
       if (over) return
@@ -97,15 +97,14 @@ function finish({ client, socket }: Session, channel: ClientChannel, { id, run, 
       void output.close(short).then(() => { resolve(what()) }, () => { resolve(unheard) })
     }
     // The socket is held, and not the channel: a host that sends more than its window lets it fills no memory either.
-    const output = listen({ run, limits, begin }, () => { end(() => unheard, true) }, { stop: () => { clearTimeout(quiet); if (!over) socket.pause() }, go: () => { socket.resume(); listenOn() } })
+    const output = listen({ run, limits, begin }, () => { end(() => unheard, true) }, { stop: () => { held = true; clearTimeout(quiet); if (!over) socket.pause() }, go: () => { held = false; socket.resume(); listenOn() } })
     // What was left behind (a service, a script's `&`) keeps the channel open with it; it is not ended, and what it writes from here on is its own.
     const left = () => { const last = ending; if (last !== null) end(() => answer({ ...last, ended: `${last.ended === undefined ? '' : `${last.ended}; `}what it left running still holds its output, and what that writes is not heard` }, true), false, true) }
-    const listenOn = () => { clearTimeout(quiet); if (ending !== null && !over) quiet = setTimeout(left, quietMs) }
+    const listenOn = () => { clearTimeout(quiet); if (ending !== null && !over && !held) quiet = setTimeout(left, quietMs) }      // while it is held, it may have more to say
     const answer = (last: Pick<Output, 'exitCode' | 'ended'>, broken = false): Executed => ({ status: 'succeeded', rows: rawOf({ ...output.kept(), ...(broken && { truncated: true, cut: { stdout: true, stderr: true } }), ...last }, id) })
     const take = (stream: 'stdout' | 'stderr') => (bytes: Buffer) => {
       if (over) return
-      clearTimeout(quiet)
-      if (output.take(stream, bytes)) { if (!run.heard) listenOn(); return }
+      if (output.take(stream, bytes)) return listenOn()
       end(() => answer({ exitCode: null, ended: `it wrote more than ${output.most / 1024 / 1024} MB, which is the most a command may; it was let go of there, and how it ended is not known` }), true)
     }
     const cut = () => { const reason: unknown = run.cut?.reason; end(() => cutOff(reason instanceof Error ? reason.message : 'it may not go on'), true) }
