@@ -10,7 +10,7 @@ import { Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 
-/** What the command wrote and how it ended. `truncated`: more was written than the limits let through; the record has all of it. `exitCode` null: it was let go of before its end, and `ended` says why. */
+/** What the command wrote and how it ended. `truncated`: it is not all; what is over the limits, the record has. `exitCode` null: it was let go of before its end, or a signal ended it. `ended`: which of these, or what it left running. */
 export interface Said { readonly stdout: string | null; readonly stderr: string | null; readonly exitCode: number | null; readonly truncated: boolean; readonly withheld?: string; readonly ended?: string; readonly evaluation: string; readonly session: string | null; readonly receipt?: { readonly event: string } }
 const saidForm = z.object({ stdout: z.string().nullable(), stderr: z.string().nullable(), exitCode: z.int().nullable(), truncated: z.boolean(), withheld: z.string().optional(), ended: z.string().optional() })
 const statusForm = z.object({ message: z.string() })

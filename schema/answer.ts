@@ -25,7 +25,7 @@ const about = { evaluation: z.string(), session: z.string().nullable(), receipt:
 export const rows = z.union([result.extend(about), z.object({ results: z.array(result), ...about })])
 
 export const said = z.object({
-  stdout: z.string().nullable(), stderr: z.string().nullable(), exitCode: z.int().nullable(), truncated: z.boolean().describe('true: it wrote more than the limits let through; the record has all of it'), withheld: z.string().optional().describe('why what it wrote is not here'),
+  stdout: z.string().nullable(), stderr: z.string().nullable(), exitCode: z.int().nullable(), truncated: z.boolean().describe('true: this is not all that it wrote; what is over the limits, the record has'), withheld: z.string().optional().describe('why what it wrote is not here'),
   ended: z.string().optional().describe('why it was let go of before its end; exitCode is then null'),
   evaluation: z.string(), session: z.string().nullable(), receipt: z.object({ event: z.string() }).optional(),
 })

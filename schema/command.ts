@@ -49,7 +49,7 @@ export function commandWords(line: string): readonly string[] | null {
  * of further arguments (`@file`; `@1795341600` is a moment, `+30` a number), and no way up out of where a program looks for it: `service ../../bin/sh` runs a shell. What the program does with a path, an address or `if=file` is for
  * the rule's author to know.
  */
-export const isPlain = (word: string): boolean => /^(?:[A-Za-z0-9_./:%,][A-Za-z0-9_./:,@%+=-]*|[@+][0-9]+)$/.test(word) && !/(?:^|[/=:])\.\.(?:\/|$)/.test(word)
+export const isPlain = (word: string): boolean => /^(?:[A-Za-z0-9_./:%,][A-Za-z0-9_./:,@%+=-]*|[@+][0-9]+)$/.test(word) && !/(?<![A-Za-z0-9_.-])\.\.(?![A-Za-z0-9_.-])/.test(word)
 
 /** A rule's words: null stands for `*`, a whole argument; `\*` is a star itself, which no word needs that backslash for. null: no command is like that. */
 export function patternWords(words: readonly string[]): readonly (string | null)[] | null {

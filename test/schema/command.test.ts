@@ -85,7 +85,7 @@ describe('what one `*` stands for', () => {
   ])('%s is one', (value) => expect(isPlain(value)).toBe(true))
   test.each([
     ['an option', '-H'], ['an option', '--host=x'], ['a dash', '-'], ['a command of editors and pagers', '+!id'], ['a command of editors and pagers', '+x'], ['a file of more arguments', '@/tmp/args'], ['a file of more arguments', '@1/x'], ['a file of more arguments', '@'], ['a way up', '..'], ['a way up', '../../bin/sh'], ['a way up', '/var/log/../../etc/shadow'], ['a way up', 'a/..'], ['a way up behind a name', 'host:../x'],
-    ['a way up behind a name', 'file=../x'], ['a pattern of the program', 'nginx*'], ['a pattern of the program', 'ng?nx'], ['a pattern of the program', '[a-z]'], ['a home', '~root'], ['a variable', '$HOME'], ['a space', 'a b'], ['nothing', ''], ['a quote', '\''], ['a list', 'a;b'], ['another word of csh', '!x'], ['a comment', '#'], ['braces', '{a,b}'], ['a program of zsh', '=ls'], ['a remark', 'a#b'],
+    ['a way up behind a name', 'file=../x'], ['a way up in a list', 'a,../../etc'], ['a way up behind a host', 'joe@../x'], ['a way up before more', '..,x'], ['a pattern of the program', 'nginx*'], ['a pattern of the program', 'ng?nx'], ['a pattern of the program', '[a-z]'], ['a home', '~root'], ['a variable', '$HOME'], ['a space', 'a b'], ['nothing', ''], ['a quote', '\''], ['a list', 'a;b'], ['another word of csh', '!x'], ['a comment', '#'], ['braces', '{a,b}'], ['a program of zsh', '=ls'], ['a remark', 'a#b'],
     ['a query', 'https://x/?a=b&c'], ['another alphabet', 'łódź'], ['what looks like a letter', 'аdmin'], ['a line', 'a\nb'],
   ])('%s is none: %j', (_, value) => expect(isPlain(value)).toBe(false))
   test('it needs quotes nowhere but at a beginning', () => {

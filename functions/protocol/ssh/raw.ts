@@ -7,7 +7,7 @@ const made = new WeakMap<object, Output>()
 export function rawOf(output: Output, id: string): Raw {
   const raw = Object.freeze({})
   made.set(raw, output)
-  return { raw, rowCounts: [1], truncated: output.truncated || output.ended !== undefined, answered: { status: 200, audit: id } }
+  return { raw, rowCounts: [1], truncated: output.truncated, answered: { status: 200, audit: id } }
 }
 export function outputOf({ raw }: Raw): Output {
   const output = made.get(raw)

@@ -101,7 +101,7 @@ function finish({ client, socket }: Session, channel: ClientChannel, { id, run, 
     // What was left behind (a service, a script's `&`) keeps the channel open with it; it is not ended, and what it writes from here on is its own.
     const left = () => { const last = ending; if (last !== null) end(() => answer({ ...last, ended: `${last.ended === undefined ? '' : `${last.ended}; `}what it left running still holds its output, and what that writes is not heard` }, true), false, true) }
     const listenOn = () => { clearTimeout(quiet); if (ending !== null && !over && !held) quiet = setTimeout(left, quietMs) }      // while it is held, it may have more to say
-    const answer = (last: Pick<Output, 'exitCode' | 'ended'>, broken = false): Executed => ({ status: 'succeeded', rows: rawOf({ ...output.kept(), ...(broken && { truncated: true, cut: { stdout: true, stderr: true } }), ...last }, id) })
+    const answer = (last: Pick<Output, 'exitCode' | 'ended'> & Partial<Output>, short = false): Executed => ({ status: 'succeeded', rows: rawOf({ ...output.kept(), ...(short && { cut: { stdout: true, stderr: true } }), ...last }, id) })
     const take = (stream: 'stdout' | 'stderr') => (bytes: Buffer) => {
       if (over) return
       if (output.take(stream, bytes)) return listenOn()
@@ -116,7 +116,7 @@ function finish({ client, socket }: Session, channel: ClientChannel, { id, run, 
       const last = ending
       if (last === null) return end(() => unknown('the connection broke off before the command had ended'), false, true)
       if (outgoing(channel).state === 'closed') return end(() => answer(last), false)
-      end(() => answer({ ...last, ended: `${last.ended === undefined ? '' : `${last.ended}; `}the connection broke off behind its end, so what it wrote may not be whole` }, true), false, true)
+      end(() => answer({ ...last, truncated: true, ended: `${last.ended === undefined ? '' : `${last.ended}; `}the connection broke off behind its end, so what it wrote may not be whole` }, true), false, true)
     }
     channel.on('error', () => undefined)
     channel.once('exit', (code: number | null, signal?: string) => { ending = typeof code === 'number' ? { exitCode: code } : { exitCode: null, ended: `it was ended by the signal ${/^[A-Z0-9]{1,16}$/.test(signal ?? '') ? signal ?? '' : 'it named'}` }; listenOn() })
