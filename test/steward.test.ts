@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { compile } from '../functions/decide/policy.ts'
 import { createGate } from '../functions/gate.ts'
 import { createSteward } from '../functions/steward.ts'
-import { asked, createApproving, path, say } from './support/approvals.ts'
+import { type asked, createApproving, say } from './support/approvals.ts'
 import { demo } from './support/policy.ts'
 import { kinds, type Rules } from './approve/rules.ts'
 

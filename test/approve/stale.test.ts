@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { support } from '../support/caller.ts'
 import { asked, createApproving, lead, path, refund, say } from '../support/approvals.ts'
-import { demo } from '../support/policy.ts'
+import type { demo } from '../support/policy.ts'
 import { kinds, refunds, withRules } from './rules.ts'
 
 test.each([
