@@ -133,6 +133,10 @@ export async function createRig(options: { readonly idleMs?: number; readonly lo
   }
 }
 
+export const read = { sql: 'select id from public.orders order by id' }
+/** The frame that asks for it, or for what else is given. */
+export const query = (id: string, body: unknown = read, more: object = {}) => ({ id, action: 'query', connection: 'shop', body, ...more })
+
 /** Makes the engine's answer this many bytes larger. */
 export function inflate(rig: Rig, bytes: number): void {
   const { engine } = rig.world
