@@ -1,64 +1,17 @@
-import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { runInNewContext } from 'node:vm'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { tables as shapes } from '../../schema/item.ts'
 import { actionsOf, executors, functions, whoever, type Name } from '../../infra/grants.ts'
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
-import { renaming } from '../../infra/challenge.ts'
-import { placesOf } from '../../infra/places.ts'
-import { readable } from './deployed.ts'
-import { type Graph, installed, type Resource } from './evaluate.ts'
+import { readable, statementsOf } from './deployed.ts'
+import { installed } from './evaluate.ts'
+import { allowed, evaluate, graphs, lambdas, of, roleOf, stages } from './stages.ts'
 
 /** What would be deployed, as SST's own components make it of sst.config.ts. `npx vitest run test/infra -u` rewrites the readable graph beside this file, which changes only on purpose. */
-const root = join(import.meta.dirname, '../..')
-const stages = ['dev', 'production'] as const
-type Stage = (typeof stages)[number]
-const graphs = {} as Record<Stage, Graph>
-const env = { ...process.env, SLUICE_DOMAIN: 'sluice.acme.dev', SLUICE_TARGETS: 'shop-read,shop-write,shop-plain', SLUICE_MAIL_FROM: 'sluice@acme.dev', SLUICE_OPERATOR_MAIL: 'operators@acme.dev' }
-
 if (!installed) console.log('skipped: test/infra/graph.test.ts, because .sst/platform is missing; `npx sst install` makes it')
-
-const of = (stage: Stage, type: string): readonly Resource[] => graphs[stage].resources.filter((resource) => resource.type === type)
 const json = (value: unknown): unknown => JSON.parse(typeof value === 'string' ? value : JSON.stringify(value))
-interface Statement { readonly Effect?: string; readonly effect?: string; readonly Action?: string | string[]; readonly actions?: string[]; readonly Resource?: string | string[]; readonly resources?: string[]; readonly Principal?: unknown; readonly Sid?: string; readonly Condition?: unknown }
-const statementsOf = (policy: unknown): readonly Statement[] => {
-  const read = json(policy) as { Statement?: Statement[]; statements?: Statement[] }
-  return read.Statement ?? read.statements ?? []
-}
-/** Those that are the gate's, without the one at CloudFront's edges. */
-const lambdas = (stage: Stage): readonly Resource[] => of(stage, 'aws:lambda/function:Function').filter(({ name }) => name !== 'Challenge')
-const roleOf = (stage: Stage, name: string): Resource => {
-  const found = of(stage, 'aws:iam/role:Role').find((role) => role.name === `${name}Role`)
-  if (!found) throw new Error(`no role of ${name}`)
-  return found
-}
-const allowed = (role: Resource) => (role.inputs['inlinePolicies'] as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)).map((statement) => ({ actions: [statement.Action ?? statement.actions ?? []].flat(), resources: [statement.Resource ?? statement.resources ?? []].flat() }))
-
-interface Asked { readonly uri: string; readonly querystring?: Readonly<Record<string, unknown>>; readonly headers: Readonly<Record<string, unknown>> }
-/** CloudFront's own function, as it would be published: what it makes of a request, and the origin it chooses; null: the behavior's. */
-function atEdge(stage: Stage, asked: Asked): { readonly request: Asked; readonly origin: string | null } {
-  const code = String(of(stage, 'aws:cloudfront/function:Function').find(({ name }) => name === 'Places')?.inputs['code'])
-  let origin: string | null = null
-  const request = runInNewContext(`${code.replace(/^import .*$/m, '')}; handler(event)`, { event: { request: asked }, cf: { selectRequestOriginById: (id: string) => { origin = id } } }) as Asked
-  return { request, origin }
-}
 
 describe.skipIf(!installed)('what is deployed', () => {
-  beforeAll(async () => {
-    for (const name of ['http', 'websocket', 'approval', 'people', 'sequencer', 'sweeper']) {
-      const folder = join(root, 'dist', name)
-      if (existsSync(join(folder, 'index.mjs'))) continue
-      mkdirSync(folder, { recursive: true })                                    // its content is no part of the graph
-      writeFileSync(join(folder, 'index.mjs'), '')
-    }
-    for (const stage of stages) {
-      const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), stage], { env, cwd: root, maxBuffer: 64 * 1024 * 1024 })
-      graphs[stage] = JSON.parse(stdout) as Graph
-    }
-  }, 120_000)
+  beforeAll(evaluate, 120_000)
 
   describe.each(stages)('%s', (stage) => {
     test('every role may do only what is named, on what is named, and is taken by one service', () => {
@@ -216,62 +169,6 @@ describe.skipIf(!installed)('what is deployed', () => {
       // The stream calls it once a shard, more often than it has places: an alarm of that would ring always.
       expect(alarms).not.toContain('SequencerThrottles')
     })
-    test('whoever waits, streams or speaks MCP takes no place from a query: other functions, each with places of its own, that together leave the account a hundred', () => {
-      const places = Object.fromEntries(lambdas(stage).map(({ name, inputs }) => [name.replace(/Function$/, ''), Number(inputs['reservedConcurrentExecutions'])]))
-      expect(Object.values(places).every((count) => count >= 1)).toBe(true)
-      expect(Object.values(places).reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(900)
-      const gate = of(stage, 'aws:cloudfront/distribution:Distribution').find(({ name }) => name.startsWith('Gate'))?.inputs
-      const origins = Object.fromEntries(((gate?.['origins'] ?? []) as { originId: string; domainName: string; connectionAttempts: number; customOriginConfig: { originReadTimeout: number } }[]).map((origin) => [origin.originId, origin]))
-      expect(Object.fromEntries(Object.entries(origins).map(([id, { domainName }]) => [id, domainName.split('.')[0]]))).toEqual({ http: 'httpurl', hold: 'holdurl', stream: 'streamurl' })
-      expect(((gate?.['orderedCacheBehaviors'] ?? []) as { pathPattern: string; targetOriginId: string }[]).map(({ pathPattern, targetOriginId }) => [pathPattern, targetOriginId])).toEqual([['/v1/kubernetes/*', 'stream'], ['/mcp', 'hold']])
-      const waits = lambdas(stage).filter(({ inputs }) => JSON.stringify(inputs['environment']).includes('"SLUICE_WAITS":"elsewhere"')).map(({ name }) => name)
-      expect(waits).toEqual(['HttpFunction'])
-      // A hold is at most 55 s, and CloudFront waits as long as the function lives; what lasts is asked once.
-      expect(origins['hold']).toMatchObject({ connectionAttempts: 1, customOriginConfig: { originReadTimeout: 75 } })
-      expect(origins['stream']).toMatchObject({ connectionAttempts: 1, customOriginConfig: { originReadTimeout: 120 } })
-    })
-    test('a thousand calls that wait, in every way there is to wait, leave each place of a query free', () => {
-      const gate = of(stage, 'aws:cloudfront/distribution:Distribution').find(({ name }) => name.startsWith('Gate'))?.inputs
-      const behaviors = gate?.['orderedCacheBehaviors'] as { pathPattern: string; targetOriginId: string; functionAssociations?: { eventType: string }[] }[]
-      const free = new Map(['http', 'hold', 'stream'].map((id) => [id, Number(of(stage, 'aws:lambda/function:Function').find(({ name }) => name.toLowerCase() === `${id}function`)?.inputs['reservedConcurrentExecutions'])]))
-      const places = free.get('http') ?? 0
-      /** Where CloudFront takes it, by the first behavior whose path it has, and by its function; a place is kept until the end of the test. null: Lambda has none left for it. */
-      const send = (target: string, prefer?: string): string | null => {
-        const { pathname: uri, searchParams } = new URL(target, 'https://gate')
-        const behavior = behaviors.find(({ pathPattern }) => (pathPattern.endsWith('*') ? uri.startsWith(pathPattern.slice(0, -1)) : uri === pathPattern))
-        const asks = behavior === undefined || behavior.functionAssociations?.some(({ eventType }) => eventType === 'viewer-request')
-        const chosen = asks ? atEdge(stage, { uri, querystring: Object.fromEntries([...searchParams.keys()].map((name) => [name, {}])), headers: prefer === undefined ? {} : { prefer: { value: prefer } } }).origin : null
-        const origin = chosen ?? behavior?.targetOriginId ?? 'http'
-        const left = free.get(origin) ?? 0
-        if (left === 0) return null
-        free.set(origin, left - 1)
-        return origin
-      }
-      for (let i = 0; i < 250; i++) {
-        for (const [uri, prefer] of [['/v1/connections/shop/query', 'wait=55'], ['/v1/requests/arq_1', 'return=minimal, Wait="55"'], ['/mcp', undefined], ['/v1/kubernetes/cluster/api/v1/pods?watch=true', undefined], ['/v1/kubernetes/cluster/api/v1/namespaces/web/pods/x/log?follow', undefined], ['/v1/kubernetes/cluster/api/v1/watch/pods', 'wait=5'], ['/v1/kubernetes/cluster/api/v1/pods', 'wait=5']] as const) expect(send(uri, prefer)).not.toBe('http')
-      }
-      expect([free.get('hold'), free.get('stream')]).toEqual([0, 0])
-      for (let i = 0; i < places; i++) expect(send(i % 2 ? '/v1/connections/shop/query' : '/v1/kubernetes/cluster/api/v1/pods?limit=500')).toBe('http')
-    })
-    test.each([
-      [{}, null], [{ prefer: { value: 'wait=5' } }, 'hold'], [{ prefer: { value: 'respond-async, wait=5' } }, 'hold'], [{ prefer: { value: 'WAIT = "5"' } }, 'hold'], [{ prefer: { value: 'return=minimal' } }, null], [{ prefer: { value: 'await=5' } }, null],
-      [{ prefer: { value: 'return=minimal', multiValue: [{ value: 'return=minimal' }, { value: 'wait=5' }] } }, 'hold'],
-    ])('at the edge %j goes to %s', (headers, to) => {
-      const { request, origin } = atEdge(stage, { uri: '/v1/connections/shop/query', headers: { ...headers, 'x-sluice-edge': { value: 'a guess' } } })
-      expect(origin).toBe(to)
-      expect(request.headers).not.toHaveProperty('x-sluice-edge')
-    })
-    test.each(['/v1/policy', '/v1/policy/plan', '/v1/locks/everything', '/v1/audit/events'])('what only `http` may do goes there, whatever it prefers: %s', (uri) => {
-      expect(atEdge(stage, { uri, headers: { prefer: { value: 'wait=5' } } }).origin).toBeNull()
-      expect(atEdge(stage, { uri: uri.replace('/v1/', '/v1/connections/'), headers: { prefer: { value: 'wait=5' } } }).origin).toBe('hold')
-    })
-    test('TLS is 1.2 or later everywhere, a flood of sockets ends before a function', () => {
-      for (const { inputs } of of(stage, 'aws:cloudfront/distribution:Distribution')) {
-        expect(inputs['viewerCertificate']).toMatchObject({ minimumProtocolVersion: 'TLSv1.2_2021' })
-        for (const origin of inputs['origins'] as { customOriginConfig: object }[]) expect(origin.customOriginConfig).toMatchObject({ originProtocolPolicy: 'https-only', originSslProtocols: ['TLSv1.2'] })
-      }
-      expect(of(stage, 'aws:apigatewayv2/stage:Stage')[0]?.inputs['defaultRouteSettings']).toEqual({ throttlingRateLimit: 500, throttlingBurstLimit: 1000 })
-    })
     test('functions: Node 24, places of their own, logs that end', () => {
       expect(lambdas(stage).map(({ name }) => name.replace(/Function$/, '')).sort()).toEqual(Object.keys(functions).sort())
       for (const { name, inputs } of lambdas(stage)) {
@@ -288,40 +185,6 @@ describe.skipIf(!installed)('what is deployed', () => {
       expect(definition).toContain(':function:')
       expect(allowed(roleOf(stage, 'Machine')).map(({ actions }) => actions)).toEqual([['lambda:InvokeFunction']])
     })
-    test('people and agents come to different origins, over TLS, past a firewall, and nothing is cached', () => {
-      const edges = of(stage, 'aws:cloudfront/distribution:Distribution')
-      expect(edges.flatMap(({ inputs }) => inputs['aliases']).sort()).toEqual(['console.sluice.acme.dev', 'sluice.acme.dev'])
-      for (const { inputs } of edges) {
-        expect(inputs['webAclId']).toContain(':global/webacl/')
-        expect(JSON.stringify(inputs['defaultCacheBehavior'])).toContain('4135ea2d-6df8-44a3-9df3-4b5a84be39ad')
-        expect(JSON.stringify(inputs['origins'])).toContain('x-sluice-edge')
-      }
-    })
-    test('no error is kept and given to the next caller of its path', () => {
-      // CloudFront keeps these for ten seconds unless each is said not to be ("Control how long CloudFront caches errors").
-      for (const { inputs } of of(stage, 'aws:cloudfront/distribution:Distribution')) {
-        expect((inputs['customErrorResponses'] as { errorCode: number }[] | undefined)?.map(({ errorCode }) => errorCode)).toEqual([400, 403, 404, 405, 414, 500, 501, 502, 503, 504])
-        for (const kept of inputs['customErrorResponses'] as object[]) expect(kept).toMatchObject({ errorCachingMinTtl: 0 })
-      }
-    })
-    test('a challenge has its name back where CloudFront runs something for a 401: as the answer comes in, at every behavior', async () => {
-      for (const { inputs } of of(stage, 'aws:cloudfront/distribution:Distribution')) {
-        for (const behavior of [inputs['defaultCacheBehavior'], ...(inputs['orderedCacheBehaviors'] ?? []) as unknown[]] as { lambdaFunctionAssociations?: object; functionAssociations?: { eventType: string }[] }[]) {
-          expect(behavior.lambdaFunctionAssociations).toEqual([{ eventType: 'origin-response', lambdaArn: expect.stringMatching(/:Challenge:1$/) as unknown, includeBody: false }])
-          expect((behavior.functionAssociations ?? []).map(({ eventType }) => eventType)).not.toContain('viewer-response')
-        }
-      }
-      // Of Lambda@Edge: a numbered version, x86, no variables of environment, no network ("Restrictions on Lambda@Edge").
-      const [edge] = of(stage, 'aws:lambda/function:Function').filter(({ name }) => name === 'Challenge')
-      expect(edge?.inputs).toMatchObject({ publish: true, handler: 'index.handler' })
-      for (const key of ['environment', 'architectures', 'vpcConfig', 'layers', 'reservedConcurrentExecutions']) expect(edge?.inputs, key).not.toHaveProperty(key)
-      const role = of(stage, 'aws:iam/role:Role').find(({ name }) => name === 'ChallengeRole')
-      expect(Object.keys(role?.inputs ?? {})).toEqual(['assumeRolePolicy'])
-      const { handler } = await import(`data:text/javascript,${encodeURIComponent(renaming)}`) as { handler(event: object): Promise<unknown> }
-      const answer = (headers: object) => handler({ Records: [{ cf: { response: { status: '401', headers } } }] })
-      expect(await answer({ 'x-amzn-remapped-www-authenticate': [{ key: 'x-amzn-Remapped-www-authenticate', value: 'Bearer' }], date: [] })).toEqual({ status: '401', headers: { 'www-authenticate': [{ key: 'WWW-Authenticate', value: 'Bearer' }], date: [] } })
-      expect(await answer({ 'www-authenticate': [{ key: 'WWW-Authenticate', value: 'Bearer' }] })).toEqual({ status: '401', headers: { 'www-authenticate': [{ key: 'WWW-Authenticate', value: 'Bearer' }] } })
-    })
     test('nothing is locked for longer than the gate means to, and what is thrown away can be made again', () => {
       const statements = (json(of(stage, 'aws:s3/bucketPolicy:BucketPolicy')[0]?.inputs['policy']) as { statements: { effect: string; actions: string[]; conditions?: { test: string; variable: string; values: string[] }[] }[] }).statements
       const long = statements.find(({ conditions }) => conditions?.some(({ variable }) => variable === 's3:object-lock-remaining-retention-days'))
@@ -332,63 +195,8 @@ describe.skipIf(!installed)('what is deployed', () => {
       await expect(readable(graphs[stage])).toMatchFileSnapshot(`./graph.${stage}.txt`)
     })
   })
-  test('production is not deployed where no places can be reserved, and dev is', async () => {
-    const evaluate = (stage: Stage, limit: string) => promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), stage], { env: { ...env, SLUICE_CONCURRENCY: limit }, cwd: root, maxBuffer: 64 * 1024 * 1024 })
-    await expect(evaluate('production', '10')).rejects.toThrow('SLUICE_CONCURRENCY')
-    const { resources } = JSON.parse((await evaluate('dev', '10')).stdout) as Graph
-    expect(resources.filter(({ type, inputs }) => type === 'aws:lambda/function:Function' && inputs['reservedConcurrentExecutions'] !== undefined)).toEqual([])
-  }, 120_000)
-  test('as many targets as there may be fit into every role, and more are refused before anything is made', async () => {
-    const evaluate = (targets: readonly string[]) => promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), 'production'], { env: { ...env, SLUICE_TARGETS: targets.join(','), SLUICE_SLACK: '1', SLUICE_INDEX: '1' }, cwd: root, maxBuffer: 64 * 1024 * 1024 })
-    const names = Array.from({ length: 54 }, (_, i) => `connection${i}-read`)
-    const { resources } = JSON.parse((await evaluate(names)).stdout) as Graph
-    const sizes = resources.filter(({ type }) => type === 'aws:iam/role:Role').map(({ name, inputs }) => [name, ((inputs['inlinePolicies'] ?? []) as { policy: string }[]).reduce((sum, { policy }) => sum + policy.replaceAll(/\s/g, '').length, 0)] as const)
-    expect(Math.max(...sizes.map(([, size]) => size))).toBeGreaterThan(7000)
-    for (const [name, size] of sizes) expect(size, name).toBeLessThan(10_240 - 1000)     // the mocks' names of regions and functions are short
-    await expect(evaluate([...names, ...names.map((name) => `${name}-too`)])).rejects.toThrow('SLUICE_TARGETS')
-  }, 120_000)
-  test('of several regions the first has the policy and replicates it, another reads that and has everything else for itself', async () => {
-    const regions = 'eu-central-1=https://sluice.acme.dev,us-east-1=https://us.sluice.acme.dev'
-    const evaluate = async (more: object) => JSON.parse((await promisify(execFile)(process.execPath, [join(root, 'test/infra/evaluate.ts'), 'dev'], { env: { ...env, SLUICE_REGIONS: regions, ...more }, cwd: root, maxBuffer: 64 * 1024 * 1024 })).stdout) as Graph
-    const all = ({ resources }: Graph, type: string) => resources.filter((resource) => resource.type === type)
-    const may = (graph: Graph, name: string) => ((all(graph, 'aws:iam/role:Role').find((role) => role.name === `${name}Role`)?.inputs['inlinePolicies'] ?? []) as { policy: string }[]).flatMap(({ policy }) => statementsOf(policy)) as readonly (Statement & { conditions?: { variable: string; values: string[] }[] })[]
-    const writers = (graph: Graph) => (Object.keys(functions) as Name[]).filter((name) => may(graph, name).some(({ actions = [], resources = [], conditions }) => conditions === undefined && actions.includes('dynamodb:UpdateItem') && resources.some((arn) => arn.includes('-policy'))))
-    const first = await evaluate({})
-    const policy = all(first, 'aws:dynamodb/table:Table').find(({ name }) => name.includes('Policy'))
-    const [key] = all(first, 'aws:kms/key:Key').filter(({ name }) => name.startsWith('PolicyKey'))
-    expect(policy?.inputs).toMatchObject({ streamEnabled: true, streamViewType: 'NEW_AND_OLD_IMAGES', replicas: [{ regionName: 'us-east-1', pointInTimeRecovery: true, kmsKeyArn: expect.stringContaining('PolicyKey') as unknown }] })
-    expect(statementsOf(key?.inputs['policy']).find(({ Sid }) => Sid === 'ThroughServices')?.Condition).toEqual({ StringEquals: { 'kms:CallerAccount': '123456789012', 'kms:ViaService': ['dynamodb.us-east-1.amazonaws.com'] } })
-    expect(all(first, 'aws:dynamodb/table:Table').filter(({ inputs }) => inputs['replicas'] !== undefined)).toHaveLength(1)
-    const beat = may(first, 'Sweeper').find(({ conditions }) => conditions !== undefined)
-    expect([beat?.actions, beat?.conditions?.find(({ variable }) => variable === 'dynamodb:Attributes')?.values]).toEqual([['dynamodb:UpdateItem'], ['pk', 'sk', 'beat']])
-    expect(writers(first)).toEqual(['Http', 'Approval'])
-    const second = await evaluate({ SLUICE_DOMAIN: 'us.sluice.acme.dev', SLUICE_POLICY_STAGE: 'production' })
-    expect(all(second, 'aws:dynamodb/table:Table').map(({ inputs }) => inputs['name']).filter((name) => String(name).endsWith('-policy'))).toEqual([])
-    expect(all(second, 'aws:dynamodb/table:Table').filter(({ inputs }) => inputs['replicas'] !== undefined)).toEqual([])
-    expect(writers(second)).toEqual(['Http', 'Approval'])
-    for (const name of writers(second)) expect(may(second, name).flatMap(({ resources = [] }) => resources)).toContain('arn:aws:dynamodb:eu-central-1:123456789012:table/sluice-production-policy')
-    // The replica itself is read and written by nobody: a write there would win over a later one at home.
-    for (const name of Object.keys(functions) as Name[]) {
-      const onPolicy = may(second, name).flatMap(({ actions = [], resources = [] }) => resources.filter((arn) => /:table\/.*policy/i.test(arn)).map((arn) => ({ arn, actions })))
-      const here = onPolicy.filter(({ arn }) => !arn.endsWith('/sluice-production-policy'))
-      expect(here.map(({ actions }) => actions), name).toEqual([['dynamodb:GetItem']])
-    }
-    for (const { name, inputs } of all(second, 'aws:lambda/function:Function').filter((one) => one.name !== 'Challenge')) expect(JSON.stringify(inputs['environment']), name).toContain('"SLUICE_POLICY_TABLES":"sluice-production"')
-    await expect(evaluate({ SLUICE_REGIONS: '', SLUICE_POLICY_STAGE: 'production' })).rejects.toThrow('SLUICE_POLICY_STAGE')
-  }, 180_000)
   test('production is kept from being lost', () => {
     expect(graphs.production.outputs['_protect']).toBe(true)
     expect(graphs.dev.outputs['_protect']).toBe(false)
   })
 })
-
-test.each([[1000, 896], [500, 396], [204, 100], [100_000, 99_896]])('of %i places at most %i are reserved, some for each function and most for queries', (limit, most) => {
-  const places = Object.entries(placesOf(limit) ?? {})
-  expect(places.map(([name]) => name).sort()).toEqual(Object.keys(functions).sort())
-  const sum = places.reduce((total, [, count]) => total + count, 0)
-  expect(sum).toBeLessThanOrEqual(most + 4)
-  expect(sum).toBeGreaterThan(most - 6)
-  expect(Math.max(...places.map(([, count]) => count))).toBe(placesOf(limit)?.Http)
-})
-test.each([10, 100, 203])('of %i none', (limit) => { expect(placesOf(limit)).toBe(null) })
-test.each([0, -1, 1.5, NaN])('%d is no limit', (limit) => { expect(() => placesOf(limit)).toThrow('SLUICE_CONCURRENCY') })
