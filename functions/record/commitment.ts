@@ -8,7 +8,7 @@ const outer = Buffer.alloc(blockBytes + hashBytes, 0x5c)
 
 /**
  * HMAC-SHA-256 (RFC 2104) under a key of 32 bytes, by two hashes that need no object of OpenSSL's: `createHmac` and its key object cost a record several times as much, most of it when they are
- * collected. 32 bytes. Throws RangeError for a key of another length, which could be another key, padded. test/record/content.test.ts holds it against `createHmac`.
+ * collected. 32 bytes. Throws RangeError for a key of another length, which could be another key, padded. test/record/cipher.test.ts holds it against `createHmac`.
  */
 export function mac(key: Uint8Array, message: Uint8Array): Buffer {
   if (key.length !== hashBytes) throw new RangeError('a key of 32 bytes is wanted')
