@@ -1,7 +1,8 @@
 import type { Event } from '../../schema/event.ts'
 import { createIds } from '../../functions/aws/ulid.ts'
 import { createMemoryRequests } from '../support/requests.ts'
-import { type RequestRig, requestsContract } from './requests.ts'
+import type { RequestRig } from './asking.ts'
+import { requestsContract } from './requests.ts'
 import { carriers, createRig } from './rig.ts'
 
 requestsContract('memory', async () => {

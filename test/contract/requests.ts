@@ -1,25 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type AccessRequest, repeatMs, resultMs, type Status, statuses } from '../../schema/approval.ts'
-import type { Event, Id } from '../../schema/event.ts'
+import { type AccessRequest, repeatMs } from '../../schema/approval.ts'
+import type { Id } from '../../schema/event.ts'
 import { outcomeId } from '../../schema/item.ts'
-import { CursorError, type Ports, type RequestFilter, type Requests } from '../../functions/ports.ts'
-import { approvalEventOf, type Failing, nextOf, requestOf } from '../support/requests.ts'
+import { nextOf } from '../support/requests.ts'
+import { asking, type RequestRig } from './asking.ts'
 import { intentEvent, outcomeEvent } from './ledger.ts'
+import { listsAndResults } from './requestlist.ts'
 
-export interface RequestRig {
-  readonly clock: { ms: number }
-  readonly ids: Pick<Ports, 'now' | 'id'>
-  readonly requests: Requests
-  /** Another process: nothing shared but the store. */
-  other(): Requests
-  /** An event of the ledger beside them. */
-  event(id: Id<'evt'>): Promise<Event | null>
-  append(event: Event): Promise<unknown>
-  /** Makes writes fail until `heal`. */
-  fail(how: Failing): void
-  heal(): void
-  close(): Promise<void>
-}
 const day = 86_400_000
 
 /** What Requests promises, whoever keeps it. */
@@ -28,32 +15,7 @@ export function requestsContract(name: string, create: () => Promise<RequestRig>
     let rig: RequestRig
     beforeEach(async () => { rig = await create() })
     afterEach(() => rig.close())
-    const asked = (more: Parameters<typeof requestOf>[1] = {}) => requestOf(rig.ids, more)
-    const telling = (request: AccessRequest, kind?: Parameters<typeof approvalEventOf>[2]) => approvalEventOf(rig.ids, request, kind)
-    const put = async (request: AccessRequest, by = rig.requests) => by.create(request, telling(request), rig.clock.ms)
-    async function stored(more: Parameters<typeof requestOf>[1] = {}): Promise<AccessRequest> {
-      const request = asked(more)
-      expect(await put(request)).toEqual({ created: true })
-      return request
-    }
-    async function moved(request: AccessRequest, ...path: readonly Status[]): Promise<AccessRequest> {
-      let last = request
-      for (const status of path) {
-        last = nextOf(last, status, rig.clock.ms)
-        expect(await rig.requests.swap(last, telling(last, 'approval'))).toBe(true)
-      }
-      return last
-    }
-    async function all(filter: RequestFilter, limit: number): Promise<string[]> {
-      const ids: string[] = []
-      for (let after: string | null = null; ;) {
-        const page = await rig.requests.list(filter, { limit, after })
-        expect(page.requests.length).toBeLessThanOrEqual(limit)
-        ids.push(...page.requests.map(({ id }) => id))
-        if (page.next === null) return ids
-        after = page.next
-      }
-    }
+    const { asked, telling, put, stored, moved, all } = asking(() => rig)
 
     describe('create', () => {
       test('a request comes back as it was, its event with it, to every process', async () => {
@@ -287,97 +249,6 @@ export function requestsContract(name: string, create: () => Promise<RequestRig>
       })
     })
 
-    describe('list', () => {
-      const mine = { issuer: 'local', subject: 'agent:support-bot' }
-      const by = (issuer: string, subject: string) => ({ bound: { issuer, subject: { id: subject, kind: 'agent' as const, groups: [] } } })
-      async function one(more: Parameters<typeof requestOf>[1] = {}, ...path: readonly Status[]): Promise<Id<'arq'>> {
-        rig.clock.ms += 1
-        return (await moved(await stored(more), ...path)).id
-      }
-
-      test('newest first, each filter alone and together, in pages that neither repeat nor skip', async () => {
-        const open = [await one(), await one(by('okta', 'agent:support-bot')), await one({}, 'approved'), await one({}, 'approved', 'executing'), await one(by('local', 'user:ada'))]
-        const ended = []
-        for (const status of statuses.slice(3)) ended.push(await one({}, status))
-        const newest = [...open, ...ended].toReversed()
-        for (const limit of [1, 2, 3, 100]) {
-          expect(await all({}, limit)).toEqual(newest)
-          expect(await all({ open: true }, limit)).toEqual(open.toReversed())
-          expect(await all({ open: false }, limit)).toEqual(ended.toReversed())
-          expect(await all({ requester: mine }, limit)).toEqual(newest.filter((id) => id !== open[1] && id !== open[4]))
-          expect(await all({ requester: mine, open: true }, limit)).toEqual([open[3], open[2], open[0]])
-          expect(await all({ requester: { ...mine, issuer: 'okta' } }, limit)).toEqual([open[1]])
-          expect(await all({ requester: { issuer: 'localagent:support-bot', subject: '' } }, limit)).toEqual([])
-          expect(await all({ status: 'rejected' }, limit)).toEqual([ended[3]])
-          expect(await all({ status: 'pending' }, limit)).toEqual([open[4], open[1], open[0]])
-          expect(await all({ status: 'approved', requester: mine, open: true }, limit)).toEqual([open[2]])
-          expect(await all({ status: 'approved', open: false }, limit)).toEqual([])
-        }
-      })
-
-      test('gives each request whole, as it is now', async () => {
-        const request = await stored()
-        const now = await moved(request, 'approved')
-        expect((await rig.other().list({}, { limit: 5, after: null })).requests).toEqual([now])
-      })
-
-      test('who pages is not disturbed by new requests, nor by ends before and behind', async () => {
-        const ids = []
-        for (let i = 0; i < 6; i++) ids.push(await one())
-        const first = await rig.requests.list({ open: true }, { limit: 2, after: null })
-        await one()
-        for (const gone of [ids[4], ids[1]]) await moved(await rig.requests.get(gone as Id<'arq'>) as AccessRequest, 'cancelled')
-        const second = await rig.requests.list({ open: true }, { limit: 9, after: first.next })
-        expect(first.requests.map(({ id }) => id)).toEqual([ids[5], ids[4]])
-        expect(second.requests.map(({ id }) => id)).toEqual([ids[3], ids[2], ids[0]])
-        expect(second.next).toBeNull()
-      })
-
-      test('a cursor belongs to its filter, and nothing else passes for one', async () => {
-        for (let i = 0; i < 3; i++) await one()
-        const { next } = await rig.requests.list({ open: true }, { limit: 1, after: null })
-        expect((await rig.requests.list({ open: true }, { limit: 5, after: next })).requests).toHaveLength(2)
-        for (const [filter, after] of [[{}, next], [{ requester: mine }, next], [{ open: false }, next], [{ open: true }, `${next}x`], [{}, ''], [{}, 'x'], [{}, Buffer.from('a'.repeat(46)).toString('base64url')]] as const) {
-          await expect(rig.requests.list(filter, { limit: 5, after })).rejects.toThrow(CursorError)
-        }
-      })
-
-      test('30 days after its end a request is gone, though nothing deleted it yet; an open one stays', async () => {
-        const open = await one()
-        const id = await one({}, 'succeeded')
-        rig.clock.ms += 30 * day - 1000
-        expect(await rig.requests.get(id)).not.toBeNull()
-        rig.clock.ms += 2000
-        expect(await rig.requests.get(id)).toBeNull()
-        expect(await all({}, 1)).toEqual([open])
-      })
-    })
-
-    describe('results', () => {
-      test.each([0, 1, 230_000, 1_000_001])('%i bytes come back as they were', async (size) => {
-        const id = rig.ids.id('arq')
-        const sealed = Uint8Array.from({ length: size }, (_, i) => (i * 7 + (i >> 8)) & 255)
-        await rig.requests.keep(id, sealed)
-        expect(Buffer.from(await rig.other().kept(id) ?? []).equals(sealed)).toBe(true)
-      })
-
-      test('kept again, the last one counts', async () => {
-        const id = rig.ids.id('arq')
-        await rig.requests.keep(id, Buffer.alloc(500_000, 1))
-        await rig.requests.keep(id, Buffer.from('two'))
-        expect(Buffer.from(await rig.requests.kept(id) ?? []).toString()).toBe('two')
-      })
-
-      test('gone after 24 hours, though nothing deleted it yet; over 12 MB never taken', async () => {
-        const id = rig.ids.id('arq')
-        expect(await rig.requests.kept(id)).toBeNull()
-        await rig.requests.keep(id, Buffer.from('x'))
-        rig.clock.ms += resultMs - 1000
-        expect(await rig.requests.kept(id)).not.toBeNull()
-        rig.clock.ms += 1001
-        expect(await rig.requests.kept(id)).toBeNull()
-        await expect(rig.requests.keep(id, new Uint8Array(12 * 1024 * 1024 + 1))).rejects.toMatchObject({ code: 'internal' })
-      })
-    })
+    listsAndResults(() => rig)
   })
 }
