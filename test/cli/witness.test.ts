@@ -1,9 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createHints } from '../../functions/hint.ts'
-import { hold } from '../../functions/cli/hold.ts'
 import { run } from '../../functions/cli/run.ts'
 import type { Terminal } from '../../functions/cli/terminal.ts'
 import { openCheckpoint } from '../../functions/record/log/checkpoint.ts'
@@ -11,40 +9,13 @@ import { formatNote, formatVkey, keyOf, parseNote, parseVkey, sign } from '../..
 import { formatSuccession } from '../../functions/record/log/succession.ts'
 import { createSequencer } from '../../functions/sequence.ts'
 import { refusalEvent } from '../contract/ledger.ts'
-import { entriesOf, eventsOf, headNote, origin, put, signerOf, writeLog } from '../record/log/sample.ts'
+import { headNote, origin, put, signerOf, writeLog } from '../record/log/sample.ts'
 import { analyst, auditor } from '../support/caller.ts'
 import { createMemoryLog } from '../support/log.ts'
 import { createConsole } from './console.ts'
+import { beside, entries, fork, given, grow, key, log, out, refuses, scratch, scratchEach, signer, state, vkeyIn, witness } from './witnessing.ts'
 
-const signer = signerOf(origin, 'the log')
-const entries = entriesOf(eventsOf(700))
-/** The same up to entry 150, and another story from there. */
-const forked = [...entries.slice(0, 150), ...entries.slice(151)]
-let scratch = ''
-let [log, state, key, out] = ['', '', '', '']
-beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), 'sluice-witness-'))
-  ;[log, state, key, out] = ['log', 'state', 'key', 'out'].map((name) => join(scratch, name)) as [string, string, string, string]
-})
-afterEach(() => rmSync(scratch, { recursive: true, force: true }))
-
-const grow = (...sizes: readonly number[]) => writeLog(log, entries, signer, sizes)
-async function fork(...sizes: readonly number[]) {
-  rmSync(log, { recursive: true })
-  return writeLog(log, forked, signer, sizes)
-}
-const given = () => ['audit', 'witness', '--log', log, '--vkey', signer.vkey, '--state', state, '--key', key, '--out', out]
-const witness = (...more: readonly string[]) => createConsole().sluice([...given(), ...more])
-const vkeyIn = (err: string) => parseVkey(/(\S+\+[0-9a-f]{8}\+\S+)\n$/.exec(err)?.[1] ?? '')
-/** What the world knows after a refusal: all as it was, and what was shown lies beside it. */
-async function refuses(word: string, ...more: readonly string[]) {
-  const before = [readFileSync(state), readFileSync(out)]
-  const done = await witness(...more)
-  expect(done).toMatchObject({ code: 1, err: expect.stringContaining(word) })
-  expect([readFileSync(state), readFileSync(out)]).toEqual(before)
-  return done
-}
-const beside = (part: string) => readdirSync(scratch).filter((name) => name.startsWith(`state.${part}`))
+scratchEach()
 
 test('first sight: remembered, cosigned by a new key of its own, and said to be the first', async () => {
   const { checkpoint } = await grow(100, 300)
@@ -70,35 +41,6 @@ test('an empty log may be the first, and may grow', async () => {
   expect(await witness()).toMatchObject({ code: 0 })
   await grow(3)
   expect(await witness()).toMatchObject({ code: 0, err: expect.stringContaining('3 entries, which begin') })
-})
-test('no change: the state is left alone, and a signature that a crash kept from being written is made', async () => {
-  await grow(300)
-  await witness()
-  const [kept, inode] = [readFileSync(state), statSync(state).ino]
-  rmSync(out)
-  expect(await witness()).toMatchObject({ code: 0, err: expect.stringContaining('nothing new') })
-  expect([readFileSync(state), statSync(state).ino]).toEqual([kept, inode])
-  expect(parseNote(readFileSync(out)).signatures).toHaveLength(2)
-})
-test('a crash after the state and before the key is no reason to doubt the state', async () => {
-  await grow(300)
-  await witness()
-  rmSync(key)
-  rmSync(out)
-  expect(await witness()).toMatchObject({ code: 0, err: expect.stringContaining('a new witness') })
-})
-test('a signature that could not be written leaves the newest tree remembered: what was accepted is never forgotten', async () => {
-  await grow(300)
-  await witness()
-  const { checkpoint } = await grow(400)
-  rmSync(out)
-  mkdirSync(out)
-  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('cannot be written (EISDIR)') })
-  expect(readFileSync(state)).toEqual(checkpoint)
-  expect(readdirSync(scratch).toSorted()).toEqual(['key', 'log', 'out', 'state', 'state.lock'])
-  rmSync(out, { recursive: true })
-  await grow(300)
-  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('ROLLBACK: the log shows 300 entries, and had 400') })
 })
 test('rollback: refused, the old one kept, the new one beside it as evidence, once', async () => {
   await grow(300)
@@ -165,47 +107,6 @@ test('at first sight too the tiles must be there, and those of the signed tree',
   expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('`tile/0/001.p/44` is missing') })
   expect([existsSync(state), existsSync(key), existsSync(out)]).toEqual([false, false, false])
 })
-test('a damaged state is never begun anew silently; --trust-anew keeps it aside', async () => {
-  await grow(300)
-  await witness()
-  for (const length of [statSync(state).size - 1, 20, 0]) {
-    truncateSync(state, length)
-    await refuses('damaged, or of another log')
-  }
-  expect(await witness('--trust-anew')).toMatchObject({ code: 0, err: expect.stringContaining('seen for the first time') })
-  expect(beside('before').map((name) => statSync(join(scratch, name)).size)).toEqual([0])
-})
-test('a state that is gone while the key is there is a memory lost, not a first sight', async () => {
-  await grow(300)
-  await witness()
-  rmSync(state)
-  await fork(300)
-  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('what it remembered is gone') })
-  expect(existsSync(state)).toBe(false)
-  expect(await witness('--trust-anew')).toMatchObject({ code: 0 })
-})
-test('--trust-anew left in a command forgets nothing', async () => {
-  await grow(300)
-  await witness()
-  await fork(400)
-  expect(await witness('--trust-anew')).toMatchObject({ code: 3, err: expect.stringContaining('would only make it forget') })
-  expect(await witness('--trust-anew', '--every', '1m')).toMatchObject({ code: 3 })
-})
-test('a key that is damaged, open to others or another witness\'s signs nothing', async () => {
-  await grow(300)
-  await witness('--name', 'witness.example/w1')
-  const line = readFileSync(key, 'utf8')
-  chmodSync(key, 0o640)
-  await refuses('can be read by others')
-  chmodSync(key, 0o600)
-  for (const bad of [line.slice(0, -2), line.replace('witness.example', 'witness.exemple'), line.replace(/.(?==*\n$)/, (last) => last === 'A' ? 'Q' : 'A'), '']) {
-    writeFileSync(key, bad)
-    await refuses('is not a witness\'s key, or damaged')
-  }
-  writeFileSync(key, line)
-  expect(await witness('--name', 'another.example')).toMatchObject({ code: 3, err: expect.stringContaining('the key of `witness.example/w1`') })
-  expect(await witness('--name', 'witness.example/w1')).toMatchObject({ code: 0 })
-})
 test('signatures by others are not passed on, and leave room for the witness\'s own', async () => {
   const { root } = await grow(300)
   const note = (await headNote(300, root, signer)).toString()
@@ -213,23 +114,6 @@ test('signatures by others are not passed on, and leave room for the witness\'s 
   put(log, 'checkpoint', Buffer.from(note + stranger.repeat(99)))
   expect(await witness()).toMatchObject({ code: 0 })
   expect(parseNote(readFileSync(out)).signatures.map(({ name }) => name)).toEqual([origin, 'sluice-witness'])
-})
-test('a memory where the log\'s writer writes, or in one file with something else, is refused', async () => {
-  await grow(300)
-  const sluice = createConsole().sluice
-  const args = (at: string) => ['audit', 'witness', '--log', log, '--vkey', signer.vkey, '--key', key, '--state', at]
-  expect(await sluice(args(join(log, 'checkpoint')))).toMatchObject({ code: 3, err: expect.stringContaining('whoever writes the log') })
-  symlinkSync(join(log, 'checkpoint'), join(scratch, 'link'))
-  expect(await sluice(args(join(scratch, 'link')))).toMatchObject({ code: 3, err: expect.stringContaining('whoever writes the log') })
-  expect(await sluice(args(key))).toMatchObject({ code: 3, err: expect.stringContaining('files of their own') })
-  expect(await sluice([...args(state), '--out', join(scratch, '.', 'key')])).toMatchObject({ code: 3 })
-})
-test('two witnesses do not share one memory', async () => {
-  await grow(300)
-  const letGo = hold(state)
-  expect(await witness()).toMatchObject({ code: 1, err: expect.stringContaining('another `sluice audit witness` has') })
-  letGo()
-  expect(await witness()).toMatchObject({ code: 0 })
 })
 test('what is missing or contradicts itself in the arguments is exit 3', async () => {
   await grow(300)
