@@ -69,7 +69,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     const caller: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: bound.claims, expiresAt: Date.parse(bound.expiresAt) }
     const admitted: Admitted = { policy, locks, caller, session: request.session ?? ports.id('ses') }
     const evaluation = ports.id('eval')
-    const story = gate.recorder.begin(evaluation, admitted, bound.connection, request.id)
+    const story = gate.recorder.begin(evaluation, admitted, bound.connection, request)
     const query: Query = { ...bound.query, purpose: bound.purpose }
     story.asked(query)
     let changes: readonly string[] = []

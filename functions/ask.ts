@@ -65,7 +65,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt, randomBytes(16).toString('base64url'))
     const request: AccessRequest = {
       id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound, query.form === 'ssh' ? effects.fingerprint : undefined), bound, createdAt: new Date(now).toISOString(),
-      evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, ...(diff === undefined ? {} : { diff }), verdicts: [], notices: [], execution: null, ending: null, revision: 0,
+      evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, ...(diff === undefined ? {} : { diff }), verdicts: [], told: [], notices: [], execution: null, ending: null, revision: 0,
     }
     if (Buffer.byteLength(JSON.stringify(request)) > maxEventBytes) return story.refuse(tooLarge)
     const before = await approvals.requests.answering(request.callKey, now)   // before any limit: whoever comes back for an answer asks nobody
@@ -78,11 +78,12 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     const meter = canonicalJson([admitted.caller.issuer, admitted.caller.subject.id, connection.name, 'requests'])
     // Taken back and asked anew, each one tells people: a bound on those that wait bounds no flood.
     if (await ports.meter.take(meter, hour, 1, limit * asksPerPlace) < 1) return story.refuse(tooOften(limit * asksPerPlace, Math.ceil(((hour + 1) * hourMs - now) / 1000)))
-    const created = await approvals.requests.create(request, story.step('request', request.id, {
+    const event = story.step('request', request.id, {
       // Not the call key: a digest of the call as it was sent, without salt, would let whoever reads the record try out what is withheld from it.
       digest, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: statementsOf(query).map(({ sql }) => sql), params: statementsOf(query).map(({ params }) => params), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
       accesses: accessesOf(toldOf(effects, (resource) => admitted.policy.told(connection.name, resource, ask.rules))), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules, owners: ownersOf(admitted.policy, bound),
-    }), now)
+    })
+    const created = await approvals.requests.create({ ...request, told: [event.id] }, event, now)
     const mine = created.created ? request : created.existing
     if (!created.created) ports.meter.give(meter, hour, 1)
     // The wait of a request that another call made is started already, or is the sweeper's.

@@ -14,7 +14,7 @@ import { createRing } from './succession.ts'
 /** One event on its way into the log. `entry`: the leaf's bytes. */
 export interface Leaf { readonly id: Id<'evt'>; readonly entry: Uint8Array; /** Of an event `log-key`: the statement. */ readonly succession?: string }
 /** How far back the ledger need not be looked through again (ports.ts, Head). */
-export type Mark = Pick<Head, 'mark' | 'awaited'>
+export type Mark = Pick<Head, 'mark' | 'near' | 'awaited'>
 interface Standing { readonly head: Head | null; readonly edge: LogEdge }
 
 /** A bundle is staged whole, and a level of tiles with it: so many entries, or so many bytes of them. */
@@ -177,7 +177,7 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
     for (const one of await ring.signing(keys, now())) signatures.push(await sign(text, one))
     const checkpoint = formatNote({ text, signatures }).toString()
     const further = over.head !== null && over.head.mark >= mark.mark ? over.head : mark
-    const head: Head = { revision, size: edge.edge.size, bundle, checkpoint, at: now(), mark: further.mark, awaited: further.awaited, ...(keys.length === 0 ? {} : { keys }) }
+    const head: Head = { revision, size: edge.edge.size, bundle, checkpoint, at: now(), mark: further.mark, near: Math.max(mark.near, over.head?.near || 0), awaited: further.awaited, ...(keys.length === 0 ? {} : { keys }) }
     if (!await store.advance(head, over.head)) return false
     await apply(head, stage)
     standing = { head, edge }

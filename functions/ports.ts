@@ -124,6 +124,11 @@ export interface Ledger {
    * `next` continues after the last event given, is stable under new events, and belongs to its filter: throws CursorError for any other.
    */
   list(filter: EventFilter, page: { readonly limit: number; readonly after: string | null }): Promise<{ readonly events: readonly Event[]; readonly next: string | null }>
+  /**
+   * Everything whose id carries a time from `from` until before `to` (epoch ms; null: and later) and that was stored when it began, each once, as it is stored: its content sealed. In pieces that can be held, from early to late: after one,
+   * all that is before its `until` was given. Of one intent nothing comes before it; else events of a piece are in no order. What it reads of the store grows with what it gives, and with nothing else. Throws Fault store-unavailable.
+   */
+  scan(from: number, to: number | null): AsyncIterable<{ readonly events: readonly Event[]; readonly until: number }>
   /** Intents with `settleBy` before `before` that have no outcome. Also those written by a process that is gone. At most `limit`. */
   unsettled(before: number, limit: number): Promise<readonly (Event & { kind: 'intent' })[]>
 }
@@ -208,6 +213,8 @@ export interface Head {
   readonly at: number
   /** Epoch ms: every event whose id carries an earlier time is in the log, or awaited. */
   readonly mark: number
+  /** Epoch ms, at `mark` or after it: until here the record was looked through once, so that whoever looks next begins here. What came behind it is found when `mark` passes it. */
+  readonly near: number
   /** Older intents of which more is to come: no outcome yet (`until` null), or one by the sweeper, which a correction may follow until then (epoch ms). */
   readonly awaited: readonly { readonly id: Id<'evt'>; readonly until: number | null }[]
   /** The statements by which one key of the log followed another (record/log/succession.ts), oldest first; left out where it has its first. */

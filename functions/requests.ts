@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import { type AccessRequest, decisionBody, type RequestSummary, type RequestView, statuses, type Verdict } from '../schema/approval.ts'
 import type { Caller } from '../schema/caller.ts'
-import type { Id } from '../schema/event.ts'
+import type { ApprovalEvent, Id } from '../schema/event.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { elsewhere } from '../schema/region.ts'
 import { answerOf } from './ask.ts'
@@ -120,7 +120,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   }
 
   /** Loads, steps, stores with its event; again where somebody was first. Afterwards the wait is woken: dies before it, and the sweeper does. */
-  async function change(admitted: Admitted, id: string, next: (request: AccessRequest) => Result<AccessRequest>, event: (next: AccessRequest) => ReturnType<ReturnType<typeof story>['step']>): Promise<Result<AccessRequest>> {
+  async function change(admitted: Admitted, id: string, next: (request: AccessRequest) => Result<AccessRequest>, event: (next: AccessRequest) => ApprovalEvent): Promise<Result<AccessRequest>> {
     if (!store) return refuse(none)
     for (let i = 0; i < tries; i++) {
       const found = await find(admitted, id)
@@ -128,12 +128,15 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
       const stepped = next(found.value)
       if (!stepped.ok) return stepped
       // Said before: nothing to store. But who repeats it may never have heard that it was stored, and then nobody was woken.
-      if (stepped.value !== found.value && !await store.swap(stepped.value, event(stepped.value))) continue
+      if (stepped.value !== found.value && !await tell(stepped.value, event(stepped.value))) continue
       gate.waits.ring(stepped.value.id)
       if (stepped.value.status !== 'pending') await ports.approvals?.workflow.wake(stepped.value.id).catch((error: unknown) => ports.alarm('a decided request waits for the sweeper', { request: id, error: String(error) }))
       return stepped
     }
     return refuse(busy)
+  }
+  async function tell(next: AccessRequest, event: ApprovalEvent): Promise<boolean> {
+    return await store?.swap({ ...next, told: [...next.told, event.id] }, event) ?? false
   }
 
   /** What is not here may be where its id was made: there its caller may know of it, and there alone it goes on. */
@@ -172,8 +175,8 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const looking = gate.consider(bound.connection, { ...bound.query, purpose: bound.purpose }, { policy, locks, caller: requester, session: session ?? ports.id('ses') }, silent).then((seen) => (seen.ok ? seen.value.plan.diff : undefined))
     return Promise.race([looking, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), patienceMs).unref() })]).catch(() => undefined)
   }
-  function story(admitted: Admitted, evaluation: Id<'eval'>, { bound, id }: AccessRequest) {
-    return gate.recorder.begin(evaluation, admitted, bound.connection, id)
+  function story(admitted: Admitted, evaluation: Id<'eval'>, request: AccessRequest) {
+    return gate.recorder.begin(evaluation, admitted, request.bound.connection, request)
   }
   function now(): string { return new Date(ports.now()).toISOString() }
 }

@@ -2,8 +2,9 @@ import { hash } from 'node:crypto'
 import type { Event, Id } from '../schema/event.ts'
 import { firstIdAt } from '../schema/item.ts'
 import { createCommitter, leafOf } from './commit.ts'
-import { createGathering, restsOnOthers } from './gather.ts'
+import { createGathering } from './gather.ts'
 import type { Hints } from './hint.ts'
+import { createOrdering } from './ordering.ts'
 import type { Log, Ports } from './ports.ts'
 import { createRing } from './succession.ts'
 
@@ -19,6 +20,7 @@ export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> &
   const { now, ledger } = ports
   const committer = createCommitter(ports)
   const gathering = createGathering(ports, committer)
+  const ordered = createOrdering(ledger, committer)
   const ring = createRing(ports.log)
   const begun = now()
   let behind = true
@@ -27,26 +29,15 @@ export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> &
     const { events, dropped } = hints.take()
     if (dropped) behind = true
     try {
-      const added = await committer.commit((await complete(events)).map(leafOf), gathering.mark())
+      const added = await committer.commit((await ordered(events)).map(leafOf), gathering.mark())
       await succeed()
       if (events.length === 0) await heartbeat()
       return added
     } catch (error) {
       behind = true
+      gathering.doubt(events)
       throw error
     }
-  }
-
-  /** An outcome is never before its intent, which another process may have written and nobody hinted at. What rests on people's words waits for a look that finds those. */
-  async function complete(events: readonly Event[]): Promise<readonly Event[]> {
-    const given = new Map(events.filter((event) => !restsOnOthers(event)).map((event) => [event.id, event]))
-    if (given.size < events.length) behind = true
-    const intents = [...given.values()].flatMap((event) => event.kind === 'outcome' || event.kind === 'correction' ? [event.intent] : []).filter((id) => !given.has(id))
-    for (const id of await committer.fresh(intents)) {
-      const intent = await ledger.get(id)
-      if (intent) given.set(id, intent)
-    }
-    return [...given.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   /**

@@ -100,6 +100,8 @@ export interface AccessRequest {
   /** What the target said it would change when it was asked: masked, unified diff lines. Not bound: what it is made from is, by `fingerprint`. */
   readonly diff?: string
   readonly verdicts: readonly Verdict[]
+  /** The events by which it was asked and people gave their word, each stored in one write with what it tells. */
+  readonly told: readonly Id<'evt'>[]
   readonly notices: readonly Notice[]
   /** The evaluation that executes, and its intent; set by the one write that lets execution begin. */
   readonly execution: { readonly evaluation: Id<'eval'>; readonly intent: Id<'evt'>; readonly at: string } | null

@@ -56,6 +56,8 @@ export interface IntentEvent extends Common {
   readonly revealed: readonly string[]
   /** What the target said the write would change, as people were shown it: masked, unified diff lines. */
   readonly diff?: string
+  /** Of what people approved: the events that say so, the request's and their words'. Stored before it, and in the log before it. */
+  readonly basis?: readonly Id<'evt'>[]
   readonly deadline: string
   readonly settleBy: string
 }

@@ -5,6 +5,7 @@ import { conditionFailed, type Dynamo } from './dynamo.ts'
 import { createEntries } from './entry.ts'
 import { keyOf, readEvent } from './event.ts'
 import { createList } from './list.ts'
+import { createScan } from './scan.ts'
 import { createUnsettled } from './unsettled.ts'
 
 const TableName = tables.audit.name
@@ -36,5 +37,5 @@ export function createLedger(parts: { readonly hot: Dynamo; readonly cold: Dynam
     const { Item: item } = await hot('GetItem', { TableName, Key: keyOf(id), ConsistentRead: true })
     return item ? readEvent(item) : null
   }
-  return { append, get, list: createList(parts.cold), unsettled: createUnsettled(parts.cold) }
+  return { append, get, list: createList(parts.cold), scan: createScan(parts), unsettled: createUnsettled(parts) }
 }

@@ -46,6 +46,7 @@ export function sealing<S extends { readonly ledger: Ledger; readonly requests: 
         const find = createFinder(keys)
         return { events: await Promise.all(events.map((event) => readable(find, event))), next }
       },
+      scan: ledger.scan,
       unsettled: async (...question: Parameters<Ledger['unsettled']>) => {
         const find = createFinder(keys)
         return Promise.all((await ledger.unsettled(...question)).map(async (event) => await readable(find, event) as typeof event))

@@ -33,7 +33,7 @@ export function whoOf(caller: Caller, rolesOf: (principal: Caller['subject']) =>
   return { issuer, subject: subject.id, actors: actors.map(({ id }) => id), groups: subject.groups, roles }
 }
 
-export function intentOf(common: Common, query: Query, effects: Effects, decision: Permitted, diff: string | null, times: { readonly deadline: number; readonly settleBy: number }): IntentEvent {
+export function intentOf(common: Common & Pick<IntentEvent, 'basis'>, query: Query, effects: Effects, decision: Permitted, diff: string | null, times: { readonly deadline: number; readonly settleBy: number }): IntentEvent {
   const { masks, revealed } = decision.permit.obligations
   return {
     ...common, kind: 'intent', statements: statementsOf(query), purpose: purposeOf(query), accesses: accessesOf(effects), rules: decision.rules,

@@ -1,3 +1,4 @@
+import type { AccessRequest } from '../../schema/approval.ts'
 import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Effects } from '../../schema/effects.ts'
 import type { ApprovalEvent, ChangeEvent, Event, Id, IntentEvent, NoticeEvent } from '../../schema/event.ts'
@@ -56,12 +57,14 @@ export interface Story {
   unrecorded(): Story
 }
 
+/** Of an access request: which, and the events that told of it. */
+type Asked = Pick<AccessRequest, 'id' | 'told'>
 type Desk = Pick<Ports, 'now' | 'id' | 'ledger' | 'alarm'>
 
 export function createRecorder(ports: Desk) {
   return {
     /** `request`: the access request whose execution this is. */
-    begin: (evaluation: Id<'eval'>, admitted: Admitted, connection: string, request: Id<'arq'> | null = null): Story => createStory(ports, evaluation, admitted, connection, request),
+    begin: (evaluation: Id<'eval'>, admitted: Admitted, connection: string, request: Asked | null = null): Story => createStory(ports, evaluation, admitted, connection, request),
     /** What the process itself has to say, before anyone called. Throws Fault store-unavailable. */
     async notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Id<'evt'>> {
       const id = ports.id('evt')
@@ -71,7 +74,7 @@ export function createRecorder(ports: Desk) {
   }
 }
 
-function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string, request: Id<'arq'> | null): Story {
+function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string, request: Asked | null): Story {
   let query: Query | null = null
   let effects: Effects | null = null
   let changes: string | null = null
@@ -79,7 +82,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
   let revealed: readonly string[] | null = null
   let open: { readonly id: Id<'evt'>; readonly at: number } | null = null
   const who = whoOf(caller, (principal) => policy.rolesOf(principal))
-  const common = (id: Id<'evt'>): Common => ({ id, at: iso(ports.now()), evaluation, session, who, connection, policy: policy.version, ...(request === null ? {} : { request }) })
+  const common = (id: Id<'evt'>): Common => ({ id, at: iso(ports.now()), evaluation, session, who, connection, policy: policy.version, ...(request === null ? {} : { request: request.id }) })
 
   const keeps = policy.connections?.get(connection)?.record !== 'none'
   const hearing = createHearing(async (part) => {
@@ -113,7 +116,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     if (!query || !effects) throw new TypeError('an intent without a question')
     const at = ports.now()
     const deadline = at + beginMs
-    const event = intentOf(common(ports.id('evt')), query, effects, decision, changes, { deadline, settleBy: deadline + skewMs + targetMs(decision.permit.obligations.limits.timeoutMs, query) })
+    const event = intentOf({ ...common(ports.id('evt')), ...(request === null ? {} : { basis: request.told }) }, query, effects, decision, changes, { deadline, settleBy: deadline + skewMs + targetMs(decision.permit.obligations.limits.timeoutMs, query) })
     if (!fits(event)) return refused(tooLarge)
     try {
       if (await store(event) === 'lost') return refuse(begunElsewhere)

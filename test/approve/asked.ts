@@ -4,7 +4,7 @@ import type { AccessRequest, Bound } from '../../schema/approval.ts'
 export function asked(bound: Partial<Bound> = {}, rest: Partial<AccessRequest> = {}): AccessRequest {
   return {
     id: 'arq_01KAQZ0000AAAAAAAAAAAAAAA0', status: 'pending', digest: 'd'.repeat(64), callKey: 'c'.repeat(64), createdAt: '2026-11-22T09:00:00.000Z', evaluation: 'eval_1', session: null, policy: 'p'.repeat(64),
-    verdicts: [], notices: [], execution: null, ending: null, revision: 1, ...rest,
+    verdicts: [], told: [], notices: [], execution: null, ending: null, revision: 1, ...rest,
     bound: {
       version: 1, issuer: 'local', trust: 'local', subject: { id: 'agent:support-bot', kind: 'agent', groups: ['support-agents'] }, actors: [], claims: {}, connection: 'shop', purpose: 'refund for ticket 4711',
       query: { statements: [{ sql: 'insert into public.refunds (order_id, amount) values ($1, $2)', params: [17, 'secret-parameter'] }], batch: false, isolation: 'read committed', reveal: [], rowMode: 'object', maxRows: null },

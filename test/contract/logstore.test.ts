@@ -18,7 +18,7 @@ interface Rig {
 }
 const ids = createIds(Date.now)
 const headOf = (revision: number, more: Partial<Head> = {}): Head =>
-  ({ revision, size: revision * 3, bundle: `staging/${revision}-aa`, checkpoint: `note ${revision}\n— ü`, at: 1_700_000_000_000, mark: 5, awaited: [{ id: ids('evt'), until: null }, { id: ids('evt'), until: 7 }], ...more })
+  ({ revision, size: revision * 3, bundle: `staging/${revision}-aa`, checkpoint: `note ${revision}\n— ü`, at: 1_700_000_000_000, mark: 5, near: 6, awaited: [{ id: ids('evt'), until: null }, { id: ids('evt'), until: 7 }], ...more })
 
 function logStoreContract(name: string, create: () => Promise<Rig>): void {
   describe(`log store by ${name}`, () => {

@@ -35,6 +35,8 @@ export interface Rig {
   heal(): void
   /** Operations since the last ask. */
   calls(): string[]
+  /** How many items queries gave since the last ask. */
+  given(): number
   close(): Promise<void>
 }
 
@@ -43,6 +45,7 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
   const clock = { ms: Date.parse('2026-11-22T09:00:00.000Z') }
   let fault: { readonly fault: Fault; readonly operation: string | null; left: number; skip: number } | null = null
   let calls: string[] = []
+  let given = 0
   const directory = mkdtempSync(join(tmpdir(), 'sluice-rig-'))
   const server = await startDynamo({
     directory: join(directory, 'db'), credentials, now: Date.now,
@@ -60,7 +63,12 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
     const place = { region: 'eu-west-1', endpoint: server.url, credentials }
     const dynamo = carrier === 'signed' ? signedDynamo({ ...place, now: Date.now, random: () => 0 }) : sdkDynamo(place)
     closers.push(() => dynamo.close())
-    return dynamo
+    const counted: Dynamo = async (operation, input) => {
+      const output = await dynamo(operation, input)
+      given += output.Items?.length ?? 0
+      return output
+    }
+    return counted
   }
   function stores(): Stores {
     const dynamo = carry()
@@ -83,6 +91,7 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
     clock, ports: stores(), other: stores, dynamo,
     break: (what, { operation = null, only = Infinity, skip = 0 } = {}) => { fault = { fault: what, operation, left: only, skip } },
     heal: () => { fault = null },
+    given: () => { const seen = given; given = 0; return seen },
     calls: () => { const seen = calls; calls = []; return seen },
     close: async () => { for (const close of closers) close(); await server.close(); rmSync(directory, { recursive: true, force: true }) },
   }

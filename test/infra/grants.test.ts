@@ -7,12 +7,12 @@ import { startBucket, type Stub } from '../aws/bucket.ts'
 import { credentials } from '../contract/rig.ts'
 
 /** Which files of functions/aws are which adapter. A file that speaks to DynamoDB and is none of these fails the last test. */
-const files: Readonly<Record<Exclude<Adapter, 'standing' | 'append' | 'erasure' | 'logReader'>, readonly string[]>> = {
-  policies: ['policies.ts'], beat: ['beat.ts'], ledger: ['ledger.ts', 'list.ts', 'entry.ts', 'transact.ts'], unsettled: ['unsettled.ts'], idempotency: ['idempotency.ts'], meter: ['meter.ts'],
+const files: Readonly<Record<Exclude<Adapter, 'standing' | 'append' | 'erasure' | 'logReader' | 'heard'>, readonly string[]>> = {
+  policies: ['policies.ts'], beat: ['beat.ts'], ledger: ['ledger.ts', 'list.ts', 'scan.ts', 'entry.ts', 'transact.ts'], unsettled: ['unsettled.ts', 'scan.ts'], idempotency: ['idempotency.ts'], meter: ['meter.ts'], cuts: ['cuts.ts'],
   requests: ['requests.ts', 'requestlist.ts', 'results.ts', 'transact.ts'], workflow: ['workflow.ts'], sockets: ['sockets.ts'], content: ['keys.ts'], logWriter: ['logstore.ts'],
 }
 /** Adapters that are parts of one file, by what they leave to others. */
-const parts: Readonly<Partial<Record<Adapter, readonly Adapter[]>>> = { policies: ['standing'], ledger: ['append'], content: ['erasure'], logWriter: ['logReader'] }
+const parts: Readonly<Partial<Record<Adapter, readonly Adapter[]>>> = { policies: ['standing'], ledger: ['append'], content: ['erasure'], logWriter: ['logReader'], cuts: ['heard'] }
 const folder = join(import.meta.dirname, '../../functions/aws')
 const operations = /'(GetItem|PutItem|UpdateItem|DeleteItem|Query|BatchGetItem|Scan|BatchWriteItem|TransactGetItems)'/g
 const inTransactions = /\{ (Put|Update|Delete|ConditionCheck): /g

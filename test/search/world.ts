@@ -37,7 +37,7 @@ export async function createIndexed(server: TestPostgres): Promise<Indexed> {
   async function publish(grown: ReturnType<typeof append>, mark: number): Promise<void> {
     for (const { path, bytes } of grown.tiles) memory.objects.set(path, Uint8Array.from(bytes))
     const checkpoint = (await headNote(grown.log.edge.size, grown.root, signer)).toString()
-    const next: Head = { revision: (head?.revision ?? 0) + 1, size: grown.log.edge.size, bundle: '', checkpoint, at: 0, mark, awaited: [] }
+    const next: Head = { revision: (head?.revision ?? 0) + 1, size: grown.log.edge.size, bundle: '', checkpoint, at: 0, mark, near: mark, awaited: [] }
     await memory.log.store.advance(next, head)
     await memory.log.store.publish({ size: next.size, checkpoint })
     head = next

@@ -2,16 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createHints } from '../../functions/hint.ts'
 import { Fault } from '../../functions/ports.ts'
 import { intentEvent, outcomeEvent, refusalEvent } from '../contract/ledger.ts'
-import { createLogWorld, expectWhole, verifyHistory, verifyLog, type LogWorld } from './world.ts'
-
-/** Numbers that look drawn, the same at every run. */
-function draws(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
-    return state / 2_147_483_648
-  }
-}
+import { createLogWorld, draws, expectWhole, verifyHistory, verifyLog, type LogWorld } from './world.ts'
 
 async function settle(world: LogWorld): Promise<void> {
   world.memory.fail = () => {}

@@ -13,6 +13,15 @@ import type { Event } from '../../schema/event.ts'
 import { timeOf } from '../../schema/item.ts'
 import { createMemoryLog, type MemoryLog } from '../support/log.ts'
 
+/** Numbers that look drawn, the same at every run. */
+export function draws(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
+    return state / 2_147_483_648
+  }
+}
+
 /** A ledger in memory that pages as the real one does: by the time in the id, newest first. */
 export function createMemoryLedger() {
   const events = new Map<string, Event>()
@@ -43,6 +52,23 @@ export function createMemoryLedger() {
         page.push(sorted[at]!)
       }
       return { events: page, next: null }
+    },
+    async *scan(from, to) {
+      check()
+      state.lists++
+      const found = [...events.values()].filter(({ id }) => timeOf(id) >= from && (to === null || timeOf(id) < to)).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      for (let at = 0; at < found.length;) {
+        let end = Math.min(found.length, at + 400)
+        while (end < found.length && timeOf(found[end]!.id) === timeOf(found[end - 1]!.id)) end++
+        const [slice, until] = [found.slice(at, end), end < found.length ? timeOf(found[end]!.id) : to ?? Infinity]
+        // In pieces, an intent and what became of it in different ones, and nothing of it said to be over before the last.
+        const [some, others] = [slice.filter(({ kind }) => kind === 'intent'), slice.filter(({ kind }) => kind !== 'intent')]
+        yield { events: some, until: at === 0 ? from : timeOf(found[at]!.id) }
+        check()
+        yield { events: others, until }
+        at = end
+      }
+      if (to !== null) yield { events: [], until: to }
     },
     unsettled: async () => [],
   }

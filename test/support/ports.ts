@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { exportJWK, SignJWT } from 'jose'
 import { digest } from '../../schema/bundle.ts'
 import type { Event, Id, Prefix } from '../../schema/event.ts'
+import { timeOf } from '../../schema/item.ts'
 import type { Bundle, PolicyDocument } from '../../schema/policy.ts'
 import { createIds } from '../../functions/aws/ulid.ts'
 import { Fault, type EventFilter, type IdempotencyStore, type Ledger, type Lock, type Meter, type Pointer, type PolicyStore, type Ports } from '../../functions/ports.ts'
@@ -104,6 +105,10 @@ function createLedger(check: () => void): { ledger: Ledger; events: Event[] } {
       const start = after === null ? 0 : found.findIndex((event) => event.id === after) + 1
       const page = found.slice(start, start + limit)
       return { events: page, next: start + limit < found.length ? page.at(-1)?.id ?? null : null }
+    },
+    async *scan(from, to) {
+      check()
+      yield { events: events.filter(({ id }) => timeOf(id) >= from && (to === null || timeOf(id) < to)), until: to ?? Infinity }
     },
     unsettled: async () => { check(); return [] },
   }

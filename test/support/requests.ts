@@ -119,7 +119,7 @@ export function requestOf({ now, id }: Pick<Ports, 'now' | 'id'>, { bound, ...mo
   const arq = id('arq')
   return {
     id: arq, status: 'pending', digest: hash(`digest ${arq}`), callKey: hash(`call ${arq}`), createdAt: new Date(now()).toISOString(), evaluation: id('eval'), session: id('ses'), policy: 'p'.repeat(64),
-    verdicts: [], notices: [], execution: null, ending: null, revision: 0, ...more,
+    verdicts: [], told: [], notices: [], execution: null, ending: null, revision: 0, ...more,
     bound: {
       version: 1, issuer: 'local', trust: 'local', subject: { id: 'agent:support-bot', kind: 'agent', groups: ['support-agents'] }, actors: [], claims: {}, connection: 'shop', purpose: 'refund "😀"',
       query: { batch: false, statements: [{ sql: 'INSERT INTO refunds (order_id) VALUES ($1)', params: ['\u0000ä'] }], isolation: 'read committed', reveal: [], rowMode: 'object', maxRows: null },
