@@ -1,4 +1,5 @@
 import { Hono, type Context } from 'hono'
+import { TrieRouter } from 'hono/router/trie-router'
 import type { AccessRequest } from '../schema/approval.ts'
 import type { Refusal } from '../schema/refusal.ts'
 import { createAdministration } from './administer.ts'
@@ -108,7 +109,8 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     return send(c, 200, 'application/json', body, headers)
   }
 
-  const app = new Hono()
+  // Named, because the router that Hono would try first cannot hold some of these paths: it finds that out at a process's first call, and then takes this one.
+  const app = new Hono({ router: new TrieRouter() })
     .get('/healthz', (c) => sendJson(c, open, 200, { alive: true }))
     .get('/readyz', async (c) => {
       const ready = await health.ready()

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { TrieRouter } from 'hono/router/trie-router'
 import type { Env, Schema } from 'hono/types'
 import type { Refusal } from '../schema/refusal.ts'
 import { problemOf, statusOf } from './problem.ts'
@@ -14,7 +15,7 @@ const over: Refusal = { slug: 'outcome-unknown', reason: 'out_of_time', detail: 
  * that is still running is not stopped by it. Its intent is on record, and its outcome follows, by this process when it thaws or by the sweeper as `unknown`. An answer that has begun to stream is left to itself.
  */
 export function inTime<E extends Env, S extends Schema>(app: Hono<E, S>): Hono {
-  return new Hono().mount('/', async (request: Request, ...rest: unknown[]): Promise<Response> => {
+  return new Hono({ router: new TrieRouter() }).mount('/', async (request: Request, ...rest: unknown[]): Promise<Response> => {
     const left = leftOf(rest[0])
     const serve = async (): Promise<Response> => app.fetch(request, ...rest as [E['Bindings']])
     if (left === null) return serve()

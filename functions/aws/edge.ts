@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Hono } from 'hono'
+import { TrieRouter } from 'hono/router/trie-router'
 import type { Env, Schema } from 'hono/types'
 
 const header = 'x-sluice-edge'
@@ -15,7 +16,7 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 export function behindEdge<E extends Env, S extends Schema>(app: Hono<E, S>, env: Readonly<Record<string, string | undefined>> = process.env): Hono {
   const key = env['SLUICE_EDGE_KEY']
   const elsewhere = env['SLUICE_WAITS'] === 'elsewhere'
-  const edge = new Hono()
+  const edge = new Hono({ router: new TrieRouter() })
   if (key) {
     const wanted = digest(key)
     edge.use(async (c, next) => {
