@@ -1,36 +1,19 @@
-import { neon, neonConfig, NeonDbError, Pool } from '@neondatabase/serverless'
-import { request } from 'node:http'
+import { Pool } from '@neondatabase/serverless'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
 import { startNeon } from '../../functions/local/neon.ts'
 import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../support/postgres.ts'
-
-neonConfig.useSecureWebSocket = false
-neonConfig.pipelineConnect = false
-neonConfig.webSocketConstructor = WebSocket
+import { driver, failure, people, post, through, upgrade } from './neon.ts'
 
 describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
   let server: TestPostgres
   let database: TestDatabase
-  const through = (neonUrl: string) => {
-    neonConfig.fetchEndpoint = () => `${neonUrl}/sql`
-    neonConfig.wsProxy = (host, port) => `${new URL(neonUrl).host}/v2?address=${host}:${port}`
-  }
-  const sql = (url = database.url) => neon(url, { fullResults: true })
-  const failure = async (work: Promise<unknown>): Promise<NeonDbError> => {
-    const error: unknown = await work.then(() => null, (error: unknown) => error)
-    if (!(error instanceof NeonDbError)) throw new Error('it did not fail as the driver fails')
-    return error
-  }
+  const sql = (url = database.url) => driver(url)
 
   beforeAll(async () => {
     server = await withPostgres({ major })
     through(server.neonUrl)
-    database = await server.createDatabase(`
-      CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, born date, tags text[], data jsonb, big bigint, CHECK (id > 0));
-      INSERT INTO people VALUES (1, 'Zoë 🐕', '1990-02-03', '{a,NULL,"b c"}', '{"a": [1, null]}', 9007199254740993), (2, 'Tom', NULL, NULL, NULL, NULL);
-      CREATE VIEW names AS SELECT name AS called FROM people`)
+    database = await server.createDatabase(people)
   })
   afterAll(() => server.stop())
 
@@ -113,97 +96,6 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
     it('of none gives none', async () => {
       const answer = await post(server.neonUrl, database.url, { queries: [] })
       expect([answer.status, answer.body.results]).toEqual([200, []])
-    })
-  })
-
-  describe('connections', () => {
-    it('carry nothing from one request to the next', async () => {
-      const url = database.as('postgres', new URL(database.url).password)
-      const pool = { size: 1 }
-      const endpoint = await startNeon({ pool })
-      through(endpoint.url)
-      try {
-        const s = sql(url)
-        const backend = (await s.query('SELECT pg_backend_pid() AS pid')).rows[0]?.['pid']
-        await s.query(`SELECT set_config('search_path', 'evil', false), set_config('a.secret', 'x', false)`)
-        await s.query('CREATE TEMP TABLE people (id int)')
-        await s.query('PREPARE p AS SELECT 1')
-        const left = (await s.query(`SELECT pg_backend_pid() AS pid, current_setting('search_path') AS path, current_setting('a.secret', true) AS secret, (SELECT count(*) FROM pg_prepared_statements) AS prepared, to_regclass('pg_temp.people') AS temp`)).rows[0]
-        expect(left).toEqual({ pid: backend, path: '"$user", public', secret: left?.['secret'], prepared: '0', temp: null })
-        expect(left?.['secret'] ?? '').toBe('')
-      } finally {
-        await endpoint.close()
-        through(server.neonUrl)
-      }
-    })
-
-    it('with a transaction left open are ended, and it is rolled back', async () => {
-      const endpoint = await startNeon({ pool: { size: 1 } })
-      const ask = async (query: string) => (await post(endpoint.url, database.url, { query, params: [] })).body.rows
-      try {
-        const before = await ask('SELECT pg_backend_pid() AS pid')
-        await ask('BEGIN')
-        expect(await ask('SELECT pg_backend_pid() AS pid')).not.toEqual(before)
-        await ask(`INSERT INTO people (id, name) VALUES (20, 'committed')`)
-        expect((await database.query('SELECT FROM people WHERE id = 20')).rowCount).toBe(1)
-      } finally {
-        await endpoint.close()
-      }
-    })
-
-    it('that the server drops in the middle are an error, and the next request works', async () => {
-      const s = sql()
-      const error = await failure(s.query(`SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(5)`))
-      expect(error.code === '57P01' || error.message.includes('500')).toBe(true)
-      expect((await s.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
-    })
-
-    it('that the server drops while idle are not used again', async () => {
-      const s = sql()
-      await s.query('SELECT 1')
-      await database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
-      await expect.poll(async () => s.query('SELECT 1 AS one').then(({ rows }) => rows, () => null)).toEqual([{ one: 1 }])
-    })
-
-    it('of a caller that hangs up are cancelled, and what waited for one does not run for nobody', async () => {
-      const endpoint = await startNeon({ pool: { size: 1 } })
-      try {
-        const first = send(endpoint.url, database.url, { query: 'SELECT pg_sleep(60)', params: [] })
-        await expect.poll(() => running('%pg_sleep(60)%')).toBe(1)
-        const second = send(endpoint.url, database.url, { query: `INSERT INTO people (id, name) VALUES (30, 'nobody')`, params: [] })
-        await new Promise((done) => setTimeout(done, 50))
-        second.destroy()
-        first.destroy()
-        await expect.poll(() => running('%pg_sleep(60)%')).toBe(0)
-        expect((await post(endpoint.url, database.url, { query: 'SELECT count(*)::int AS n FROM people WHERE id = 30', params: [] })).body.rows).toEqual([{ n: '0' }])
-      } finally {
-        await endpoint.close()
-      }
-    })
-
-    it('are no more than the pool allows, and the pools no more than the cap', async () => {
-      const endpoint = await startNeon({ pool: { size: 2, pools: 1, waitMs: 200 } })
-      try {
-        const one = database.url
-        const work = [1, 2].map(() => post(endpoint.url, one, { query: 'SELECT pg_sleep(0.6)', params: [] }))
-        await expect.poll(() => running('%pg_sleep(0.6)%')).toBe(2)
-        expect((await post(endpoint.url, one, { query: 'SELECT 1', params: [] })).status).toBe(503)
-        expect((await post(endpoint.url, server.superuserUrl, { query: 'SELECT 1', params: [] })).status).toBe(503)
-        expect((await Promise.all(work)).map(({ status }) => status)).toEqual([200, 200])
-        await expect.poll(async () => (await post(endpoint.url, server.superuserUrl, { query: 'SELECT 1', params: [] })).status).toBe(200)   // an idle pool makes room
-      } finally {
-        await endpoint.close()
-      }
-    })
-
-    it('to a server that is not there are a 500 without the connection string in it', async () => {
-      const answer = await post(server.neonUrl, 'postgres://someone:s3cret@127.0.0.1:1/db', { query: 'SELECT 1', params: [] })
-      expect(answer.status).toBe(500)
-      expect(answer.text).not.toContain('s3cret')
-    })
-
-    it('with a wrong password are the server\'s own refusal', async () => {
-      expect(await failure(sql(database.as('postgres', 'wrong')).query('SELECT 1'))).toMatchObject({ code: '28P01' })
     })
   })
 
@@ -306,35 +198,4 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
       expect((await post(server.neonUrl, database.url, statement)).status).toBe(200)
     })
   })
-
-  const running = async (pattern: string): Promise<number> =>
-    (await database.query(`SELECT FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE $1`, [pattern])).rowCount ?? 0
 })
-
-interface Answer { readonly status: number; readonly text: string; readonly body: { message?: string; rows?: unknown[]; results?: unknown[] } }
-function send(neonUrl: string, connection: string, body: unknown, headers: Record<string, string> = {}) {
-  const call = request(`${neonUrl}/sql`, { method: 'POST', agent: false, headers: { 'neon-connection-string': connection, 'neon-raw-text-output': 'true', ...headers } })
-  call.on('error', () => {})
-  call.end(typeof body === 'string' ? body : JSON.stringify(body))
-  return call
-}
-function post(neonUrl: string, connection: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  return new Promise((done, fail) => {
-    send(neonUrl, connection, body, headers).on('error', fail).on('response', (response) => {
-      let text = ''
-      response.setEncoding('utf8').on('data', (part: string) => { text += part }).on('end', () => done({ status: response.statusCode ?? 0, text, body: JSON.parse(text) as Answer['body'] }))
-    })
-  })
-}
-function upgrade(url: string, headers: Record<string, string> = {}): Promise<number> {
-  return new Promise((done) => {
-    const web = new WebSocket(url, { headers })
-    web.on('open', () => {
-      web.close()
-      done(101)
-    }).on('unexpected-response', (_request, response) => {
-      response.resume()
-      done(response.statusCode ?? 0)
-    }).on('error', () => done(0))
-  })
-}
