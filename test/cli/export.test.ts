@@ -5,36 +5,18 @@ import { afterAll, expect, test } from 'vitest'
 import { checkProof } from '../../functions/record/log/proof.ts'
 import { parseVkey } from '../../functions/record/log/note.ts'
 import { decodeEntries } from '../../functions/record/log/tile.ts'
-import { createHints } from '../../functions/hint.ts'
-import { createSequencer } from '../../functions/sequence.ts'
-import { refusalEvent } from '../contract/ledger.ts'
 import { auditor, support } from '../support/caller.ts'
-import { createMemoryLog } from '../support/log.ts'
-import { createConsole } from './console.ts'
+import { createLogged } from './logged.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-export-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 const as = { as: auditor }
 
-function createLogged() {
-  const console = createConsole()
-  const { ports, events } = console.world
-  const memory = createMemoryLog()
-  Object.assign(ports, { log: memory.log })
-  const hints = createHints()
-  const sequencer = createSequencer({ ...ports, log: memory.log }, hints)
-  return {
-    ...console, memory, directory: mkdtempSync(join(scratch, 'log-')),
-    async add(count: number) {
-      for (let i = 0; i < count; i++) events.push(refusalEvent(ports))
-      for (const event of events.slice(-900)) hints.hint(event)
-      await sequencer.round()
-    },
-  }
-}
+/** And a directory for what is exported. */
+const exporting = () => ({ ...createLogged(), directory: mkdtempSync(join(scratch, 'log-')) })
 
 test('an exported log verifies with nothing but its files, and goes on where it ended', async () => {
-  const { sluice, add, directory, sent } = createLogged()
+  const { sluice, add, directory, sent } = exporting()
   await add(300)
   expect(await sluice(['audit', 'export', '--log', directory], as)).toMatchObject({ code: 0, out: '' })
   const first = readFileSync(join(directory, 'checkpoint'))
@@ -50,7 +32,7 @@ test('an exported log verifies with nothing but its files, and goes on where it 
 })
 
 test('a receipt as a file proves the event to whoever has the key', async () => {
-  const { sluice, add, directory, world } = createLogged()
+  const { sluice, add, directory, world } = exporting()
   await add(3)
   const { id } = world.events[1]!
   await sluice(['audit', 'export', '--log', directory], as)
@@ -62,7 +44,7 @@ test('a receipt as a file proves the event to whoever has the key', async () => 
 })
 
 test('a log that became shorter, or another\'s, is not written over what was exported', async () => {
-  const { sluice, add, directory, memory } = createLogged()
+  const { sluice, add, directory, memory } = exporting()
   await add(5)
   await sluice(['audit', 'export', '--log', directory], as)
   const before = readFileSync(join(directory, 'checkpoint'), 'utf8')
@@ -73,13 +55,13 @@ test('a log that became shorter, or another\'s, is not written over what was exp
   const shorter = await sluice(['audit', 'export', '--log', directory], as)
   expect([shorter.code, shorter.err]).toMatchObject([1, expect.stringContaining('it is the proof')])
   expect(readFileSync(join(directory, 'checkpoint'), 'utf8')).not.toBe(before)
-  const other = createLogged()
+  const other = exporting()
   await other.add(20)
   expect((await other.sluice(['audit', 'export', '--log', directory], as)).code).toBe(3)
 })
 
 test('whoever may not read the audit exports nothing; a directory that cannot be written is said by its name', async () => {
-  const { sluice, add, directory } = createLogged()
+  const { sluice, add, directory } = exporting()
   await add(2)
   expect((await sluice(['audit', 'export', '--log', join(directory, 'x')], { as: support })).code).toBe(2)
   expect(existsSync(join(directory, 'x'))).toBe(false)
@@ -90,7 +72,7 @@ test('whoever may not read the audit exports nothing; a directory that cannot be
 })
 
 test('without --content no content of an earlier tree stays behind, which verify would find', async () => {
-  const { sluice, add, directory } = createLogged()
+  const { sluice, add, directory } = exporting()
   await add(5)
   await sluice(['audit', 'export', '--log', directory, '--content'], as)
   expect(existsSync(join(directory, 'content'))).toBe(true)

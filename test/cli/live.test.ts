@@ -6,17 +6,14 @@ import { createClient } from '../../functions/cli/client.ts'
 import { filesAt } from '../../functions/cli/live.ts'
 import { run } from '../../functions/cli/run.ts'
 import type { Terminal } from '../../functions/cli/terminal.ts'
-import { createHints } from '../../functions/hint.ts'
 import { parseVkey } from '../../functions/record/log/note.ts'
 import { verifyLog } from '../../functions/record/verify/verify.ts'
-import { createSequencer } from '../../functions/sequence.ts'
 import type { Event } from '../../schema/event.ts'
-import { refusalEvent } from '../contract/ledger.ts'
 import { entriesOf, eventsOf, headNote, origin, signerOf } from '../record/log/sample.ts'
 import { logOf, signer, type Log } from '../record/verify/memory.ts'
 import { auditor, support } from '../support/caller.ts'
-import { createMemoryLog } from '../support/log.ts'
 import { createConsole } from './console.ts'
+import { createLogged } from './logged.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-live-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -46,19 +43,6 @@ let whole: Log
 beforeAll(async () => { whole = (await logOf(entries)).log })
 
 describe('`sluice audit verify` of a running gate', () => {
-  function createLogged() {
-    const console = createConsole()
-    const { ports, events } = console.world
-    const memory = createMemoryLog()
-    Object.assign(ports, { log: memory.log })
-    const hints = createHints()
-    const sequencer = createSequencer({ ...ports, log: memory.log }, hints)
-    return { ...console, memory, async add(count: number) {
-      for (let i = 0; i < count; i++) events.push(refusalEvent(ports))
-      for (const event of events.slice(-900)) hints.hint(event)
-      await sequencer.round()
-    } }
-  }
   const env = { SLUICE_URL: 'http://127.0.0.1:8787' }
 
   test('its log is whole, by the key that was told; the words say that nothing was kept and how to make a copy', async () => {

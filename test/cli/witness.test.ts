@@ -1,18 +1,15 @@
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createHints } from '../../functions/hint.ts'
 import { run } from '../../functions/cli/run.ts'
 import type { Terminal } from '../../functions/cli/terminal.ts'
 import { openCheckpoint } from '../../functions/record/log/checkpoint.ts'
 import { formatNote, formatVkey, keyOf, parseNote, parseVkey, sign } from '../../functions/record/log/note.ts'
 import { formatSuccession } from '../../functions/record/log/succession.ts'
-import { createSequencer } from '../../functions/sequence.ts'
-import { refusalEvent } from '../contract/ledger.ts'
 import { headNote, origin, put, signerOf, writeLog } from '../record/log/sample.ts'
 import { analyst, auditor } from '../support/caller.ts'
-import { createMemoryLog } from '../support/log.ts'
 import { createConsole } from './console.ts'
+import { createLogged } from './logged.ts'
 import { beside, entries, fork, given, grow, key, log, out, refuses, scratch, scratchEach, signer, state, vkeyIn, witness } from './witnessing.ts'
 
 scratchEach()
@@ -147,17 +144,8 @@ test('--every goes on over what it cannot see, and ends at what contradicts itse
   expect(said).toContain('FORK')
 }, 60_000)
 test('over a gate: with the caller\'s token, growing; whom no rule lets is denied; nothing of it is put on record', async () => {
-  const console = createConsole()
-  const { ports, events } = console.world
-  const memory = createMemoryLog()
-  Object.assign(ports, { log: memory.log })
-  const hints = createHints()
-  const sequencer = createSequencer({ ...ports, log: memory.log }, hints)
-  const add = async (count: number) => {
-    for (let i = 0; i < count; i++) events.push(refusalEvent(ports))
-    for (const event of events.slice(-900)) hints.hint(event)
-    await sequencer.round()
-  }
+  const console = createLogged()
+  const { memory, add, world: { events } } = console
   const { name, publicKey } = memory.log.signer
   const vkey = formatVkey(keyOf(name, await publicKey()))
   const args = ['audit', 'witness', '--url', 'http://127.0.0.1:8787', '--vkey', vkey, '--state', state, '--key', key, '--json']
