@@ -1,15 +1,16 @@
 import type { Span } from '../../../schema/refusal.ts'
+import { missing, unsupported } from '../refused.ts'
+import { noteWritten } from '../writeback.ts'
 import type { Assignment, Delete, Expression, Insert, Name, Reference, Table, Update } from './ast.ts'
 import { columnKey, type Column, type Relation } from './catalog.ts'
 import { changing, consequences, relationAt, writable, type Event } from './consequence.ts'
-import { missing, spanIn, unsupported } from './effects.ts'
+import { spanIn } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause, ownAlias } from './from.ts'
 import { heldIn, relationItem } from './relation.ts'
 import { columnAt, inner, itemNamed, resolve, spell, tagsOf, type Item, type Scope } from './scope.ts'
 import { chosenRows } from './select.ts'
 import { withClause } from './with.ts'
-import { noteWritten } from './writeback.ts'
 
 /**
  * INSERT, REPLACE, UPDATE, DELETE. Writing is one access, reading the table's columns in WHERE, SET or ON DUPLICATE KEY another. A classified value that flows into a column is a use; so is setting a classified

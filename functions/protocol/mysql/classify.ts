@@ -1,17 +1,19 @@
 import type { Effects, Shown, Used } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
-import type { Query, Seen, Statement as Asked } from '../../../schema/request.ts'
+import type { Param, Query, Seen, Statement as Asked } from '../../../schema/request.ts'
 import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
 import { Fault } from '../../ports.ts'
 import type { Plan } from '../protocol.ts'
+import { Refused } from '../refused.ts'
+import { heavyParameter, type Weight } from '../weight.ts'
+import { judgeParameters, type Written } from '../writeback.ts'
 import type { Parsed, Statement } from './ast.ts'
 import { readCatalog, readServer, type Catalog, type Relation, type SnapshotRow } from './catalog.ts'
 import { createClasses, type Classes } from './classes.ts'
-import { Findings, Refused, type Frame } from './effects.ts'
+import { Findings, type Frame } from './effects.ts'
 import { assemble } from './assemble.ts'
 import type { Analysis } from './expression.ts'
 import { parse } from './parse.ts'
-import { heavyParameter, type Weight } from './heavy.ts'
 import type { MySqlPlan, Output, PlannedStatement, Reached } from './plan.ts'
 import { heldIn } from './relation.ts'
 import { rewrite } from './rewrite.ts'
@@ -19,7 +21,6 @@ import { query as subquery } from './select.ts'
 import { serverQuery, snapshotQueries } from './snapshot.ts'
 import { analyse } from './statement.ts'
 import { totalled } from './total.ts'
-import { judgeParameters, type Written } from './writeback.ts'
 
 /**
  * Statement → effects, before anything runs. Receives the connection's document and the query; proves, against the target's catalog, every object the statement reaches and where each classified column goes;
@@ -105,9 +106,9 @@ export function createClassifier({ read, now }: Reader): Classifier {
       if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
       const count = parameterRefusal(facts.value, one)
       if (count) return refuse(query.batch ? { ...count, statement: i } : count)
-      const heavy = heavyParameter(facts.value.heavy, one.params)
+      const heavy = heavyParameter(facts.value.heavy, one.params, textOf)
       if (heavy) return refuse(query.batch ? { ...heavy, statement: i } : heavy)
-      const back = judgeParameters(facts.value.written, one.params)
+      const back = judgeParameters(facts.value.written, (parameter) => [textOf(one.params[parameter] ?? null)])
       all.push(back.length === 0 ? facts.value : { ...facts.value, used: [...facts.value.used, ...back] })
     }
     return ok(all)
@@ -136,6 +137,8 @@ const asWritten = (definition: string, schema: string): string =>
 function understood<T>(work: () => T): T {
   try { return work() } catch (cause) { throw new Fault('target-unavailable', 'the target\'s catalog could not be understood', { cause }) }
 }
+/** A parameter's text, as it is judged: it is printed as a literal. */
+const textOf = (param: Param): string => (typeof param === 'string' ? param : JSON.stringify(param))
 function parameterRefusal(facts: Facts, { params }: Asked): Refusal | null {
   if (params.length === facts.parameters) return null
   return { slug: 'invalid-request', reason: 'parameter_count', detail: `the statement has ${facts.parameters} parameters, the call gives ${params.length}`, next: 'fix' }
@@ -192,7 +195,7 @@ function telling(found: Findings, relation: Relation, used: ReadonlySet<string>)
   return relation.indexes.filter((index) => index.name !== 'PRIMARY' && index.ordered).filter((index) => heldIn(found, relation, index.columns).some((tag) => !used.has(`${tag.resource}.${tag.column}`)))
 }
 function factsFrom(found: Findings, shown: readonly Shown[], { parameters }: Parsed) {
-  const { accesses, used, readOnly, written, heavy } = found
+  const { accesses, used, readOnly, written, scales: { heavy } } = found
   const relations = [...found.relations.values()]
   return {
     accesses, shown, used, readOnly, parameters, written, heavy, ...(found.wants ? { wants: true } : {}), plain: shown.length + used.length === 0 && !found.classifiedRead,

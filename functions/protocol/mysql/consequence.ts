@@ -1,6 +1,7 @@
 import type { Span } from '../../../schema/refusal.ts'
+import { unsupported, withheld } from '../refused.ts'
 import { tableKey, type Catalog, type Relation } from './catalog.ts'
-import { unsupported, withheld, type Findings, type Frame } from './effects.ts'
+import type { Findings, Frame } from './effects.ts'
 import { heldIn } from './relation.ts'
 
 export type Event = 'insert' | 'update' | 'delete'

@@ -1,8 +1,9 @@
 import type { Span } from '../../../schema/refusal.ts'
 import { isMasklike } from '../marks.ts'
+import { missing, unsupported } from '../refused.ts'
 import type { Bound, Call, Column, Expression, Order, Query, Statement, Window } from './ast.ts'
 import type { Relation, Routine } from './catalog.ts'
-import { missing, spanIn, unsupported, type Findings, type Frame } from './effects.ts'
+import { spanIn, type Findings, type Frame } from './effects.ts'
 import { weigh } from './heavy.ts'
 import { findFunction } from './names.ts'
 import { inner, resolve, spell, tagsOf, touch, type Col, type Scope } from './scope.ts'
@@ -24,26 +25,26 @@ export function expression(a: Analysis, node: Expression | null, scope: Scope, c
   switch (node.kind) {
     case 'null': case 'boolean': case 'number': case 'bytes': return
     case 'string': case 'temporal': return text(a, node.value, spanIn(scope.frame, node.span))
-    case 'parameter': a.found.texts?.set(node.index, spanIn(scope.frame, node.span)); return
+    case 'parameter': return a.found.text(node.index, spanIn(scope.frame, node.span))
     case 'column': return column(a, node, scope, clause ?? 'in an expression')
     case 'default': if (node.column) column(a, node.column, scope, clause ?? 'as an argument of default()'); return
     case 'inserted': return column(a, node.column, scope, clause ?? 'as an argument of values()')
     case 'unary': return each([node.operand], `under the operator \`${node.operator}\``)
-    case 'binary': return each([node.left, node.right], `under the operator \`${node.operator}\``)
+    case 'binary': each([node.left, node.right], `under the operator \`${node.operator}\``); return weigh(a.found, node, scope)
     case 'logical': return each(node.operands, 'in a condition')
     case 'like': each([node.operand, node.pattern], 'under `like`'); return weigh(a.found, node, scope)
-    case 'regexp': return each([node.operand, node.pattern], 'under `regexp`')
-    case 'between': return each([node.operand, node.low, node.high], 'under `between`')
-    case 'in': return each([node.operand, ...node.list], 'under `in`')
+    case 'regexp': each([node.operand, node.pattern], 'under `regexp`'); return weigh(a.found, node, scope)
+    case 'between': each([node.operand, node.low, node.high], 'under `between`'); return weigh(a.found, node, scope)
+    case 'in': each([node.operand, ...node.list], 'under `in`'); return weigh(a.found, node, scope)
     case 'inQuery': each([node.operand], 'under `in`'); return valued(a, node.query, scope, clause)
     case 'is': return each([node.operand], `under \`is ${node.test}\``)
     case 'exists': a.found.textless(() => a.query(a, node.query, inner(scope))); return   // whether a row is there; its columns are not looked at
     case 'quantified': each([node.operand], 'in a comparison'); return valued(a, node.query, scope, clause)
     case 'subquery': return valued(a, node.query, scope, clause)
     case 'row': return each(node.items, 'in a row')
-    case 'case': return each([node.operand, ...node.branches.flatMap((branch) => [branch.when, branch.result]), node.otherwise], 'in a `case`')
-    case 'cast': return each([node.operand], 'under a cast')
-    case 'transcode': return each([node.operand], 'under `convert`')
+    case 'case': each([node.operand, ...node.branches.flatMap((branch) => [branch.when, branch.result]), node.otherwise], 'in a `case`'); return weigh(a.found, node, scope)
+    case 'cast': each([node.operand], 'under a cast'); return weigh(a.found, node, scope)
+    case 'transcode': each([node.operand], 'under `convert`'); return weigh(a.found, node, scope)
     case 'collate': return each([node.operand], 'under `collate`')
     case 'shift': return each([node.operand, node.amount], 'under an interval')
     case 'extract': return each([node.operand], 'as an argument of extract()')
@@ -55,7 +56,7 @@ export function expression(a: Analysis, node: Expression | null, scope: Scope, c
   }
 }
 function text({ found }: Analysis, value: string, span: Span | null): void {
-  if (found.texts && isMasklike(value)) found.texts.set(value, span)
+  if (found.texts && isMasklike(value)) found.text(value, span)
 }
 function column(a: Analysis, node: Column, scope: Scope, how: string): void {
   const { col, others } = resolve(a.found, scope, node)
@@ -66,16 +67,12 @@ function column(a: Analysis, node: Column, scope: Scope, how: string): void {
 export function useColumn(a: Analysis, col: Col, how: string, span: Span | null): void {
   touch([col])
   a.found.use(tagsOf([col]), how, span)
-  carry(a, [col])
-}
-/** A column whose value may be a constant gives it to the value it stands in. */
-function carry({ found }: Analysis, cols: readonly Col[]): void {
-  if (found.texts) for (const col of cols) for (const [value, span] of col.texts ?? []) found.texts.set(value, span)
+  a.found.carry([col])
 }
 /** A subquery that stands for a value, or is looked through for one. */
 function valued(a: Analysis, node: Query, scope: Scope, clause: string | null): void {
   const cols = a.found.textless(() => a.query(a, node, inner(scope)))
-  carry(a, cols)
+  a.found.carry(cols)
   a.found.use(tagsOf(cols), clause ?? 'in a subquery that stands for a value', spanIn(scope.frame, node.span))
 }
 

@@ -1,7 +1,6 @@
-import type { Param } from '../../../schema/request.ts'
-import type { Refusal, Span } from '../../../schema/refusal.ts'
+import { bytesWith, endless, fixedBytes, largest, parameterSize, repeated, sized, storedBytes, sum, type Size } from '../size.ts'
 import type { Call, CastType, Expression } from './ast.ts'
-import { spanIn, unsupported, type Findings } from './effects.ts'
+import { spanIn, type Findings } from './effects.ts'
 import { resolve, type Col, type Scope } from './scope.ts'
 
 /**
@@ -11,23 +10,6 @@ import { resolve, type Col, type Scope } from './scope.ts'
  * aggregate) may stand on one side only, where the other is small. What is so was measured (docs/mysql.md); the same rule as PostgreSQL's.
  */
 
-/** Bytes a value has at most beside the parameters in it. */
-export interface Size { readonly bytes: number; readonly parameters: readonly number[] }
-/** A parameter of one call may be so long there. */
-export interface Weight { readonly parameter: number; readonly most: number; readonly what: string; readonly span: Span | null }
-
-/** Of a column whose type declares more. Longer values are rare, and whoever stored them pays with his own table's time. */
-const storedBytes = 131_072
-/** Whatever stands on the other side. */
-const smallBytes = 128
-/** Bytes of one side times bytes of the other: what two columns give with something joined to each. */
-const budget = 4 * storedBytes * storedBytes
-const fixedBytes = 64
-/** So many calls over values that may be larger than this, each of them cheap, still take minutes for one row. */
-const maxLong = 100
-const longBytes = 1024 * 1024
-export const endless: Size = { bytes: Infinity, parameters: [] }
-const of = (bytes: number): Size => ({ bytes, parameters: [] })
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))
 
 /** Types of columns whose values may be long. */
@@ -53,43 +35,42 @@ const products = words('locate instr replace substring_index')
 /** Where all that is given is compared with itself, or its rest moved for each part that is found. */
 const squares = words('replace regexp_replace json_keys json_contains json_overlaps json_search json_merge_patch json_merge_preserve json_set json_insert json_replace json_remove json_object')
 
-type Weighed = Extract<Expression, { readonly kind: 'call' | 'like' | 'trim' }>
-/** Refuses what could run past every limit. `found.heavy` gets what depends on parameters. */
+type Weighed = Extract<Expression, { readonly kind: 'call' | 'like' | 'trim' | 'regexp' | 'between' | 'in' | 'cast' | 'transcode' | 'case' | 'binary' }>
+/** Refuses what could run past every limit. `found.scales` keeps what depends on parameters. */
 export function weigh(found: Findings, node: Weighed, scope: Scope): void {
   if (scope.frame.view) return                           // what a view says, its owner wrote
   const span = spanIn(scope.frame, node.span)
   const size = (one: Expression) => sizeOf(found, one, scope)
-  if (node.kind === 'like') return judge(found, [size(node.operand), size(node.pattern)], '`like`', span)
-  if (node.kind === 'trim') {                            // from the end it looks for where characters begin, each time from the start
-    if (node.remove !== null && node.side !== 'leading') judge(found, [size(node.operand), size(node.operand)], 'trim()', span)
-    return
-  }
-  if (node.schema !== null) return
+  found.scales.over(operandsOf(node).flatMap((one) => (one.kind === 'row' ? one.items : [one])).map(size), span)
+  if (node.kind === 'like') return found.scales.pair([size(node.operand), size(node.pattern)], '`like`', span)
+  // From the end it looks for where characters begin, each time from the start.
+  if (node.kind === 'trim' && node.remove !== null && node.side !== 'leading') return found.scales.pair([size(node.operand), size(node.operand)], 'trim()', span)
+  if (node.kind !== 'call' || node.schema !== null) return
   const name = node.name.text.toLowerCase()
   const sizes = node.arguments.map(size)
-  if (sizes.some(({ bytes }) => bytes > longBytes) && ++found.long > maxLong) throw unsupported('too_heavy', `more than ${maxLong} functions over values that may be long may run for minutes a row, and the server stops them at no time limit`, span)
   const [first, second] = sizes
-  if (products.has(name) && first && second) judge(found, [first, second], `${name}()`, span)
-  if (squares.has(name) && first) { const all = name === 'replace' || name === 'regexp_replace' || name === 'json_keys' ? first : sum(sizes); judge(found, [all, all], `${name}()`, span) }
+  if (products.has(name) && first && second) found.scales.pair([first, second], `${name}()`, span)
+  if (squares.has(name) && first) { const all = name === 'replace' || name === 'regexp_replace' || name === 'json_keys' ? first : sum(sizes); found.scales.pair([all, all], `${name}()`, span) }
 }
-function judge(found: Findings, [one, other]: readonly [Size, Size], what: string, span: Span | null): void {
-  const at = (limit: number): boolean => { const [a, b] = [one, other].map(({ bytes, parameters }) => bytes + parameters.length * limit) as [number, number]; return a <= smallBytes || b <= smallBytes || a * b <= budget }
-  const most = [65_536, 64].find(at)
-  if (most === undefined) throw unsupported('too_heavy', `${what} between values that may both be long may run for hours, and the server stops it at no time limit; one side has to be a column or a constant, or both short`, span)
-  for (const parameter of new Set([...one.parameters, ...other.parameters])) found.heavy.push({ parameter, most, what, span })
+/** What it goes through. Arithmetic looks at the beginning of a text alone. */
+function operandsOf(node: Weighed): readonly Expression[] {
+  switch (node.kind) {
+    case 'call': return node.arguments
+    case 'like': case 'regexp': return [node.operand, node.pattern]
+    case 'between': return [node.operand, node.low, node.high]
+    case 'in': return [node.operand, ...node.list]
+    case 'case': return node.operand === null ? [] : [node.operand, ...node.branches.map((branch) => branch.when)]
+    case 'binary': return compares.has(node.operator) ? [node.left, node.right] : []
+    case 'trim': case 'cast': case 'transcode': return [node.operand]
+  }
 }
-
-/** One call's parameters, in the order of the `?`; null: none is too long where it stands. */
-export function heavyParameter(heavy: readonly Weight[], params: readonly Param[]): Refusal | null {
-  const found = heavy.find(({ parameter, most }) => { const value = params[parameter] ?? null; return Buffer.byteLength(typeof value === 'string' ? value : JSON.stringify(value)) > most })
-  return found ? { slug: 'statement-unsupported', reason: 'too_heavy', detail: `parameter ${found.parameter + 1} is longer than ${found.most} bytes, and ${found.what} of long values may run for hours: the server stops it at no time limit`, next: 'fix', ...found.span === null ? {} : { span: found.span } } : null
-}
+const compares = words('= <=> <> != < <= > >=')
 
 /** Of a table's column, by its type. */
 export function declared(type: string, columnType: string): Size {
-  if (!longTypes.has(type)) return of(fixedBytes)
+  if (!longTypes.has(type)) return sized(fixedBytes)
   const length = /^(?:var)?(?:char|binary)\((\d+)\)/.exec(columnType)?.[1]
-  return of(length === undefined ? storedBytes : Math.min(storedBytes, Number(length) * 4))
+  return sized(length === undefined ? storedBytes : Math.min(storedBytes, Number(length) * 4))
 }
 const sizeOfColumn = ({ size }: Col): Size => size ?? endless
 
@@ -105,11 +86,11 @@ function measured(found: Findings, node: Expression, scope: Scope): Size {
   const size = (inner: Expression) => sizeOf(found, inner, scope)
   switch (node.kind) {
     case 'null': case 'boolean': case 'temporal': case 'is': case 'exists': case 'in': case 'inQuery': case 'between': case 'quantified': case 'logical': case 'like': case 'regexp': case 'match': case 'unary': case 'binary': case 'extract': case 'timestampdiff': case 'shift':
-      return of(fixedBytes)
-    case 'number': return of(Math.max(fixedBytes, node.text.length))
-    case 'string': return of(Buffer.byteLength(node.value))
-    case 'bytes': return of(node.hex.length / 2)
-    case 'parameter': return { bytes: 0, parameters: [node.index] }
+      return sized(fixedBytes)
+    case 'number': return sized(Math.max(fixedBytes, node.text.length))
+    case 'string': return sized(Buffer.byteLength(node.value))
+    case 'bytes': return sized(node.hex.length / 2)
+    case 'parameter': return parameterSize(node.index)
     case 'column': { const { col, others } = resolve(found, scope, node); return largest([col, ...others].map(sizeOfColumn)) }
     case 'collate': case 'transcode': case 'trim': return size(node.operand)
     case 'cast': return largest([size(node.operand), padded(node.type)])
@@ -119,31 +100,28 @@ function measured(found: Findings, node: Expression, scope: Scope): Size {
   }
 }
 /** To a length that is said, with zeros. */
-const padded = ({ name, size }: CastType): Size => (name === 'binary' || name === 'char' ? of(name === 'binary' ? size ?? 0 : 0) : of(fixedBytes))
+const padded = ({ name, size }: CastType): Size => (name === 'binary' || name === 'char' ? sized(name === 'binary' ? size ?? 0 : 0) : sized(fixedBytes))
 
 function sizeOfCall({ schema, name: { text: called }, arguments: args }: Call, size: (node: Expression) => Size): Size {
   const name = called.toLowerCase()
   if (schema !== null) return endless
-  if (short.has(name)) return of(fixedBytes)
+  if (short.has(name)) return sized(fixedBytes)
   const sizes = args.map(size)                           // each once: calls stand in calls
-  const [text = endless, , filling = of(0)] = sizes
+  const [text = endless, , filling = sized(0)] = sizes
   const second = args[1]
-  if (name === 'space') return of(args[0] ? count(args[0]) : 0)
-  if ((name === 'left' || name === 'right') && second && count(second) < Infinity) return text.bytes + text.parameters.length * storedBytes < count(second) * 4 ? text : of(count(second) * 4)
+  if (name === 'space') return sized(args[0] ? count(args[0]) : 0)
+  if ((name === 'left' || name === 'right') && second && count(second) < Infinity) return bytesWith(text, storedBytes) < count(second) * 4 ? text : sized(count(second) * 4)
   if (keeping.has(name)) return text
   if (choosing.has(name)) return largest(sizes)
-  if (name === 'concat_ws') return sum([...sizes.slice(1), times(text, sizes.length)])
+  if (name === 'concat_ws') return sum([...sizes.slice(1), repeated(text, sizes.length)])
   if (joining.has(name)) return sum(sizes)
-  if (written.has(name)) return times(sum(sizes), 6)
-  if (name === 'repeat') return times(text, second ? count(second) : Infinity)
-  if (name === 'lpad' || name === 'rpad') return of(second ? count(second) * 4 : Infinity)
-  if (name === 'replace' || name === 'regexp_replace') return largest([text, times(text, filling.bytes + filling.parameters.length * storedBytes)])
-  if (name === 'date_format' || name === 'time_format') return second ? times(size(second), 32) : endless
-  if (name === 'char' || name === 'chr') return of(fixedBytes * args.length)
+  if (written.has(name)) return repeated(sum(sizes), 6)
+  if (name === 'repeat') return repeated(text, second ? count(second) : Infinity)
+  if (name === 'lpad' || name === 'rpad') return sized(second ? count(second) * 4 : Infinity)
+  if (name === 'replace' || name === 'regexp_replace') return largest([text, repeated(text, bytesWith(filling, storedBytes))])
+  if (name === 'date_format' || name === 'time_format') return second ? repeated(size(second), 32) : endless
+  if (name === 'char' || name === 'chr') return sized(fixedBytes * args.length)
   return endless
 }
 /** A number that is written out; Infinity for any other. */
 const count = (node: Expression): number => (node.kind === 'number' && /^\d+$/.test(node.text) ? Number(node.text) : node.kind === 'unary' && node.operator === '-' && node.operand.kind === 'number' ? 0 : Infinity)
-const sum = (sizes: readonly Size[]): Size => ({ bytes: sizes.reduce((total, { bytes }) => total + bytes, 0), parameters: sizes.flatMap(({ parameters }) => parameters) })
-export const largest = (sizes: readonly Size[]): Size => ({ bytes: Math.max(0, ...sizes.map(({ bytes }) => bytes)), parameters: [...new Set(sizes.flatMap(({ parameters }) => parameters))] })
-const times = ({ bytes, parameters }: Size, n: number): Size => (parameters.length > 0 && n > 1 ? endless : { bytes: n === 0 || bytes === 0 ? 0 : bytes * n, parameters })

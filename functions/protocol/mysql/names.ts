@@ -1,8 +1,9 @@
 import type { Span } from '../../../schema/refusal.ts'
+import { missing, unsupported, withheld } from '../refused.ts'
 import type { Call, Name, Procedure, Table } from './ast.ts'
 import { functionNames, whyNot } from './builtins.ts'
 import { tableKey, type Relation, type Routine } from './catalog.ts'
-import { isSystem, missing, spanIn, unsupported, withheld, type Findings, type Frame } from './effects.ts'
+import { isSystem, spanIn, type Findings, type Frame } from './effects.ts'
 
 /**
  * Names → objects. What is printed is qualified and as the catalog spells it, so nothing of the session decides what a name means: neither the current database nor, where tables are compared without

@@ -1,12 +1,14 @@
 import type { Span } from '../../../schema/refusal.ts'
+import type { Handle } from '../notes.ts'
+import { missing } from '../refused.ts'
+import type { Texts } from '../writeback.ts'
 import type { Column, Name, Query } from './ast.ts'
 import { columnKey, tableKey, type Relation } from './catalog.ts'
 import type { Tag } from './classes.ts'
-import { missing, spanIn, type Findings, type Frame, type Handle } from './effects.ts'
-import type { Size } from './heavy.ts'
+import { spanIn, type Findings, type Frame } from './effects.ts'
+import type { Size } from '../size.ts'
 import type { Output } from './plan.ts'
 import type { Form } from './withhold.ts'
-import type { Texts } from './writeback.ts'
 
 /** One column a FROM item or a query offers, with the classified data that is in it. */
 export interface Col {

@@ -1,10 +1,12 @@
 import type { Span } from '../../../schema/refusal.ts'
+import { missing, unsupported } from '../refused.ts'
 import type { Body, Expression, Item as ListItem, Limit, Locking, Order, Query, Select, SetOperation, Star } from './ast.ts'
 import type { Tag } from './classes.ts'
-import { missing, spanIn, unsupported } from './effects.ts'
+import { spanIn } from './effects.ts'
 import { expression, noPosition, window, type Analysis } from './expression.ts'
 import { fromClause, sameTable } from './from.ts'
-import { endless, largest, sizeOf } from './heavy.ts'
+import { endless, largest } from '../size.ts'
+import { sizeOf } from './heavy.ts'
 import { mayFail } from './relation.ts'
 import { distinct, inner, itemNamed, resolve, spell, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { withClause } from './with.ts'
@@ -144,7 +146,7 @@ function setOperation(a: Analysis, node: SetOperation, level: Scope): readonly C
       else a.found.use(answering(a, col, other, isNull(operand, i), empty[i] === true), 'in one column with values that a hash mask would answer', col.span ?? null)
       return {
         name: col.name, tags: distinct([...col.tags, ...other?.tags ?? []]), derived: distinct([...col.derived, ...other?.derived ?? []]), origin: null, json: col.json && other?.json === true, unclassified: col.unclassified && other?.unclassified === true,
-        touch: null, at: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]), size: largest([col.size ?? endless, other?.size ?? endless]), ...formed(empty[i] === true ? other?.form : isNull(operand, i) ? col.form : commonForm(col.form, other?.form)), span: col.span ?? null,
+        touch: null, at: null, texts: a.found.joined(col.texts, other?.texts), size: largest([col.size ?? endless, other?.size ?? endless]), ...formed(empty[i] === true ? other?.form : isNull(operand, i) ? col.form : commonForm(col.form, other?.form)), span: col.span ?? null,
       }
     })
     empty = empty.map((is, i) => is && isNull(operand, i))

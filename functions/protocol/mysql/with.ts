@@ -1,7 +1,8 @@
 import type { Span } from '../../../schema/refusal.ts'
+import { unsupported } from '../refused.ts'
 import type { Body, Query, With } from './ast.ts'
 import { columnKey } from './catalog.ts'
-import { spanIn, unsupported } from './effects.ts'
+import { spanIn } from './effects.ts'
 import type { Analysis } from './expression.ts'
 import { renamed, type Col, type Cte, type Scope } from './scope.ts'
 

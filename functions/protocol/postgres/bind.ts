@@ -13,6 +13,9 @@ export function bindText(value: Param): string | null {
   return JSON.stringify(value)
 }
 
+/** What a value may put into a row: of an array any of its elements, which may be the whole value of one. */
+export const boundTexts = (value: Param): readonly string[] => (Array.isArray(value) ? value.flatMap(boundTexts) : [bindText(value) ?? ''])
+
 /** Every element is quoted: an unquoted `NULL`, brace or comma would mean something. */
 function arrayLiteral(items: readonly Param[]): string {
   const parts = items.map((item) => {

@@ -1,10 +1,13 @@
 import type { DeleteStmt, InsertStmt, Node, OnConflictClause, RangeVar, ReturningClause, UpdateStmt } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
+import type { Handle } from '../notes.ts'
+import { missing, unsupported } from '../refused.ts'
+import { noteWritten, type Texts } from '../writeback.ts'
 import type { Column, Relation } from './catalog.ts'
 import { changedWith, compared, measured, moving, sizedBy } from './beside.ts'
 import { columnsOf, systemColumns } from './columns.ts'
 import { consequences } from './consequence.ts'
-import { isSystem, missing, unsupported, type Frame, type Handle } from './effects.ts'
+import { isSystem, type Frame } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromClause } from './from.ts'
 import { below, kin } from './kin.ts'
@@ -15,7 +18,6 @@ import { rowSecurity } from './security.ts'
 import { tagsOf, type Col, type Item, type Scope } from './scope.ts'
 import { targetList } from './select.ts'
 import { withClause } from './with.ts'
-import { noteWritten, type Texts } from './writeback.ts'
 
 /**
  * INSERT, UPDATE, DELETE → the columns RETURNING gives. Writing is one access, reading the table's columns in WHERE, SET, ON CONFLICT or RETURNING

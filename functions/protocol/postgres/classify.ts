@@ -5,10 +5,14 @@ import type { Query, Statement } from '../../../schema/request.ts'
 import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
 import { Fault } from '../../ports.ts'
 import type { Plan } from '../protocol.ts'
+import { Refused } from '../refused.ts'
+import { heavyParameter, type Weight } from '../weight.ts'
+import { judgeParameters, type Written } from '../writeback.ts'
 import { judgeLengths, type Length } from './beside.ts'
+import { bindText, boundTexts } from './bind.ts'
 import { majors, readCatalog, type Catalog } from './catalog.ts'
 import { createClasses, type Classes } from './classes.ts'
-import { Findings, Refused, type Frame } from './effects.ts'
+import { Findings, type Frame } from './effects.ts'
 import type { ParsedPolicy } from './expression.ts'
 import { joinReach, linesOf, makeGuard, reachOf, type Guard, type Reach } from './guard.ts'
 import { support } from './names.ts'
@@ -17,8 +21,6 @@ import type { Output, PlannedStatement, PostgresPlan, Reached } from './plan.ts'
 import type { Scope } from './scope.ts'
 import { snapshotQuery } from './snapshot.ts'
 import { query as subquery, statement } from './statement.ts'
-import { heavyParameter, type Weight } from './heavy.ts'
-import { judgeParameters, type Written } from './writeback.ts'
 
 /**
  * Statement → effects, before anything runs. Receives the connection's document and the query; proves, against the target's catalog, every object the
@@ -122,9 +124,9 @@ export function createClassifier({ read, now }: Reader): Classifier {
       if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
       const count = parameterRefusal(facts.value, one)
       if (count) return refuse(query.batch ? { ...count, statement: i } : count)
-      const heavy = heavyParameter(facts.value.heavy, one.params)
+      const heavy = heavyParameter(facts.value.heavy, one.params, (param) => bindText(param) ?? '')
       if (heavy) return refuse(query.batch ? { ...heavy, statement: i } : heavy)
-      const back = [...judgeParameters(facts.value.written, one.params), ...judgeLengths(facts.value.lengths, one.params)]
+      const back = [...judgeParameters(facts.value.written, (parameter) => boundTexts(one.params[parameter - 1] ?? null)), ...judgeLengths(facts.value.lengths, one.params)]
       all.push(back.length === 0 ? facts.value : { ...facts.value, used: [...facts.value.used, ...back] })
     }
     if (all.length > 1 && all.some((facts) => facts.statement.kind === 'ddl')) {
@@ -186,7 +188,7 @@ function analyse(state: Known, connection: ConnectionDocument, parsed: Parsed): 
 }
 function factsFrom(state: Known, found: Findings, shown: readonly Shown[], statement: Facts['statement'], { parameters }: Parsed): Facts {
   const held = heldOf(state, reachOf(found))
-  const { accesses, used, readOnly, written, lengths, heavy } = found
+  const { accesses, used, readOnly, written, lengths, scales: { heavy } } = found
   const heapOrder = found.heapOrder || (found.sorted && found.shownRead)
   return {
     ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters, statement, written, lengths, heavy,

@@ -1,10 +1,11 @@
 import type { ColumnRef, FuncCall, Node, SubLink, TypeName, WindowDef } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import { isMasklike } from '../marks.ts'
+import { missing, unsupported } from '../refused.ts'
 import { functionNames, introspection, populating, valueFunctions } from './builtins.ts'
 import { apply } from './call.ts'
-import { missing, unknownFunction, unsupported, type Findings } from './effects.ts'
-import { weighAny, weighCall, weighOperator } from './heavy.ts'
+import { unknownFunction, type Findings } from './effects.ts'
+import { weighAny, weighCall, weighOperator, weighOver } from './heavy.ts'
 import { array, findType, isFunctionName, isScalar, makeType, scalar, strings, tell, unknown, useOperator } from './names.ts'
 import type { Parsed } from './parse.ts'
 import { columnAt, itemNamed, resolve, tagsOf, touch, type Col, type Item, type Scope } from './scope.ts'
@@ -36,11 +37,11 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
   const each = (nodes: readonly (Node | undefined)[] | undefined, how: string): number => all(found, (nodes ?? []).map((n) => expression(a, n, scope, clause ?? how)))
   if ('A_Const' in node) {
     const text = node.A_Const.sval?.sval
-    if (found.texts && text !== undefined && isMasklike(text)) found.texts.set(text, frame.span(node.A_Const.location))
+    if (found.texts && text !== undefined && isMasklike(text)) found.text(text, frame.span(node.A_Const.location))
     return scalar
   }
   if ('ParamRef' in node) {
-    found.texts?.set(node.ParamRef.number ?? 0, frame.span(node.ParamRef.location))
+    found.text(node.ParamRef.number ?? 0, frame.span(node.ParamRef.location))
     return scalar
   }
   if ('ColumnRef' in node) return column(a, node.ColumnRef, scope, clause ?? 'in an expression')
@@ -49,8 +50,8 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
   if ('A_Expr' in node) {
     const { kind, name, lexpr, rexpr, location } = node.A_Expr
     for (const operator of operatorsOf(kind, strings(name))) useOperator(found, frame, operator, frame.span(location))
-    weighOperator(a, node.A_Expr, scope)
     const inner = each([lexpr, rexpr], `under the operator \`${strings(name).at(-1)}\``)
+    weighOperator(a, node.A_Expr, scope)
     return strings(name).at(-1) === '||' || kind === 'AEXPR_NULLIF' ? inner : scalar
   }
   if ('List' in node) return each(node.List.items, 'in an expression')
@@ -60,17 +61,24 @@ export function expression(a: Analysis, node: Node | undefined, scope: Scope, cl
   if ('CaseExpr' in node) {
     const { arg, args, defresult, location } = node.CaseExpr
     if (arg) useOperator(found, frame, ['='], frame.span(location))
-    return each([arg, ...args ?? [], defresult], 'in a `case`')
+    const type = each([arg, ...args ?? [], defresult], 'in a `case`')
+    if (arg) weighOver(found, [arg, ...(args ?? []).map((when) => ('CaseWhen' in when ? when.CaseWhen.expr : undefined))], scope, location)
+    return type
   }
   if ('CaseWhen' in node) return each([node.CaseWhen.expr, node.CaseWhen.result], 'in a `case`')
   if ('CoalesceExpr' in node) return each(node.CoalesceExpr.args, 'as an argument of coalesce()')
-  if ('MinMaxExpr' in node) return each(node.MinMaxExpr.args, 'as an argument of greatest() or least()')
+  if ('MinMaxExpr' in node) {
+    const type = each(node.MinMaxExpr.args, 'as an argument of greatest() or least()')
+    weighOver(found, node.MinMaxExpr.args ?? [], scope, node.MinMaxExpr.location)
+    return type
+  }
   if ('A_ArrayExpr' in node) return asArray(each(node.A_ArrayExpr.elements, 'in an array'))
   if ('RowExpr' in node) { each(node.RowExpr.args, 'in a row'); return unknown }
   if ('CollateClause' in node) return each([node.CollateClause.arg], 'under `collate`')
   if ('GroupingFunc' in node) { each(node.GroupingFunc.args, 'as an argument of grouping()'); return scalar }
   if ('TypeCast' in node) {
     each([node.TypeCast.arg], 'under a cast')
+    weighOver(found, [node.TypeCast.arg], scope, node.TypeCast.location)
     return cast(a, node.TypeCast.typeName, scope)
   }
   if ('SubLink' in node) return sublink(a, node.SubLink, scope, clause)
@@ -118,13 +126,9 @@ export function useColumn(a: Analysis, col: Col, how: string, span: Span | null,
   touch([col])
   a.found.use(tagsOf([col]), how, span)
   if (a.found.sink && col.fails) a.found.sinkFails = true
-  carry(a, [col])
+  a.found.carry([col])
   if (col.type > 0) makeType(a.found, scope.frame, col.type, span, false)
   return col.type
-}
-/** A column whose value may be a constant gives it to the value it stands in. */
-function carry({ found }: Analysis, cols: readonly Col[]): void {
-  if (found.texts) for (const col of cols) for (const [text, span] of col.texts ?? []) found.texts.set(text, span)
 }
 function useRow(a: Analysis, item: Item, how: string, span: Span | null, scope: Scope): void {
   for (const col of item.cols) useColumn(a, col, how, span, scope)
@@ -210,7 +214,7 @@ function sublink(a: Analysis, node: SubLink, scope: Scope, clause: string | null
   const span = scope.frame.span(node.location)
   const cols = node.subselect ? a.subquery(a, node.subselect, scope) : []
   if (node.subLinkType === 'EXISTS_SUBLINK') return scalar   // whether a row is there; its columns are not looked at
-  carry(a, cols)
+  a.found.carry(cols)
   expression(a, node.testexpr, scope, clause ?? 'in a comparison')
   if (node.testexpr && node.operName) weighAny(a, strings(node.operName).at(-1) ?? '', node.testexpr, cols, scope, span)
   if (node.testexpr) useOperator(a.found, scope.frame, node.operName ? strings(node.operName) : ['='], span)

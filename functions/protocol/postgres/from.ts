@@ -1,6 +1,6 @@
 import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableSample } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
-import { unsupported } from './effects.ts'
+import { unsupported } from '../refused.ts'
 import { expression, useColumn, type Analysis } from './expression.ts'
 import { isScalar, scalar, strings, unknown, useOperator } from './names.ts'
 import { relationItem } from './relation.ts'
@@ -109,7 +109,7 @@ function mergedColumn(a: Analysis, node: JoinExpr, left: Col, right: Col, scope:
     name: left.name, tags: distinct([...left.tags, ...right.tags]), derived: distinct([...left.derived, ...right.derived]),
     type: isScalar(a.found, left.type) && isScalar(a.found, right.type) ? (left.type === right.type ? left.type : scalar) : unknown,
     origin: mergedOrigin(node.jointype, left, right), touch: () => { left.touch?.(); right.touch?.() },
-    texts: new Map([...left.texts ?? [], ...right.texts ?? []]),
+    texts: a.found.joined(left.texts, right.texts),
   }
 }
 /** Which side's column the server shows for a merged one: a full join computes it, and a side that had to be converted is computed too. */

@@ -1,6 +1,7 @@
 import type { MergeStmt, Node } from 'libpg-query'
+import { unsupported } from '../refused.ts'
+import { noteWritten } from '../writeback.ts'
 import { consequences } from './consequence.ts'
-import { unsupported } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { fromItem } from './from.ts'
 import type { Col, Scope } from './scope.ts'
@@ -9,7 +10,6 @@ import { placed } from './relation.ts'
 import { rowSecurity } from './security.ts'
 import { withClause } from './with.ts'
 import { assignments, leftOut, returning, setColumn, setName, whole, writeTarget, type Event, type Target } from './change.ts'
-import { noteWritten } from './writeback.ts'
 
 /** MERGE: each WHEN is a write of its own kind; joining reads the target even where no column of it is named. */
 export function merge(a: Analysis, node: MergeStmt, parent: Scope): readonly Col[] {

@@ -1,8 +1,9 @@
 import type { Node, TypeName } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
+import { missing, unsupported, type Refused } from '../refused.ts'
 import { functionNames, introspection, isTrusted, isTrustedSupport, rowSecurityNames, typeNames } from './builtins.ts'
 import type { CatalogFunction, CatalogType, Relation } from './catalog.ts'
-import { isSystem, missing, unknownFunction, unknownType, unsupported, type Findings, type Frame, type Refused } from './effects.ts'
+import { isSystem, unknownFunction, unknownType, type Findings, type Frame } from './effects.ts'
 
 /**
  * Names → objects, as the server looks them up with `search_path` pinned to the frame's path: pg_catalog first, then the path in order, never the
@@ -44,7 +45,7 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
   if (names.length > 2) throw unsupported('unknown_function', 'a function name has at most a schema before it', span)
   found.names.functions.add(name)
   const user = schemasOf(found, frame, schema).concat(schema === undefined ? ['pg_catalog'] : []).flatMap((place) => found.catalog.schemas.get(place)?.functions.get(name) ?? [])
-    .filter((fn) => fn.oid >= 16384 && args <= (fn.variadic ? Infinity : fn.args) && args >= fn.args - fn.defaults - (fn.variadic ? 1 : 0))
+    .filter((fn) => isMeant(fn, args))
   const builtin = (schema === undefined || schema === 'pg_catalog') && found.catalog.builtinFunctions.has(name)
   if (builtin && introspection.has(name)) tell(found, frame, name, span)
   else if (builtin && !functionNames.has(name) && !(frame.policy && rowSecurityNames.has(name))) throw unknownFunction(name, span)
@@ -61,6 +62,8 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
   for (const fn of user) found.functions.add(fn.oid)
   return { builtin, user }
 }
+/** One of the target's own that so many arguments may mean. */
+export const isMeant = (fn: CatalogFunction, args: number): boolean => fn.oid >= 16384 && args <= (fn.variadic ? Infinity : fn.args) && args >= fn.args - fn.defaults - (fn.variadic ? 1 : 0)
 /** `t(x)` with a type's name is a cast where no function fits exactly. */
 function castByName(found: Findings, frame: Frame, schema: string | undefined, name: string, functions: boolean, span: Span | null): boolean {
   if (schema === undefined && found.catalog.builtinTypes.has(name)) {

@@ -1,8 +1,9 @@
 import type { Node } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import type { MaskName } from '../../../schema/policy.ts'
+import { unsupported } from '../refused.ts'
 import type { Relation } from './catalog.ts'
-import { unsupported, type Findings, type Frame } from './effects.ts'
+import type { Findings, Frame } from './effects.ts'
 import type { Analysis } from './expression.ts'
 import { callById, makeType, strings, support } from './names.ts'
 

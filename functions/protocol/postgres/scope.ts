@@ -1,12 +1,14 @@
 import type { Node } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
+import type { Handle } from '../notes.ts'
+import { missing, unsupported } from '../refused.ts'
+import type { Texts } from '../writeback.ts'
 import type { Relation } from './catalog.ts'
 import type { Tag } from './classes.ts'
-import { missing, unsupported, type Findings, type Frame, type Handle } from './effects.ts'
-import type { Size } from './heavy.ts'
+import type { Findings, Frame } from './effects.ts'
+import type { Size } from '../size.ts'
 import { isFunctionName } from './names.ts'
 import type { Output } from './plan.ts'
-import type { Texts } from './writeback.ts'
 
 /** One column a FROM item or a query offers, with the classified data that is in it. */
 export interface Col {

@@ -1,17 +1,17 @@
 import type { FuncCall, LockingClause, Node, SelectStmt } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
+import { missing, unsupported } from '../refused.ts'
 import type { Tag } from './classes.ts'
-import { missing, unsupported } from './effects.ts'
 import { cast, expression, rowField, starred, useColumn, window, type Analysis } from './expression.ts'
 import { commonType, fromClause } from './from.ts'
-import { larger, sizeOf, sizeOfColumn, stored, type Size } from './heavy.ts'
+import { largest, stored, type Size } from '../size.ts'
+import { sizeOf, sizeOfColumn } from './heavy.ts'
 import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { rowSecurity } from './security.ts'
 import { distinct, hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
 import { isVolatile, mayFail, unasked } from './total.ts'
 import { withClause } from './with.ts'
-import type { Texts } from './writeback.ts'
 
 /**
  * A SELECT, VALUES or set operation → its output columns. A select-list entry that is nothing but a column keeps that column's classes; every other
@@ -70,7 +70,7 @@ function computed(a: Analysis, val: Node | undefined, name: string, scope: Scope
   if (fails && isVolatile(a, val)) found.use(derived, unasked, null)
   // how many rows come depends on it, whether the output is asked for or not
   if (derived.length > 0 && givesRows(a, val)) found.use(derived, 'where it decides how many rows a view has', null)
-  return { name, tags: [], derived, fails, type, origin: originOf(a, val, scope), touch: null, texts, size: scope.frame.view ? stored : sizeOf(found, val, scope) }
+  return { name, tags: [], derived, fails, type, origin: originOf(a, val, scope), touch: null, texts, size: sizeOf(found, val, scope) }
 }
 /** A function that may give several rows stands in it; one inside a subquery gives rows there. */
 function givesRows(a: Analysis, value: unknown): boolean {
@@ -195,15 +195,16 @@ function order(a: Analysis, node: SelectStmt, targets: readonly Target[], scope:
 
 function values(a: Analysis, node: SelectStmt, level: Scope): Col[] {
   const types: number[] = []
-  const texts: Texts[] = []
+  const texts: Map<string | number, Span | null>[] = []
   const sizes: Size[] = []
   for (const row of node.valuesLists ?? []) {
     if (!('List' in row)) throw unsupported('unknown_syntax', 'VALUES has rows in it', null)
     for (const [i, item] of (row.List.items ?? []).entries()) {
       const [type, inner] = a.found.textsOf(() => expression(a, item, level, 'in a values list'))
       const size = sizeOf(a.found, item, level)
-      sizes[i] = larger(sizes[i] ?? size, size)
-      texts[i] = inner.size === 0 ? texts[i] ?? inner : new Map([...texts[i] ?? [], ...inner])
+      sizes[i] = largest([sizes[i] ?? size, size])
+      const column = texts[i] ??= new Map()                          // one for all rows: a list of thousands is gone through once
+      for (const [text, span] of inner) column.set(text, span)
       types[i] = isScalar(a.found, type) && isScalar(a.found, types[i] ?? scalar) ? scalar : unknown
     }
   }
@@ -227,7 +228,7 @@ function setOperation(a: Analysis, node: SelectStmt, level: Scope): Col[] {
     // A set operation computes all of both sides.
     if (level.frame.view) for (const one of [col, other]) if (one?.fails) a.found.use(one.derived, unasked, null)
     const type = isScalar(a.found, col.type) && isScalar(a.found, given) ? (col.type === given ? given : commonType(col.type, given) ?? scalar) : unknown
-    return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null, texts: new Map([...col.texts ?? [], ...other?.texts ?? []]), size: larger(sizeOfColumn(a.found, col), other ? sizeOfColumn(a.found, other) : stored) }
+    return { name: col.name, tags, derived: distinct([...col.derived, ...other?.derived ?? []]), type, origin: null, touch: null, texts: a.found.joined(col.texts, other?.texts), size: largest([sizeOfColumn(a.found, col), other ? sizeOfColumn(a.found, other) : stored]) }
   })
   order(a, node, cols.map((col) => ({ col, span: null, expression: false })), level)
   if (node.lockingClause) throw unsupported('unknown_syntax', 'rows of a set operation cannot be locked', null)

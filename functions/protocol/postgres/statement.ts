@@ -1,7 +1,8 @@
 import type { CallStmt, DefElem, DropStmt, ExplainStmt, Node, TruncateStmt, WithClause } from 'libpg-query'
+import { missing, unsupported, withheld } from '../refused.ts'
 import { shownSettings } from './builtins.ts'
 import { consequences } from './consequence.ts'
-import { isSystem, missing, unsupported, withheld } from './effects.ts'
+import { isSystem } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
 import { findFunctions, strings } from './names.ts'
 import { merge } from './merge.ts'
@@ -15,13 +16,7 @@ import { insert, remove, update } from './change.ts'
 /** One statement by its kind. The allow-list of kinds ends here: what no line takes is refused. `cols`: what it returns, null when no rows. */
 export interface Analysed { readonly kind: PlannedStatement['kind']; readonly cols: readonly Col[] | null; readonly wrappable: boolean; readonly returnable?: boolean }
 
-export function query(a: Analysis, node: Node, parent: Scope): readonly Col[] {
-  const outer = a.found.texts
-  a.found.texts = null   // a constant in a WHERE in here is no part of the value that comes out; those that are come with the columns
-  const cols = queried(a, node, parent)
-  a.found.texts = outer
-  return cols
-}
+export const query = (a: Analysis, node: Node, parent: Scope): readonly Col[] => a.found.textless(() => queried(a, node, parent))
 function queried(a: Analysis, node: Node, parent: Scope): readonly Col[] {
   if ('SelectStmt' in node) return select(a, node.SelectStmt, parent)
   if ('InsertStmt' in node) return insert(a, node.InsertStmt, parent)

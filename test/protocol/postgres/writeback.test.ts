@@ -8,11 +8,11 @@ import { withPostgres, type TestPostgres } from '../../support/postgres.ts'
 import { analysisOf } from './target.ts'
 
 /** A mask written back over the real value, in every way a value reaches a column. */
-const schema = `CREATE TABLE people (id int PRIMARY KEY, name text, email text, ssn text, born date, seen timestamptz, note text, extra jsonb, mails text[]);
+const schema = `CREATE TABLE people (id int PRIMARY KEY, name text, email text, ssn text, born date, seen timestamptz, note text, extra jsonb, mails text[], dates date[]);
   CREATE TABLE staging (id int, email text, note text);`
 const connection: ConnectionDocument = {
   version: 1, kind: 'connection', name: 'tested', engine: 'postgres', secret: 'tested', mask: { 'pii.email': 'email', 'pii.ssn': 'last4', 'pii.born': 'year' },
-  classify: { 'public.people.email': 'pii.email', 'public.people.mails': 'pii.email', 'public.people.ssn': 'pii.ssn', 'public.people.born': 'pii.born', 'public.people.seen': 'pii.born' },
+  classify: { 'public.people.email': 'pii.email', 'public.people.mails': 'pii.email', 'public.people.ssn': 'pii.ssn', 'public.people.born': 'pii.born', 'public.people.dates': 'pii.born', 'public.people.seen': 'pii.born' },
 }
 const writes: { allow: ('select' | 'write')[]; connection: string; on: string[] } = { allow: ['select', 'write'], connection: 'tested', on: ['public.*'] }
 const documents: readonly PolicyDocument[] = [
@@ -47,6 +47,9 @@ describe('is refused where it would destroy the value', () => {
     ['UPDATE people SET ssn = $1', ['[redacted]']],
     ['UPDATE people SET ssn = $1', [' [REDACTED] ']],
     ['UPDATE people SET born = $1 WHERE id = 1', ['1984-01-01']],
+    ['UPDATE people SET dates = $1 WHERE id = 1', [[null, '1984-01-01']]],
+    ['UPDATE people SET dates = $1 WHERE id = 1', [[['2001-05-06'], ['1984-01-01']]]],
+    ['UPDATE people SET dates = $1 WHERE id = 1', [['2001-05-06', '1984-01-01']]],
     ["UPDATE people SET seen = '1984-01-01T00:00:00.000Z'", []],
     ["UPDATE people SET seen = '1984-01-01 00:00:00+00'::timestamptz", []],
     ["UPDATE people SET (name, ssn) = ('x', '****6789')", []],
