@@ -3,7 +3,8 @@ import { run } from '../../functions/cli/run.ts'
 import type { Terminal } from '../../functions/cli/terminal.ts'
 import { auditor } from '../support/caller.ts'
 import type { TokenOptions } from '../support/ports.ts'
-import { createHosted, lead, operator } from '../support/host.ts'
+import { lead } from '../support/approvals.ts'
+import { createHosted, operator } from '../support/host.ts'
 
 /** The command line against a gate with a host behind it. */
 function createCli() {

@@ -5,7 +5,8 @@ import { messageOf } from '../../functions/approve/message.ts'
 import { listPage } from '../../functions/console/list.ts'
 import { requestPage } from '../../functions/console/request.ts'
 import type { RequestSummary, RequestView } from '../../schema/approval.ts'
-import { createHosted, lead, operator, rules, withRules } from '../support/host.ts'
+import { lead } from '../support/approvals.ts'
+import { createHosted, operator, rules, withRules } from '../support/host.ts'
 
 type Hosted = ReturnType<typeof createHosted>
 const approval = { by: ['support-leads'], quorum: 1, within: '30m' }

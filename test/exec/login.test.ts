@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { PolicyDocument } from '../../schema/policy.ts'
-import { bastion, createHosted, lead, operator, rules, withRules } from '../support/host.ts'
+import { lead } from '../support/approvals.ts'
+import { bastion, createHosted, operator, rules, withRules } from '../support/host.ts'
 
 type Rules = Extract<PolicyDocument, { kind: 'role' }>['rules']
 const host = (logins: Readonly<Record<string, string>>, more: object = {}): PolicyDocument => ({ ...bastion, logins, ...more }) as PolicyDocument

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { openOf } from '../../schema/content.ts'
 import type { Event } from '../../schema/event.ts'
 import { rowOf } from '../../functions/record/row.ts'
-import { createHosted, lead, operator, rules, withRules } from '../support/host.ts'
+import { lead } from '../support/approvals.ts'
+import { createHosted, operator, rules, withRules } from '../support/host.ts'
 
 const open = (events: readonly Event[]): string => events.map((event) => JSON.stringify(openOf(event))).join('\n')
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { createHosted, lead, operator, rules, withRules } from '../support/host.ts'
+import { lead } from '../support/approvals.ts'
+import { createHosted, operator, rules, withRules } from '../support/host.ts'
 
 const ask = ['systemctl', 'restart', 'cron'] as const
 async function approved(at: ReturnType<typeof createHosted>, headers: Readonly<Record<string, string>> = {}) {

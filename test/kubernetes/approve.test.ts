@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { createClustered, lead, operator, rules, withRules } from '../support/cluster.ts'
+import { lead } from '../support/approvals.ts'
+import { createClustered, operator, rules, withRules } from '../support/cluster.ts'
 import { requestPage } from '../../functions/console/request.ts'
 import type { RequestView } from '../../schema/approval.ts'
 

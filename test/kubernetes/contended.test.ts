@@ -4,7 +4,8 @@ import { createKubernetes } from '../../functions/protocol/kubernetes/kubernetes
 import type { IntentEvent, OutcomeEvent } from '../../schema/event.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
 import { type Client, type Stand, standCluster } from '../local/cluster.ts'
-import { createClustered, lead, operator, withRules } from '../support/cluster.ts'
+import { lead } from '../support/approvals.ts'
+import { createClustered, operator, withRules } from '../support/cluster.ts'
 
 /** The whole gate before the demo cluster, where others write the same object in the moment between the look and the write, as often as a test says. */
 let stand: Stand

@@ -3,7 +3,8 @@ import { isPermit } from '../../functions/decide/permit.ts'
 import { createKubernetes } from '../../functions/protocol/kubernetes/kubernetes.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
 import { type Stand, standCluster } from '../local/cluster.ts'
-import { createClustered, lead, operator, withRules } from '../support/cluster.ts'
+import { lead } from '../support/approvals.ts'
+import { createClustered, operator, withRules } from '../support/cluster.ts'
 
 /** The whole gate with the real engine before the demo cluster: what only the two together can show. */
 let stand: Stand

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { openOf } from '../../schema/content.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
-import { clusterDocument, createClustered, lead, operator, rules, withRules } from '../support/cluster.ts'
+import { lead } from '../support/approvals.ts'
+import { clusterDocument, createClustered, operator, rules, withRules } from '../support/cluster.ts'
 
 const command = { namespace: 'web', pod: 'front-1', command: ['sh', '-c', 'echo a&b=c; id'], purpose: 'look at it' }
 async function post(at: ReturnType<typeof createClustered>, body: unknown, headers: Readonly<Record<string, string>> = {}, seconds = 900) {

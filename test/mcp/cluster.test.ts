@@ -3,7 +3,8 @@ import { isPermit } from '../../functions/decide/permit.ts'
 import { createKubernetes } from '../../functions/protocol/kubernetes/kubernetes.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
 import { standCluster, type Stand } from '../local/cluster.ts'
-import { createClustered, lead, operator, withRules } from '../support/cluster.ts'
+import { lead } from '../support/approvals.ts'
+import { createClustered, operator, withRules } from '../support/cluster.ts'
 import { connect } from './client.ts'
 
 /** The tool `kubernetes` with the real engine before the demo cluster: what it is answered, and that it is decided, masked, approved and recorded as the route for kubectl is. */

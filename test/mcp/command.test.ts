@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { lead } from '../support/approvals.ts'
 import { createClustered, operator as clusterOperator } from '../support/cluster.ts'
-import { createHosted, lead, operator } from '../support/host.ts'
+import { createHosted, operator } from '../support/host.ts'
 import { connect } from './client.ts'
 
 async function stand() {

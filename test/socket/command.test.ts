@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import { createHosted, lead, operator } from '../support/host.ts'
+import { lead } from '../support/approvals.ts'
+import { createHosted, operator } from '../support/host.ts'
 import { closers, createRig } from './rig.ts'
 
 afterEach(async () => { for (const close of closers.splice(0).reverse()) await close() })

@@ -2,14 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Access, Effects, Shown } from '../../schema/effects.ts'
 import type { ActionName, PolicyDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Refusal } from '../../schema/refusal.ts'
-import { createApp } from '../../functions/app.ts'
-import { createApprover } from '../../functions/approver.ts'
-import { createGate } from '../../functions/gate.ts'
-import type { Approvals } from '../../functions/ports.ts'
 import type { Executed, Masked, Plan, Protocol, Run, StreamEnd } from '../../functions/protocol/protocol.ts'
+import { createApproving } from './approvals.ts'
 import { demo } from './policy.ts'
-import { createWorld, type TokenOptions, type World } from './ports.ts'
-import { createMemoryRequests } from './requests.ts'
+import type { TokenOptions, World } from './ports.ts'
 
 /**
  * A cluster of a few sentences: objects of any path are what `PUT` last left there, secrets are classified, `watch=true` streams what a test feeds. What the real engine does is judged in
@@ -128,7 +124,6 @@ function streamed(cluster: FakeCluster, run: Run) {
 }
 
 export const operator: TokenOptions = { subject: 'agent:operator', groups: ['operators'] }
-export const lead: TokenOptions = { subject: 'user:lea@acme.dev', groups: ['support-leads'] }
 export const clusterDocument: PolicyDocument = { version: 1, kind: 'connection', name: 'cluster', engine: 'kubernetes', secret: 'cluster-kubeconfig', serviceAccounts: { operator: 'sluice/operator' } }
 type Rules = Extract<PolicyDocument, { kind: 'role' }>['rules']
 export const rules: Rules = [
@@ -141,30 +136,20 @@ export const withRules = (its: Rules): Readonly<Record<string, PolicyDocument>> 
   ...demo, 'cluster.yaml': clusterDocument, 'roles/operator.yaml': { version: 1, kind: 'role', name: 'operator', members: [{ group: 'operators' }], rules: its },
 })
 
-/** A gate with the cluster behind it; requests in memory, and the test says when one proceeds. `engine`: in place of the cluster of a few sentences. */
+/** A gate with the cluster behind it. `engine`: in place of the cluster of a few sentences. */
 export function createClustered(documents = withRules(rules), engine: ((world: World) => Protocol) | null = null) {
-  const world = createWorld(documents)
   const cluster = createCluster()
-  const memory = createMemoryRequests({ now: world.ports.now, events: world.events })
-  const workflow: Approvals['workflow'] = { start: async () => {}, wake: async () => {} }
-  const ports = { ...world.ports, engines: { ...world.ports.engines, kubernetes: engine?.(world) ?? cluster }, approvals: { requests: memory.requests, workflow, post: { slack: null, mail: null } } }
-  const gate = createGate(ports)
-  const approver = createApprover(ports, gate)
-  const app = createApp(ports, gate, (env) => (env as { target?: string }).target ?? null)
+  const approving = createApproving(documents, { engines: (world) => ({ kubernetes: engine?.(world) ?? cluster }), targetOf: (env) => (env as { target?: string }).target ?? null })
   /** `path`: behind the connection, as it goes over the wire. */
   async function as(options: TokenOptions) {
-    const token = await world.token(options)
+    const token = await approving.world.token(options)
     return async (method: string, path: string, body: unknown = undefined, headers: Readonly<Record<string, string>> = {}, connection = 'cluster') => {
       const target = `/v1/kubernetes/${connection}${path}`
-      const response = await app.request(`http://gate/v1/kubernetes/${connection}/x`, {
+      const response = await approving.app.request(`http://gate/v1/kubernetes/${connection}/x`, {
         method, headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }, { target })
       return response
     }
   }
-  async function apply(next: Readonly<Record<string, PolicyDocument>>): Promise<void> {
-    await ports.policies.apply({ documents: Object.entries(next).map(([path, document]) => ({ path, document })) }, { from: world.pointer()?.version ?? null, by: 'user:x', at: '', commit: null })
-    world.clock.ms += 3000
-  }
-  return { world, cluster, ports, memory, gate, approver, app, as, apply }
+  return { ...approving, cluster, as }
 }

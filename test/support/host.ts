@@ -1,18 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { createApp } from '../../functions/app.ts'
-import { createApprover } from '../../functions/approver.ts'
 import { isPermit } from '../../functions/decide/permit.ts'
-import { createGate } from '../../functions/gate.ts'
-import type { Approvals } from '../../functions/ports.ts'
 import type { Executed, Protocol, Run } from '../../functions/protocol/protocol.ts'
 import { keyText, publicBlob } from '../../functions/protocol/ssh/certificate.ts'
 import { rawOf } from '../../functions/protocol/ssh/raw.ts'
 import { createSsh } from '../../functions/protocol/ssh/ssh.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
-import { createGateway } from './caller.ts'
+import { createApproving } from './approvals.ts'
 import { demo } from './policy.ts'
-import { createWorld, type TokenOptions } from './ports.ts'
-import { createMemoryRequests } from './requests.ts'
+import type { TokenOptions, World } from './ports.ts'
 
 /**
  * A host that nobody connects to: the engine is the real one but for `execute`, so that what the gate around it does runs everywhere. What a real sshd makes of a command is judged in test/protocol/ssh.
@@ -28,7 +23,6 @@ export interface FakeHost {
   command: ((run: Run) => Promise<Executed>) | null
 }
 export const operator: TokenOptions = { subject: 'agent:operator', groups: ['operators'] }
-export const lead: TokenOptions = { subject: 'user:lea@acme.dev', groups: ['support-leads'] }
 export const bastion: PolicyDocument = { version: 1, kind: 'connection', name: 'bastion', engine: 'ssh', secret: 'bastion-ssh', logins: { operator: 'deploy' }, detect: ['email'], limits: { bytes: 1024 * 1024 } }
 type Rules = Extract<PolicyDocument, { kind: 'role' }>['rules']
 export const rules: Rules = [
@@ -43,13 +37,9 @@ export const withRules = (its: Rules, connection: PolicyDocument = bastion): Rea
 const { privateKey: authority } = generateKeyPairSync('ed25519')
 export const secretOf = (url: string): string => JSON.stringify({ url, hostKeys: `ssh-ed25519 ${publicBlob(authority).toString('base64')}`, authority: keyText(authority) })
 
-/** A gate with the host behind it; requests in memory, and the test says when one proceeds. */
-export function createHosted(documents = withRules(rules)) {
-  const world = createWorld(documents)
-  const host: FakeHost = { ran: [], secret: secretOf('ssh://gate@bastion.internal'), said: { stdout: 'hello\n', stderr: '', exitCode: 0 }, command: null }
-  const real = createSsh({ secrets: { get: async () => host.secret }, now: world.ports.now, isPermit, alarm: world.ports.alarm })
-  const engine: Protocol = {
-    ...real,
+function engineOf(host: FakeHost, { ports: { now, alarm } }: World): Protocol {
+  return {
+    ...createSsh({ secrets: { get: async () => host.secret }, now, isPermit, alarm }),
     async execute(_, plan, run) {
       host.ran.push(plan.effects.accesses[0]?.resource ?? '')
       if (host.command) return host.command(run)
@@ -59,19 +49,13 @@ export function createHosted(documents = withRules(rules)) {
       return { status: 'succeeded', rows: rawOf({ stdout: Buffer.from(stdout), stderr: Buffer.from(stderr), exitCode, truncated: false, cut: { stdout: false, stderr: false } }, 'sluice-1') }
     },
   }
-  const memory = createMemoryRequests({ now: world.ports.now, events: world.events })
-  const workflow: Approvals['workflow'] = { start: async () => {}, wake: async () => {} }
-  const ports = { ...world.ports, engines: { ...world.ports.engines, ssh: engine }, approvals: { requests: memory.requests, workflow, post: { slack: null, mail: null } } }
-  const gate = createGate(ports)
-  const approver = createApprover(ports, gate)
-  const app = createApp(ports, gate)
-  const { as } = createGateway({ ...world, ports }, app)
-  async function apply(next: Readonly<Record<string, PolicyDocument>>): Promise<void> {
-    await ports.policies.apply({ documents: Object.entries(next).map(([path, document]) => ({ path, document })) }, { from: world.pointer()?.version ?? null, by: 'user:x', at: '', commit: null })
-    world.clock.ms += 3000
-  }
+}
+/** A gate with the host behind it. */
+export function createHosted(documents = withRules(rules)) {
+  const host: FakeHost = { ran: [], secret: secretOf('ssh://gate@bastion.internal'), said: { stdout: 'hello\n', stderr: '', exitCode: 0 }, command: null }
+  const approving = createApproving(documents, { engines: (world) => ({ ssh: engineOf(host, world) }) })
   /** `words` to `exec`. */
   const exec = async (words: readonly string[], more: Readonly<Record<string, unknown>> = {}, headers: Readonly<Record<string, string>> = {}, who = operator) =>
-    (await as(who)).call('POST', '/v1/connections/bastion/exec', { command: words, ...more }, headers)
-  return { world, host, ports, memory, gate, approver, app, as, apply, exec }
+    (await approving.as(who)).call('POST', '/v1/connections/bastion/exec', { command: words, ...more }, headers)
+  return { ...approving, host, exec }
 }
