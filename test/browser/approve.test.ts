@@ -1,23 +1,15 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { browserHere, reader, refund, signIn, startRig, untilEnded, type Rig } from './rig.ts'
+import { approve, browserHere, reader, refund, shoot, signIn, startRig, untilEnded, type Rig } from './rig.ts'
 
 const omar = 'user:omar@acme.dev'
 const lena = 'user:lena@acme.dev'
 
 describe.skipIf(!browserHere)('the approver\'s page in a real browser, without scripts', () => {
   let rig: Rig
-  let shots: string
   let number = 0
-  beforeAll(async () => {
-    rig = await startRig()
-    shots = await mkdtemp(join(tmpdir(), 'sluice-shots-'))
-    console.log(`screenshots in ${shots}`)
-  })
+  beforeAll(async () => { rig = await startRig() })
   afterAll(() => rig?.stop())
   /** Each one another call, so that none is taken for a repeat of an earlier one. */
   const ask = (change: Partial<typeof refund> = {}) => rig.ask({ ...refund, params: [1, `${++number}.00`, 'late'], ...change })
@@ -25,12 +17,7 @@ describe.skipIf(!browserHere)('the approver\'s page in a real browser, without s
   test.each([['phone', 360], ['desktop', 1200]] as const)('sign in, read, approve, see the result (%s)', async (name, width) => {
     const { context, page, complaints } = await reader(rig, width)
     const asked = await ask({ purpose: 'order 1 came late, see https://evil.example \u202e', params: [1, `${++number}.00`, 'late\u200b'] })
-    const shot = async (what: string) => {
-      await page.screenshot({ path: join(shots, `${name}-${what}.png`), fullPage: true })
-      // Without scripts of the page's own the test may still measure.
-      const sizes = await page.locator('html').evaluate((html) => [html.scrollWidth, html.clientWidth])
-      expect(sizes[0]).toBeLessThanOrEqual(sizes[1] ?? 0)
-    }
+    const shot = (what: string) => shoot(rig, page, `${name}-${what}`)
     expect(asked.url).toBe(`${rig.stack.console}/requests/${asked.id}`)
     await page.goto(`${rig.stack.url}/requests/${asked.id}`)          // a link that names the gate leads to the console
     expect(page.url()).toBe(asked.url)
@@ -41,9 +28,7 @@ describe.skipIf(!browserHere)('the approver\'s page in a real browser, without s
     for (const text of ['agent:support-bot', refund.sql, 'public.refunds', 'checked by nobody', 'U+202E right-to-left override', 'U+200B zero-width space', asked.digest.slice(0, 16), 'support-leads']) expect(await page.locator('main').textContent()).toContain(text)
     expect(await page.locator('a[href*="evil"]').count()).toBe(0)
     await page.getByLabel(/^Reason/).fill('I looked at the parcel')
-    await page.getByRole('button', { name: 'Approve and run' }).click()
-    await untilEnded(page)
-    await page.getByText('Approved and done').waitFor()
+    await approve(page)
     expect(await page.locator('main').textContent()).toContain('I looked at the parcel')
     await shot('3-done')
     expect(await rig.view(asked)).toMatchObject({ status: 'succeeded', decisions: [{ subject: omar, decision: 'approve' }] })
@@ -135,7 +120,7 @@ describe.skipIf(!browserHere)('the approver\'s page in a real browser, without s
     await rig.call('DELETE', `/v1/requests/${asked.id}`, await rig.token('agent:support-bot', 'support-agents'))
     await page.getByRole('button', { name: 'Approve and run' }).click()
     await page.getByRole('heading', { name: 'Settled already' }).waitFor()
-    await page.screenshot({ path: join(shots, 'phone-settled.png'), fullPage: true })
+    await shoot(rig, page, 'phone-settled')
     await page.getByRole('link', { name: 'Read the request as it is now' }).click()
     await page.getByText('Whoever asked took it back').waitFor()
     expect(await rig.view(asked)).toMatchObject({ status: 'cancelled', decisions: [] })
@@ -169,7 +154,7 @@ describe.skipIf(!browserHere)('the approver\'s page in a real browser, without s
     await page.getByRole('button', { name: 'Approve and run' }).click()
     await untilEnded(page)
     await page.getByText('What it would do changed after it was approved').waitFor()
-    await page.screenshot({ path: join(shots, 'desktop-stale.png'), fullPage: true })
+    await shoot(rig, page, 'desktop-stale')
     expect(await rig.view(asked)).toMatchObject({ status: 'stale', ending: { rowCounts: [] } })
     await context.close()
   })

@@ -1,5 +1,9 @@
 import { existsSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { expect } from 'vitest'
 import { startStack, type Stack } from '../../functions/local/stack.ts'
 
 const executablePath = '/usr/bin/chromium'
@@ -11,6 +15,8 @@ export interface Asked { readonly id: string; readonly url: string; readonly dig
 export interface Rig {
   readonly stack: Stack
   readonly browser: Browser
+  /** Where screenshots lie, for whoever looks at them afterwards. */
+  readonly shots: string
   call(method: string, path: string, token: string, body?: unknown): Promise<{ readonly status: number; readonly body: Record<string, unknown> }>
   token(subject: string, group: string): Promise<string>
   ask(change?: Partial<typeof refund>): Promise<Asked>
@@ -23,8 +29,10 @@ export interface Rig {
 export async function startRig(): Promise<Rig> {
   const stack = await startStack({ state: null, port: 0, policy: null, issuer: null, unsafeLocalIdentity: false, env: {}, progress: { say() {}, warn() {}, step: (_what, work) => work() }, signal: new AbortController().signal })
   const browser = await chromium.launch({ executablePath, args })
+  const shots = process.env['SLUICE_SHOTS'] ?? await mkdtemp(join(tmpdir(), 'sluice-shots-'))
+  console.log(`screenshots in ${shots}`)
   const rig: Rig = {
-    stack, browser,
+    stack, browser, shots,
     async call(method, path, token, body) {
       const answer = await fetch(stack.url + path, { method, headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
       return { status: answer.status, body: await answer.json() as Record<string, unknown> }
@@ -77,4 +85,20 @@ export async function untilEnded(page: Page): Promise<void> {
     await page.getByRole('link', { name: 'Look again' }).click()
     await page.locator('.state').waitFor()
   }
+}
+
+/** A screenshot of the whole page, which is nowhere wider than its reader's window. */
+export async function shoot({ shots }: Rig, page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true })
+  const sizes = await page.locator('html').evaluate((html) => [html.scrollWidth, html.clientWidth])        // without scripts of the page's own the test may still measure
+  expect(sizes[0], name).toBeLessThanOrEqual(sizes[1] ?? 0)
+}
+/** What the page says, on one line. */
+export const words = async (page: Page): Promise<string> => ((await page.locator('main').textContent()) ?? '').replaceAll(/\s+/g, ' ')
+
+/** On a card that waits, to the end of what it runs. */
+export async function approve(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Approve and run' }).click()
+  await untilEnded(page)
+  await page.getByText('Approved and done').waitFor()
 }
