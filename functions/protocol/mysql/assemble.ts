@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { Effects } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Query as Asked } from '../../../schema/request.ts'
 import { ok, refuse, type Result } from '../../../schema/refusal.ts'
+import { effectsOf, untold } from '../facts.ts'
 import type { Plan } from '../protocol.ts'
 import type { Item, Query, Statement, Update } from './ast.ts'
 import type { Catalog } from './catalog.ts'
@@ -16,9 +16,7 @@ import { withholding, type Need } from './withhold.ts'
 
 /** Several statements' facts as one plan: parameters put in, printed, indexes moved, what is reached joined. */
 export function assemble(catalog: Catalog, connection: ConnectionDocument, query: Asked, all: readonly Facts[], fresh: boolean): Result<Plan & { readonly plan: MySqlPlan }> {
-  const effects: Effects = {
-    accesses: numbered(all, (facts) => facts.accesses), shown: numbered(all, (facts) => facts.shown), used: numbered(all, (facts) => facts.used), readOnly: all.every((facts) => facts.readOnly), fingerprint: fingerprintOf(all),
-  }
+  const effects = effectsOf(all, fingerprintOf(all))
   const statements: PlannedStatement[] = []
   let before = 0
   for (const [i, facts] of all.entries()) {
@@ -27,15 +25,11 @@ export function assemble(catalog: Catalog, connection: ConnectionDocument, query
     statements.push(planned.value)
     before += facts.shown.length
   }
-  const about = (i: number) => { const refusal = all[i]?.missing; return refusal === undefined ? null : query.batch ? { ...refusal, statement: i } : refusal }
-  const fails = about(all.findIndex((facts) => facts.missing !== undefined))
-  const held = about(all.findIndex((facts) => facts.unknown === true))
   return ok({
-    effects, ...(query.seen === undefined && all.some(({ wants }) => wants) ? { wants: 'seen' as const } : {}), ...(held ? { preview: async () => refuse(held) } : {}), ...(fails ? { fails } : {}),
+    effects, ...(query.seen === undefined && all.some(({ wants }) => wants) ? { wants: 'seen' as const } : {}), ...untold(query, all),
     plan: { connection: connection.name, statements, isolation: query.isolation, relations: reachedBy(all), plain: all.every((facts) => facts.plain), readOnly: effects.readOnly, fresh, guard: guardOf(catalog, all) },
   })
 }
-const numbered = <T extends { readonly statement: number }>(all: readonly Facts[], of: (facts: Facts) => readonly T[]): readonly T[] => all.flatMap((facts, statement) => (statement === 0 ? of(facts) : of(facts).map((item) => ({ ...item, statement }))))
 
 function plannedOf(facts: Facts, params: readonly Asked['statements'][number]['params'][number][], before: number): Result<PlannedStatement> {
   const { kind, missing, answer } = facts

@@ -1,12 +1,13 @@
-import type { Effects, Shown, Used } from '../../../schema/effects.ts'
+import type { Shown } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Param, Query, Seen, Statement as Asked } from '../../../schema/request.ts'
-import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
+import { ok, refuse, type Result } from '../../../schema/refusal.ts'
 import { Fault } from '../../ports.ts'
+import { boundBy, eachStatement, type Facts as Common, type Untold } from '../facts.ts'
+import { Kept } from '../kept.ts'
 import type { Plan } from '../protocol.ts'
+import { createReadings } from '../reading.ts'
 import { Refused } from '../refused.ts'
-import { heavyParameter, type Weight } from '../weight.ts'
-import { judgeParameters, type Written } from '../writeback.ts'
 import type { Parsed, Statement } from './ast.ts'
 import { readCatalog, readServer, type Catalog, type Relation, type SnapshotRow } from './catalog.ts'
 import { createClasses, type Classes } from './classes.ts'
@@ -40,32 +41,22 @@ export interface Reader {
 }
 
 /** What is known of one target under one reading of its document. */
-export interface Known { readonly key: string; readonly catalog: Catalog; readonly classes: Classes; readonly views: ReadonlyMap<Relation, Statement | null>; readonly readAt: number; readonly facts: Map<string, Facts> }
-/** One statement's, as statement 0. `tree`: as it was understood, with its parameters still in it. */
-export interface Facts {
-  readonly accesses: Effects['accesses']; readonly shown: readonly Shown[]; readonly used: readonly Used[]; readonly readOnly: boolean; readonly plain: boolean; readonly parameters: number; readonly reached: readonly Reached[]
+interface Known { readonly catalog: Catalog; readonly classes: Classes; readonly views: ReadonlyMap<Relation, Statement | null>; readonly facts: Kept<Facts> }
+/** `tree`: as it was understood, with its parameters still in it. */
+export interface Facts extends Common, Untold {
+  readonly plain: boolean; readonly reached: readonly Reached[]
   readonly kind: PlannedStatement['kind']; readonly tree: Statement; readonly outputs: readonly Output[] | null; readonly capped: boolean; readonly answer?: PlannedStatement['answer']
   /** What stands for the definitions of all it reaches: the objects, and `schema.name digest` of each. */
   readonly objects: readonly { readonly schema: string; readonly name: string; readonly routine: boolean; readonly rows: readonly (readonly [string, string])[]; readonly print: string }[]
   readonly counted?: boolean
   /** It depends on what the caller may see. */
   readonly wants?: boolean
-  readonly missing?: Refusal
-  /** It is not missing there: something in the statement is not known here, and what was found before it is to be decided first. */
-  readonly unknown?: boolean
-  readonly written: readonly Written[]
-  readonly heavy: readonly Weight[]
 }
-const maxFacts = 2000
-/** A name that is missing may be newer than a catalog of this age. It is read again only once the name was decided on: read here, the time it takes would tell anybody whether a table is there. */
-const freshMs = 1000
 
 export function createClassifier({ read, now }: Reader): Classifier {
-  const connections = new Map<string, Promise<Known>>()
-  const keys = new WeakMap<ConnectionDocument, string>()
+  const readings = createReadings(load, now)
 
-  async function load(connection: ConnectionDocument, key: string): Promise<Known> {
-    const readAt = now()
+  async function load(connection: ConnectionDocument): Promise<Known> {
     const [told] = await read(connection, serverQuery)
     const server = understood(() => readServer(told))
     const rows: SnapshotRow[] = []
@@ -73,59 +64,31 @@ export function createClassifier({ read, now }: Reader): Classifier {
     const catalog = understood(() => readCatalog(server, rows))
     const views = new Map<Relation, Statement | null>()
     for (const { relations } of catalog.schemas.values()) for (const relation of relations.values()) if (relation.definition !== null) { const parsed = parse(asWritten(relation.definition, relation.schema)); views.set(relation, parsed.ok ? parsed.value.statement : null) }
-    return { key, catalog, classes: createClasses(connection, catalog), views, readAt, facts: new Map() }
+    return { catalog, classes: createClasses(connection, catalog), views, facts: new Kept() }
   }
-  function known(connection: ConnectionDocument): Promise<Known> {
-    let key = keys.get(connection)
-    if (key === undefined) keys.set(connection, key = JSON.stringify([connection.classify, connection.searchPath, connection.mask, connection.secret, connection.secrets, connection.known]))
-    const wanted = key
-    const there = connections.get(connection.name)
-    return there ? there.then((k) => (k.key === wanted ? k : renew(connection, wanted))) : renew(connection, wanted)
-  }
-  function renew(connection: ConnectionDocument, key: string): Promise<Known> {
-    const loading = load(connection, key)
-    connections.set(connection.name, loading)
-    loading.catch(() => { if (connections.get(connection.name) === loading) connections.delete(connection.name) })   // a failure is not kept
-    return loading
-  }
-  function factsOf(state: Known, connection: ConnectionDocument, sql: string, seen: Query['seen']): Result<Facts> {
-    const cached = state.facts.get(sql)
+
+  function factsOf(known: Known, connection: ConnectionDocument, sql: string, seen: Query['seen']): Result<Facts> {
+    const cached = known.facts.get(sql)
     if (cached) return ok(cached)
     const parsed = parse(sql)
     if (!parsed.ok) return parsed
-    const facts = examine(state, connection, parsed.value, seen ?? null)
-    if (!facts.ok || facts.value.wants) return facts      // what one caller may see is no other's
-    if (state.facts.size >= maxFacts) state.facts.delete(state.facts.keys().next().value ?? '')
-    state.facts.set(sql, facts.value)
+    const facts = examine(known, connection, parsed.value, seen ?? null)
+    if (facts.ok && !facts.value.wants) known.facts.set(sql, facts.value)      // what one caller may see is no other's
     return facts
   }
-  function once(state: Known, connection: ConnectionDocument, query: Query): Result<Facts[]> {
-    const all: Facts[] = []
-    for (const [i, one] of query.statements.entries()) {
-      const facts = factsOf(state, connection, one.sql, query.seen)
-      if (!facts.ok) return refuse(query.batch ? { ...facts.refusal, statement: i } : facts.refusal)
-      const count = parameterRefusal(facts.value, one)
-      if (count) return refuse(query.batch ? { ...count, statement: i } : count)
-      const heavy = heavyParameter(facts.value.heavy, one.params, textOf)
-      if (heavy) return refuse(query.batch ? { ...heavy, statement: i } : heavy)
-      const back = judgeParameters(facts.value.written, (parameter) => [textOf(one.params[parameter] ?? null)])
-      all.push(back.length === 0 ? facts.value : { ...facts.value, used: [...facts.value.used, ...back] })
-    }
-    return ok(all)
+  function bound(known: Known, connection: ConnectionDocument, { sql, params }: Asked, seen: Query['seen']): Result<Facts> {
+    const facts = factsOf(known, connection, sql, seen)
+    return facts.ok ? boundBy(facts.value, params, textOf, (parameter) => [textOf(params[parameter] ?? null)]) : facts
   }
+
   return {
     async classify(connection, query) {
-      const oldest = now() - freshMs                                   // before it is read: a slow target's catalog is fresh all the same
-      const state = await known(connection)
-      const all = once(state, connection, query)
-      return all.ok ? assemble(state.catalog, connection, query, all.value, state.readAt >= oldest) : all
+      const { known, fresh } = await readings.current(connection)
+      const all = await eachStatement(query, (statement) => bound(known, connection, statement, query.seen))
+      return all.ok ? assemble(known.catalog, connection, query, all.value, fresh) : all
     },
-    catalog: async (connection, maxAgeMs = Infinity) => {
-      const oldest = now() - maxAgeMs
-      const state = await known(connection)
-      return (state.readAt >= oldest ? state : await renew(connection, state.key)).catalog
-    },
-    forget: (connection) => { connections.delete(connection) },
+    catalog: async (connection, maxAgeMs = Infinity) => (await readings.within(connection, maxAgeMs)).catalog,
+    forget: readings.forget,
   }
 }
 /**
@@ -139,25 +102,21 @@ function understood<T>(work: () => T): T {
 }
 /** A parameter's text, as it is judged: it is printed as a literal. */
 const textOf = (param: Param): string => (typeof param === 'string' ? param : JSON.stringify(param))
-function parameterRefusal(facts: Facts, { params }: Asked): Refusal | null {
-  if (params.length === facts.parameters) return null
-  return { slug: 'invalid-request', reason: 'parameter_count', detail: `the statement has ${facts.parameters} parameters, the call gives ${params.length}`, next: 'fix' }
-}
 
 /** The schema of a name without one: the first of `searchPath`, or the only one there is. */
 function home({ catalog }: Known, { searchPath }: ConnectionDocument): string {
   const [only, another] = catalog.schemas.values()
   return searchPath?.[0] ?? (only && !another ? only.name : '')
 }
-function examine(state: Known, connection: ConnectionDocument, parsed: Parsed, seen: readonly Seen[] | null): Result<Facts> {
-  const found = new Findings(state.catalog, state.classes, seen)
-  const frame: Frame = { via: [], schema: home(state, connection), place: null, view: false, invoker: true }
-  const analysis: Analysis = { found, query: subquery, view: (relation) => state.views.get(relation) ?? null }
+function examine(known: Known, connection: ConnectionDocument, parsed: Parsed, seen: readonly Seen[] | null): Result<Facts> {
+  const found = new Findings(known.catalog, known.classes, seen)
+  const frame: Frame = { via: [], schema: home(known, connection), place: null, view: false, invoker: true }
+  const analysis: Analysis = { found, query: subquery, view: (relation) => known.views.get(relation) ?? null }
   try {
     const { kind, cols, capped, answer } = analyse(analysis, parsed.statement, { frame, parent: null, items: [], cols: [], ctes: new Map(), coming: new Set(), outputs: null })
     if (!found.readOnly) found.use(found.computing, 'where a statement that writes or locks takes whole rows of a view, with all that it computes', null)
     const plainly = rewrite(parsed.statement, keepOrder(found))
-    const tree = ordered(state, found, plainly)
+    const tree = ordered(known, found, plainly)
     const shown: Shown[] = []
     const outputs = cols?.map((col, output): Output => ({
       name: col.name, origin: col.origin, shown: col.tags.map((tag) => shown.push({ ...tag, statement: 0, span: col.span ?? null, output }) - 1),
