@@ -53,11 +53,23 @@ export function createApprover(ports: Ports, gate: Gate) {
       if (request === null) return 'expired'                             // forgotten after its time
       if (!isOpen(request.status)) return request.status
       if (request.status === 'executing') return await finish(request) ?? 'executing'
-      if (ports.now() >= Date.parse(request.bound.expiresAt)) await store(end(request, 'expired', now(), expired), nobody(request, 'expiry', { digest: request.digest }))
+      const before = await requests.begun(id)                            // first: whatever else it could end as says that nothing ran
+      if (before !== null) await recall(request, before)
+      else if (ports.now() >= Date.parse(request.bound.expiresAt)) await store(end(request, 'expired', now(), expired), nobody(request, 'expiry', { digest: request.digest }))
       else if (request.status === 'pending') return 'pending'
       else await execute(request)
     }
     throw new Error('a request that changes faster than it can be read')
+  }
+
+  /**
+   * It ran, and its row was put back to before that: nothing runs, and it ends as its one execution did. No step of a request's own way, so it is none of step.ts, and no event: the intent that tells of it is on record. Its answer was in the
+   * same table, and is gone with what was put back.
+   */
+  async function recall(request: AccessRequest, intent: Id<'evt'>): Promise<void> {
+    const first = await ports.ledger.get(intent)
+    const execution = { evaluation: first?.evaluation ?? request.evaluation, intent, at: first?.at ?? now() }
+    if (await store({ ...request, status: 'executing', execution, revision: request.revision + 1 }, null)) ports.alarm('a request came back from before its execution', { request: request.id, intent })
   }
 
   /** Resolve and decide again, as of now; then, and only where all of it is what was approved, the one write that begins. */
@@ -191,14 +203,22 @@ export function createApprover(ports: Ports, gate: Gate) {
     const { execution } = request
     if (execution === null) return null
     const outcome = await ports.ledger.get(outcomeId(execution.intent)) as OutcomeEvent | null
+    const story = outcome ?? await ports.ledger.get(execution.intent)
+    // Row and intent were one write. So the record was put back to before it, and nothing will ever settle it; or somebody wrote another's intent here, whose outcome says nothing of this one.
+    if (story?.request !== request.id) return lose(request, execution)
     if (outcome === null) return null
     // A living process keeps the answer after its outcome: ended before that, the requester would be told for good that there are no rows.
     if (outcome.status === 'succeeded' && ports.now() - Date.parse(outcome.at) <= keepingMs && await requests.kept(request.id) === null) return null
-    const to = outcome.status === 'unknown' ? 'outcome-unknown' : outcome.status
-    if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation: execution.evaluation })
-    const refusal = outcome.refusal ? because(outcome.refusal) : to === 'outcome-unknown' ? lost : null
-    await conclude(request.id, to, refusal, { rowCounts: outcome.rowCounts, outcome: outcome.id })
-    return to
+    if (outcome.status === 'unknown') return lose(request, execution, outcome)
+    await conclude(request.id, outcome.status, outcome.refusal ? because(outcome.refusal) : null, { rowCounts: outcome.rowCounts, outcome: outcome.id })
+    return outcome.status
+  }
+
+  /** What became of it nobody knows. `outcome`: the event that says so; null: there is none of it. */
+  async function lose({ id }: AccessRequest, { evaluation }: NonNullable<AccessRequest['execution']>, outcome: OutcomeEvent | null = null): Promise<Status> {
+    ports.alarm('the outcome of an approved request is not known', { request: id, evaluation })
+    await conclude(id, 'outcome-unknown', outcome?.refusal ? because(outcome.refusal) : lost, { rowCounts: outcome?.rowCounts ?? [], outcome: outcome?.id ?? null })
+    return 'outcome-unknown'
   }
 
   async function stop(request: AccessRequest, story: Story, refusal: Refusal): Promise<void> {

@@ -1,26 +1,233 @@
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createApp } from '../../functions/app.ts'
+import { createApprover } from '../../functions/approver.ts'
+import type { Item } from '../../functions/aws/dynamo.ts'
+import { createGate } from '../../functions/gate.ts'
+import type { Ports } from '../../functions/ports.ts'
 import { unstick } from '../../functions/stuck.ts'
-import { support } from '../support/caller.ts'
-import { asked, createApproving, lead, refund, say } from '../support/approvals.ts'
+import { sweep } from '../../functions/sweep.ts'
+import type { AccessRequest } from '../../schema/approval.ts'
+import type { Event, Id } from '../../schema/event.ts'
+import { begunKey, correctionId, outcomeId, tables } from '../../schema/item.ts'
+import { createRig, type Rig } from '../contract/rig.ts'
+import { asked, createApproving, lead, otherLead, path, refund, say } from '../support/approvals.ts'
+import { createGateway, support } from '../support/caller.ts'
+import { createWorld } from '../support/ports.ts'
 
-/** Requests put back to a moment at which one was approved and had not run (docs/deploy.md, "A table put back"). It has run since, and nothing in its table says so. */
-async function putBack(locked: boolean) {
+/** Tables put back to an earlier moment (docs/deploy.md, "A table put back"): whatever ran does not run again, and nobody is told that it did not. */
+const back = 'a request came back from before its execution'
+const minuteMs = 60_000
+
+describe('the table of requests alone, in DynamoDB', () => {
+  let rig: Rig
+  beforeEach(async () => { rig = await createRig('signed') })
+  afterEach(() => rig.close())
+
+  /** A gate whose processes share nothing but the store. */
+  function replicas() {
+    const world = createWorld()
+    const over = (stores: Rig['ports']): Ports => ({
+      ...world.ports, ledger: stores.ledger, now: () => world.clock.ms, approvals: { requests: stores.requests, workflow: { start: async () => undefined, wake: async () => undefined }, post: { slack: null, mail: null } },
+    })
+    const ports = over(rig.ports)
+    const { as } = createGateway({ ...world, ports }, createApp(ports, createGate(ports)))
+    const process = () => { const its = over(rig.other()); return { ports: its, approver: createApprover(its, createGate(its)) } }
+    async function sweeps(): Promise<void> {
+      const { ports: its, approver } = process()
+      await sweep(its)
+      await unstick(its, { announce: async () => undefined, proceed: (id) => approver.proceed(id), tell: async () => undefined })
+    }
+    return { as, world, process, sweeps }
+  }
+  const TableName = tables.requests.name
+  const read = async (pk: string): Promise<Item | undefined> => (await rig.dynamo('GetItem', { TableName, Key: { pk: { S: pk } } })).Item
+  /** What the table holds of one request now; puts exactly that back, and takes away what came since. */
+  async function copy({ id, callKey }: Pick<AccessRequest, 'id' | 'callKey'>): Promise<() => Promise<void>> {
+    const was = await Promise.all([id, `call#${callKey}`, `result#${id}`].map(async (pk) => ({ pk, item: await read(pk) })))
+    return async () => { for (const { pk, item } of was) await (item ? rig.dynamo('PutItem', { TableName, Item: item }) : rig.dynamo('DeleteItem', { TableName, Key: { pk: { S: pk } } })) }
+  }
+  const stored = async (id: Id<'arq'>): Promise<AccessRequest> => { const request = await rig.ports.requests.get(id); if (!request) throw new Error('no request'); return request }
+  const story = async (id: Id<'arq'>) => (await rig.ports.ledger.list({}, { limit: 50, after: null })).events.filter(({ request }) => request === id).map(({ kind }) => kind).toReversed()
+
+  test.each(['approved', 'pending'] as const)('put back to where it was %s, a request that ran is not run again by any sweeper, and its requester gets the end of its one execution', async (status) => {
+    const { as, world, process, sweeps } = replicas()
+    const request = await asked(await as(support))
+    const early = await copy(await stored(request.id))
+    await say(await as(lead), 'approve', request)
+    const putBack = status === 'pending' ? early : await copy(await stored(request.id))
+    await process().approver.proceed(request.id)
+    expect(world.engine.ran).toEqual([refund.sql])
+    const ran = await stored(request.id)
+
+    await putBack()
+    expect(await stored(request.id)).toMatchObject({ status, execution: null })
+    world.clock.ms += status === 'pending' ? 31 * minuteMs : minuteMs       // one that waits is looked at when its time is over
+    for (let i = 0; i < 3; i++) await sweeps()
+    await Promise.all(Array.from({ length: 4 }, () => process().approver.proceed(request.id)))
+    expect(world.engine.ran).toEqual([refund.sql])
+    const { execution, ending, status: ended } = await stored(request.id)
+    expect([ended, execution, ending?.outcome, ending?.rowCounts]).toEqual(['succeeded', ran.execution, ran.ending?.outcome, ran.ending?.rowCounts])
+    expect(world.alarms.filter(({ what }) => what === back)).toEqual([{ what: back, detail: { request: request.id, intent: ran.execution?.intent } }])
+    // Its rows were in the table that was put back; it is told so, and asked anew nobody is.
+    const again = await (await as(support)).call('POST', path, refund)
+    expect([again.status, again.json['reason']]).toEqual([413, 'answer_not_kept'])
+    expect(await story(request.id)).toEqual(['request', 'approval', 'intent', 'outcome'])
+  })
+
+  test('put back while it runs, it ends as what runs ends', async () => {
+    const { as, world, process, sweeps } = replicas()
+    const request = await asked(await as(support))
+    await say(await as(lead), 'approve', request)
+    const putBack = await copy(await stored(request.id))
+    const { engine } = world
+    const begun = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<void>()
+    const { execute } = engine
+    engine.execute = async (...given) => { begun.resolve(); await goOn.promise; return execute(...given) }
+    const running = process().approver.proceed(request.id)
+    await begun.promise
+    await putBack()
+    world.clock.ms += minuteMs / 2 + 1000
+    await sweeps()
+    expect((await stored(request.id)).status).toBe('executing')
+    goOn.resolve()
+    await running
+    await sweeps()
+    expect([(await stored(request.id)).status, world.engine.ran]).toEqual(['succeeded', [refund.sql]])
+  })
+
+  test('put back where the process that ran it is gone: what became of it is not known, and it is not run again', async () => {
+    const { as, world, process, sweeps } = replicas()
+    const request = await asked(await as(support))
+    await say(await as(lead), 'approve', request)
+    const putBack = await copy(await stored(request.id))
+    rig.break({ after: 'error' }, { operation: 'TransactWriteItems' })       // begun, and whoever began it never hears of it
+    await process().approver.proceed(request.id).catch(() => undefined)
+    rig.heal()
+    const intent = (await stored(request.id)).execution?.intent
+    expect(intent).toBeDefined()
+    await putBack()
+    for (let i = 0; i < 3; i++) {
+      world.clock.ms += 10 * minuteMs
+      rig.clock.ms = world.clock.ms
+      await sweeps()
+    }
+    expect(world.engine.ran).toEqual([])
+    const ended = await stored(request.id)
+    expect([ended.status === 'outcome-unknown' || ended.status === 'failed', ended.execution?.intent]).toEqual([true, intent])
+  })
+
+  test('approved once more by people who did not know, it runs no second time', async () => {
+    const { as, world, process } = replicas()
+    const request = await asked(await as(support))
+    const putBack = await copy(await stored(request.id))
+    await say(await as(lead), 'approve', request)
+    await process().approver.proceed(request.id)
+    await putBack()
+    expect((await say(await as(otherLead), 'approve', request)).status).toBe(200)
+    world.clock.ms += minuteMs
+    expect(await process().approver.proceed(request.id)).toBe('succeeded')
+    expect(world.engine.ran).toEqual([refund.sql])
+  })
+
+  test('the record is appended to: whoever may put over what it says of a request can change which intent it names, and have nothing run', async () => {
+    const { as, world, process } = replicas()
+    const request = await asked(await as(support))
+    await say(await as(lead), 'approve', request)
+    const other = await asked(await as(support), { ...refund, params: [8] })
+    await say(await as(lead), 'approve', other)
+    await process().approver.proceed(other.id)
+    const { execution } = await stored(other.id)
+    const { pk, sk } = begunKey(request.id)
+    const forge = (intent: string) => rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk }, sk: { S: sk }, intent: { S: intent } } })
+    await forge('arq_x')
+    await expect(process().approver.proceed(request.id)).rejects.toMatchObject({ code: 'store-unavailable' })
+    await forge(correctionId(execution?.intent ?? 'evt_', 1))
+    await expect(process().approver.proceed(request.id)).rejects.toMatchObject({ code: 'store-unavailable' })
+    await forge(execution?.intent ?? '')                                     // another's, which succeeded
+    world.clock.ms += minuteMs
+    expect(await process().approver.proceed(request.id)).toBe('outcome-unknown')
+    expect((await stored(request.id)).ending).toMatchObject({ outcome: null, rowCounts: [] })
+    expect(world.engine.ran).toHaveLength(1)
+  })
+})
+
+/** In memory, where each table can be put back by itself. */
+async function begun() {
   const at = createApproving()
   const request = await asked(await at.as(support))
   await say(await at.as(lead), 'approve', request)
-  const then = await at.memory.requests.get(request.id)
-  await at.approver.proceed(request.id)
-  expect(at.world.engine.ran).toEqual([refund.sql])
-  at.memory.stored.set(request.id, then!)
-  if (locked) await at.ports.policies.lock({ target: 'everything', by: 'user:x', at: '', reason: 'a table is put back', until: null })
-  at.world.clock.ms += 60_000
-  await unstick(at.ports, { announce: async () => {}, proceed: (id) => at.approver.proceed(id), tell: async () => {} })
-  return { ran: at.world.engine.ran.length, status: (await at.memory.requests.get(request.id))?.status }
+  const approved = await at.memory.requests.get(request.id)
+  if (!approved) throw new Error('no request')
+  const putBack = () => at.memory.stored.set(request.id, approved)
+  const sweeps = async () => { at.world.clock.ms += minuteMs; await unstick(at.ports, { announce: async () => {}, proceed: (id) => at.approver.proceed(id), tell: async () => {} }) }
+  const status = async () => (await at.memory.requests.get(request.id))?.status
+  return { ...at, id: request.id, approved, putBack, sweeps, status }
+}
+/** The record as it was before: events and what says that the request began are gone together. */
+function forget({ world, memory, id }: Awaited<ReturnType<typeof begun>>, gone: (event: Event) => boolean): void {
+  for (const event of world.events.filter(gone)) world.events.splice(world.events.indexOf(event), 1)
+  memory.begun.delete(id)
 }
 
-test('without a lock a sweeper runs a second time what ran since: nothing else stops it', async () => {
-  expect(await putBack(false)).toEqual({ ran: 2, status: 'succeeded' })
-})
-test('under the lock on everything that the guide takes first it ends it, and runs nothing', async () => {
-  expect(await putBack(true)).toEqual({ ran: 1, status: 'stale' })
+describe('put back', () => {
+  test('again and again, it ends each time as it did, and runs once', async () => {
+    const at = await begun()
+    await at.approver.proceed(at.id)
+    for (let i = 0; i < 3; i++) {
+      at.putBack()
+      await at.sweeps()
+      expect([at.world.engine.ran.length, await at.status()]).toEqual([1, 'succeeded'])
+    }
+  })
+
+  test.each([['a lock on everything', async (at: Awaited<ReturnType<typeof begun>>) => { await at.ports.policies.lock({ target: 'everything', by: 'user:x', at: '', reason: 'a table is put back', until: null }) }], ['its time over', async (at: Awaited<ReturnType<typeof begun>>) => { at.world.clock.ms += 40 * minuteMs }]] as const)('under %s a request that ran does not end as one that never did', async (_, change) => {
+    const at = await begun()
+    await at.approver.proceed(at.id)
+    at.putBack()
+    await change(at)
+    await at.sweeps()
+    expect([at.world.engine.ran.length, await at.status()]).toEqual([1, 'succeeded'])
+    expect(at.world.events.filter(({ kind }) => kind === 'stale' || kind === 'expiry')).toEqual([])
+  })
+
+  test('the record alone, to before a request began: what succeeded stays so; what was executing ends as not known, and neither runs', async () => {
+    for (const status of ['succeeded', 'outcome-unknown'] as const) {
+      const at = await begun()
+      await at.approver.proceed(at.id)
+      const { execution } = (await at.memory.requests.get(at.id))!
+      forget(at, ({ kind }) => kind === 'intent' || kind === 'outcome')
+      if (status === 'outcome-unknown') at.memory.stored.set(at.id, { ...at.approved, status: 'executing', execution, revision: at.approved.revision + 1 })
+      for (let i = 0; i < 2; i++) await at.sweeps()
+      expect([at.world.engine.ran.length, await at.status()]).toEqual([1, status])
+    }
+  })
+
+  test('requests to before it began, the record to after that and before its outcome: it is not known, once the sweeper says so', async () => {
+    const at = await begun()
+    await at.approver.proceed(at.id)
+    at.putBack()
+    const [outcome] = at.world.events.filter(({ kind }) => kind === 'outcome')
+    at.world.events.splice(at.world.events.indexOf(outcome!), 1)
+    await at.sweeps()
+    expect(await at.status()).toBe('executing')
+    const intent = at.world.events.find(({ kind }) => kind === 'intent')!
+    at.world.events.push({ ...outcome!, id: outcomeId(intent.id), status: 'unknown', refusal: null, rowCounts: [], by: 'sweeper' } as Event)
+    await at.sweeps()
+    expect([at.world.engine.ran.length, await at.status()]).toEqual([1, 'outcome-unknown'])
+  })
+
+  test('both to before it began, nothing is left that says it ran: then only the lock that the guide takes first, or its time, keeps it from running', async () => {
+    const run = async (locked: boolean) => {
+      const at = await begun()
+      await at.approver.proceed(at.id)
+      at.putBack()
+      forget(at, ({ kind }) => kind === 'intent' || kind === 'outcome')
+      if (locked) await at.ports.policies.lock({ target: 'everything', by: 'user:x', at: '', reason: 'a table is put back', until: null })
+      await at.sweeps()
+      return [at.world.engine.ran.length, await at.status()]
+    }
+    expect(await run(true)).toEqual([1, 'stale'])
+    expect(await run(false)).toEqual([2, 'succeeded'])
+  })
 })

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AccessRequest } from '../../schema/approval.ts'
-import { tables } from '../../schema/item.ts'
+import { begunKey, eventKey, shards, tables } from '../../schema/item.ts'
 import type { Dynamo, Item, Value } from '../../functions/aws/dynamo.ts'
 import { createRequests } from '../../functions/aws/requests.ts'
 import { createRequestList } from '../../functions/aws/requestlist.ts'
+import { imagesOf } from '../../functions/aws/stream.ts'
 import { intentEvent } from '../contract/ledger.ts'
 import { carriers, createRig, type Rig } from '../contract/rig.ts'
 import { approvalEventOf, nextOf, requestOf } from '../support/requests.ts'
@@ -89,6 +90,49 @@ describe.each(carriers)('requests in DynamoDB, %s', (carrier) => {
     expect(await rig.ports.requests.swap(next, intent)).toBe(true)
     expect(await rig.other().ledger.unsettled(rig.clock.ms + 45_001, 10)).toEqual([intent])
     expect((await rig.ports.ledger.list({ kind: 'intent' }, { limit: 5, after: null })).events).toEqual([intent])
+  })
+
+  test('it begins in one transaction, of its row, its intent, and what says in the record that it began', async () => {
+    const request = await stored()
+    const intent = intentEvent(rig.ports, { request: request.id })
+    rig.calls()
+    expect(await rig.ports.requests.swap(nextOf(request, 'executing', rig.clock.ms, { execution: { evaluation: intent.evaluation, intent: intent.id, at: intent.at } }), intent)).toBe(true)
+    expect(rig.calls()).toEqual(['TransactWriteItems'])
+    expect(await rig.ports.requests.begun(request.id)).toBe(intent.id)
+    expect(rig.calls()).toEqual(['GetItem'])
+  })
+
+  test('what says that a request began is an event to no reader of the record: not to lists, scans, the sweeper or the stream', async () => {
+    const request = await stored()
+    const intent = intentEvent(rig.ports, { request: request.id })
+    await rig.ports.requests.swap(nextOf(request, 'executing', rig.clock.ms, { execution: { evaluation: intent.evaluation, intent: intent.id, at: intent.at } }), intent)
+    const { pk, sk } = begunKey(request.id)
+    const { Item: image } = await rig.dynamo('GetItem', { TableName: tables.audit.name, Key: { pk: { S: pk }, sk: { S: sk } } })
+    expect(image).toEqual({ pk: { S: pk }, sk: { S: request.id }, intent: { S: intent.id } })
+    expect(imagesOf({ Records: [{ eventSource: 'aws:dynamodb', dynamodb: { NewImage: image } }] })).toEqual([])
+    expect((await rig.ports.ledger.list({}, { limit: 50, after: null })).events.map(({ kind }) => kind)).toEqual(['intent', 'request'])
+    const scanned = []
+    for await (const { events } of rig.ports.ledger.scan(0, null)) scanned.push(...events.map(({ id }) => id))
+    expect(scanned).toHaveLength(2)
+    expect((await rig.ports.ledger.unsettled(rig.clock.ms + 45_001, 10)).map(({ id }) => id)).toEqual([intent.id])
+  })
+
+  test('what says that requests began lies in as many partitions as events of a day do', () => {
+    const ids = Array.from({ length: 400 }, () => rig.ports.id('arq'))
+    expect([...new Set(ids.map((id) => begunKey(id).pk))].toSorted()).toEqual([...shards].map((shard) => `begun#${shard}`))
+    expect(ids.some((id) => begunKey(id).pk === eventKey(rig.ports.id('evt')).pk)).toBe(false)
+  })
+
+  test('what says of no intent that it began a request is damage, and the request begins all the same no more', async () => {
+    const request = await stored()
+    const { pk, sk } = begunKey(request.id)
+    for (const intent of [{}, { intent: { S: '' } }, { intent: { S: 'evt_x' } }, { intent: { N: '1' } }, { intent: { S: `${rig.ports.id('evt').slice(0, -1)}1` } }]) {
+      await rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk }, sk: { S: sk }, ...intent } })
+      await expect(rig.ports.requests.begun(request.id)).rejects.toMatchObject({ code: 'store-unavailable', message: `what is said of the execution of \`${request.id}\` is damaged` })
+      const mine = intentEvent(rig.ports, { request: request.id })
+      expect(await rig.ports.requests.swap(nextOf(request, 'executing', rig.clock.ms), mine)).toBe(false)
+      expect(await rig.ports.ledger.get(mine.id)).toBeNull()
+    }
   })
 
   test('an intent found on a day of its own, though only a transaction wrote there', async () => {

@@ -13,6 +13,8 @@ export interface RequestRig {
   /** An event of the ledger beside them. */
   event(id: Id<'evt'>): Promise<Event | null>
   append(event: Event): Promise<unknown>
+  /** Remembers the row as it is, and gives what puts it back to that, as a table restored to this moment would. */
+  remember(id: Id<'arq'>): Promise<() => Promise<unknown>>
   /** Makes writes fail until `heal`. */
   fail(how: Failing): void
   heal(): void
