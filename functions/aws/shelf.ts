@@ -4,7 +4,8 @@ import { drizzle } from 'drizzle-orm/neon-http'
 import { eventAccesses, eventActors, eventRules, events, position, type Row } from '../../schema/audit.ts'
 import { auditSql } from '../../schema/ddl.ts'
 import { Fault, type Shelf, type Shelved } from '../ports.ts'
-import { openNeon, type Endpoint } from '../protocol/postgres/transport.ts'
+import { openNeon } from '../protocol/postgres/neon.ts'
+import type { Endpoint } from '../protocol/postgres/transport.ts'
 
 /** Where the index is: a connection string that no secret of a connection names, and the endpoint that carries it where that is not Neon's own. */
 export interface Way { readonly url: string; readonly endpoint: Endpoint | null; /** Of one call; left out: 10 s. */ readonly timeoutMs?: number }

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import { connect } from 'node:tls'
-import WebSocket, { type RawData } from 'ws'
+import type { RawData, WebSocket } from 'ws'
 import type { Executed, Run } from '../protocol.ts'
 import { CredentialError, type Credentials } from './credential.ts'
 import { listen } from '../hear.ts'
@@ -54,13 +54,14 @@ export function execTarget(target: string): string {
 }
 
 async function open({ cluster, run }: ExecJob, target: string, token: string, now: () => number): Promise<Opened | Refused> {
+  const { WebSocket: Connection } = await import('ws')                     // before there is anything to lose; most processes never run a command
   const tls = await secured(cluster, run.cut)
   if (now() >= run.deadline) {
     tls.destroy()
     throw new TransportError('late', 'the time to begin has passed', false)
   }
   const host = cluster.host.includes(':') ? `[${cluster.host}]` : cluster.host
-  const socket = new WebSocket(`wss://${host}:${cluster.port}${cluster.prefix}${target}`, ['v5.channel.k8s.io', 'v4.channel.k8s.io'], {
+  const socket = new Connection(`wss://${host}:${cluster.port}${cluster.prefix}${target}`, ['v5.channel.k8s.io', 'v4.channel.k8s.io'], {
     createConnection: () => tls, headers: { authorization: `Bearer ${token}`, 'user-agent': 'sluice' }, perMessageDeflate: false, followRedirects: false, handshakeTimeout: connectMs, maxPayload: frameBytes,
   })
   return new Promise((resolve, reject) => {
