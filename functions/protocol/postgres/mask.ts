@@ -1,70 +1,39 @@
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Permit } from '../../permit.ts'
-import { createDetect, type Counts } from '../detect.ts'
-import { heldMask } from '../held.ts'
-import type { Json } from '../json.ts'
-import type { Masked, MaskedResult, Plan, Raw } from '../protocol.ts'
-import { uniqueNames } from '../unique.ts'
+import type { createDetect } from '../detect.ts'
+import type { Masked, Plan, Raw } from '../protocol.ts'
+import { maskedResult, type Shape, type Show } from '../result.ts'
 import type { Catalog } from './catalog.ts'
 import type { Understood } from './execute.ts'
-import { maskerOf, type Masker } from './masks.ts'
-import { clearOf, type Clear } from './outcome.ts'
-import type { Output, PlannedStatement } from './plan.ts'
+import { maskerOf } from './masks.ts'
+import { clearOf } from './outcome.ts'
+import type { Output } from './plan.ts'
 import { renderer, typeOf, type Kind, type ValueType } from './render.ts'
 
 export interface MaskOptions { readonly isPermit: (value: unknown) => boolean; readonly understood: (plan: Plan) => Understood }
-interface Column { readonly show: Masker; readonly description: MaskedResult['columns'][number] }
 
-/**
- * Rows in clear → rows as the caller may see them. Proves nothing anew: which column carries what was settled before anything ran and confirmed
- * by the server. Total: a value that cannot be shown as its mask demands is null, and a column that nobody accounted for is withheld.
- */
+/** Rows in clear → rows as the caller may see them (result.ts). What the server calls each column was confirmed against the analysis before anything left. */
 export function createMask({ isPermit, understood }: MaskOptions) {
   return function mask(permit: Permit, plan: Plan, rows: Raw): Masked {
     if (!isPermit(permit)) throw new Error('invariant: masking without a permit')
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
-    const clear = clearOf(rows)
+    const { results, rowMode, maskKey } = clearOf(rows)
     const known = understood(plan)
-    const results = clear.results.map((result, index) => maskOne(permit, known, known.plan.statements[index] as PlannedStatement, result, clear))
-    return { results } as unknown as Masked
+    return {
+      results: results.map((result, index) => {
+        const outputs = known.plan.statements[index]?.outputs
+        const shapes = result.fields.map(({ dataTypeID }, place) => shapeOf(known, outputs?.[place], typeOf(dataTypeID, (oid) => named(known.plan.catalog, oid)), maskKey))
+        return maskedResult(permit, { ...result, names: result.fields.map(({ name }) => name), rowCount: result.rowCount ?? result.rows.length }, shapes, rowMode)
+      }),
+    } as unknown as Masked
   }
 }
-
-function maskOne(permit: Permit, known: Understood, statement: PlannedStatement, result: Clear['results'][number], clear: Clear): MaskedResult {
-  const counts: Counts = {}
-  const names = clear.rowMode === 'array' ? result.fields.map(({ name }) => name) : uniqueNames(result.fields.map(({ name }) => name))
-  const columns = result.fields.map((field, index) => {
-    const type = typeOf(field.dataTypeID, (oid) => named(known.plan.catalog, oid))
-    return columnOf(permit, known, statement.outputs?.[index], names[index] ?? '', type, clear.maskKey, counts)
-  })
-  const shown = columns.map(({ show }) => show)
-  const cells = (row: readonly (string | null)[]): Json[] => shown.map((show, index) => { const cell = row[index] ?? null; return cell === null ? null : show(cell) })
-  const rows = clear.rowMode === 'array' ? result.rows.map(cells) : result.rows.map((row) => objectOf(names, cells(row)))
+function shapeOf(known: Understood, output: Output | undefined, type: ValueType, key: string | null): Shape {
+  const clear = renderer(type)
   return {
-    columns: columns.map(({ description }) => description), rows, rowCount: result.rowCount ?? rows.length, truncated: result.truncated,
-    ...(Object.keys(counts).length > 0 ? { detected: counts } : {}),
+    type: type.name, shown: output?.shown ?? null, clear, masked: (mask, dataClass) => maskerOf(mask, type, dataClass, key),
+    detecting: inspected(type.kind) && !(output && declaredEmpty(known, output)) ? (detect) => detecting(type, clear, detect) : null,
   }
-}
-
-/** An object without a prototype where a name could reach one; else a plain one, which is several times cheaper. */
-function objectOf(names: readonly string[], cells: readonly Json[]): Record<string, Json> {
-  const row: Record<string, Json> = names.includes('__proto__') ? Object.create(null) as Record<string, Json> : {}
-  for (let index = 0; index < names.length; index++) row[names[index] as string] = cells[index] as Json
-  return row
-}
-
-function columnOf(permit: Permit, known: Understood, output: Output | undefined, name: string, type: ValueType, key: string | null, counts: Counts): Column {
-  const description = { name, type: type.name }
-  if (output === undefined) return { show: () => null, description: { ...description, masked: 'null' } }
-  const { masks, detect } = permit.obligations
-  const classes = output.shown.map((index) => permit.effects.shown[index]?.dataClass ?? 'unknown')
-  const mask = heldMask(output.shown, masks, permit.effects.shown)
-  const withClass = classes.length > 0 ? { ...description, class: [...new Set(classes)].sort().join(' ') } : description
-  if (mask !== null) return { show: maskerOf(mask.mask, type, mask.dataClass, key), description: { ...withClass, masked: mask.mask } }
-  const render = renderer(type)
-  // What has a class and may be revealed was decided by a person; detectors are for what nobody looked at.
-  if (classes.length > 0 || detect.length === 0 || !inspected(type.kind) || declaredEmpty(known, output)) return { show: render, description: withClass }
-  return { show: detecting(type, render, createDetect(detect, counts)), description }
 }
 
 /** Kinds whose text somebody may have written. Numbers, dates and uuids have forms of their own in which none of it fits, or everything would. */
@@ -86,7 +55,7 @@ function declaredEmpty({ connection, plan }: { readonly connection: ConnectionDo
 }
 
 /** Text and documents are shown with the hits replaced; in a type with rules of its own a hit withholds the value, or the type would lie. */
-function detecting(type: ValueType, render: Masker, detect: ReturnType<typeof createDetect>): Masker {
+function detecting(type: ValueType, render: Show, detect: ReturnType<typeof createDetect>): Show {
   if (type.kind === 'text' && !type.array) return detect.text
   if (type.kind === 'text' || type.kind === 'json') return (text) => detect.json(render(text))
   if (type.kind === 'bytes') return (text) => { const plain = bytesAsText(text); return detect.text(plain) === plain ? render(text) : null }

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { MaskName } from '../../../schema/policy.ts'
 import type { Json } from '../json.ts'
+import type { Show } from '../result.ts'
 import { email, hashHex, hashOf, last4, redacted, year } from '../shown.ts'
 import { parseArray, type Nested } from './array.ts'
 import { renderer, type ValueType } from './render.ts'
-
-export type Masker = (text: string) => Json
 
 /**
  * How one masked column shows a value that is not NULL. Typed: a text column shows text, a date a date, and where a mask has no form in a type,
@@ -13,7 +12,7 @@ export type Masker = (text: string) => Json
  * Arrays element by element, except where the mask hides everything: then null, the length included. JSON documents are null.
  * `key` is the mask key, for `hash` alone.
  */
-export function maskerOf(mask: MaskName, type: ValueType, dataClass: string, key: string | null): Masker {
+export function maskerOf(mask: MaskName, type: ValueType, dataClass: string, key: string | null): Show {
   const one = scalarMasker(mask, type, dataClass, key)
   if (one === null || (type.array && (mask === 'redact' || mask === 'none'))) return () => null
   if (!type.array) return one
@@ -53,7 +52,7 @@ export function needOf(mask: MaskName, type: ValueType): Need {
 const isLong = (text: string, need: Need): boolean => Buffer.byteLength(text) > longest[need]
 
 /** null: nothing of it can be shown in this type. */
-function scalarMasker(mask: MaskName, type: ValueType, dataClass: string, key: string | null): Masker | null {
+function scalarMasker(mask: MaskName, type: ValueType, dataClass: string, key: string | null): Show | null {
   const text = type.kind === 'text'
   switch (mask) {
     case 'null': return null
@@ -67,9 +66,9 @@ function scalarMasker(mask: MaskName, type: ValueType, dataClass: string, key: s
 }
 
 /** The first of January of the same year, in the column's own type; of text only what begins as an ISO date. */
-function yearIn(type: ValueType): Masker | null {
+function yearIn(type: ValueType): Show | null {
   const render = renderer({ ...type, array: false })
-  const first = (time: string): Masker => (text) => {
+  const first = (time: string): Show => (text) => {
     const [, when, bc = ''] = /^(\d{4,})-\d\d-\d\d[^B]*( BC)?$/.exec(text) ?? []
     return when === undefined ? null : render(`${when}-01-01${time}${bc}`)
   }
@@ -86,7 +85,7 @@ function yearIn(type: ValueType): Masker | null {
  * HMAC-SHA-256 of the class and the value's text: equal values of one class stay equal, also across tables, and without the key nothing can be
  * tried out. Text: 32 hex digits; uuid: the same digits as one; bigint and numeric: 62 bits of it as a number. Smaller types would collide: null.
  */
-function hashIn(type: ValueType, dataClass: string, key: string): Masker | null {
+function hashIn(type: ValueType, dataClass: string, key: string): Show | null {
   const hex = (text: string) => hashHex(dataClass, text, key)
   const whole = (text: string) => (isLong(text, 'digest') ? `\x01${createHash('sha256').update(text).digest('hex')}` : text)
   switch (type.kind) {
