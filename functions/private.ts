@@ -1,10 +1,11 @@
+import { cutsOf } from './aws/cuts.ts'
 import { createSecrets, speak } from './aws/lambda.ts'
 import { createCarrier, createInside } from './protocol/inside.ts'
 import { later } from './protocol/later.ts'
 
 /**
- * AWS Lambda in the network of private targets, invoked by the functions that execute and by nobody else. It has the credentials of those targets, no table, no way to the internet and no need of one: of AWS it asks
- * Secrets Manager alone (`SLUICE_SECRETS`, as everywhere).
+ * AWS Lambda in the network of private targets, invoked by the functions that execute and by nobody else. It has the credentials of those targets, no way to the internet and no need of one: of AWS it asks
+ * Secrets Manager (`SLUICE_SECRETS`, as everywhere) and, of what takes longer than two seconds, whether it must end: one row of a table by its name, and nothing else of it (`SLUICE_TABLES`).
  */
 const { isPermit, carry } = createCarrier()
 const parts = { secrets: createSecrets(), now: Date.now, alarm: speak, isPermit }
@@ -13,4 +14,4 @@ const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).crea
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes(parts), 'granting')
 const ssh = later(async () => (await import('./protocol/ssh/ssh.ts')).createSsh(parts), 'granting')
 
-export const handler = createInside({ ...parts, carry, engines: { postgres, mysql, kubernetes, ssh } })
+export const handler = createInside({ ...parts, carry, cuts: cutsOf(process.env), engines: { postgres, mysql, kubernetes, ssh } })

@@ -12,6 +12,8 @@ import type { Story } from './record/story.ts'
 const mostPlaces = 64
 /** Between two looks, ms. With a copy of policy and locks at most 2 s old, what comes is seen within 3 s, and a stream ends within 5. */
 const lookMs = 1000
+/** A statement that is over sooner is not judged again, ms. */
+const longMs = 2000
 /** For one judgement, ms. */
 const judgingMs = 1500
 /** After a cut, how long the engine has to say what it gave, ms. */
@@ -25,7 +27,7 @@ interface Asking { readonly call: Knock; readonly admitted: Admitted; readonly q
  */
 export interface Place { readonly cut?: AbortSignal; follow<D extends Done>(done: D, considered: Considered): D; during<T>(considered: Considered, run: () => Promise<T>): Promise<T> }
 /** `over`: why it must end now; null: it stands. */
-interface Open { readonly over: () => Promise<string | null>; readonly control: AbortController; /** Ends by itself, soon. */ readonly brief: boolean; cut: string | null }
+interface Open { readonly over: () => Promise<string | null>; readonly control: AbortController; /** Ends by itself, soon. */ readonly brief: boolean; readonly from: number; cut: string | null }
 
 /**
  * Answers that go on: each is asked again, a moment long, whether the same call would still be permitted and masked alike (its token, locks, policy, roles, connection), and is ended where not.
@@ -40,7 +42,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** Runs a call in a place of its caller's, the look before a write included: that asks the target too. */
   async function hold<T>(asking: Asking, run: (place: Place) => Promise<Result<T>>): Promise<Result<T>> {
-    if (asking.query.form === undefined) return run({ follow: (done) => done, during: (_, run) => run() })   // SQL: an answer of rows ends by itself
+    if (asking.query.form === undefined) return statement(asking, run)
     const { caller } = asking.admitted
     const key = canonicalJson([caller.issuer, caller.subject.id, asking.call.connection])
     const taken = places.get(key) ?? 0
@@ -67,8 +69,14 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     }
   }
 
+  /** SQL: an answer of rows ends by itself, and needs no place. What an engine can end (`Plan.lasting`) is judged once it takes long: most are over before that, and cost nothing here. */
+  function statement<T>(asking: Asking, run: (place: Place) => Promise<Result<T>>): Promise<Result<T>> {
+    const control = new AbortController()
+    return run({ cut: control.signal, follow: (done) => done, during: (considered, run) => during(judgeOf(asking, considered), control, run, ports.now() + longMs) })
+  }
+
   function follow(asking: Asking, considered: Considered, { masked, outcome }: Done, ended: Promise<StreamEnd>, control: AbortController, leave: () => void): Masked {
-    const one: Open = { over: judgeOf(asking, considered), control, brief: false, cut: null }
+    const one: Open = { over: judgeOf(asking, considered), control, brief: false, from: 0, cut: null }
     const began = ports.now()
     enter(one)
     const { answer } = masked
@@ -82,9 +90,9 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     return answer && answer.body instanceof ReadableStream ? { ...masked, answer: { ...answer, body: guarded(answer.body, control.signal, given) } } : masked
   }
 
-  /** Runs it while `over` says nothing; where it does, `control` is aborted with its word, and whoever runs must end. */
-  async function during<T>(over: Open['over'], control: AbortController, run: () => Promise<T>): Promise<T> {
-    const one: Open = { over, control, brief: true, cut: null }
+  /** Runs it while `over` says nothing; where it does, `control` is aborted with its word, and whoever runs must end. Not asked before `from`, epoch ms. */
+  async function during<T>(over: Open['over'], control: AbortController, run: () => Promise<T>, from = 0): Promise<T> {
+    const one: Open = { over, control, brief: true, from, cut: null }
     enter(one)
     try {
       return await run()
@@ -103,7 +111,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** Judges every open stream as of now; the timer does it, and a test. Never throws. */
   async function look(): Promise<void> {
-    await Promise.all([...open].map(async (one) => {
+    await Promise.all([...open].filter(({ from }) => from <= ports.now()).map(async (one) => {
       const reason = await Promise.race([one.over(), late()]).catch(() => 'not_judged')
       if (reason !== null) cut(one, reason)
     }))

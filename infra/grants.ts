@@ -20,6 +20,10 @@ export const adapters = {
   unsettled: { audit: ['GetItem', 'Query'], state: ['GetItem', 'PutItem'] },
   idempotency: { state: ['DeleteItem', 'PutItem', 'UpdateItem'] },
   meter: { state: ['UpdateItem'] },
+  /** Says to a private network that what runs there must end: an update, so that whoever executes may do nothing by it that the meter did not let them. */
+  cuts: { state: ['UpdateItem'] },
+  /** The private network's end of it: one row by its name, and none but a cut's (infra/private.ts). */
+  heard: { state: ['GetItem'] },
   requests: { requests: ['BatchGetItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'] },
   workflow: { state: ['DeleteItem', 'GetItem', 'UpdateItem'] },
   sockets: { sockets: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'] },
@@ -35,17 +39,17 @@ export type Adapter = keyof typeof adapters
 /** Function → its adapters of DynamoDB. */
 export const functions = {
   /** Decides and executes; `Hold` and `Stream` are the same with places of their own. */
-  Http: ['policies', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'content', 'erasure', 'logReader'],
-  Hold: ['standing', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'content', 'logReader'],
-  Stream: ['standing', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'content'],
-  Socket: ['standing', 'ledger', 'idempotency', 'meter', 'requests', 'workflow', 'sockets', 'content'],
-  Approval: ['policies', 'ledger', 'meter', 'requests', 'workflow', 'sockets', 'content'],
+  Http: ['policies', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'content', 'erasure', 'logReader'],
+  Hold: ['standing', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'content', 'logReader'],
+  Stream: ['standing', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'content'],
+  Socket: ['standing', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'sockets', 'content'],
+  Approval: ['policies', 'ledger', 'meter', 'cuts', 'requests', 'workflow', 'sockets', 'content'],
   People: ['standing', 'ledger', 'requests', 'workflow', 'content'],
   Sequencer: ['standing', 'ledger', 'logWriter'],
-  Sweeper: ['standing', 'ledger', 'unsettled', 'meter', 'requests', 'workflow', 'sockets', 'content', 'erasure', 'logReader'],
+  Sweeper: ['standing', 'ledger', 'unsettled', 'meter', 'cuts', 'requests', 'workflow', 'sockets', 'content', 'erasure', 'logReader'],
 } as const satisfies Readonly<Record<string, readonly Adapter[]>>
 export type Name = keyof typeof functions
-/** With the one in a private network (infra/private.ts), where there is one: it has no table, and none of the adapters. */
+/** With the one in a private network (infra/private.ts), where there is one: it has none of the adapters but `heard`, held to its rows there. */
 export type Deployed = Name | 'Private'
 
 /**

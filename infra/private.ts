@@ -1,6 +1,8 @@
 import { arnOf, lambda, secretsOf } from './function'
+import { adapters } from './grants'
 import { closedSecret, madeSecret, ownSecrets, targets as openTargets } from './secrets'
 import { account, partition, prefix, region, roleArns } from './stage'
+import { tables } from './tables'
 import { vpc } from './vpc'
 
 const twice = vpc?.targets.find((name) => openTargets.includes(name))
@@ -12,19 +14,24 @@ const interfaces = {
   seen: ['ec2:DescribeNetworkInterfaces', 'ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups', 'ec2:DescribeVpcs'],
 }
 
+/** What the gate says that must end, by a name that only the two ends of an errand can make (functions/aws/cuts.ts); nothing else that lies in that table, and nothing of it but one row at a time. */
+const heard = { actions: adapters.heard.state.map((action) => `dynamodb:${action}`), rows: ['cut#*'] }
+
 /** Reaches private targets for the gate, decides nothing and keeps nothing. What it is asked is sealed by a key that only it and those who may execute have. */
-function reaching({ id, subnets, groups, targets }: NonNullable<typeof vpc>) {
+function reaching({ id, subnets, groups, routes, targets }: NonNullable<typeof vpc>) {
   const key = madeSecret('SecretPrivate', 'sluice-private-key')
   // What a look saw goes by the gate's hands to the run: by a key that only this function reads, so that they can carry it and nothing more.
   const sight = madeSecret('SecretPrivateSight', 'sluice-private-sight')
   const own = targets.map((name) => closedSecret(`Private${name.replaceAll(/(^|[^a-z0-9])([a-z0-9])/g, (_, _before, first: string) => first.toUpperCase())}`, name, ['Private']))
   const readable = secretsOf(key, sight, ownSecrets.mask, ...own)
   if (id !== null) endpoint(id, subnets, groups, readable.resources)
+  if (id !== null && routes.length > 0) passage(id, routes)
   const called = `${prefix}-Private`
   const reach = lambda('Private', {
     bundle: 'private', megabytes: 1024, seconds: 900, environment: { SLUICE_SECRETS: prefix }, name: called, network: { subnets, groups },
     may: [
-      readable, { actions: interfaces.made, resources: [$interpolate`arn:${partition}:ec2:${region}:${account}:*/*`] }, { actions: interfaces.seen, resources: ['*'] },
+      readable, { actions: heard.actions, resources: [tables.state.arn], conditions: [{ test: 'ForAllValues:StringLike', variable: 'dynamodb:LeadingKeys', values: heard.rows }, { test: 'Null', variable: 'dynamodb:LeadingKeys', values: ['false'] }] },
+      { actions: interfaces.made, resources: [$interpolate`arn:${partition}:ec2:${region}:${account}:*/*`] }, { actions: interfaces.seen, resources: ['*'] },
       { effect: 'deny', actions: [...interfaces.made, ...interfaces.seen], resources: ['*'], conditions: [{ test: 'ArnEquals', variable: 'lambda:SourceFunctionArn', values: [arnOf('lambda', `function:${called}`)] }] },
     ],
   })
@@ -40,6 +47,19 @@ function endpoint(vpcId: string, subnetIds: readonly string[], groups: readonly 
     vpcId, subnetIds: [...subnetIds], securityGroupIds: [door.id], vpcEndpointType: 'Interface', privateDnsEnabled: true, serviceName: $interpolate`com.amazonaws.${region}.secretsmanager`,
     policy: $resolve([roleArns(['Private']), $resolve([...secrets])]).apply(([roles, resources]) => JSON.stringify({
       Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 'secretsmanager:GetSecretValue', Resource: resources, Condition: { StringEquals: { 'aws:PrincipalArn': roles } } }],
+    })),
+  })
+}
+
+/** DynamoDB from inside the network: for those rows, this role and nothing else. It is the way of all that use these route tables, so nothing else that stands there reaches a table by it. */
+function passage(vpcId: string, routeTableIds: readonly string[]): void {
+  new aws.ec2.VpcEndpoint('CutsEndpoint', {
+    vpcId, routeTableIds: [...routeTableIds], vpcEndpointType: 'Gateway', serviceName: $interpolate`com.amazonaws.${region}.dynamodb`,
+    policy: $resolve([roleArns(['Private']), tables.state.arn]).apply(([roles, resource]) => JSON.stringify({
+      Version: '2012-10-17', Statement: [{
+        Effect: 'Allow', Principal: '*', Action: heard.actions, Resource: resource,
+        Condition: { StringEquals: { 'aws:PrincipalArn': roles }, 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': heard.rows }, Null: { 'dynamodb:LeadingKeys': 'false' } },
+      }],
     })),
   })
 }

@@ -42,6 +42,9 @@ export const counted: Readonly<Record<string, Counted>> = {
 export const countedApart: Readonly<Record<string, Counted>> = {
   NotOfTheGate: { words: ['an errand that is not the gate\'s'] },
   ErrandFailed: { words: ['an errand failed'] },
+  /** What a lock should have ended runs on to its own time. */
+  CutLost: { words: ['a cut was not said'] },
+  CutsNotHeard: { words: ['cuts are not heard of'], lasting: true },
 }
 
 /** Words that ring nothing, and why. They are in the log groups, for whoever looks for what happened. */

@@ -17,6 +17,7 @@ import type { Id } from './event.ts'
  * | | `meter#<sha256>#<hour>` | | units taken in that hour | 2 h after it |
  * | | `sweep` | | how far every intent is settled | never |
  * | | `task#arq_…` | | task tokens of the request's wait, as they must be sent back: whoever has one can end the wait and nothing else | 366 days, or with the wait |
+ * | | `cut#<HMAC-SHA-256>` | | of an errand to a private network: that it must end, and why; its name is a MAC that only the errand's two ends can make | 20 min |
  * | sluice-requests | `arq_…` | | one access request as JSON; its revision, status, state (`open`, `ended`), requester, and a mark for each write it had | 30 days after its end |
  * | | `call#<callKey>` | | the request this call leads to; whether it still does is told by that request | 30 days after the request would have expired |
  * | | `result#arq_…` | | the sealed answer's first piece, how many there are, SHA-256 of the whole; written last | 24 h |

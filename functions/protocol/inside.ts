@@ -5,7 +5,8 @@ import { aboutOf, digestOf, mostBytes, pack, type Answer, type CarriedOutcome, t
 import { hearing, whole, worth } from './whole.ts'
 import type { Plan } from './protocol.ts'
 import { engineOf } from './engine.ts'
-import { createFirst, hide, uncover, unseal } from './seal.ts'
+import { cutOff, listen, reasonOf, type Cuts } from './halt.ts'
+import { createFirst, cutIdOf, hide, uncover, unseal } from './seal.ts'
 
 export const carryKey = 'sluice-private-key'
 /** Read in the private network and nowhere else. */
@@ -28,20 +29,26 @@ export function createCarrier() {
   }
 }
 
-export interface InsideOptions extends Pick<Ports, 'engines' | 'now' | 'alarm'> { readonly secrets: Secrets; readonly carry: ReturnType<typeof createCarrier>['carry'] }
+export interface InsideOptions extends Pick<Ports, 'engines' | 'now' | 'alarm'> { readonly secrets: Secrets; readonly carry: ReturnType<typeof createCarrier>['carry']; /** Where it is said that something must end; left out: nothing is ended but by its time. */ readonly cuts?: Cuts }
 
 /** The engines behind the gate's other end (remote.ts), in a network that only they are in. Takes a sealed errand and gives a packed answer; never throws. Keeps nothing between two errands but what engines keep of catalogs, and which executions it had. */
-export function createInside({ engines, now, alarm, secrets, carry }: InsideOptions) {
+export function createInside({ engines, now, alarm, secrets, carry, cuts }: InsideOptions) {
   const first = createFirst()
   /**
    * Once more where the engine forgot its catalog over it and ran nothing: of several processes here the next may be one whose catalog is older, and a name that is missing would then never be said to be missing. What was
    * decided on is asked for each time.
    */
-  async function execute(errand: Errand & { op: 'execute' }): Promise<CarriedOutcome> {
-    const ran = await attempt(errand)
-    return ran.status === 'stale' && now() < errand.run.deadline ? attempt(errand) : ran
+  async function execute(errand: Errand & { op: 'execute' }, over: AbortSignal): Promise<CarriedOutcome> {
+    const ran = await attempt(errand, over)
+    return ran.status === 'stale' && now() < errand.run.deadline ? attempt(errand, over) : ran
   }
-  async function attempt(errand: Errand & { op: 'execute' }): Promise<CarriedOutcome> {
+  /** Looks meanwhile whether it must end. Whoever says so may send errands, and knew this one: a MAC of it is where it is said. */
+  async function ended(errand: Errand & { op: 'execute' }, sealed: unknown): Promise<CarriedOutcome> {
+    if (cuts === undefined) return execute(errand, new AbortController().signal)
+    const ear = listen(cuts, cutIdOf(await secrets.get(carryKey), sealed), (error) => { alarm('cuts are not heard of', { error: error instanceof Error ? error.message : 'unknown' }) })
+    return execute(errand, ear.signal).finally(() => { ear.end() })
+  }
+  async function attempt(errand: Errand & { op: 'execute' }, over: AbortSignal): Promise<CarriedOutcome> {
     const { connection, query, roles, seen, effects, obligations, run } = errand
     const engine = engineOf({ engines }, connection)
     const seed = seen === undefined ? null : uncovered(await secrets.get(sightKey), aboutOf(errand), seen)
@@ -59,7 +66,7 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
     for (let { maxRows } = run, attempts = 1; ; attempts++) {
       const cut = new AbortController()
       const { heard, hear } = hearing()
-      const executed = await engine.execute(permit, plan, { ...run, maxRows, cut: cut.signal, ...(plan.lasting && hear) })
+      const executed = await engine.execute(permit, plan, { ...run, maxRows, cut: AbortSignal.any([cut.signal, over]), ...(plan.lasting && hear) })
       if (executed.status !== 'succeeded') return { ...executed, ...heard() }
       const { rowCounts, truncated } = executed.rows
       const { results, answer } = engine.mask(permit, plan, executed.rows)
@@ -68,6 +75,7 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
       if ('answer' in carried) return { status: 'succeeded', results, rowCounts, truncated, answer: carried.answer, ...heard() }
       // It ran: of what changes something, that its answer cannot be carried does not undo it, and it is never asked for again.
       if (!plan.effects.readOnly) return { status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'answer_lost', detail: 'it ran, and its answer cannot be carried out of the private network: see at the target what became of it', next: 'none', inner: carried.refusal.reason }, ...heard() }
+      if (over.aborted) return { status: 'failed', refusal: cutOff(reasonOf(over)) }
       // A page of a list that is too large is asked for again as a smaller one, which its reader goes on from as from any page.
       if (!('fits' in carried) || attempts >= mostPages) return { status: 'failed', refusal: carried.refusal }
       maxRows = worth(carried.fits)
@@ -89,7 +97,7 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
     return { ok: true, value }
   }
 
-  async function valueOf(errand: Errand): Promise<unknown> {
+  async function valueOf(errand: Errand, sealed: unknown): Promise<unknown> {
     const { connection } = errand
     const engine = engineOf({ engines }, connection)
     switch (errand.op) {
@@ -98,7 +106,7 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
         return found.ok ? { ok: true, value: await travelling(found.value) } : found
       }
       case 'preview': return looked(errand)
-      case 'execute': return execute(errand)
+      case 'execute': return ended(errand, sealed)
       case 'describe': return engine.describe(connection)
       case 'ping': await engine.ping?.(connection); return null
       case 'inspect': return engine.inspect(connection, errand.names)
@@ -117,7 +125,7 @@ export function createInside({ engines, now, alarm, secrets, carry }: InsideOpti
         return { ok: false, code: 'internal', message: 'not an errand of the gate' }
       }
       if (errand.connection.transport !== 'private') throw new Fault('internal', 'an errand to a target that is not private')
-      return { ok: true, value: await valueOf(errand) }
+      return { ok: true, value: await valueOf(errand, sealed) }
     } catch (error) {
       if (error instanceof Fault) return { ok: false, code: error.code, message: error.message }
       alarm('an errand failed', { error: error instanceof Error ? error.name : 'unknown' })

@@ -2,9 +2,9 @@ import { Agent as PlainAgent, request as plainRequest, type ClientRequest, type 
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 
-/** The way to the target failed, or its answer was no answer. `unreachable` also where a connection broke in the middle of a result. */
+/** The way to the target failed, or its answer was no answer. `unreachable` also where a connection broke in the middle of a result; `cut`: ended here, by whoever asked (`Run.cut`). */
 export class TransportError extends Error {
-  readonly kind: 'unreachable' | 'timeout' | 'too-large'
+  readonly kind: 'unreachable' | 'timeout' | 'too-large' | 'cut'
   constructor(kind: TransportError['kind'], message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.name = 'TransportError'

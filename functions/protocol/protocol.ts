@@ -88,7 +88,7 @@ export interface Run {
   readonly whose?: string
   /** People agreed to it. What they were not asked about (of a cluster's object its status and managers) may still change under it; without them all of it is decided anew. */
   readonly agreed?: true
-  /** Aborted where a stream must end: the token's end, a lock, a policy that refuses it now. Engines without streams ignore it. */
+  /** Aborted where what runs, or its answer, must end: the token's end, a lock, a policy that refuses it now. Engines that can end nothing ignore it. */
   readonly cut?: AbortSignal
   /** Hears what a command writes, masked as its caller may see it, all of it, also what is too much for the answer; resolves when there is room for more. Rejects where it cannot be recorded: then the command ends, and its outcome is `unknown`. */
   readonly heard?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>

@@ -6,16 +6,17 @@ import type { Permit } from '../permit.ts'
 import { Fault, type Secrets } from '../ports.ts'
 import { arrived, aborted, type Arrived } from './arrive.ts'
 import { aboutOf, digestOf, unpack, type Answer, type CarriedOutcome, type CarriedPlan, type Errand, type Looked, type Seen } from './carry.ts'
+import { cutOff, reasonOf, type Cuts } from './halt.ts'
 import { carryKey } from './inside.ts'
 import { TransportError } from './post.ts'
 import type { Description, Executed, Finding, Grants, Masked, Plan, Protocol, Run } from './protocol.ts'
-import { seal, uncover } from './seal.ts'
+import { cutIdOf, seal, uncover } from './seal.ts'
 
 /** Carries a sealed errand there and its answer's body back, once. Throws TransportError, or Refused where it is certain that nobody began it. */
 export type Send = (sealed: string, timeoutMs: number) => Promise<string>
 export class Refused extends Error {}
-/** `here`: an engine that understands without its target (Kubernetes): then it is asked, and only looks and what is run are carried there. */
-export interface RemoteOptions { readonly secrets: Secrets; readonly now: () => number; readonly isPermit: (value: unknown) => boolean; readonly send: Send; readonly here?: Protocol }
+/** `here`: an engine that understands without its target (Kubernetes): then it is asked, and only looks and what is run are carried there. `cuts`: the way by which a cut gets there; left out: there is none, and what is cut goes on there until its own time is over. */
+export interface RemoteOptions { readonly secrets: Secrets; readonly now: () => number; readonly isPermit: (value: unknown) => boolean; readonly send: Send; readonly here?: Protocol; readonly cuts?: Cuts }
 
 /** A catalog is read within 15 s there, and a function that was not there yet takes a second. */
 const patienceMs = 20_000
@@ -30,11 +31,19 @@ interface Understood { readonly connection: ConnectionDocument; readonly query: 
  * Engines that run elsewhere, in a private network, as an engine of this process. Everything is decided here; there it is understood again and run only if it is the same (inside.ts). An answer to a write that did not
  * come is `unknown`, as a lost answer to COMMIT is, and nothing is ever sent twice.
  */
-export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptions): Protocol {
+export function createRemote({ secrets, now, isPermit, send, here, cuts }: RemoteOptions): Protocol {
   const known = new WeakMap<object, Understood>()
   const came = new WeakMap<object, { readonly plan: object; readonly masked: Arrived['masked'] }>()
 
-  const asked = async (errand: Errand, timeoutMs: number): Promise<Answer> => unpack(await send(seal(await secrets.get(carryKey), errand, now()), timeoutMs))
+  /** What was found of statements, and of those that run now, by the very query that was asked: whoever asks meanwhile whether it may go on needs no errand to know what it is. */
+  const found = new WeakMap<object, CarriedPlan>()
+  const running = new WeakMap<Query, { readonly connection: ConnectionDocument; readonly plan: CarriedPlan }>()
+
+  async function asked(errand: Errand, timeoutMs: number, cut?: AbortSignal): Promise<Answer> {
+    const secret = await secrets.get(carryKey)
+    const sealed = seal(secret, errand, now())
+    return unpack(await aborted(send(sealed, timeoutMs), cut, cuts && cut ? () => cuts.say(cutIdOf(secret, sealed), reasonOf(cut)) : null))
+  }
   /** Where nothing is changed: whatever fails is a fault. */
   async function ask<T>(errand: Errand): Promise<T> {
     const answer = await asked(errand, patienceMs).catch((error: unknown) => {
@@ -61,12 +70,14 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
     return { ok: true, value: kept(plan, { connection, query, roles, seen }) }
   }
 
-  /** Throws as `asked` does, and TransportError where it is cut: what was sent may be done all the same. */
+  /** Throws as `asked` does, and TransportError where it is cut and nothing more is heard of it: what was sent may be done all the same. */
   async function perform(errand: Deed, plan: Plan, { deadline, until, agreed, rowMode, maxRows, cut, heard }: Run): Promise<Executed> {
+    if (cut?.aborted) return { status: 'failed', refusal: cutOff(reasonOf(cut)) }
+    const deed = deedOf(plan, errand.query)
     const patience = until === undefined ? errand.obligations.limits.timeoutMs + patienceMs : Math.max(1, Math.min(errand.obligations.limits.timeoutMs + patienceMs, until + lateMs - now()))
     const carried = async (piece: Pick<Run, 'deadline' | 'maxRows' | 'piece'>, cut?: AbortSignal): Promise<CarriedOutcome> => {
-      const answer = await aborted(asked({ ...errand, run: { rowMode, ...(until === undefined ? {} : { until }), ...(agreed && { agreed }), ...piece } }, patience), cut)
-      return answer.ok ? answer.value as CarriedOutcome : lost(plan, answer.message)
+      const answer = await asked({ ...errand, run: { rowMode, ...(until === undefined ? {} : { until }), ...(agreed && { agreed }), ...piece } }, patience, cut)
+      return answer.ok ? answer.value as CarriedOutcome : lost(deed, answer.message)
     }
     const outcome = await carried({ deadline, maxRows, ...(plan.lastsMs === undefined ? {} : { piece: { after: null } }) }, cut)
     try {
@@ -75,6 +86,8 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
       return unheard
     }
     if (outcome.status !== 'succeeded') return { status: outcome.status, refusal: outcome.refusal }
+    // It came to its end before it heard. Whom a lock stops gets no rows that came after it; of a write that is there, that it is there is the truth.
+    if (cut?.aborted && deed !== 'change') return deed === 'read' ? { status: 'failed', refusal: cutOff(reasonOf(cut)) } : byItself(reasonOf(cut))
     const left = (items: number) => outcome.answer?.listed === undefined || maxRows === null ? maxRows : Math.max(0, maxRows - items)
     const { rows, masked } = arrived(outcome, { lastsMs: plan.lastsMs ?? 0, now, cut: cut ?? null, async more(after, items) {
       const next = await carried({ deadline: now() + pieceMs, maxRows: left(items), piece: { after } })
@@ -87,10 +100,12 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
   return {
     async classify(connection, query, roles = []) {
       if (here) return understood(here, connection, query, roles)
-      const found = await ask<Result<CarriedPlan>>({ op: 'classify', connection, query })
-      if (!found.ok) return found
-      const { held, ...rest } = found.value
-      const plan: Plan = { ...rest, plan: Object.freeze({}), ...(held && { preview: async () => refuse(held) }) }
+      const now = running.get(query)
+      const told = now && JSON.stringify(now.connection) === JSON.stringify(connection) ? { ok: true, value: now.plan } as const : await ask<Result<CarriedPlan>>({ op: 'classify', connection, query })
+      if (!told.ok) return told
+      const { held, ...rest } = told.value
+      const plan: Plan = { ...rest, plan: Object.freeze({}), lasting: true, ...(held && { preview: async () => refuse(held) }) }
+      found.set(plan.plan, told.value)
       return { ok: true, value: kept(plan, { connection, query }) }
     },
     async execute(permit: Permit, plan: Plan, run: Run): Promise<Executed> {
@@ -102,11 +117,16 @@ export function createRemote({ secrets, now, isPermit, send, here }: RemoteOptio
       if (now() >= run.deadline) return { status: 'failed', refusal: { slug: 'timeout', reason: 'deadline_passed', detail: 'the time in which this could begin has passed, and nothing ran', next: 'retry' } }
       const digest = digestible(effects)
       if (digest === null) return { status: 'failed', refusal: { slug: 'statement-unsupported', reason: 'too_deep', detail: 'the object is nested deeper than can be carried to a private target', next: 'none' } }
+      const own = found.get(plan.plan)
+      if (own) running.set(about.query, { connection: about.connection, plan: own })
       try {
         return await perform({ op: 'execute', ...about, effects: digest, obligations }, plan, run)
       } catch (error) {
         if (error instanceof Refused || error instanceof Fault) return unreachable(error.message)          // before anything was sent, or refused at the door
-        return lost(plan, error instanceof TransportError ? error.kind : 'no answer')
+        if (run.cut?.aborted && effects.readOnly) return { status: 'failed', refusal: cutOff(reasonOf(run.cut)) }
+        return lost(deedOf(plan, about.query), error instanceof TransportError ? error.kind : 'no answer')
+      } finally {
+        running.delete(about.query)
       }
     },
     mask(permit, plan, rows): Masked {
@@ -134,9 +154,14 @@ function digestible(effects: Effects): string | null {
 type Undone = Exclude<Executed, { status: 'succeeded' }>
 const unreachable = (inner: string): Undone => ({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_unreachable', detail: 'the target cannot be reached', next: 'retry', retryAfterSeconds: 2, inner } })
 const unknown = (detail: string, inner: string): Undone => ({ status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'answer_lost', detail, next: 'none', inner } })
-/** What only reads has no effect, whatever became of it. A command goes on where it is: nothing goes after it that could end it, and what it writes there reaches no record. */
-const lost = ({ effects, lasting }: Plan, inner: string): Undone => effects.readOnly ? unreachable(inner)
-  : lasting ? unknown('the command was sent and its end was not heard of, so it may have done what it does, or be running still, until its own time; what it wrote is not known; look before sending it again', inner)
+type Done = 'read' | 'change' | 'command'
+const deedOf = ({ effects, lasting }: Plan, { form }: Query): Done => (effects.readOnly ? 'read' : lasting && form !== undefined ? 'command' : 'change')
+/** What only reads has no effect, whatever became of it. A command may go on where it is, and what it writes there reaches no record. */
+const lost = (deed: Done, inner: string): Undone => deed === 'read' ? unreachable(inner)
+  : deed === 'command' ? unknown('the command was sent and its end was not heard of, so it may have done what it does, or be running still, until its own time; what it wrote is not known; look before sending it again', inner)
     : unknown('the answer was lost: the change may or may not be there', inner)
 /** It ended there, and its answer came. */
 const unheard = unknown('the command ran, and what it wrote could not be recorded, so nobody is shown it; look before sending it again', 'what the command wrote could not be recorded')
+const byItself = (why: string): Undone => ({
+  status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'cut', next: 'none', inner: `cut: ${why}; it had ended by itself`, detail: `the command ended while it was being cut, because it may not go on (${why}); what it did is done, and what it wrote is on record` },
+})

@@ -6,7 +6,7 @@ import type { Errand } from './carry.ts'
 const freshMs = (op: Errand['op']): number => (op === 'execute' ? 15_000 : 60_000)
 
 /** Each use has a key of its own, and none of them is the secret itself. */
-type Use = 'errand' | 'looked' | 'seen'
+type Use = 'errand' | 'looked' | 'seen' | 'cut'
 const keyOf = (secret: string, use: Use): Buffer => createHmac('sha256', secret).update(`sluice private ${use} v1`).digest()
 const macOf = (secret: string, text: string): Buffer => createHmac('sha256', keyOf(secret, 'errand')).update(text).digest()
 
@@ -14,6 +14,12 @@ const macOf = (secret: string, text: string): Buffer => createHmac('sha256', key
 export function seal(secret: string, errand: Errand, at: number): string {
   const text = JSON.stringify({ at, once: randomBytes(16).toString('base64'), errand })
   return JSON.stringify({ text, mac: macOf(secret, text).toString('base64') })
+}
+
+/** What both ends of an errand call it, and nobody else can (Cuts). `sealed`: as `seal` gave it, or as it was parsed on its way; only of one whose seal was checked. */
+export function cutIdOf(secret: string, sealed: unknown): string {
+  const { text } = (typeof sealed === 'string' ? JSON.parse(sealed) : sealed) as { readonly text: string }
+  return createHmac('sha256', keyOf(secret, 'cut')).update(text).digest('hex')
 }
 
 /** Says of a seal, once, that it was not there before; `until`: when it will be too old anyway, epoch ms. */
@@ -42,14 +48,14 @@ export function createFirst(): First {
 }
 
 /** AES-256-GCM. What is hidden twice is not the same. `about`: what it is of; for anything else it does not open. */
-export function hide(secret: string, use: Exclude<Use, 'errand'>, about: string, value: unknown): string {
+export function hide(secret: string, use: 'looked' | 'seen', about: string, value: unknown): string {
   const iv = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', keyOf(secret, use), iv).setAAD(Buffer.from(about))
   const text = Buffer.concat([cipher.update(gzipSync(JSON.stringify(value))), cipher.final()])
   return Buffer.concat([iv, cipher.getAuthTag(), text]).toString('base64')
 }
 /** Throws for what nobody with the key hid, or of something else. */
-export function uncover(secret: string, use: Exclude<Use, 'errand'>, about: string, hidden: string): unknown {
+export function uncover(secret: string, use: 'looked' | 'seen', about: string, hidden: string): unknown {
   const bytes = Buffer.from(hidden, 'base64')
   const decipher = createDecipheriv('aes-256-gcm', keyOf(secret, use), bytes.subarray(0, 12), { authTagLength: 16 }).setAAD(Buffer.from(about))
   decipher.setAuthTag(bytes.subarray(12, 28))

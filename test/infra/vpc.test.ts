@@ -7,6 +7,8 @@ import { installed, type Resource } from './evaluate.ts'
 /** What a private network adds to what is deployed, and that nothing of it is there without one. */
 const open = { SLUICE_DOMAIN: 'sluice.acme.dev', SLUICE_TARGETS: 'shop-read,shop-write,shop-plain', SLUICE_MAIL_FROM: 'sluice@acme.dev', SLUICE_OPERATOR_MAIL: 'operators@acme.dev' }
 const network = { SLUICE_VPC_SUBNETS: 'subnet-0123456789abcdef0,subnet-0123456789abcdef1', SLUICE_VPC_GROUPS: 'sg-0123456789abcdef0', SLUICE_PRIVATE_TARGETS: 'ledger-read,ledger-write' }
+/** A network that has no way to Secrets Manager and DynamoDB yet. */
+const ways = { SLUICE_VPC: 'vpc-0123456789abcdef0', SLUICE_VPC_ROUTES: 'rtb-0123456789abcdef0,rtb-0123456789abcdef1' }
 const evaluate = async (env: Readonly<Record<string, string>>, stage = 'production'): Promise<readonly Resource[]> => (await deployed(env, stage)).resources
 
 if (!installed) console.log('skipped: test/infra/vpc.test.ts, because .sst/platform is missing; `npx sst install` makes it')
@@ -15,18 +17,18 @@ describe.skipIf(!installed)('a function in a private network', () => {
   beforeAll(async () => {
     without = await evaluate(open)
     within = await evaluate({ ...open, ...network })
-    made = await evaluate({ ...open, ...network, SLUICE_VPC: 'vpc-0123456789abcdef0' })
+    made = await evaluate({ ...open, ...network, ...ways })
   }, 120_000)
   const found = (resources: readonly Resource[], type: string, name: string) => resources.find((one) => one.type === type && one.name === name)?.inputs
   const roleOf = (name: string) => mayOf(within, name)
 
   test('is there only where a network is named: without, not one resource, permission or variable of it', () => {
-    expect(JSON.stringify(without)).not.toMatch(/vpc(?!e)|subnet-|sg-0|ec2:|SLUICE_PRIVATE|sluice-private-key/i)
+    expect(JSON.stringify(without)).not.toMatch(/vpc(?!e)|subnet-|sg-0|rtb-|ec2:|SLUICE_PRIVATE|sluice-private-key|cut#/i)
     const names = (resources: readonly Resource[]) => new Set(resources.map(({ type, name }) => `${type} ${name}`))
     const [before, after, also] = [names(without), names(within), names(made)]
     expect([...before].filter((one) => !after.has(one))).toEqual([])
-    expect([...after].filter((one) => !before.has(one) && !/ (Alarm)?(Private|SecretPrivate|NotOfTheGate|ErrandFailed)|(NotOfTheGate|ErrandFailed)$/.test(one))).toEqual([])
-    expect([...also].filter((one) => !after.has(one)).sort()).toEqual(['aws:ec2/securityGroup:SecurityGroup SecretsDoor', 'aws:ec2/vpcEndpoint:VpcEndpoint SecretsEndpoint'])
+    expect([...after].filter((one) => !before.has(one) && !/ (Alarm)?(Private|SecretPrivate|NotOfTheGate|ErrandFailed|CutLost|CutsNotHeard)|(NotOfTheGate|ErrandFailed|CutLost|CutsNotHeard)$/.test(one))).toEqual([])
+    expect([...also].filter((one) => !after.has(one)).sort()).toEqual(['aws:ec2/securityGroup:SecurityGroup SecretsDoor', 'aws:ec2/vpcEndpoint:VpcEndpoint CutsEndpoint', 'aws:ec2/vpcEndpoint:VpcEndpoint SecretsEndpoint'])
   })
   test('stands in those subnets behind those groups, it alone, and has no address of its own', () => {
     const functionsOf = within.filter(({ type }) => type === 'aws:lambda/function:Function')
@@ -37,15 +39,19 @@ describe.skipIf(!installed)('a function in a private network', () => {
     expect(within.filter(({ type, name }) => type === 'aws:lambda/functionUrl:FunctionUrl' && /private/i.test(name))).toEqual([])
     expect(found(within, 'aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig', 'PrivateOnce')).toMatchObject({ maximumRetryAttempts: 0 })
   })
-  test('may read its own secrets and be put into a network, and nothing else: no table, no machine, no key, no other\'s target', () => {
+  test('may read its own secrets and what is cut, and be put into a network, and nothing else: no machine, no key, no other row of a table, no other\'s target', () => {
     const may = roleOf('Private')
     const [allow, deny] = [may.filter(({ effect }) => effect === 'Allow'), may.filter(({ effect }) => effect === 'Deny')]
     expect(allow.flatMap(({ actions }) => actions).sort()).toEqual([
-      'ec2:AssignPrivateIpAddresses', 'ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:DescribeNetworkInterfaces', 'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets', 'ec2:DescribeVpcs', 'ec2:UnassignPrivateIpAddresses',
+      'dynamodb:GetItem', 'ec2:AssignPrivateIpAddresses', 'ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:DescribeNetworkInterfaces', 'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets', 'ec2:DescribeVpcs', 'ec2:UnassignPrivateIpAddresses',
       'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue',
     ])
     const read = allow.find(({ actions }) => actions.includes('secretsmanager:GetSecretValue'))?.resources.map((arn) => arn.replace(/^.*secret:sluice-production\/(.*)-AbCdEf$/, '$1'))
     expect(read?.sort()).toEqual(['ledger-read', 'ledger-write', 'sluice-mask-key', 'sluice-private-key', 'sluice-private-sight'])
+    // One row of one table by its name, and none whose name does not begin so: a request that says no key, were there one, meets the second condition.
+    expect(allow.filter(({ actions }) => actions.some((action) => action.startsWith('dynamodb:')))).toMatchObject([{ actions: ['dynamodb:GetItem'], resources: [expect.stringMatching(/:table\/sluice-production-state$/) as unknown], conditions: [
+      { test: 'ForAllValues:StringLike', variable: 'dynamodb:LeadingKeys', values: ['cut#*'] }, { test: 'Null', variable: 'dynamodb:LeadingKeys', values: ['false'] },
+    ] }])
     // Its code, and whoever gets into it, cannot do what Lambda does with the role.
     expect(deny).toHaveLength(1)
     expect(deny[0]?.actions.sort()).toEqual(allow.flatMap(({ actions }) => actions).filter((action) => action.startsWith('ec2:')).sort())
@@ -79,6 +85,22 @@ describe.skipIf(!installed)('a function in a private network', () => {
     expect([statement?.Resource].flat()).toHaveLength(5)
     expect(found(made, 'aws:ec2/securityGroup:SecurityGroup', 'SecretsDoor')?.['ingress']).toEqual([{ protocol: 'tcp', fromPort: 443, toPort: 443, securityGroups: ['sg-0123456789abcdef0'] }])
   })
+  test('the way to DynamoDB, where one is made, lets this role read those rows, and is none for anything else in the network', () => {
+    const inputs = found(made, 'aws:ec2/vpcEndpoint:VpcEndpoint', 'CutsEndpoint')
+    expect(inputs).toMatchObject({ vpcId: 'vpc-0123456789abcdef0', serviceName: 'com.amazonaws.eu-central-1.dynamodb', vpcEndpointType: 'Gateway', routeTableIds: ways.SLUICE_VPC_ROUTES.split(',') })
+    const [statement, ...more] = statementsOf(inputs?.['policy'])
+    expect(more).toEqual([])
+    expect([statement?.Action].flat()).toEqual(['dynamodb:GetItem'])
+    expect([statement?.Resource].flat()).toEqual([expect.stringMatching(/:table\/sluice-production-state$/)])
+    expect(statement?.Condition).toEqual({ StringEquals: { 'aws:PrincipalArn': ['arn:aws:iam::123456789012:role/sluice-production-Private'] }, 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['cut#*'] }, Null: { 'dynamodb:LeadingKeys': 'false' } })
+  })
+  test('who says what is cut may do nothing more for it than without a private network', () => {
+    for (const name of executors) {
+      const may = (resources: readonly Resource[]) => mayOf(resources, name).filter(({ actions }) => actions.some((action) => action.startsWith('dynamodb:')))
+      expect(may(within), name).toEqual(may(without))
+      expect(may(within).some(({ actions, resources }) => actions.includes('dynamodb:UpdateItem') && resources.some((arn) => arn.endsWith(':table/sluice-production-state'))), name).toBe(true)
+    }
+  })
   test('what it adds to production, or changes there, is what was agreed to', async () => {
     const before = new Set(readable({ resources: without }).split('\n'))
     await expect(readable({ resources: made }).split('\n').filter((line) => line === '' || !before.has(line)).join('\n')).toMatchFileSnapshot('./graph.private.txt')
@@ -103,11 +125,13 @@ describe('what is said of the network', () => {
   test('is nothing, or all of it', async () => {
     expect(await read({})).toBe(null)
     vi.resetModules()
-    expect(await read(network)).toEqual({ id: null, subnets: network.SLUICE_VPC_SUBNETS.split(','), groups: ['sg-0123456789abcdef0'], targets: ['ledger-read', 'ledger-write'] })
+    expect(await read(network)).toEqual({ id: null, subnets: network.SLUICE_VPC_SUBNETS.split(','), groups: ['sg-0123456789abcdef0'], routes: [], targets: ['ledger-read', 'ledger-write'] })
+    vi.resetModules()
+    expect(await read({ ...network, ...ways })).toMatchObject({ id: ways.SLUICE_VPC, routes: ways.SLUICE_VPC_ROUTES.split(',') })
   })
   test.each([
     ['a network and no target', { ...network, SLUICE_PRIVATE_TARGETS: '' }], ['a target and no network', { SLUICE_PRIVATE_TARGETS: 'ledger-read' }], ['no group', { ...network, SLUICE_VPC_GROUPS: '' }], ['what is no subnet', { ...network, SLUICE_VPC_SUBNETS: 'subnet-*' }],
-    ['what is no name', { ...network, SLUICE_PRIVATE_TARGETS: '*' }], ['an endpoint without a network', { SLUICE_VPC: 'vpc-0123456789abcdef0' }], ['two networks', { ...network, SLUICE_VPC: 'vpc-0123456789abcdef0,vpc-0123456789abcdef1' }],
+    ['what is no name', { ...network, SLUICE_PRIVATE_TARGETS: '*' }], ['an endpoint without a network', { SLUICE_VPC: 'vpc-0123456789abcdef0' }], ['route tables of no network', { ...network, SLUICE_VPC_ROUTES: ways.SLUICE_VPC_ROUTES }], ['what is no route table', { ...network, ...ways, SLUICE_VPC_ROUTES: 'main' }], ['two networks', { ...network, SLUICE_VPC: 'vpc-0123456789abcdef0,vpc-0123456789abcdef1' }],
   ])('%s is an error before anything is deployed', async (_, env) => { await expect(read(env)).rejects.toThrow(/SLUICE_(VPC|PRIVATE)/) })
 })
 

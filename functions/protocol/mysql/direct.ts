@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
 import { addressBy, type Address, type Alarm } from '../address.ts'
 import { createPlaces } from '../places.ts'
+import { cutShort } from '../halt.ts'
 import { TransportError } from '../post.ts'
 import { fieldOf, type Column } from './field.ts'
 import { binaryCharset, bytes, ServerError, type Bounds, type Field, type RawResult, type Session } from './transport.ts'
@@ -24,11 +25,12 @@ export function createDirect(alarm: Alarm): (secret: string) => Session {
     let opened: Opened | null = null
     let ended = false
     return {
-      async run(text, { maxBytes, timeoutMs }) {
+      async run(text, { maxBytes, timeoutMs, cut }) {
+        if (cut?.aborted) { this.end?.(); throw cutShort(cut) }        // between two statements: nothing runs, and the server rolls back what was begun
         if (ended) throw new TransportError('unreachable', 'the connection was cut')
         const until = performance.now() + timeoutMs
         opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs))
-        return opened.run(text, { maxBytes, timeoutMs: Math.max(1, until - performance.now()) })
+        return opened.run(text, { maxBytes, timeoutMs: Math.max(1, until - performance.now()), cut })
       },
       end() {
         ended = true
@@ -59,32 +61,36 @@ async function open(address: Address, timeoutMs: number, leave: () => void): Pro
   connection.on('error', (error) => destroy(understood(error)))     // without a listener, a server that goes away takes this process along
   connection.on('end', () => destroy(new TransportError('unreachable', 'the connection ended')))
 
-  /** What `work` gives, or the end of the connection, or the end of the time, whichever is first. At the end of the time the server is told to stop, before anybody may believe that it did. */
-  function bounded<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  /** What `work` gives, or the end of the connection, or the end of the time, or the cut, whichever is first. At the last two the server is told to stop, before anybody may believe that it did. */
+  function bounded<T>(ms: number, cut: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     if (state.over) return Promise.reject(new TransportError('unreachable', 'the connection was cut'))
     return new Promise<T>((resolve, reject) => {
-      const late = new TransportError('timeout', 'no answer in time')
-      let over = false
-      const timer = setTimeout(() => {
-        over = true                                                  // what the server says of being stopped is no answer of its own
-        void kill(address, connection.threadId).then(() => { destroy(late); reject(late) })
-      }, ms)
+      let over: TransportError | null = null
+      const end = (why: TransportError) => {
+        if (over !== null) return
+        over = why                                                   // what the server says of being stopped is no answer of its own
+        void kill(address, connection.threadId).then(() => { destroy(why); reject(why) })
+      }
+      const halt = () => { if (cut) end(cutShort(cut)) }
+      const timer = setTimeout(() => end(new TransportError('timeout', 'no answer in time')), ms)
+      cut?.addEventListener('abort', halt, { once: true })
       state.busy = true
-      state.broken = (reason) => reject(over ? late : reason)
-      work().then(resolve, (error: unknown) => { if (!over) reject(understood(error)) }).finally(() => {
+      state.broken = (reason) => reject(over ?? reason)
+      work().then(resolve, (error: unknown) => { if (over === null) reject(understood(error)) }).finally(() => {
         clearTimeout(timer)
+        cut?.removeEventListener('abort', halt)
         state.busy = false
         state.broken = () => {}
       })
     })
   }
-  await bounded(timeoutMs, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
+  await bounded(timeoutMs, undefined, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
     destroy(error)
     throw error
   })
   const stream = (connection as unknown as { stream: NodeJS.EventEmitter }).stream
   return {
-    run: (text, { maxBytes, timeoutMs: ms }) => bounded(ms, () => {
+    run: (text, { maxBytes, timeoutMs: ms, cut }) => bounded(ms, cut, () => {
       let left = maxBytes + overheadBytes
       const watch = (chunk: Buffer) => { if ((left -= chunk.length) < 0) destroy(new TransportError('too-large', 'the answer went past the byte cap')) }
       stream.on('data', watch)

@@ -12,6 +12,8 @@ import { ServerError, type Bounds, type RawResult } from './transport.ts'
 
 export interface Way extends Entrance {
   readonly look: (sql: string) => Promise<readonly (readonly (string | null)[])[]>
+  /** `Run.cut`. */
+  readonly cut?: AbortSignal | undefined
 }
 /** How much longer than the target's own limit we wait for its answer. */
 const graceMs = 2000
@@ -23,7 +25,7 @@ type Say = (text: string, maxBytes?: number) => Promise<RawResult>
  */
 export async function runPlan(job: Job, way: Way): Promise<Ran> {
   const until = way.now() + job.limits.timeoutMs + graceMs
-  const within: Within = (maxBytes = ownBytes) => ({ maxBytes, timeoutMs: Math.max(1, until - way.now()) })
+  const within: Within = (maxBytes = ownBytes) => ({ maxBytes, timeoutMs: Math.max(1, until - way.now()), cut: way.cut })
   let lease: Lease | null = null
   let results: readonly Fitted[]
   try {

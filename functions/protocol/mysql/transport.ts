@@ -10,7 +10,8 @@ export interface Field {
 export interface RawResult { readonly fields: readonly Field[]; readonly rows: readonly (readonly (string | null)[])[]; readonly affected: number }
 /** Where the driver's protocol is answered for a database, and by which user name, where that is not what the secret says. */
 export interface Endpoint { readonly http: string; readonly username: string }
-export interface Bounds { readonly maxBytes: number; readonly timeoutMs: number }
+/** `cut`: once it is aborted the server is told to stop, and that is TransportError `cut`. A transport that cannot tell the server ignores it. */
+export interface Bounds { readonly maxBytes: number; readonly timeoutMs: number; readonly cut?: AbortSignal | undefined }
 
 /** What the server itself refused, read out of Vitess' words. `text` quotes values: for us alone. */
 export class ServerError extends Error {

@@ -1,4 +1,5 @@
 import type { Next, Refusal, Slug, Span } from '../../../schema/refusal.ts'
+import { cutOff } from '../halt.ts'
 import { TransportError } from '../post.ts'
 
 /**
@@ -117,5 +118,6 @@ export function transportRefusal(error: TransportError): Refusal {
     case 'unreachable': return unavailable('target_unreachable', 'the target cannot be reached', error.message)
     case 'timeout': return { slug: 'timeout', reason: 'target_timeout', detail: 'the target did not answer in time', next: 'fix', inner: error.message }
     case 'too-large': return { slug: 'too-large', reason: 'answer_too_large', detail: 'the answer is larger than the limit: ask for fewer rows or columns', next: 'fix', inner: error.message }
+    case 'cut': return cutOff(error.message)
   }
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import pg from 'pg'
 import { addressBy, type Address, type Alarm } from '../address.ts'
 import { createPlaces } from '../places.ts'
+import { cutShort } from '../halt.ts'
 import { TransportError } from '../post.ts'
 import { cancelBackend } from './cancel.ts'
 import { maxLockWaitMs } from './pins.ts'
@@ -36,14 +37,14 @@ export function createDirect(alarm: Alarm): Transport {
   const places = createPlaces(maxOpen)
   const addressOf = addressBy(scheme, alarm)
 
-  async function open(secret: string, timeoutMs: number): Promise<Wire> {
+  async function open(secret: string, timeoutMs: number, cut: AbortSignal | undefined): Promise<Wire> {
     const until = performance.now() + timeoutMs
     const address = addressOf(secret)
     const leave = await places.take(secret, timeoutMs)
     const client = clientOf(address)
     client.on('end', leave)
     try {
-      return await connected(client, address, until - performance.now())
+      return await connected(client, address, until - performance.now(), cut)
     } catch (error) {
       leave()
       throw error
@@ -51,10 +52,10 @@ export function createDirect(alarm: Alarm): Transport {
   }
 
   return {
-    async batch({ url, statements, maxBytes, timeoutMs }) {
+    async batch({ url, statements, maxBytes, timeoutMs, cut: halt }) {
       const until = performance.now() + timeoutMs
       const left = (bytes: number) => ({ maxBytes: bytes, timeoutMs: Math.max(1, until - performance.now()) })
-      const wire = await open(url, timeoutMs)
+      const wire = await open(url, timeoutMs, halt)
       const most = maxBytes * wirePerJson + overheadBytes
       try {
         await wire.ask(beginOf(timeoutMs), left(overheadBytes))
@@ -71,8 +72,8 @@ export function createDirect(alarm: Alarm): Transport {
         wire.end()                                                   // never committed: what only reads has nothing to keep, and what was to happen at a commit does not
       }
     },
-    async take(url, timeoutMs): Promise<Session> {
-      const wire = await open(url, timeoutMs)
+    async take(url, timeoutMs, cut): Promise<Session> {
+      const wire = await open(url, timeoutMs, cut)
       return { kept: false, run: (sql, bounds) => wire.ask(sql, bounds), release: wire.end, destroy: wire.destroy }
     },
     close: async () => {},
@@ -93,7 +94,7 @@ function clientOf({ host, port, user, password, database, tls }: Address): pg.Cl
   return client
 }
 
-async function connected(client: pg.Client, address: Address, timeoutMs: number): Promise<Wire> {
+async function connected(client: pg.Client, address: Address, timeoutMs: number, cut: AbortSignal | undefined): Promise<Wire> {
   const state = { bytes: 0, over: false, broken: (() => {}) as (reason: Error) => void }
   const stream = () => (client as unknown as { connection: { stream: NodeJS.EventEmitter & { destroy(): void } } }).connection.stream
   const destroy = (reason: Error = new TransportError('unreachable', 'the connection was cut')) => {
@@ -104,19 +105,24 @@ async function connected(client: pg.Client, address: Address, timeoutMs: number)
   client.on('error', (error) => destroy(understood(error)))
   client.on('end', () => destroy())
 
-  /** What `work` gives, or the end of the connection, or the end of the time, whichever is first. At the end of the time the server is told to stop, before anybody may believe that it did. */
+  /** What `work` gives, or the end of the connection, or the end of the time, or the cut, whichever is first. At the last two the server is told to stop, before anybody may believe that it did. */
   function bounded<T>(ms: number, work: () => Promise<T>): Promise<T> {
-    if (state.over) return Promise.reject(new TransportError('unreachable', 'the connection was cut'))
+    if (cut?.aborted && !state.over) destroy(cutShort(cut))          // between two statements: nothing runs, and the server rolls back what was begun
+    if (state.over) return Promise.reject(cut?.aborted ? cutShort(cut) : new TransportError('unreachable', 'the connection was cut'))
     return new Promise<T>((resolve, reject) => {
-      const late = new TransportError('timeout', 'no answer in time')
-      let over = false
-      const timer = setTimeout(() => {
-        over = true                                                  // what the server says of being stopped is no answer of its own
-        void stop(client, address).then(() => { destroy(late); reject(late) })
-      }, Math.max(1, ms))
-      state.broken = (reason) => reject(over ? late : reason)
-      work().then(resolve, (error: unknown) => { if (!over) reject(understood(error)) }).finally(() => {
+      let over: TransportError | null = null
+      const end = (why: TransportError) => {
+        if (over !== null) return
+        over = why                                                   // what the server says of being stopped is no answer of its own
+        void stop(client, address).then(() => { destroy(why); reject(why) })
+      }
+      const halt = () => { if (cut) end(cutShort(cut)) }
+      const timer = setTimeout(() => end(new TransportError('timeout', 'no answer in time')), Math.max(1, ms))
+      cut?.addEventListener('abort', halt, { once: true })
+      state.broken = (reason) => reject(over ?? reason)
+      work().then(resolve, (error: unknown) => { if (over === null) reject(understood(error)) }).finally(() => {
         clearTimeout(timer)
+        cut?.removeEventListener('abort', halt)
         state.broken = () => {}
       })
     })

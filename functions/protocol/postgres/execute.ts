@@ -12,7 +12,7 @@ import { runRead } from './read.ts'
 import type { createRoleCheck } from './role.ts'
 import type { Transport } from './port.ts'
 import { sparing, withheldOf } from './withhold.ts'
-import { runWrite } from './write.ts'
+import { runWrite, type WriteWay } from './write.ts'
 
 export interface Understood { readonly connection: ConnectionDocument; readonly plan: PostgresPlan; readonly originals: readonly string[] }
 export interface ExecuteOptions {
@@ -52,7 +52,7 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, trans
       connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, nonce: newNonce(), maxRows, spareBytes: spare.bytesOf(maxRows), withheld,
       masked: inner.statements.map(({ outputs }) => (outputs ?? []).map(({ shown }) => heldMask(shown, masks, plan.effects.shown) !== null)),
     }
-    const ran = await roleThenRun(job, secret)
+    const ran = await roleThenRun(job, secret, run.cut)
     if (ran.ok) {
       if (inner.statements.some(({ kind }) => kind === 'ddl')) forget(connection)
       return { status: 'succeeded', rows: rawOf({ results: ran.results, rowMode: run.rowMode, maskKey }) }
@@ -61,8 +61,8 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, trans
     return ran.executed
   }
 
-  async function roleThenRun(job: Job, secret: string): Promise<Ran> {
-    const way = { batch: transport.batch, alarm, take: transport.take, now }
+  async function roleThenRun(job: Job, secret: string, cut: AbortSignal | undefined): Promise<Ran> {
+    const way: WriteWay = { batch: (batch) => transport.batch({ ...batch, cut }), alarm, take: (url, ms) => transport.take(url, ms, cut), now }
     try {
       const role = await checkRole(job.connection, secret, job.plan.relations.map(({ oid }) => oid))
       if (!role.ok) return failed(role.refusal)

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isPermit } from '../../../functions/decide/permit.ts'
 import type { Errand } from '../../../functions/protocol/carry.ts'
+import type { Cuts } from '../../../functions/protocol/halt.ts'
 import { createCarrier, createInside } from '../../../functions/protocol/inside.ts'
 import { TransportError } from '../../../functions/protocol/post.ts'
 import type { Protocol } from '../../../functions/protocol/protocol.ts'
@@ -25,13 +26,16 @@ beforeEach(() => { wire.length = 0; reads.length = 0; alarms.length = 0 })
 const there = { get: async (name: string) => { reads.push(`there ${name}`); return name === 'bastion-ssh' ? server.certified : name === 'sluice-private-key' ? key : 's'.repeat(44) } }
 const gates = { get: async (name: string) => { reads.push(`gate ${name}`); if (name !== 'sluice-private-key') throw new Error('the gate has no credential of a private target'); return key } }
 const carrier = createCarrier()
-const inside = createInside({ secrets: there, now: Date.now, alarm, carry: carrier.carry, engines: { ssh: createSsh({ secrets: there, now: Date.now, alarm, isPermit: carrier.isPermit }) } })
+const said = new Map<string, string>()
+const cuts: Cuts = { say: async (id, why) => { said.set(id, why) }, said: async (id) => said.get(id) ?? null }
+const inside = createInside({ secrets: there, now: Date.now, alarm, carry: carrier.carry, cuts, engines: { ssh: createSsh({ secrets: there, now: Date.now, alarm, isPermit: carrier.isPermit }) } })
 const through: Send = async (sealed) => {
   const answer = JSON.stringify(await inside(JSON.parse(sealed)))
   wire.push({ sealed, answer })
   return answer
 }
-const apart = (send: Send = through): Protocol => { const here = createSsh({ secrets: gates, now: Date.now, alarm, isPermit }); return routed(here, createRemote({ secrets: gates, now: Date.now, isPermit, here, send })) }
+/** `deaf`: nobody there can be told of a cut. */
+const apart = (send: Send = through, deaf = false): Protocol => { const here = createSsh({ secrets: gates, now: Date.now, alarm, isPermit }); return routed(here, createRemote({ secrets: gates, now: Date.now, isPermit, here, send, ...(!deaf && { cuts }) })) }
 const ways = {
   'the gate itself': { engine: () => createSsh({ secrets: there, now: Date.now, alarm, isPermit }), on: connection },
   'a private function': { engine: () => apart(), on: { ...connection, transport: 'private' as const } },
@@ -72,15 +76,16 @@ describe.skipIf(sshd === null).each(Object.entries(ways))(`by %s${sshd === null 
     expect(outcome(await go(engine(), ['sh', '-c', 'echo begun; sleep 5'], { on, timeoutMs: 1000, run: { heard: async (_, bytes) => { heard += Buffer.from(bytes).toString() } } }))).toBe('unknown outcome-unknown answer_lost')
     expect(heard).toBe('begun\n')
   })
-  test('cut in its midst it is unknown', async () => {
+  test('cut in its midst it is unknown, and what it wrote until then is heard by the record', async () => {
     const cut = new AbortController()
-    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; done'], { on, timeoutMs: 3000, run: { cut: cut.signal } })
+    let heard = ''
+    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; done'], { on, timeoutMs: 30_000, run: { cut: cut.signal, heard: async (_, bytes) => { heard += Buffer.from(bytes).toString() } } })
     setTimeout(() => { cut.abort(new Error('locked')) }, 700)
-    expect(outcome(await running)).toMatch(/^unknown outcome-unknown (cut|answer_lost)$/)
+    expect([outcome(await running), heard]).toEqual(['unknown outcome-unknown cut', expect.stringMatching(/^(x\n)+$/)])
   })
   test('whose end was not heard is said in words of a command, and never to have stopped', async () => {
     const cut = new AbortController()
-    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; done'], { on, timeoutMs: 2000, run: { cut: cut.signal } })
+    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; done'], { on, timeoutMs: 30_000, run: { cut: cut.signal } })
     setTimeout(() => { cut.abort(new Error('locked')) }, 700)
     const { executed } = await running
     expect(executed).toMatchObject({ status: 'unknown', refusal: { detail: expect.stringMatching(/^the command was .*(until its own time|ends when it next writes)/) as unknown, next: 'none' } })
@@ -133,11 +138,11 @@ describe.skipIf(sshd === null)(`an errand to a host${sshd === null ? ` (${hidden
     const again = JSON.parse(gunzipSync(Buffer.from(await inside(JSON.parse(wire.at(-1)?.sealed ?? '')), 'base64')).toString()) as { ok: boolean }
     expect([again.ok, server.log().split('Accepted publickey').length]).toEqual([false, before])
   })
-  test('that is cut runs on to its own time, and what it writes after reaches no record', async () => {
+  test('that is cut where nobody there can be told runs on to its own time, and what it writes reaches no record', async () => {
     const [file, cut] = [mark(), new AbortController()]
     let heard = 0
     const lines = async () => Number((await go(ways['the gate itself'].engine(), ['grep', '-c', '', file])).said?.stdout)
-    const running = go(apart(), ['sh', '-c', `for i in 1 2 3 4 5 6 7 8 9 10; do echo x >> ${file}; echo out; sleep 0.2; done`], { on, timeoutMs: 8000, run: { cut: cut.signal, heard: async (_, bytes) => { heard += bytes.byteLength } } })
+    const running = go(apart(through, true), ['sh', '-c', `for i in 1 2 3 4 5 6 7 8 9 10; do echo x >> ${file}; echo out; sleep 0.2; done`], { on, timeoutMs: 8000, run: { cut: cut.signal, heard: async (_, bytes) => { heard += bytes.byteLength } } })
     await expect.poll(lines).toBeGreaterThan(0)
     cut.abort(new Error('locked'))
     expect([outcome(await running), heard]).toEqual(['unknown outcome-unknown answer_lost', 0])
