@@ -1,18 +1,13 @@
 import * as z from 'zod'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
-import { waitingOf } from '../approve/view.ts'
-import { disclose, enclose } from '../envelope.ts'
-import { explained } from '../explanation.ts'
 import type { Gate } from '../gate.ts'
 import type { Door } from '../own.ts'
 import type { Ports } from '../ports.ts'
-import { faultRefusal } from '../problem.ts'
-import { objectTold } from './object.ts'
-import { fence, type Told } from './fence.ts'
+import { createAct, objectAgain, objectDone } from './act.ts'
+import type { Told } from './fence.ts'
 import { refused } from './refused.ts'
 import { patchTypes } from './tools.ts'
-import { waiting } from './waiting.ts'
 
 /** Of an answer that streams, bytes and ms: a list is whole by then, and what goes on without an end has no place in a tool's result. */
 const most = { bytes: 4 * 1024 * 1024, ms: 20_000 }
@@ -29,37 +24,22 @@ type Sent = z.infer<typeof form>
  * approvals and record. Nothing is added to what was asked but what a tool's result needs: a table without its objects, a manager's name for an apply.
  */
 export function createCluster(ports: Ports, gate: Gate) {
+  const act = createAct(ports, gate, {
+    undone: 'changed',
+    again: (stored, known) => objectAgain(stored, known, 'done earlier, and not done again'),
+    async done(answer, known, keep) {
+      const body = answer.masked.answer?.body
+      if (body === undefined) throw new TypeError('invariant: an engine of its own protocol answers in it')
+      const whole = body instanceof Uint8Array
+      const bytes = whole ? body : await collected(body)
+      return bytes === null ? refused(tooMuch, known.evaluation) : objectDone(answer, known, bytes, keep, whole)      // as over HTTP: what streamed is not kept for a repeat
+    },
+  })
   return async function cluster(door: Door, sent: Readonly<Record<string, unknown>>): Promise<Told> {
     const parsed = form.safeParse(sent)
     if (!parsed.success) return refused(wrong(parsed.error.issues[0]), null)
     const { connection, key = null, check = false } = parsed.data
-    const call = { ...door, connection, idempotencyKey: key, waitMs: 0, strict: true, question: () => questionOf(parsed.data) } as const
-    return check ? explain(call) : query(call)
-  }
-
-  async function explain(call: Parameters<Gate['explain']>[0]): Promise<Told> {
-    const { evaluation, result } = explained(await gate.explain(call))
-    if (!result.ok) return refused(result.refusal, evaluation)
-    const { decision, evaluation: _evaluation, session: _session, ...why } = result.value
-    return fence({ head: `checked, nothing was changed. Decision: ${decision}`, facts: { decision, evaluation }, data: why })
-  }
-
-  async function query(call: Parameters<Gate['query']>[0]): Promise<Told> {
-    const { evaluation, result } = await gate.query(call)
-    if (!result.ok) return refused(result.refusal, evaluation)
-    const answer = result.value
-    if ('waiting' in answer) return waiting(waitingOf(answer.waiting, ports.self.console))
-    if ('stored' in answer) return objectTold(disclose(answer.stored.body), { evaluation }, 'done earlier, and not done again')
-    const { answer: given } = answer.masked
-    if (given === undefined) throw new TypeError('invariant: an engine of its own protocol answers in it')
-    const type = given.headers['content-type'] ?? 'application/json'
-    const whole = given.body instanceof Uint8Array
-    const bytes = given.body instanceof Uint8Array ? given.body : await collected(given.body)
-    if (bytes === null) return refused(tooMuch, evaluation)
-    const enclosed = { status: given.status, type, bytes: new Uint8Array(bytes) }
-    // As over HTTP: what streamed is not kept for a repeat.
-    await answer.keep(given.status, whole ? enclose(enclosed) : null).catch((error: unknown) => faultRefusal(error, ports.alarm))
-    return objectTold(enclosed, { evaluation, receipt: { event: answer.outcome } })
+    return act({ ...door, connection, idempotencyKey: key, waitMs: 0, strict: true, question: () => questionOf(parsed.data) }, check)
   }
 
   async function questionOf({ method = 'GET', path, body, type, table, purpose, reveal = [] }: Sent): Promise<Result<Query>> {

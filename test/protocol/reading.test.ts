@@ -52,7 +52,7 @@ test('a reading that fails is told to all who wait for it and kept for nobody', 
 })
 test('one that fails late does not take away the one that was begun meanwhile', async () => {
   const { state, readings } = world()
-  let fail = (_: Error): void => {}
+  let fail: (error: Error) => void = () => {}
   state.next = new Promise((_, reject) => { fail = reject })
   const first = readings.current(shop)
   readings.forget('shop')
