@@ -2,34 +2,25 @@ import { Hono, type Context } from 'hono'
 import { TrieRouter } from 'hono/router/trie-router'
 import type { AccessRequest } from '../schema/approval.ts'
 import type { Refusal } from '../schema/refusal.ts'
-import { createAdministration } from './administer.ts'
 import { type Frame, rowsBody, send, sendJson, sendProblem } from './answer.ts'
 import { waitingOf } from './approve/view.ts'
-import { createAudit } from './audit.ts'
 import { readBody } from './body.ts'
-import { pageHeaders } from './console/page.ts'
-import { problemIndex, problemPage } from './console/problem.ts'
 import { createDiscovery } from './discover.ts'
-import { createErasure, erasureFilters, sessionErasureFilters } from './erase.ts'
 import { createExec } from './exec.ts'
 import { explained } from './explanation.ts'
 import type { Reply } from './door.ts'
 import { type Call, createGate, type Gate } from './gate.ts'
-import { createGrants } from './grants.ts'
 import { createHealth } from './health.ts'
-import { createLocking } from './locking.ts'
-import { createLogReader, type Document } from './log.ts'
+import type { Document } from './log.ts'
 import { createKubernetes } from './kubernetes.ts'
 import { doorOf as door, keyOf, waitOf } from './knock.ts'
-import { createMcp } from './mcp.ts'
 import { createOwn, Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
 import { inEither, inSql } from './question.ts'
-import { createReplay, sessionFilters } from './replay.ts'
 import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
-import { createSlack } from './slack.ts'
+import { seldom } from './seldom.ts'
 import type { RawTarget } from './target.ts'
 
 /**
@@ -41,19 +32,13 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
   const requests = createRequests(ports, gate, own)
   const health = createHealth(ports, gate)
   const discovery = createDiscovery(ports, gate, own)
-  const audit = createAudit(ports, own)
-  const replay = createReplay(ports, own)
-  const log = createLogReader(ports, own)
-  const erasure = createErasure(ports, own)
-  const administration = createAdministration(ports, own)
-  const grants = createGrants(ports, own)
-  const locking = createLocking(ports, own)
   const open = { url: ports.self.url, evaluation: null, session: null }
+  const office = seldom(async () => (await import('./office.ts')).createOffice(ports, gate, own, requests.rejectFromChat))
+  const pages = seldom(async () => ({ ...await import('./console/problem.ts'), ...await import('./console/page.ts') }))
   const openapi = async () => JSON.stringify({ ...(await import('../schema/openapi.json', { with: { type: 'json' } })).default, servers: [{ url: ports.self.url }] })   // large, and seldom asked for
-  const pressed = createSlack(ports, requests.rejectFromChat, gate.standing.current)
   const { exec, question: ofCommand } = createExec(ports, gate)
   const kubernetes = createKubernetes(ports, gate, targetOf)
-  const mcp = createMcp(ports, gate, { discovery, requests, waits: gate.waits, command: ofCommand })
+  const mcp = seldom(async () => (await import('./mcp.ts')).createMcp(ports, gate, { discovery, requests, waits: gate.waits, command: ofCommand }))
 
   const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
 
@@ -121,10 +106,15 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
       return metadata.ok ? sendJson(c, open, 200, metadata.value) : no(c, metadata.refusal)
     })
     .get('/openapi.json', async (c) => send(c, 200, 'application/json', await openapi()))
-    .get('/problems', (c) => send(c, 200, 'text/html; charset=utf-8', problemIndex(), pageHeaders))
-    .get('/problems/:slug', (c) => {
+    .get('/problems', async (c) => {
+      const { problemIndex, pageHeaders } = await pages()
+      return send(c, 200, 'text/html; charset=utf-8', problemIndex(), pageHeaders)
+    })
+    .get('/problems/:slug', async (c) => {
       const slug = c.req.param('slug')
-      return isSlug(slug) ? send(c, 200, 'text/html; charset=utf-8', problemPage(slug), pageHeaders) : no(c, noRoute)
+      if (!isSlug(slug)) return no(c, noRoute)
+      const { problemPage, pageHeaders } = await pages()
+      return send(c, 200, 'text/html; charset=utf-8', problemPage(slug), pageHeaders)
     })
     // The page is the console's, on its own origin; a link that names the gate leads there.
     .get('/requests/:id{arq_[0-9A-Za-z]+}', (c) => ports.self.console === ports.self.url ? no(c, noRoute)
@@ -132,7 +122,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     .get('/v1/me', (c) => route(c, [], () => discovery.me(door(c))))
     .get('/v1/connections', (c) => route(c, [], () => discovery.connections(door(c))))
     .get('/v1/connections/:connection/schema', (c) => route(c, ['purpose'], ({ purpose }) => discovery.schema(door(c), name(c), purpose ?? null)))
-    .get('/v1/connections/:connection/grants', (c) => route(c, [], () => grants(door(c), name(c))))
+    .get('/v1/connections/:connection/grants', (c) => route(c, [], async () => (await office()).grants(door(c), name(c))))
     .post('/v1/connections/:connection/query', query)
     .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain({ ...call(c), question: inEither(ofCommand, () => readBody(c.req.raw)) }))))
     .post('/v1/connections/:connection/exec', (c) => route(c, [], () => exec(call(c), keyOf(c), () => readBody(c.req.raw))))
@@ -141,29 +131,41 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     .get('/v1/requests/:id', (c) => route(c, [], () => requests.show(door(c), c.req.param('id'))))
     .delete('/v1/requests/:id', (c) => route(c, [], () => requests.cancel(door(c), c.req.param('id'))))
     .post('/v1/requests/:id/decision', (c) => route(c, [], () => requests.decide(door(c), c.req.param('id'), () => readBody(c.req.raw))))
-    .post('/mcp', (c) => mcp(c.req.raw))
-    .get('/v1/audit/events', (c) => route(c, audit.filters, (search) => audit.list(door(c), search)))
-    .get('/v1/audit/events/:id', (c) => route(c, [], () => audit.show(door(c), c.req.param('id'))))
-    .get('/v1/audit/sessions/:id', (c) => route(c, sessionFilters, (search) => replay.session(door(c), c.req.param('id'), search)))
-    .delete('/v1/audit/sessions/:id/content', (c) => route(c, sessionErasureFilters, (search) => erasure.session(door(c), c.req.param('id'), search)))
-    .delete('/v1/audit/content', (c) => route(c, erasureFilters, (search) => erasure.subject(door(c), search)))
-    .get('/v1/audit/events/:id/receipt', (c) => plain(c, () => log.receipt(door(c), c.req.param('id'))))
-    .get('/v1/audit/log/checkpoint', (c) => plain(c, () => log.checkpoint(door(c))))
-    .get('/v1/audit/log/vkey', (c) => plain(c, () => log.vkey(door(c))))
-    .get('/v1/audit/log/keys', (c) => plain(c, () => log.keys(door(c))))
-    .get('/v1/audit/log/:content{content/.+}', (c) => plain(c, ({ from }) => log.content(door(c), c.req.param('content'), from), ['from']))
-    .get('/v1/audit/log/:tile{tile/.+}', (c) => plain(c, () => log.tile(door(c), c.req.param('tile'))))
+    .post('/mcp', async (c) => (await mcp())(c.req.raw))
+    .get('/v1/audit/events', async (c) => {
+      const { audit } = await office()
+      return route(c, audit.filters, (search) => audit.list(door(c), search))
+    })
+    .get('/v1/audit/events/:id', (c) => route(c, [], async () => (await office()).audit.show(door(c), c.req.param('id'))))
+    .get('/v1/audit/sessions/:id', async (c) => {
+      const { replay } = await office()
+      return route(c, replay.filters, (search) => replay.session(door(c), c.req.param('id'), search))
+    })
+    .delete('/v1/audit/sessions/:id/content', async (c) => {
+      const { erasure } = await office()
+      return route(c, erasure.sessionFilters, (search) => erasure.session(door(c), c.req.param('id'), search))
+    })
+    .delete('/v1/audit/content', async (c) => {
+      const { erasure } = await office()
+      return route(c, erasure.filters, (search) => erasure.subject(door(c), search))
+    })
+    .get('/v1/audit/events/:id/receipt', (c) => plain(c, async () => (await office()).log.receipt(door(c), c.req.param('id'))))
+    .get('/v1/audit/log/checkpoint', (c) => plain(c, async () => (await office()).log.checkpoint(door(c))))
+    .get('/v1/audit/log/vkey', (c) => plain(c, async () => (await office()).log.vkey(door(c))))
+    .get('/v1/audit/log/keys', (c) => plain(c, async () => (await office()).log.keys(door(c))))
+    .get('/v1/audit/log/:content{content/.+}', (c) => plain(c, async ({ from }) => (await office()).log.content(door(c), c.req.param('content'), from), ['from']))
+    .get('/v1/audit/log/:tile{tile/.+}', (c) => plain(c, async () => (await office()).log.tile(door(c), c.req.param('tile'))))
     .post('/v1/slack', async (c) => {
-      const done = await pressed(c.req.raw)
+      const done = await (await office()).pressed(c.req.raw)
       return done.ok ? send(c, 200, 'text/plain; charset=utf-8', '') : no(c, done.refusal)
     })
-    .get('/v1/policy', (c) => route(c, [], () => administration.show(door(c))))
-    .put('/v1/policy', (c) => route(c, [], () => administration.put(door(c), () => readBody(c.req.raw))))
-    .post('/v1/policy/plan', (c) => route(c, [], () => administration.plan(door(c), () => readBody(c.req.raw))))
-    .get('/v1/locks', (c) => route(c, [], () => locking.all(door(c))))
-    .get('/v1/locks/:target{.+}', (c) => route(c, [], () => locking.one(door(c), c.req.param('target'))))
-    .put('/v1/locks/:target{.+}', (c) => route(c, [], () => locking.put(door(c), c.req.param('target'), () => readBody(c.req.raw))))
-    .delete('/v1/locks/:target{.+}', (c) => route(c, [], () => locking.lift(door(c), c.req.param('target'))))
+    .get('/v1/policy', (c) => route(c, [], async () => (await office()).administration.show(door(c))))
+    .put('/v1/policy', (c) => route(c, [], async () => (await office()).administration.put(door(c), () => readBody(c.req.raw))))
+    .post('/v1/policy/plan', (c) => route(c, [], async () => (await office()).administration.plan(door(c), () => readBody(c.req.raw))))
+    .get('/v1/locks', (c) => route(c, [], async () => (await office()).locking.all(door(c))))
+    .get('/v1/locks/:target{.+}', (c) => route(c, [], async () => (await office()).locking.one(door(c), c.req.param('target'))))
+    .put('/v1/locks/:target{.+}', (c) => route(c, [], async () => (await office()).locking.put(door(c), c.req.param('target'), () => readBody(c.req.raw))))
+    .delete('/v1/locks/:target{.+}', (c) => route(c, [], async () => (await office()).locking.lift(door(c), c.req.param('target'))))
 
   for (const [path, allow] of methods) app.all(path, (c) => no(c, methodNotAllowed(c.req.method, allow), { allow }))
   app.notFound((c) => no(c, noRoute))
