@@ -26,10 +26,9 @@ export function createDirect(alarm: Alarm): (secret: string) => Session {
     let ended = false
     return {
       async run(text, { maxBytes, timeoutMs, cut }) {
-        if (cut?.aborted) { this.end?.(); throw cutShort(cut) }        // between two statements: nothing runs, and the server rolls back what was begun
         if (ended) throw new TransportError('unreachable', 'the connection was cut')
         const until = performance.now() + timeoutMs
-        opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs))
+        opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs), cut)
         return opened.run(text, { maxBytes, timeoutMs: Math.max(1, until - performance.now()), cut })
       },
       end() {
@@ -43,7 +42,7 @@ export function createDirect(alarm: Alarm): (secret: string) => Session {
 interface Opened { run(text: string, bounds: Bounds): Promise<RawResult>; end(): void }
 
 /** `leave`: called once, when the connection is gone or none came about. */
-async function open(address: Address, timeoutMs: number, leave: () => void): Promise<Opened> {
+async function open(address: Address, timeoutMs: number, leave: () => void, cut: AbortSignal | undefined): Promise<Opened> {
   const state = { over: false, busy: false, broken: (() => {}) as (reason: Error) => void }
   let connection: Connection
   try {
@@ -62,8 +61,9 @@ async function open(address: Address, timeoutMs: number, leave: () => void): Pro
   connection.on('end', () => destroy(new TransportError('unreachable', 'the connection ended')))
 
   /** What `work` gives, or the end of the connection, or the end of the time, or the cut, whichever is first. At the last two the server is told to stop, before anybody may believe that it did. */
-  function bounded<T>(ms: number, cut: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    if (state.over) return Promise.reject(new TransportError('unreachable', 'the connection was cut'))
+  function bounded<T>(ms: number, halting: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    if (halting?.aborted && !state.over) destroy(cutShort(halting))  // between two statements: nothing runs, and the server rolls back what was begun
+    if (state.over) return Promise.reject(halting?.aborted ? cutShort(halting) : new TransportError('unreachable', 'the connection was cut'))
     return new Promise<T>((resolve, reject) => {
       let over: TransportError | null = null
       const end = (why: TransportError) => {
@@ -71,20 +71,20 @@ async function open(address: Address, timeoutMs: number, leave: () => void): Pro
         over = why                                                   // what the server says of being stopped is no answer of its own
         void kill(address, connection.threadId).then(() => { destroy(why); reject(why) })
       }
-      const halt = () => { if (cut) end(cutShort(cut)) }
+      const halt = () => { if (halting) end(cutShort(halting)) }
       const timer = setTimeout(() => end(new TransportError('timeout', 'no answer in time')), ms)
-      cut?.addEventListener('abort', halt, { once: true })
+      halting?.addEventListener('abort', halt, { once: true })
       state.busy = true
       state.broken = (reason) => reject(over ?? reason)
       work().then(resolve, (error: unknown) => { if (over === null) reject(understood(error)) }).finally(() => {
         clearTimeout(timer)
-        cut?.removeEventListener('abort', halt)
+        halting?.removeEventListener('abort', halt)
         state.busy = false
         state.broken = () => {}
       })
     })
   }
-  await bounded(timeoutMs, undefined, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
+  await bounded(timeoutMs, cut, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
     destroy(error)
     throw error
   })
