@@ -143,7 +143,7 @@ test('any single character more or less is refused', async () => {
   const token = mint(key)
   await fc.assert(fc.asyncProperty(fc.nat(token.length), fc.constantFrom(...'Aa0-_.= '), fc.boolean(), async (at, character, more) => {
     fc.pre(more || at < token.length)
-    return !(await call(token.slice(0, at) + (more ? character + token.slice(at) : token.slice(at + 1)))).ok
+    expect(await call(token.slice(0, at) + (more ? character + token.slice(at) : token.slice(at + 1)))).toMatchObject({ ok: false })
   }), { numRuns: 300 })
 })
 

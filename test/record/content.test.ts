@@ -13,7 +13,9 @@ import { all, intent, key, sealed, withoutContent } from './sealed.ts'
 
 describe('what is content', () => {
   test.each(all.map((event) => [event.kind, event] as const))('a %s is whole again after it was sealed and opened', (_, event) => {
-    expect(withoutContent(open(key, sealed(event)) ?? event)).toEqual(event)
+    const kept = sealed(event)
+    const back = kept.content === undefined ? kept : open(key, kept)          // some kinds have nothing to seal
+    expect(back && withoutContent(back)).toEqual(event)
   })
 
   test('what a caller or a person wrote, what a target said, and digests over it are in no sealed event', () => {
