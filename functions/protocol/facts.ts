@@ -1,7 +1,7 @@
 import type { Effects, Shown, Used } from '../../schema/effects.ts'
 import type { Param, Query, Statement } from '../../schema/request.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
-import type { Plan } from './protocol.ts'
+import type { Executed, Plan } from './protocol.ts'
 import { heavyParameter, type Weight } from './weight.ts'
 import { judgeParameters, type Written } from './writeback.ts'
 
@@ -55,4 +55,16 @@ export function untold(query: Query, all: readonly Untold[]): Pick<Plan, 'previe
   const fails = about(all.findIndex(({ missing }) => missing !== undefined))
   const held = about(all.findIndex(({ unknown }) => unknown === true))
   return { ...(held ? { preview: async () => refuse(held) } : {}), ...(fails ? { fails } : {}) }
+}
+
+/**
+ * The same at execution, of a plan that is permitted: only who may name it is told that it is not there. `stale`: it is missing in a catalog that is not fresh, so it may have come meanwhile; decided once more on what is there now.
+ * null: nothing is missing.
+ */
+export function missingIn({ statements, fresh }: { readonly statements: readonly Untold[]; readonly fresh: boolean }): Executed | 'stale' | null {
+  const statement = statements.findIndex(({ missing }) => missing !== undefined)
+  const refusal = statements[statement]?.missing
+  if (refusal === undefined) return null
+  if (!fresh && !statements.some(({ unknown }) => unknown === true)) return 'stale'
+  return { status: 'failed', refusal: statements.length > 1 ? { ...refusal, statement } : refusal }
 }

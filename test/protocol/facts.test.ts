@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Used } from '../../schema/effects.ts'
 import { ok, refuse, type Refusal } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
-import { boundBy, eachStatement, effectsOf, untold, using, type Facts } from '../../functions/protocol/facts.ts'
+import { boundBy, eachStatement, effectsOf, missingIn, untold, using, type Facts } from '../../functions/protocol/facts.ts'
 
 const access = (resource: string) => ({ action: 'select' as const, resource, columns: ['id'], system: false, via: [], statement: 0, span: null })
 const used: Used = { dataClass: 'pii.email', resource: 'public.people', column: 'email', statement: 0, span: null, how: 'in a where clause' }
@@ -46,4 +46,14 @@ test('what is missing is told by execution, and what is unknown before anybody i
   expect(untold(one, [{ missing: refusal }])).toEqual({ fails: refusal })
   const { preview, fails } = untold(batch, [{}, { missing: { ...refusal, reason: 'first' } }, { missing: refusal, unknown: true }])
   expect([fails, await preview?.()]).toEqual([{ ...refusal, reason: 'first', statement: 1 }, refuse({ ...refusal, statement: 2 })])
+})
+
+test('at execution a missing name is told by a catalog that is fresh, and looked for once more by one that is not', () => {
+  const gone = { ...refusal, slug: 'target-error' as const, reason: 'undefined_name' }
+  expect([missingIn({ statements: [{}, {}], fresh: false }), missingIn({ statements: [], fresh: true })]).toEqual([null, null])
+  expect([missingIn({ statements: [{ missing: gone }], fresh: true }), missingIn({ statements: [{ missing: gone }], fresh: false })]).toEqual([{ status: 'failed', refusal: gone }, 'stale'])
+  expect(missingIn({ statements: [{}, { missing: gone }, { missing: refusal }], fresh: true })).toEqual({ status: 'failed', refusal: { ...gone, statement: 1 } })
+})
+test('what is unknown is not there later either', () => {
+  expect(missingIn({ statements: [{ missing: refusal, unknown: true }], fresh: false })).toEqual({ status: 'failed', refusal })
 })

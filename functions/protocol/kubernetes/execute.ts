@@ -4,6 +4,7 @@ import type { Query } from '../../../schema/request.ts'
 import type { Permit } from '../../permit.ts'
 import type { Secrets } from '../../ports.ts'
 import type { Executed, Plan, Run, StreamEnd } from '../protocol.ts'
+import { maskKeySecret } from '../secret.ts'
 import { within } from '../within.ts'
 import type { Discovery } from './discovery.ts'
 import type { RunExec } from './exec.ts'
@@ -35,7 +36,6 @@ export interface ExecuteOptions {
   readonly preview: Pick<Preview, 'current'>
   readonly exec: RunExec
 }
-const maskKeySecret = 'sluice-mask-key'
 const listIdleMs = 60_000
 /** A watch or a followed log may be silent for hours; a dead connection is found by TCP. */
 const streamIdleMs = 6 * 3_600_000

@@ -32,9 +32,9 @@ export function assemble(catalog: Catalog, connection: ConnectionDocument, query
 }
 
 function plannedOf(facts: Facts, params: readonly Asked['statements'][number]['params'][number][], before: number): Result<PlannedStatement> {
-  const { kind, missing, answer } = facts
+  const { kind, missing, unknown, answer } = facts
   const outputs = facts.outputs?.map((output) => ({ ...output, shown: output.shown.map((n) => n + before) })) ?? null
-  const rest = { kind, outputs, ...(answer ? { answer } : {}), ...(missing ? { missing } : {}) }
+  const rest = { kind, outputs, ...(answer ? { answer } : {}), ...(missing ? { missing } : {}), ...(unknown ? { unknown } : {}) }
   if (missing || answer) return ok({ ...rest, text: '', capped: null })
   const bound = bind(facts.tree, params)
   if (!bound.ok) return bound

@@ -3,8 +3,10 @@ import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
 import type { Permit } from '../../permit.ts'
 import type { Secrets } from '../../ports.ts'
+import { missingIn } from '../facts.ts'
 import { heldMask } from '../held.ts'
 import type { Executed, Plan, Run } from '../protocol.ts'
+import { maskKeySecret, secretName } from '../secret.ts'
 import { TransportError } from '../post.ts'
 import { within } from '../within.ts'
 import { refusalOf, transportRefusal, unavailable } from './diagnose.ts'
@@ -51,7 +53,6 @@ export interface ExecuteOptions {
   readonly look: (connection: ConnectionDocument, sql: string) => Promise<readonly (readonly (string | null)[])[]>
   readonly forget: (connection: ConnectionDocument) => void
 }
-export const maskKeySecret = 'sluice-mask-key'
 
 /**
  * Permit and plan → what the target did. Receives what was decided; proves that the permit is one and is for this very plan, and that the time has not passed; then runs, once. Refuses by throwing only where
@@ -62,9 +63,9 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
     if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
     const { connection, plan: inner } = understood(plan)
-    const absent = missingName(inner)
-    if (absent && !inner.fresh) forget(connection)                 // it may have come meanwhile: decided once more on what is there now
-    if (absent) return inner.fresh ? absent : stale.executed       // only who may name it is told that it is not there
+    const absent = missingIn(inner)
+    if (absent === 'stale') forget(connection)
+    if (absent !== null) return absent === 'stale' ? stale.executed : absent
     const { masks } = permit.obligations
     const limits = within(permit, run, now())
     try {
@@ -104,17 +105,4 @@ function refusalBefore(error: unknown): Refusal {
   if (error instanceof TransportError) return transportRefusal(error)
   if (error instanceof ServerError) return refusalOf(error, null, true)
   return unavailable('secret_missing', 'the gate has no credential for this', error instanceof Error ? error.name : 'unknown')
-}
-
-function missingName({ statements }: MySqlPlan): Executed | null {
-  for (const [index, { missing }] of statements.entries()) {
-    if (missing) return { status: 'failed', refusal: statements.length > 1 ? { ...missing, statement: index } : missing }
-  }
-  return null
-}
-
-/** The least that can do it. null: the connection has none that may write. */
-export function secretName({ secret, secrets }: ConnectionDocument, { readOnly, plain }: Pick<MySqlPlan, 'readOnly' | 'plain'>): string | null {
-  if (!readOnly) return secrets?.write ?? secret ?? null
-  return (plain ? secrets?.plain : undefined) ?? secrets?.read ?? secret ?? null
 }

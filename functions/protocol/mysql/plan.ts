@@ -39,6 +39,8 @@ export interface PlannedStatement {
   readonly answer?: { readonly columns: readonly string[]; readonly rows: readonly (readonly (string | null)[])[] }
   /** A name in it does not exist: nothing is sent, and once decided `execute` answers `failed` with this refusal. */
   readonly missing?: Refusal
+  /** It is not missing there: something in the statement is not known here, and what was found before it is to be decided first. */
+  readonly unknown?: boolean
 }
 export interface Output {
   readonly name: string

@@ -1,8 +1,10 @@
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Permit } from '../../permit.ts'
 import type { Secrets } from '../../ports.ts'
+import { missingIn } from '../facts.ts'
 import { heldMask } from '../held.ts'
 import type { Executed, Plan, Run } from '../protocol.ts'
+import { maskKeySecret, secretName } from '../secret.ts'
 import { within } from '../within.ts'
 import { unavailable } from './diagnose.ts'
 import { late, newNonce, type Job } from './frame.ts'
@@ -26,7 +28,6 @@ export interface ExecuteOptions {
   readonly checkRole: ReturnType<typeof createRoleCheck>
   readonly forget: (connection: ConnectionDocument) => void
 }
-export const maskKeySecret = 'sluice-mask-key'
 
 /**
  * Permit and plan → what the target did. Receives what was decided; proves that the permit is one and is for this very plan, that the time has not
@@ -37,9 +38,9 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, trans
     if (!isPermit(permit)) throw new Error('invariant: execution without a permit')
     if (permit.effects !== plan.effects) throw new Error('invariant: a permit for another plan')
     const { connection, plan: inner, originals } = understood(plan)
-    const absent = missingName(inner)
-    if (absent && !inner.fresh && !inner.statements.some(({ unknown }) => unknown)) forget(connection)                   // it may have come meanwhile: decided once more on what is there now
-    if (absent) return inner.fresh || inner.statements.some(({ unknown }) => unknown) ? absent : stale.executed                  // only who may name it is told that it is not there
+    const absent = missingIn(inner)
+    if (absent === 'stale') forget(connection)
+    if (absent !== null) return absent === 'stale' ? stale.executed : absent
     const { masks } = permit.obligations
     const limits = within(permit, run, now())
     const credentials = await secretsFor(connection, inner, masks.includes('hash'))
@@ -83,17 +84,4 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, trans
       return { ok: false, executed: { status: 'failed', refusal: unavailable('secret_missing', 'the gate has no credential for this', (error as Error).name) } as const } as const
     }
   }
-}
-
-function missingName({ statements }: PostgresPlan): Executed | null {
-  for (const [index, { missing }] of statements.entries()) {
-    if (missing) return { status: 'failed', refusal: statements.length > 1 ? { ...missing, statement: index } : missing }
-  }
-  return null
-}
-
-/** The least that can do it. null: the connection has none that may write. */
-export function secretName({ secret, secrets }: ConnectionDocument, { readOnly, plain }: Pick<PostgresPlan, 'readOnly' | 'plain'>): string | null {
-  if (!readOnly) return secrets?.write ?? secret ?? null
-  return (plain ? secrets?.plain : undefined) ?? secrets?.read ?? secret ?? null
 }
