@@ -20,8 +20,8 @@ interface Standing { readonly head: Head | null; readonly edge: LogEdge }
 /** A bundle is staged whole, and a level of tiles with it: so many entries, or so many bytes of them. */
 const mostLeaves = 1024
 const mostBytes = 8 * 1024 * 1024
-const mostKnown = 200_000
-const abreast = 6
+const mostKnown = 100_000
+const abreast = 12
 /** Says that this log has had a head. Without it a lost head would look like a log that never was, and a second one would be signed under the same name. */
 const begun = 'begun'
 /** Says, beside the store of heads, that there has been a head of this revision. So a store of heads that was put back, from a backup or by whoever runs it, is not continued with another tree. */
@@ -39,7 +39,7 @@ const mostTurns = 300
  *    fail, and then nothing of steps 2 to 4 holds: begin anew. An answer that is lost means neither; the next read of the head says.
  *    A checkpoint is shown to nobody before its head is stored: a signature over a tree that never was would be a fork.
  * 5. write that this revision has been, and the tiles, each once. Dying here or later: step 1 of whoever comes next does the rest from the staged object.
- * 6. write the indexes. An event that has another one is refused by the store: in the log once, or an alarm.
+ * 6. beside it write the indexes, which lead nobody to a tile before it is published. An event that has another one is refused by the store: in the log once, or an alarm.
  * 7. publish the checkpoint, now that all it covers can be read: an object beside the tiles, for ever, and the sign that this head is in effect; then let go of what is superfluous.
  *
  * A process that comes up compares the head with what was published: a store of heads that was put back is not continued, nor one that was lost begun anew.
@@ -48,7 +48,8 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
   const { signer, objects, store } = log
   const ring = createRing(log)
   let standing: Standing | null = null
-  const known = new Set<Id<'evt'>>()
+  let known = new Set<Id<'evt'>>()
+  let earlier = known
   let largest = 0
   let last: Promise<unknown> = Promise.resolve()
 
@@ -94,11 +95,11 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
   }
 
   async function apply({ revision, size, checkpoint }: Head, { first, ids, tiles, before }: Stage): Promise<void> {
-    await objects.create(turn(revision), Buffer.from(checkpoint))
-    const next = tiles.values()
-    await Promise.all(Array.from({ length: abreast }, async () => { for (const { path, bytes } of next) await objects.create(path, bytes) }))
-    if (revision === 1) await objects.create(begun, Buffer.from(checkpoint))
-    await store.placed(ids.map((id, at) => ({ id, index: first + at })))
+    const note = Buffer.from(checkpoint)
+    const next = [{ path: turn(revision), bytes: note }, ...revision === 1 ? [{ path: begun, bytes: note }] : [], ...tiles].values()
+    const writing = Array.from({ length: abreast }, async () => { for (const { path, bytes } of next) await objects.create(path, bytes) })
+    const written = await Promise.allSettled([...writing, store.placed(ids.map((id, at) => ({ id, index: first + at })))])
+    for (const one of written) if (one.status === 'rejected') throw one.reason                                // when all have ended: nothing of this goes on behind who tries again
     await store.publish({ size, checkpoint })
     largest = Math.max(largest, size)
     remember(ids)
@@ -109,13 +110,16 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
   }
 
   function remember(ids: readonly Id<'evt'>[]): void {
-    if (known.size > mostKnown) known.clear()
+    if (known.size > mostKnown) {
+      earlier = known                                               // the oldest all at once
+      known = new Set()
+    }
     for (const id of ids) known.add(id)
   }
 
   /** Step 2, for any number. Only what is not in the log, in the order given. `entryOf`: the leaf of one, where it is at hand, to hold the tree to it. */
   async function fresh(ids: readonly Id<'evt'>[], entryOf: (id: Id<'evt'>) => Uint8Array | null = () => null): Promise<readonly Id<'evt'>[]> {
-    const asked = [...new Set(ids)].filter((id) => !known.has(id))
+    const asked = [...new Set(ids)].filter((id) => !known.has(id) && !earlier.has(id))
     if (asked.length === 0) return []
     const there = await store.where(asked)
     if (there.size > 0) await believe(there, entryOf)
@@ -162,15 +166,15 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
     const { log: edge, root, tiles } = append(over.edge, leaves.map(({ entry }) => entry))
     const revision = (over.head?.revision ?? 0) + 1
     const first = over.head?.size ?? 0
-    if (await objects.get(turn(revision)) !== null) {
+    const stage: Stage = { first, ids: leaves.map(({ id }) => id), tiles, before: over.head?.bundle ?? null }
+    const bytes = encodeStage(stage)
+    const bundle = stagePath(revision, bytes)
+    const [been] = await Promise.all([objects.get(turn(revision)), objects.create(bundle, bytes)])
+    if (been !== null) {
       if ((await store.head())?.revision !== over.head?.revision) return false
       alarm('the log went back', { revision: over.head?.revision ?? 0 })
       throw new Fault('internal', 'the head of the log is older than one that was, and another tree must not be signed in its place')
     }
-    const stage: Stage = { first, ids: leaves.map(({ id }) => id), tiles, before: over.head?.bundle ?? null }
-    const bytes = encodeStage(stage)
-    const bundle = stagePath(revision, bytes)
-    await objects.create(bundle, bytes)
     const text = checkpointText({ origin: signer.name, size: edge.edge.size, root, extensions: [] })
     const keys = await ring.followed(over.head?.keys ?? [], leaves.flatMap(({ succession }) => succession ?? []))
     const signatures = []

@@ -50,6 +50,12 @@ async function before(to: string, heard: (call: { readonly headers: IncomingHttp
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => { server.closeAllConnections(); server.close() } }
 }
 
+/** A way to a server that takes its time. */
+export async function distant(to: string, ms: number) {
+  const { url, close } = await before(to, () => new Promise((resolve) => { setTimeout(resolve, ms) }))
+  return { url, close }
+}
+
 /** How often something is asked for by HTTP. */
 export async function counted(to: string) {
   let calls = 0

@@ -1,30 +1,43 @@
 import type { Item } from '../../functions/aws/dynamo.ts'
+import { signedDynamo } from '../../functions/aws/signed.ts'
 import { tables } from '../../schema/item.ts'
-import type { Use } from './capacity.ts'
-import type { Done } from './serve.ts'
+import { distant, type Use } from './capacity.ts'
+import type { Done, World } from './serve.ts'
 import { start, type Opened } from './world.ts'
 
 /** Of a commit, which is one signature: requests to S3 by method, its entries, and what of DynamoDB is not of an event. `perSecond`: entries, by one sequencer on the local store. */
 export interface Log {
   readonly perEvent: readonly Use[]; readonly perCommit: readonly Use[]; readonly s3: Readonly<Record<string, number>>; readonly entries: number; readonly perSecond: number; readonly cpuMsEach: number
-  /** Events that one look of the sequencer goes through in a second. */
-  readonly lookedPerSecond: number
-  /** One look of a process that knows what is in the log, of one that knows nothing yet, and of the sweeper. */
-  readonly looks: Readonly<Record<'known' | 'fresh' | 'sweeper', Look>>
+  /** Entries a second where each round trip takes what `trips` say. */
+  readonly distantPerSecond: number
+  /** The sequencer's look at what is new, by one of two that share the stream, and its look at what nothing more can come to, by one that knows nothing of it; each pass of the sweeper. */
+  readonly looks: Readonly<Record<'first' | 'second' | 'sweeper', Look>>
 }
-/** Read units of one look, for each event and for each KB of the record that it goes through. */
-interface Look { readonly readsPerEvent: number; readonly readsPerKilobyte: number }
+/** Read units of one pass, for each event and for each KB of the record that it goes through; and how many events it goes through in a second, on the local store. */
+export interface Look { readonly readsPerEvent: number; readonly readsPerKilobyte: number; readonly perSecond: number }
 
 const streamBatch = 1000                                            // infra/schedule.ts
+/** The sequencer's grace (functions/gather.ts) and a minute: then all that was recorded is old. */
+const aheadMs = 31 * 60_000
+/** Guesses, ms: DynamoDB, S3, KMS. */
+export const trips = { dynamo: Number(process.env['ROUND_TRIP_MS'] ?? 5), s3: 25, kms: 10 }
 const share = (uses: readonly Use[], of: number): Use[] => uses.map((use) => ({ ...use, writes: use.writes / of, reads: use.reads / of }))
 
 /**
- * The real sequencer over what was recorded, a thousand at a time as the stream brings it: one that is counted has the first half, one that is timed, with nothing in between, the second. Then those who look through the record again.
+ * The real sequencer over what was recorded, a thousand at a time as the stream brings it: one that is counted has the first third; one that has farther to go to its stores is timed with the second, one that has nothing in between with the rest. Then those who look through the record again, each once counted
+ * and once timed.
  * `total`: all that lies in it.
  */
 export async function measureLog({ place, world, dynamo, bucket, gate }: Opened, images: Item[], total: { readonly events: number; readonly bytes: number }, onEnd: (close: () => unknown) => void): Promise<Log> {
-  const [log, another, timed] = [await start('sequencer', world), await start('sequencer', world), await start('sequencer', { ...world, place: { ...world.place, dynamo: place.dynamo } })]
-  for (const { end } of [log, another, timed]) onEnd(end)
+  const direct = { ...world, place: { ...world.place, dynamo: place.dynamo } }
+  async function started(of: World): Promise<Awaited<ReturnType<typeof start>>> {
+    const one = await start('sequencer', of)
+    onEnd(one.end)
+    return one
+  }
+  const [farDynamo, farBucket] = [await distant(place.dynamo.url, trips.dynamo), await distant(bucket.url, trips.s3)]
+  for (const { close } of [farDynamo, farBucket]) onEnd(close)
+  const [log, timed, far] = [await started(world), await started(direct), await started({ ...direct, place: { ...place, dynamo: { ...place.dynamo, url: farDynamo.url } }, bucket: farBucket.url, signMs: trips.kms })]
   async function rounds(of: typeof log, most: number) {
     await of.ask({ what: 'round', images: images.splice(0, 100) })  // it knows where the log stands
     dynamo.take()
@@ -36,18 +49,27 @@ export async function measureLog({ place, world, dynamo, bucket, gate }: Opened,
     }
     return { entries, commits, ms, cpuMs, uses: dynamo.take().uses, s3: Object.fromEntries([...Map.groupBy(bucket.requests, ({ method, path }) => (path.startsWith('/?') ? 'LIST' : method))].map(([method, found]) => [method, found.length / commits])) }
   }
-  const { entries, commits, uses, s3 } = await rounds(log, Math.max(streamBatch, Math.floor(images.length / 2 / streamBatch) * streamBatch))
+  const part = Math.max(streamBatch, Math.floor(images.length / 3 / streamBatch) * streamBatch)
+  const { entries, commits, uses, s3 } = await rounds(log, part)
+  const distance = await rounds(far, part)
   const time = await rounds(timed, Infinity)
 
-  async function look(run: () => Promise<Done>): Promise<Look> {
-    await run()
+  async function look(run: () => Promise<Done>, again: () => Promise<Done>): Promise<Look> {
+    dynamo.take()
+    const { added } = await run()
+    if ((added ?? 0) > 0) throw new Error('the log had not everything')
     const units = dynamo.take().uses.filter(({ table }) => table !== tables.requests.name).reduce((sum, { reads }) => sum + reads, 0)
-    return { readsPerEvent: units / total.events, readsPerKilobyte: units / (total.bytes / 1024) }
+    const { ms } = await again()
+    return { readsPerEvent: units / total.events, readsPerKilobyte: units / (total.bytes / 1024), perSecond: total.events / ms * 1000 }
   }
-  for (const one of [log, timed]) await one.ask({ what: 'look' })   // what rests on people's words goes in now, and each knows the other's
-  dynamo.take()
-  const looks = { known: await look(() => log.ask({ what: 'look' })), fresh: await look(() => another.ask({ what: 'look' })), sweeper: await look(() => gate.ask({ what: 'sweep' })) }
-  const { ms } = await timed.ask({ what: 'look' })
+  const of = (one: typeof log) => () => one.ask({ what: 'look' })
+  const state = signedDynamo({ region: 'local', endpoint: place.dynamo.url, credentials: place.dynamo.credentials, now: Date.now })
+  onEnd(() => state.close())
+  async function swept(): Promise<Done> {
+    await state('DeleteItem', { TableName: tables.state.name, Key: { pk: { S: 'sweep' } } })                 // it has been there: from the beginning again
+    return gate.ask({ what: 'sweep' })
+  }
+  const looks = { first: await look(of(log), of(timed)), second: await look(of(await started({ ...world, aheadMs })), of(await started({ ...direct, aheadMs }))), sweeper: await look(swept, swept) }
   const [ofEvents, rest] = [uses.filter(({ key }) => key.startsWith('evt_')), uses.filter(({ table, key }) => table === tables.log.name && !key.startsWith('evt_'))]
-  return { perEvent: share(ofEvents, entries), perCommit: share(rest, commits), s3, entries: entries / commits, perSecond: time.entries / time.ms * 1000, cpuMsEach: time.cpuMs / time.entries, lookedPerSecond: total.events / ms * 1000, looks }
+  return { perEvent: share(ofEvents, entries), perCommit: share(rest, commits), s3, entries: entries / commits, perSecond: time.entries / time.ms * 1000, cpuMsEach: time.cpuMs / time.entries, distantPerSecond: distance.entries / distance.ms * 1000, looks }
 }

@@ -19,7 +19,7 @@ import { sweep } from '../../functions/sweep.ts'
 import { openPorts, type Place } from '../../test/support/local.ts'
 
 /** Where everything is that the functions need; plain JSON, for processes of their own. */
-export interface World { readonly place: Place; readonly machine: { readonly endpoint: string; readonly arn: string }; readonly bucket: string; readonly directory: string }
+export interface World { readonly place: Place; readonly machine: { readonly endpoint: string; readonly arn: string }; readonly bucket: string; readonly directory: string; /** How far the clock of a sequencer is ahead, ms: what it looks through is so much older. */ readonly aheadMs?: number; /** How long its key takes to sign. */ readonly signMs?: number }
 /** Calls of the app, one after the other. `keep`: in the session of the call before; left out: whoever calls is somebody else. */
 export interface Call { readonly method?: string; readonly path: string; readonly token: string; readonly body?: unknown; readonly keep?: boolean }
 export type Errand =
@@ -69,16 +69,16 @@ function gate({ place, machine }: World): Run {
 }
 
 /** The function that writes the log: woken by what the stream brings, and each minute to look through the record. */
-async function sequencer({ place, bucket, directory }: World): Promise<Run> {
+async function sequencer({ place, bucket, directory, aheadMs = 0, signMs = 0 }: World): Promise<Run> {
   const there = { region: 'local', endpoint: place.dynamo.url, credentials: place.dynamo.credentials }
   const raw = createStores(there)
   const { ledger } = numbered(raw, { ...raw, alarm })
   const key = await keepSigner(directory, 'bench.example/audit')
   let signed = 0
-  const signer = { ...key, sign: (message: Uint8Array) => { signed++; return key.sign(message) } }
+  const signer = { ...key, sign: async (message: Uint8Array) => { signed++; if (signMs > 0) await new Promise((resolve) => { setTimeout(resolve, signMs) }); return key.sign(message) } }
   const objects = createObjects({ ...there, endpoint: bucket, now: Date.now, mode: 'COMPLIANCE', until: async () => Date.now() + 86_400_000 })
   const hints = createHints()
-  const sequencer = createSequencer({ now: Date.now, alarm, ledger, log: { signer, objects, store: publishing(objects, raw.logStore) } }, hints)
+  const sequencer = createSequencer({ now: () => Date.now() + aheadMs, alarm, ledger, log: { signer, objects, store: publishing(objects, raw.logStore) } }, hints)
   return async (errand) => {
     const before = signed
     switch (errand.what) {

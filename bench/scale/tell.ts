@@ -1,4 +1,5 @@
 import { tables } from '../../schema/item.ts'
+import { trips, type Look } from './log.ts'
 import { asking, ending, type Kind, type Measured } from './measure.ts'
 import { own, play, type Played, type Units } from './play.ts'
 
@@ -11,10 +12,10 @@ const prices = { writes: 0.625, reads: 0.125, calls: 0.2, gigabyteSeconds: 0.000
 /** What a function of 1 GB has of a processor; and what a round trip takes to DynamoDB or the target, which nothing here can measure. */
 const processor = 1024 / 1769
 const roundTripMs = Number(process.env['ROUND_TRIP_MS'] ?? 5)
-/** How often each event is read again, once a minute (infra/schedule.ts): by the sequencer for the 30 minutes of functions/gather.ts, by the sweeper for the hour of functions/aws/unsettled.ts. At least: docs/scale.md says what else begins a look. */
-const looks = { sequencer: 30, sweeper: 60 }
-/** What the sequencer's function may take (infra/functions.ts), and how many of it there are at once (infra/places.ts): the stream's rounds and the minute's look share them. */
-const [sequencerSeconds, sequencers] = [300, 2]
+/** How often each event is read again: by the first look of a minute, which begins so much before the end of the last one, and by the second (functions/gather.ts, functions/aws/unsettled.ts). */
+const looks = { sequencer: { first: 70 / 60, second: 1 }, sweeper: { first: 90 / 60, second: 1 } }
+/** Of the sequencer's function there are so many at once (infra/places.ts): the stream's rounds and the minute's look share them. */
+const sequencers = 2
 const [one, many] = ['read, 1 row, session kept', 'read, 200 rows']
 const mix = { agents: 10_000, each: 0.1, seconds: 600, decideSeconds: 120, shares: { [one]: 0.8, [many]: 0.1, refusal: 0.08, [asking]: 0.02 } }
 
@@ -26,8 +27,9 @@ const money = (n: number): string => n.toFixed(2)
 const table = (heads: readonly string[], rows: readonly (readonly (string | number)[])[]): string => [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n').replaceAll('| --- ', '|---').replaceAll('--- |', '---|')
 const kindOf = ({ kinds }: Measured, name: string): Kind => { const kind = kinds[name]; if (kind === undefined) throw new Error(`nothing was measured of: ${name}`); return kind }
 
-/** Read units of both looks for so many KB. */
-const againOf = ({ log: { looks: { known, sweeper } } }: Measured, kilobytes: number): number => kilobytes * (looks.sequencer * known.readsPerKilobyte + looks.sweeper * sweeper.readsPerKilobyte)
+/** Read units of all looks for so many KB. */
+const againOf = ({ log: { looks: { first, second, sweeper } } }: Measured, kilobytes: number): number =>
+  kilobytes * (looks.sequencer.first * first.readsPerKilobyte + looks.sequencer.second * second.readsPerKilobyte + (looks.sweeper.first + looks.sweeper.second) * sweeper.readsPerKilobyte)
 
 /** Of a request and everything that follows of it: what the log takes for its events, what those read who go through them again, and dollars a million. */
 function costOf(measured: Measured, kind: Kind) {
@@ -49,15 +51,15 @@ An approval from its asking to its end: US$ ${money(costOf(measured, first).doll
 }
 
 function logRows(measured: Measured): string {
-  const { s3, entries, perSecond, cpuMsEach, perCommit, lookedPerSecond, looks: { known, fresh: other, sweeper } } = measured.log
+  const { s3, entries, perSecond, distantPerSecond, cpuMsEach, perCommit, looks: { first, second, sweeper } } = measured.log
   const units = unitsOf(perCommit)
   const dollars = units.writes * prices.writes + units.reads * prices.reads + ((s3['PUT'] ?? 0) + (s3['LIST'] ?? 0)) * prices.put + (s3['GET'] ?? 0) * prices.get + prices.sign + prices.calls
-  const look = ({ readsPerEvent, readsPerKilobyte }: typeof known): string => `${money(readsPerEvent)} r an event, ${money(readsPerKilobyte)} r a KB`
+  const look = ({ readsPerEvent, readsPerKilobyte, perSecond: events }: Look): string => `${money(readsPerEvent)} r an event, ${money(readsPerKilobyte)} r a KB; on the local store ${whole(events)} events a second`
   return table(['the log', ''], [
     [`a commit, of ${whole(entries)} entries here`, `1 signature of KMS; S3: ${Object.entries(s3).map(([method, times]) => `${times.toFixed(1)} ${method}`).join(', ')}; sluice-log ${told(units)}`],
     ['a million commits, beside their entries\' units and the function\'s time', `US$ ${money(dollars)}; one a second is ${whole(dollars * 86_400 * 30 / 1e6)} a month`],
-    ['entries a second, one sequencer on the local store', whole(perSecond)], ['CPU of the sequencer, ms an entry', cpuMsEach.toFixed(3)],
-    ['a look of the sequencer', `${look(known)}; on the local store ${whole(lookedPerSecond)} events a second`], ['the same, of a process that knows nothing yet', look(other)], ['a look of the sweeper', look(sweeper)],
+    ['entries a second, one sequencer on the local store', whole(perSecond)], [`the same with round trips of ${trips.dynamo} ms to DynamoDB, ${trips.s3} to S3, ${trips.kms} to KMS`, whole(distantPerSecond)], ['CPU of the sequencer, ms an entry', cpuMsEach.toFixed(3)],
+    ['the sequencer\'s look at what is new, by one of two that share the stream', look(first)], ['its look at what nothing more can come to', look(second)], ['a look of the sweeper', look(sweeper)],
   ])
 }
 
@@ -65,9 +67,12 @@ const busy = ({ writes, reads }: Units): number => Math.max(writes / partition.w
 /** Requests a second of the mix at which each thing comes to its end. */
 function limitsOf(measured: Measured, played: Played) {
   const { requests: rate, events, kilobytes } = played
+  const { log: { perSecond, looks: { first, second, sweeper } } } = measured
   const again = againOf(measured, kilobytes)
-  const lookSeconds = events * looks.sequencer * 60 / measured.log.lookedPerSecond
-  return { again, lookSeconds, log: rate * measured.log.perSecond / events, look: rate * sequencerSeconds / lookSeconds, places: rate * sequencers * 60 / lookSeconds, quota: rate * quota / again }
+  // Of each second, the seconds that looks take of it.
+  const looking = events * (looks.sequencer.first / first.perSecond + looks.sequencer.second / second.perSecond)
+  const sweeping = events * (looks.sweeper.first + looks.sweeper.second) / sweeper.perSecond
+  return { again, looking, sweeping, log: rate * perSecond / events, look: rate / looking, sweep: rate / sweeping, quota: rate * quota / again }
 }
 
 function agents(measured: Measured, played: Played): string {
@@ -87,7 +92,7 @@ ${table(['a table', 'units in the busiest second', `of what a new one takes (${f
 ${table(['', '', 'at its limit from, requests a second of this mix'], [
   ['requests a second', whole(rate), ''], ['events a second, KB of them', `${whole(events)}, ${whole(kilobytes)}`, ''], [`processes at once, where a round trip is ${roundTripMs} ms`, processes, ''], ['requests waiting for people, at most', waiting, ''],
   [`events not in the log after ${mix.seconds} s, at most`, whole(unsequenced), whole(limits.log)],
-  [`seconds that a look of the sequencer would take, of ${sequencerSeconds} it has`, whole(limits.lookSeconds), whole(limits.look)], [`sequencers that look at once, one begun each minute, of ${sequencers}`, (limits.lookSeconds / 60).toFixed(1), whole(limits.places)], ['read units a second of both looks, of the quota', whole(limits.again), whole(limits.quota)],
+  ['of each minute that the sequencer\'s looks take, %', whole(limits.looking * 100), whole(limits.look)], ['of each minute that the sweeper\'s take, %', whole(limits.sweeping * 100), whole(limits.sweep)], ['read units a second of all looks, of the quota', whole(limits.again), whole(limits.quota)],
 ])}`
 }
 
@@ -98,8 +103,8 @@ function says(measured: Measured, played: Played): string {
   if (open === undefined || record === undefined) throw new Error('the play has lost a key')
   const at = (units: Units): string => whole(played.requests / busy(units))
   const over = played.unsequenced > 0 ? `is ${whole(played.unsequenced)} behind after ten minutes` : 'keeps up'
-  return `- **The record is the cost, and the greater part of that is reading it again.** A query of one row has an intent and an outcome: ${money(cost.mine.writes)} write units in the record, ${money(cost.log.writes)} in the log, and at least ${whole(cost.again)} read units by the time it is an hour old, because each minute the sequencer goes through the last ${looks.sequencer} minutes and the sweeper through the last ${looks.sweeper}. That is US$ ${money(cost.again * prices.reads)} of its ${money(cost.dollars)} a million. With 200 rows the outcome carries up to 32 KB of the masked answer, sealed: ${money(costly.mine.writes)} write units, ${whole(costly.again)} read. \`record: none\` on a connection keeps no results.
-- **What does not hold at this size is that looking again.** From ${whole(limits.quota)} requests a second of this mix both looks together read more than AWS gives a table unasked. On the local store a look of the sequencer goes through ${whole(measured.log.lookedPerSecond)} events a second: from ${whole(limits.places)} requests a second looks that are not over hold both places that the sequencer has, and the stream's rounds wait for one; from ${whole(limits.look)} a look takes longer than the ${sequencerSeconds} s of its function and comes to no end. Requests are answered all the same and nothing is executed unrecorded; what is recorded comes late into the log, which the age of what waits is alarmed of; executions that people approved, which wait for a look, come later still, and what a dead process left is settled late. These are the looks of the schedule alone: each batch of the stream with an execution in it that people approved begins one more, so that where that happens every second the sequencer looks without a pause, and a process that comes up looks back a whole day. Some of it is waste: a look asks each of the 16 partitions for a page and the merge of them uses a part of it. Not built: marks of open intents for the sweeper, a look that leaves out what the stream has brought, and a place of its own for it.
+  return `- **The record is the cost.** A query of one row has an intent and an outcome: ${money(cost.mine.writes)} write units in the record, ${money(cost.log.writes)} in the log, and ${whole(cost.again)} read units by the time it is an hour old, because the sequencer and the sweeper each go through the record twice. That is US$ ${money(cost.again * prices.reads)} of its ${money(cost.dollars)} a million. With 200 rows the outcome carries up to 32 KB of the masked answer, sealed: ${money(costly.mine.writes)} write units, ${whole(costly.again)} read. \`record: none\` on a connection keeps no results.
+- **Looking again holds.** Of each minute of this load the sequencer's looks take ${whole(limits.looking * 100)} % of one of its ${sequencers} places and the sweeper's ${whole(limits.sweeping * 100)} % of one, on the local store; all of them together read ${whole(limits.again)} units a second of the quota's ${quota}. A look reads what is new since the last one, and once more what has become half an hour old (the sweeper's: an hour), when nothing more can come to it; nothing is read a third time. What a look does not end in its time the next one goes on with. An execution that people approved names the events by which they did, so it begins no look.
 - **The log takes ${whole(measured.log.perSecond)} entries a second**, one sequencer on the local store and nothing else to do, and ${over}${played.unsequenced > 0 ? `: from ${whole(limits.log)} requests a second it falls behind` : `: to ${whole(limits.log)} requests a second`}. What is not in it yet lies in the record and is lost nowhere; receipts are late. On AWS it has S3's and KMS's round trips in the place of this machine's, and the stream of a busy table has several shards, which wake two sequencers at once that take turns at one head: neither is measured.
 - **Keys.** The record's events spread over 16 partitions a day by their id: the busiest is at its limit from ${at(record)} requests a second, for seconds at a time; DynamoDB splits it by itself where it stays so, because the sort key spreads. The index \`byState\` has one partition of open requests and one of ended ones, in the order of time, which no split helps: \`open\` takes ${money(open.writes)} write units in the busiest second (${(busy(open) * 100).toFixed(1)} %) and is at its limit from ${at(open)} requests a second of this mix, ${whole(played.requests * mix.shares[asking] / busy(open))} of them asking people. Then asking and deciding are tried again within their 3 s and refused; nobody else touches that table. It is left as it is. The policy's pointer is one item that every process reads each 2 s: 6 000 processes fit into one partition's reads.
 - **A new table takes ${fresh.writes} write units a second**, and twice its own peak later; the record needs ${whole(played.tables.get(tables.audit.name)?.writes ?? NaN)} here. Whoever begins at this size warms it first (DynamoDB: warm throughput).`

@@ -11,8 +11,8 @@ const lengthened = { pk: { S: 'lengthened' } } as const
 /** DynamoDB's own bound of both a batch of reads and a transaction. */
 const batch = 100
 const maxBatches = 20
-/** Transactions of places at once; they meet at no item. */
-const abreast = 4
+/** Batches of reads, and transactions of places, at once; they meet at no item. */
+const abreast = 8
 
 /** Where the log stands, in DynamoDB. One item is the commit point, moved only by a condition on the revision it was read at. */
 export function createLogStore(dynamo: Dynamo): LogRows {
@@ -36,29 +36,23 @@ export function createLogStore(dynamo: Dynamo): LogRows {
 
   async function where(ids: readonly Id<'evt'>[]): Promise<ReadonlyMap<Id<'evt'>, number>> {
     const found = new Map<Id<'evt'>, number>()
-    const wanted = [...new Set(ids)].filter(isEventId)
-    for (let i = 0; i < wanted.length; i += batch) {
-      let keys: readonly Item[] = wanted.slice(i, i + batch).map((id) => ({ pk: { S: id } }))
+    await eachPiece([...new Set(ids)].filter(isEventId), async (piece) => {
+      let keys: readonly Item[] = piece.map((id) => ({ pk: { S: id } }))
       for (let round = 0; keys.length > 0; round++) {
         if (round >= maxBatches) throw new Fault('store-unavailable', 'indexes cannot be read now')
         const output = await dynamo('BatchGetItem', { RequestItems: { [TableName]: { Keys: keys, ConsistentRead: true } } })
         for (const item of output.Responses?.[TableName] ?? []) found.set(item['pk']?.S as Id<'evt'>, Number(item['index']?.N))
         keys = output.UnprocessedKeys?.[TableName]?.Keys ?? []
       }
-    }
+    })
     return found
   }
 
   async function placed(entries: readonly { readonly id: Id<'evt'>; readonly index: number }[]): Promise<void> {
-    const pieces: (typeof entries)[] = []
-    for (let i = 0; i < entries.length; i += batch) pieces.push(entries.slice(i, i + batch))
-    const next = pieces.values()
-    await Promise.all(Array.from({ length: abreast }, async () => {
-      for (const piece of next) {
-        const refused = await transact(dynamo, piece.map(({ id, index }) => ({ Put: placeOf(id, index) })))
-        if (refused !== null) throw new Fault('internal', `an event has another index in the log: \`${piece[refused.findIndex(failed)]?.id}\``)
-      }
-    }))
+    await eachPiece(entries, async (piece) => {
+      const refused = await transact(dynamo, piece.map(({ id, index }) => ({ Put: placeOf(id, index) })))
+      if (refused !== null) throw new Fault('internal', `an event has another index in the log: \`${piece[refused.findIndex(failed)]?.id}\``)
+    })
   }
 
   async function raise(size: number): Promise<void> {
@@ -92,6 +86,15 @@ export function createLogStore(dynamo: Dynamo): LogRows {
     },
     progress,
   }
+}
+
+/** Some at once. Throws what the first throws, when none goes on. */
+async function eachPiece<T>(all: readonly T[], run: (piece: readonly T[]) => Promise<void>): Promise<void> {
+  const pieces: (readonly T[])[] = []
+  for (let i = 0; i < all.length; i += batch) pieces.push(all.slice(i, i + batch))
+  const next = pieces.values()
+  const done = await Promise.allSettled(Array.from({ length: abreast }, async () => { for (const piece of next) await run(piece) }))
+  for (const one of done) if (one.status === 'rejected') throw one.reason
 }
 
 const placeOf = (id: Id<'evt'>, index: number): object => ({

@@ -55,10 +55,10 @@ test('a request is written to both of its indexes, once while it is open, and tw
 test('what all agents meet at is counted together, and what is of one of them is not', () => {
   const kind = (uses: readonly Use[]): Kind => ({ uses, calls: 1, target: 0, cpuMs: 1, invoked: 1, states: 0, events: 1, bytes: 1024 })
   const of = (index: string | null, key: string): Use => ({ table: tables.requests.name, index, key, writes: 1, reads: 0 })
-  const look = { readsPerEvent: 1, readsPerKilobyte: 1 }
+  const look = { readsPerEvent: 1, readsPerKilobyte: 1, perSecond: 1 }
   const played = play({
     kinds: { [asking]: kind([of('byState', 'open'), of('byRequester', 'x'), of(null, 'arq_x'), { table: tables.audit.name, index: null, key: '2026-11-22#a', writes: 2, reads: 0 }]), [ending]: kind([of('byState', 'open'), of('byState', 'ended')]) },
-    log: { perEvent: [], perCommit: [], s3: {}, entries: 1000, perSecond: 10, cpuMsEach: 0, lookedPerSecond: 1, looks: { known: look, fresh: look, sweeper: look } }, readsPerWaiting: 0, pointer: 1,
+    log: { perEvent: [], perCommit: [], s3: {}, entries: 1000, perSecond: 10, cpuMsEach: 0, distantPerSecond: 1, looks: { first: look, second: look, sweeper: look } }, readsPerWaiting: 0, pointer: 1,
   }, { agents: 100, each: 1, seconds: 2, decideSeconds: 600, timeMs: () => 10, shares: { [asking]: 1 } })
   expect(Object.fromEntries([...played.keys].map(([sort, units]) => [sort.replace(/^sluice-/, ''), units.writes]))).toMatchObject({ 'requests byState, `open`': 100, 'requests byRequester, a requester': 1, 'requests, an item of one request or event': 1 })
   const record = played.keys.get('sluice-audit, one of the day\'s 16')?.writes ?? NaN

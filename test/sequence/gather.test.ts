@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { createHints } from '../../functions/hint.ts'
-import { Fault } from '../../functions/ports.ts'
 import type { Event, IntentEvent } from '../../schema/event.ts'
 import { correctionId, timeOf } from '../../schema/item.ts'
 import { common, intentEvent, outcomeEvent, refusalEvent } from '../contract/ledger.ts'

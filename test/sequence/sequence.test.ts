@@ -96,7 +96,7 @@ describe('the sequencer', () => {
     const hints = createHints()
     const sequencer = world.sequencer(hints)
     await sequencer.reconcile()
-    for (let i = 0; i < 1500; i++) { const event = refusalEvent(world.ids); await world.ledger.append(event); hints.hint(event) }
+    for (let i = 0; i < 5100; i++) { const event = refusalEvent(world.ids); await world.ledger.append(event); hints.hint(event) }
     await sequencer.round()
     expect(sequencer.isBehind()).toBe(true)
     await sequencer.reconcile()
