@@ -145,6 +145,8 @@ export const auditDocument = z.strictObject({
 })
 
 export const policyDocument = z.discriminatedUnion('kind', [issuerDocument, connectionDocument, roleDocument, notifyDocument, auditDocument])
+/** A document as a store gives it: looked at once a version, mostly by a process that has just begun, for which compiling a reader of each shape would cost twice what the reading does. */
+export const readDocument = (value: unknown) => policyDocument.safeParse(value, { jitless: true })
 export type IssuerDocument = z.infer<typeof issuerDocument>
 /** Connection → `schema.table` → its columns. Taken from the live target by `policy apply`, never written by hand. */
 export type Known = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>

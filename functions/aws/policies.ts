@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { canonicalBundle } from '../../schema/bundle.ts'
 import { maxChunkBytes, maxLocks, tables } from '../../schema/item.ts'
-import { type Bundle, policyDocument } from '../../schema/policy.ts'
+import { type Bundle, readDocument } from '../../schema/policy.ts'
 import { Fault, type Lock, type Pointer, type PolicyStore } from '../ports.ts'
 import { mustBeRecent } from './beat.ts'
 import { conditionFailed, type Dynamo, DynamoError, type Item } from './dynamo.ts'
@@ -131,7 +131,7 @@ function split(text: string): string[] {
 function readBundle(version: string, text: string): Bundle {
   const { documents, known, destroys } = JSON.parse(text) as { documents: readonly { path: string; document: unknown }[] } & Pick<Bundle, 'known' | 'destroys'>
   return { ...(known === undefined ? {} : { known }), ...(destroys === undefined ? {} : { destroys }), documents: documents.map(({ path, document }) => {
-    const parsed = policyDocument.safeParse(document)
+    const parsed = readDocument(document)
     if (!parsed.success) throw corrupt(version, `\`${path}\` is not a document this gate understands`)
     return { path, document: parsed.data }
   }) }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson, digest } from '../../schema/bundle.ts'
 import type { Caller, Principal } from '../../schema/caller.ts'
-import { policyDocument, type Bundle, type ConnectionDocument, type IssuerDocument, type NotifyDocument, type PolicyDocument, type RoleDocument } from '../../schema/policy.ts'
+import { readDocument, type Bundle, type ConnectionDocument, type IssuerDocument, type NotifyDocument, type PolicyDocument, type RoleDocument } from '../../schema/policy.ts'
 import type { Limits } from '../../schema/effects.ts'
 import { Fault } from '../ports.ts'
 import { inspectCondition } from './condition.ts'
@@ -48,7 +48,7 @@ export interface Policy extends Places {
  */
 export function compile(bundle: Bundle): Policy {
   const documents = bundle.documents.map(({ path, document }) => {
-    const parsed = policyDocument.safeParse(document)
+    const parsed = readDocument(document)
     if (!parsed.success) throw new Fault('policy-corrupt', `${path} is not a policy document: ${parsed.error.issues[0]?.message ?? ''}`)
     return parsed.data
   })

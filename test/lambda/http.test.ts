@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../../infra/bundle.ts'
 import { openPorts, type Place } from '../support/local.ts'
@@ -41,6 +41,13 @@ describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime A
     expect(built.later.bytes).toBeGreaterThan(300 * 1024)
   })
 
+  test('reads one file at its start, beside the one with its name', () => {
+    const importsOf = (file: string): readonly string[] => [...readFileSync(file, 'utf8').matchAll(/(?:from|import)"\.\/([^"]+)"/g)].map(([, name = '']) => name)
+    const first = importsOf(built.file)
+    expect(first).toHaveLength(1)
+    expect(first.flatMap((name) => importsOf(join(dirname(built.file), name)))).toEqual([])
+  })
+
   test('is alive, and challenges a caller without a token', async () => {
     expect((await runtime.invoke(urlEvent('GET', '/healthz'))).status).toBe(200)
     const refused = await runtime.invoke(urlEvent('GET', '/v1/me'))
@@ -54,6 +61,13 @@ describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime A
     expect(answer.status, answer.body + runtime.output()).toBe(200)
     expect((JSON.parse(answer.body) as { rows: unknown[] }).rows).toEqual([{ id: 1, email: 'c***@example.com' }, { id: 2, email: 'c***@example.com' }])
     expect(answer.headers['sluice-session']).toMatch(/^ses_/)
+  })
+
+  test.each([['GET', '/v1/policy', 403, 'denied'], ['GET', '/v1/locks', 403, 'denied'], ['GET', '/v1/audit/events', 403, 'denied'], ['DELETE', '/v1/audit/content?subject=agent:bot', 403, 'denied'],
+    ['POST', '/v1/slack', 404, 'no_slack'], ['GET', '/problems/denied', 200, '<!doctype html>']] as const)('what few calls ask is read with the first of them: %s %s', async (method, path, status, said) => {
+    const answer = await runtime.invoke(urlEvent(method, path, { headers: { authorization: `Bearer ${token}` } }))
+    expect(answer.status, answer.body + runtime.output()).toBe(status)
+    expect(answer.body).toContain(said)
   })
 
   test('speaks the Model Context Protocol, whose server is read when the first message comes', async () => {
