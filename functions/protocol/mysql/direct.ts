@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
 import { addressBy, type Address, type Alarm } from '../address.ts'
+import { createExchanges } from '../exchange.ts'
 import { createPlaces } from '../places.ts'
-import { cutShort } from '../halt.ts'
 import { TransportError } from '../post.ts'
 import { fieldOf, type Column } from './field.ts'
 import { binaryCharset, bytes, ServerError, type Bounds, type Field, type RawResult, type Session } from './transport.ts'
@@ -26,9 +26,10 @@ export function createDirect(alarm: Alarm): (secret: string) => Session {
     let ended = false
     return {
       async run(text, { maxBytes, timeoutMs, cut }) {
-        if (ended) throw new TransportError('unreachable', 'the connection was cut')
         const until = performance.now() + timeoutMs
-        opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs), cut)
+        if (!ended) opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs), cut)
+        if (ended) opened?.end()                                     // also while it was opened, when there was nothing to end
+        if (opened === null || ended) throw new TransportError('unreachable', 'the connection was cut')
         return opened.run(text, { maxBytes, timeoutMs: Math.max(1, until - performance.now()), cut })
       },
       end() {
@@ -43,7 +44,6 @@ interface Opened { run(text: string, bounds: Bounds): Promise<RawResult>; end():
 
 /** `leave`: called once, when the connection is gone or none came about. */
 async function open(address: Address, timeoutMs: number, leave: () => void, cut: AbortSignal | undefined): Promise<Opened> {
-  const state = { over: false, busy: false, broken: (() => {}) as (reason: Error) => void }
   let connection: Connection
   try {
     connection = createConnection(optionsOf(address, timeoutMs))
@@ -51,57 +51,22 @@ async function open(address: Address, timeoutMs: number, leave: () => void, cut:
     leave()
     throw error
   }
-  const destroy = (reason: Error) => {
-    state.over = true
-    leave()
-    connection.destroy()
-    state.broken(reason)
-  }
+  const { exchange, destroy, end } = createExchanges({ stop: () => kill(address, connection.threadId), drop() { leave(); connection.destroy() }, understood })
   connection.on('error', (error) => destroy(understood(error)))     // without a listener, a server that goes away takes this process along
   connection.on('end', () => destroy(new TransportError('unreachable', 'the connection ended')))
-
-  /** What `work` gives, or the end of the connection, or the end of the time, or the cut, whichever is first. At the last two the server is told to stop, before anybody may believe that it did. */
-  function bounded<T>(ms: number, halting: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    if (halting?.aborted && !state.over) destroy(cutShort(halting))  // between two statements: nothing runs, and the server rolls back what was begun
-    if (state.over) return Promise.reject(halting?.aborted ? cutShort(halting) : new TransportError('unreachable', 'the connection was cut'))
-    return new Promise<T>((resolve, reject) => {
-      let over: TransportError | null = null
-      const end = (why: TransportError) => {
-        if (over !== null) return
-        over = why                                                   // what the server says of being stopped is no answer of its own
-        void kill(address, connection.threadId).then(() => { destroy(why); reject(why) })
-      }
-      const halt = () => { if (halting) end(cutShort(halting)) }
-      const timer = setTimeout(() => end(new TransportError('timeout', 'no answer in time')), ms)
-      halting?.addEventListener('abort', halt, { once: true })
-      state.busy = true
-      state.broken = (reason) => reject(over ?? reason)
-      work().then(resolve, (error: unknown) => { if (over === null) reject(understood(error)) }).finally(() => {
-        clearTimeout(timer)
-        halting?.removeEventListener('abort', halt)
-        state.busy = false
-        state.broken = () => {}
-      })
-    })
-  }
-  await bounded(timeoutMs, cut, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
+  await exchange({ timeoutMs, cut }, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
     destroy(error)
     throw error
   })
   const stream = (connection as unknown as { stream: NodeJS.EventEmitter }).stream
   return {
-    run: (text, { maxBytes, timeoutMs: ms, cut }) => bounded(ms, cut, () => {
+    run: (text, { maxBytes, ...bounds }) => exchange(bounds, () => {
       let left = maxBytes + overheadBytes
       const watch = (chunk: Buffer) => { if ((left -= chunk.length) < 0) destroy(new TransportError('too-large', 'the answer went past the byte cap')) }
       stream.on('data', watch)
       return runText(connection, text).finally(() => stream.removeListener('data', watch))
     }),
-    end() {
-      if (state.over) return
-      if (state.busy) return destroy(new TransportError('unreachable', 'the connection was cut'))
-      state.over = true
-      connection.end(() => leave())
-    },
+    end: () => end(() => { connection.end(() => leave()) }),
   }
 }
 

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import pg from 'pg'
 import { addressBy, type Address, type Alarm } from '../address.ts'
+import { createExchanges } from '../exchange.ts'
 import { createPlaces } from '../places.ts'
-import { cutShort } from '../halt.ts'
 import { TransportError } from '../post.ts'
 import { cancelBackend } from './cancel.ts'
 import { maxLockWaitMs } from './pins.ts'
@@ -95,57 +95,30 @@ function clientOf({ host, port, user, password, database, tls }: Address): pg.Cl
 }
 
 async function connected(client: pg.Client, address: Address, timeoutMs: number, cut: AbortSignal | undefined): Promise<Wire> {
-  const state = { bytes: 0, over: false, broken: (() => {}) as (reason: Error) => void }
   const stream = () => (client as unknown as { connection: { stream: NodeJS.EventEmitter & { destroy(): void } } }).connection.stream
-  const destroy = (reason: Error = new TransportError('unreachable', 'the connection was cut')) => {
-    state.over = true
-    stream().destroy()
-    state.broken(reason)
-  }
+  const { exchange, destroy, end } = createExchanges({ stop: () => stop(client, address), drop: () => { stream().destroy() }, understood })
+  const gone = () => destroy(new TransportError('unreachable', 'the connection was cut'))
   client.on('error', (error) => destroy(understood(error)))
-  client.on('end', () => destroy())
-
-  /** What `work` gives, or the end of the connection, or the end of the time, or the cut, whichever is first. At the last two the server is told to stop, before anybody may believe that it did. */
-  function bounded<T>(ms: number, work: () => Promise<T>): Promise<T> {
-    if (cut?.aborted && !state.over) destroy(cutShort(cut))          // between two statements: nothing runs, and the server rolls back what was begun
-    if (state.over) return Promise.reject(cut?.aborted ? cutShort(cut) : new TransportError('unreachable', 'the connection was cut'))
-    return new Promise<T>((resolve, reject) => {
-      let over: TransportError | null = null
-      const end = (why: TransportError) => {
-        if (over !== null) return
-        over = why                                                   // what the server says of being stopped is no answer of its own
-        void stop(client, address).then(() => { destroy(why); reject(why) })
-      }
-      const halt = () => { if (cut) end(cutShort(cut)) }
-      const timer = setTimeout(() => end(new TransportError('timeout', 'no answer in time')), Math.max(1, ms))
-      cut?.addEventListener('abort', halt, { once: true })
-      state.broken = (reason) => reject(over ?? reason)
-      work().then(resolve, (error: unknown) => { if (over === null) reject(understood(error)) }).finally(() => {
-        clearTimeout(timer)
-        cut?.removeEventListener('abort', halt)
-        state.broken = () => {}
-      })
-    })
-  }
-
+  client.on('end', gone)
   try {
-    await bounded(timeoutMs, () => client.connect())
+    await exchange({ timeoutMs, cut }, () => client.connect())
   } catch (error) {
-    destroy()
+    gone()
     throw error
   }
-  stream().prependListener('data', (chunk: Buffer) => { state.bytes += chunk.length })
+  let bytes = 0
+  stream().prependListener('data', (chunk: Buffer) => { bytes += chunk.length })
   return {
-    ask: (sql, { maxBytes, timeoutMs: ms }, partial) => bounded(ms, () => asked(client, sql, (over) => {
-      const before = state.bytes
-      const watch = () => { if (state.bytes - before > maxBytes) over() }
+    ask: (sql, { maxBytes, timeoutMs: ms }, partial) => exchange({ timeoutMs: ms, cut }, () => asked(client, sql, (over) => {
+      const before = bytes
+      const watch = () => { if (bytes - before > maxBytes) over() }
       stream().on('data', watch)
       return () => stream().removeListener('data', watch)
-    }, (reason) => { if (reason === null) state.broken = () => {}; destroy(reason ?? undefined) }, partial === 'partial')),
+    }, destroy, partial === 'partial')),
     inTransaction: () => (client as unknown as { getTransactionStatus(): string | null }).getTransactionStatus() === 'T',
-    bytes: () => state.bytes,
-    end: () => { if (!state.over) { state.over = true; client.end().catch(() => {}) } },
-    destroy: () => destroy(),
+    bytes: () => bytes,
+    end: () => end(() => { client.end().catch(() => {}) }),
+    destroy: gone,
   }
 }
 const stop = (client: pg.Client, address: Address): Promise<void> => {
