@@ -7,6 +7,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },                           // a condition is waited for, however busy the machine; what never comes fails all the same
     env: { NO_COLOR: '1' },
   },
 })

@@ -1,4 +1,4 @@
-import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http'
+import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http'
 import { connect } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { afterEach, expect, test } from 'vitest'
@@ -49,10 +49,9 @@ test('a chunked body past the cap is 413, and the next call is answered', async 
 
 test('a sender that hangs up in mid-body leaves the gate as it was', async () => {
   const { port, token, world, app } = await listen()
-  await new Promise<void>((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(`POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"sql": `, () => setTimeout(() => { socket.destroy(); resolve() }, 50)))
-  })
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  const gone = new Promise<void>((resolve) => { server?.once('request', ({ socket }: IncomingMessage) => { sender.destroy(); socket.once('close', () => resolve()) }) })
+  const sender = connect(port, '127.0.0.1', () => { sender.write(`POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"sql": `) })
+  await gone
   expect(world.engine.ran).toEqual([])
   expect((await app.request('/healthz')).status).toBe(200)
 })

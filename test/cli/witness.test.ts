@@ -135,7 +135,7 @@ test('--every goes on over what it cannot see, and ends at what contradicts itse
   const terminal: Terminal = { out: () => {}, err: (text) => { said += text }, input: async () => '', env: {}, columns: null, color: false }
   const never = () => { throw new Error('no call is to be made') }
   const running = run([...given(), '--every', '1s'], { terminal, fetch: never, bootstrap: never })
-  const says = (word: string) => expect.poll(() => said, { timeout: 20_000 }).toContain(word)
+  const says = (word: string) => expect.poll(() => said).toContain(word)
   await says('nothing new')
   rmSync(join(log, 'checkpoint'))
   await says('`checkpoint` is missing')

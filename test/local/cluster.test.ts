@@ -13,8 +13,9 @@ beforeAll(async () => { stand = await standCluster({ see: (one) => seen.push(one
 afterAll(() => stand.cluster.close())
 const web = '/api/v1/namespaces/web'
 const config = (name: string, data: Record<string, string> = { a: '1' }, more: object = {}) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...more }, data })
+let made = 0
 const fresh = async (data?: Record<string, string>, more?: object) => {
-  const name = `cm-${Math.random().toString(36).slice(2)}`
+  const name = `cm-${++made}`
   const { body } = await stand.admin('POST', `${web}/configmaps`, config(name, data, more))
   return { name, path: `${web}/configmaps/${name}`, version: String(body['metadata']?.['resourceVersion']) }
 }

@@ -50,9 +50,9 @@ describe('the gate\'s front on one machine', () => {
 
   it('closes though a request hangs', async () => {
     const front = await openFront(0)
-    front.serve(() => {})
+    const arrived = new Promise<void>((done) => { front.serve(() => { done() }) })
     const hanging = status(front.url)
-    await new Promise((done) => setTimeout(done, 50))
+    await arrived
     await front.close()
     expect(await hanging).toBe(0)
   })

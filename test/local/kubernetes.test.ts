@@ -20,7 +20,8 @@ const connection = (name: string): ConnectionDocument => ({ version: 1, kind: 'c
 const bundle = (...names: string[]): Bundle => ({ documents: names.map((name) => ({ path: `${name}.yaml`, document: connection(name) })) })
 const shop: Bundle = { documents: [{ path: 'shop.yaml', document: { version: 1, kind: 'connection', name: 'shop', engine: 'postgres', secret: 'x' } }] }
 const start = (given: Bundle, file: string | null, demo = false) => startTargetCluster({ bundle: given, file, demo, authority, now: Date.now })
-const file = async (content: string) => { const path = join(directory, `given-${Math.random()}`); await writeFile(path, content); return path }
+let files = 0
+const file = async (content: string) => { const path = join(directory, `given-${++files}`); await writeFile(path, content); return path }
 
 describe('what stands behind the connection to a cluster', () => {
   it('is the demo cluster, by an account that may mint two others\' tokens and nothing else', async () => {

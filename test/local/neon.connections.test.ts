@@ -70,7 +70,8 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
         const first = send(endpoint.url, database.url, { query: 'SELECT pg_sleep(60)', params: [] })
         await expect.poll(() => running('%pg_sleep(60)%')).toBe(1)
         const second = send(endpoint.url, database.url, { query: `INSERT INTO people (id, name) VALUES (30, 'nobody')`, params: [] })
-        await new Promise((done) => setTimeout(done, 50))
+        await new Promise((done) => { second.once('finish', done) })
+        await fetch(endpoint.url)                                // answered after what was sent before it was read
         second.destroy()
         first.destroy()
         await expect.poll(() => running('%pg_sleep(60)%')).toBe(0)

@@ -75,7 +75,7 @@ describe.skipIf(mysqlServer === null)(`PlanetScale's endpoint on this machine, w
     const conn = open()
     await conn.execute('BEGIN')
     await conn.execute('UPDATE t SET note = \'lost\'')
-    await expect.poll(() => endpoint.held(), { timeout: 5000 }).toBe(0)
+    await expect.poll(() => endpoint.held()).toBe(0)
     expect(await code(conn.execute('COMMIT'))).toMatch(/^404 NOT_FOUND/)
     expect((await open().execute('SELECT note FROM t')).rows).toEqual([{ note: null }])
   })
@@ -87,10 +87,10 @@ describe.skipIf(mysqlServer === null)(`PlanetScale's endpoint on this machine, w
     const abort = new AbortController()
     const username = usernameOf(readTarget(db.urlOf('w', 'secret', 'd')))
     const slow = fetch(`${endpoint.url}/psdb.v1alpha1.Database/Execute`, { method: 'POST', signal: abort.signal, headers: { authorization: `Basic ${btoa(`${username}:secret`)}` }, body: JSON.stringify({ query: 'SELECT SLEEP(60)', session }) }).catch(() => null)
-    await expect.poll(async () => JSON.stringify((await db.admin.query('SHOW PROCESSLIST'))[0]), { timeout: 5000 }).toContain('SLEEP(60)')
+    await expect.poll(async () => JSON.stringify((await db.admin.query('SHOW PROCESSLIST'))[0])).toContain('SLEEP(60)')
     abort.abort()
     await slow
-    await expect.poll(async () => JSON.stringify((await db.admin.query('SHOW PROCESSLIST'))[0]), { timeout: 5000 }).not.toContain('SLEEP(60)')
+    await expect.poll(async () => JSON.stringify((await db.admin.query('SHOW PROCESSLIST'))[0])).not.toContain('SLEEP(60)')
     expect((await open().execute('SELECT note FROM t FOR UPDATE')).rows).toEqual([{ note: null }])
   })
   it('lets nobody in without the account\'s password, and nobody use another\'s session', async () => {

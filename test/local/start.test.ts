@@ -103,7 +103,7 @@ describe('npm start', () => {
     children.push(npm)
     await new Promise<void>((done) => npm.stdout.on('data', (text: Buffer) => { if (text.includes('ready on')) done() }))
     npm.kill('SIGKILL')
-    await expect.poll(() => alive(state), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => alive(state)).toEqual([])
   })
 
   it('killed outright comes up again by itself, the orphaned database first stopped', async () => {

@@ -128,14 +128,13 @@ test('a wait ends with the client\'s connection, before its time-out, and before
   await (await connect(at.app, await at.world.token(support))).call('follow', { request: id })
   expect(until[2]).toBe(25_000)
 
-  at.gate.waits.settled = () => new Promise(() => {})
   const gone = new AbortController()
+  at.gate.waits.settled = () => { setImmediate(() => { gone.abort() }); return new Promise(() => {}) }       // hung up in the midst of it
   const left = at.app.request(new Request('http://127.0.0.1:8787/mcp', {
     method: 'POST', signal: gone.signal, headers: { authorization: `Bearer ${await at.world.token(support)}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'follow', arguments: { request: id } } }),
   }))
-  setTimeout(() => gone.abort(), 50)
-  expect((await left).status).toBeGreaterThan(0)
+  expect((await left).status).toBe(200)
 })
 
 test('a person\'s token decides nothing here either, and cancelling the message does not cancel the request', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isPermit } from '../../../functions/decide/permit.ts'
@@ -19,6 +20,9 @@ const wire: { sealed: string; answer: string }[] = []
 const reads: string[] = []
 const alarm = (what: string) => { alarms.push(what) }
 let server: Sshd
+let marks = 0
+/** Where a command says that it ran. */
+const mark = () => `${server.directory}/mark-${++marks}`
 beforeAll(async () => { if (sshd !== null) server = await startSshd() })
 afterAll(async () => { await server?.stop() })
 beforeEach(() => { wire.length = 0; reads.length = 0; alarms.length = 0 })
@@ -79,14 +83,18 @@ describe.skipIf(sshd === null).each(Object.entries(ways))(`by %s${sshd === null 
   test('cut in its midst it is unknown, and what it wrote until then is heard by the record', async () => {
     const cut = new AbortController()
     let heard = ''
-    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; done'], { on, timeoutMs: 30_000, run: { cut: cut.signal, heard: async (_, bytes) => { heard += Buffer.from(bytes).toString() } } })
-    setTimeout(() => { cut.abort(new Error('locked')) }, 700)
+    const begun = mark()
+    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; touch "$0"; done', begun], { on, timeoutMs: 50_000, run: { cut: cut.signal, heard: async (_, bytes) => { heard += Buffer.from(bytes).toString() } } })
+    await expect.poll(() => existsSync(begun)).toBe(true)
+    cut.abort(new Error('locked'))
     expect([outcome(await running), heard]).toEqual(['unknown outcome-unknown cut', expect.stringMatching(/^(x\n)+$/)])
   })
   test('whose end was not heard is said in words of a command, and never to have stopped', async () => {
     const cut = new AbortController()
-    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; done'], { on, timeoutMs: 30_000, run: { cut: cut.signal } })
-    setTimeout(() => { cut.abort(new Error('locked')) }, 700)
+    const begun = mark()
+    const running = go(engine(), ['sh', '-c', 'while sleep 0.1; do echo x; touch "$0"; done', begun], { on, timeoutMs: 50_000, run: { cut: cut.signal } })
+    await expect.poll(() => existsSync(begun)).toBe(true)
+    cut.abort(new Error('locked'))
     const { executed } = await running
     expect(executed).toMatchObject({ status: 'unknown', refusal: { detail: expect.stringMatching(/^the command was .*(until its own time|ends when it next writes)/) as unknown, next: 'none' } })
     const unrecorded = await go(engine(), ['echo', 'x'], { on, run: { heard: async () => { throw new Error('no store') } } })
@@ -101,7 +109,6 @@ describe.skipIf(sshd === null).each(Object.entries(ways))(`by %s${sshd === null 
 describe.skipIf(sshd === null)(`an errand to a host${sshd === null ? ` (${hidden})` : ''}`, () => {
   const on = { ...connection, transport: 'private' as const }
   const errandOf = (sealed: string): Errand => (JSON.parse((JSON.parse(sealed) as { text: string }).text) as { errand: Errand }).errand
-  const mark = () => `${server.directory}/mark-${String(Math.random()).slice(2)}`
   const ran = async (file: string) => (await go(ways['the gate itself'].engine(), ['ls', file])).said?.exitCode === 0
 
   test('the host\'s secret is read there alone, and nothing of it goes over the wire', async () => {
