@@ -14,4 +14,5 @@ const mysql = later(async () => (await import('./protocol/mysql/mysql.ts')).crea
 const kubernetes = later(async () => (await import('./protocol/kubernetes/kubernetes.ts')).createKubernetes(parts), 'granting')
 const ssh = later(async () => (await import('./protocol/ssh/ssh.ts')).createSsh(parts), 'granting')
 
-export const handler = createInside({ ...parts, carry, cuts: cutsOf(process.env), engines: { postgres, mysql, kubernetes, ssh } })
+/** `SLUICE_PRIVATE_FOR`: the functions that send errands, by the names under which their keys lie; without it they share one. */
+export const handler = createInside({ ...parts, carry, cuts: cutsOf(process.env), senders: (process.env['SLUICE_PRIVATE_FOR'] ?? '').split(',').filter((name) => name !== ''), engines: { postgres, mysql, kubernetes, ssh } })

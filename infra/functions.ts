@@ -1,6 +1,7 @@
 import { approvalDefinition } from './approval'
 import { arnOf, lambda, secretsOf } from './function'
 import { dead } from './dead'
+import type { Name } from './grants'
 import { dataKey, logKeys, letSign } from './keys'
 import { lockMode, logBucket, onBucket, retainDays } from './log'
 import { apart } from './private'
@@ -26,9 +27,9 @@ const socketEndpoint = $interpolate`https://${socketApi.nodes.api.id}.execute-ap
 const common = { SLUICE_HOME_REGION: region, SLUICE_PUBLIC_URL: `https://${domain}`, SLUICE_CONSOLE_URL: `https://console.${domain}`, SLUICE_SECRETS: prefix, ...regional }
 const asking = { SLUICE_STATE_MACHINE: machineArn }
 const log = { SLUICE_LOG_NAME: `${domain}/audit`, SLUICE_LOG_BUCKET: bucketUrl, SLUICE_LOG_KEY: $resolve(logKeys).apply((arns) => arns.join()), SLUICE_LOG_DAYS: String(retainDays), SLUICE_LOG_LOCK: lockMode }
-const executing = [secretsOf(ownSecrets.session, ownSecrets.mask, ownSecrets.result, ...targetSecrets), ...apart?.may ?? []]
+const executing = (name: Name) => [secretsOf(ownSecrets.session, ownSecrets.mask, ownSecrets.result, ...targetSecrets), ...apart?.may(name) ?? []]
 /** Of those who execute: what they ask people with, and where the engines of private targets are. */
-const acting = { ...asking, ...apart?.environment }
+const acting = (name: Name) => ({ ...asking, ...apart?.environment(name) })
 const startAndWake = [{ actions: ['states:StartExecution'], resources: [machineArn] }, { actions: ['states:SendTaskSuccess'], resources: [machineArn] }]
 const logPublic = { actions: ['kms:GetPublicKey'], resources: logKeys }
 const push = [{ actions: ['execute-api:ManageConnections'], resources: [$interpolate`${socketApi.nodes.api.executionArn}/$default/POST/@connections/*`, $interpolate`${socketApi.nodes.api.executionArn}/$default/DELETE/@connections/*`] }]
@@ -39,18 +40,18 @@ const edge = { SLUICE_EDGE_KEY: edgeValue.base64 }
 
 // One code, three functions: what holds callers while people decide, and what streams for minutes, has places of its own, so that neither can keep a query from being decided.
 const served = { bundle: 'http', megabytes: 1024, streaming: true, url: true }
-export const http = lambda('Http', { ...served, seconds: 60, environment: { ...common, ...acting, ...log, ...index, ...edge, SLUICE_WAITS: 'elsewhere' }, may: [...executing, secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...onBucket('Http'), logPublic] })
-export const hold = lambda('Hold', { ...served, seconds: 75, environment: { ...common, ...acting, ...log, ...edge }, may: [...executing, ...startAndWake, ...onBucket('Hold'), logPublic] })
-export const stream = lambda('Stream', { ...served, seconds: 900, environment: { ...common, ...acting, ...edge }, may: [...executing, ...startAndWake] })
+export const http = lambda('Http', { ...served, seconds: 60, environment: { ...common, ...acting('Http'), ...log, ...index, ...edge, SLUICE_WAITS: 'elsewhere' }, may: [...executing('Http'), secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...onBucket('Http'), logPublic] })
+export const hold = lambda('Hold', { ...served, seconds: 75, environment: { ...common, ...acting('Hold'), ...log, ...edge }, may: [...executing('Hold'), ...startAndWake, ...onBucket('Hold'), logPublic] })
+export const stream = lambda('Stream', { ...served, seconds: 900, environment: { ...common, ...acting('Stream'), ...edge }, may: [...executing('Stream'), ...startAndWake] })
 /** The approvers' origin: it has no target's secret, and no way to the policy but to read it. */
 export const people = lambda('People', { bundle: 'people', megabytes: 512, seconds: 30, url: true, environment: { ...common, ...asking, ...edge }, may: [secretsOf(ownSecrets.console, ownSecrets.session, ownSecrets.result), ...startAndWake] })
 
-export const socket = lambda('Socket', { bundle: 'websocket', megabytes: 512, seconds: 60, environment: { ...common, ...acting, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [...executing, secretsOf(ownSecrets.socket), ...startAndWake, ...push] })
+export const socket = lambda('Socket', { bundle: 'websocket', megabytes: 512, seconds: 60, environment: { ...common, ...acting('Socket'), SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [...executing('Socket'), secretsOf(ownSecrets.socket), ...startAndWake, ...push] })
 for (const route of ['$connect', '$default', '$disconnect']) socketApi.route(route, socket.arn)
 
 export const approval = lambda('Approval', {
-  bundle: 'approval', megabytes: 512, seconds: 900, environment: { ...common, ...acting, ...log, ...telling, SLUICE_SOCKET_ENDPOINT: socketEndpoint },
-  may: [...executing, secretsOf(ownSecrets.socket, ...slackSecrets), ...startAndWake, ...push, ...mail],
+  bundle: 'approval', megabytes: 512, seconds: 900, environment: { ...common, ...acting('Approval'), ...log, ...telling, SLUICE_SOCKET_ENDPOINT: socketEndpoint },
+  may: [...executing('Approval'), secretsOf(ownSecrets.socket, ...slackSecrets), ...startAndWake, ...push, ...mail],
 })
 
 /** Our own machine, from the one definition there is: SST's component writes a `Timeout` that is no ASL, and a role that may do anything with events. */
@@ -75,4 +76,4 @@ export const sequencer = lambda('Sequencer', {
 letSign(sequencer.nodes.role.arn)
 
 /** Settles what a process did not live to settle, brings on requests that were left lying (what is approved may have to be executed), ends sockets that a lock or the clock ended, and removes from the record and the log what the policy keeps no longer: the one role that may. */
-export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...acting, ...log, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [...executing, ...startAndWake, ...push, secretsOf(ownSecrets.socket), ...onBucket('Sweeper'), logPublic, ...beating(tables.policy.arn)] })
+export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...acting('Sweeper'), ...log, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [...executing('Sweeper'), ...startAndWake, ...push, secretsOf(ownSecrets.socket), ...onBucket('Sweeper'), logPublic, ...beating(tables.policy.arn)] })

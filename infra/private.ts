@@ -1,5 +1,5 @@
 import { arnOf, lambda, secretsOf } from './function'
-import { adapters } from './grants'
+import { adapters, executors, type Name } from './grants'
 import { closedSecret, madeSecret, ownSecrets, targets as openTargets } from './secrets'
 import { account, partition, prefix, region, roleArns } from './stage'
 import { tables } from './tables'
@@ -17,18 +17,19 @@ const interfaces = {
 /** What the gate says that must end, by a name that only the two ends of an errand can make (functions/aws/cuts.ts); nothing else that lies in that table, and nothing of it but one row at a time. */
 const heard = { actions: adapters.heard.state.map((action) => `dynamodb:${action}`), rows: ['cut#*'] }
 
-/** Reaches private targets for the gate, decides nothing and keeps nothing. What it is asked is sealed by a key that only it and those who may execute have. */
+/** Reaches private targets for the gate, decides nothing and keeps nothing. What it is asked is sealed by a key that only it and whoever asks have. */
 function reaching({ id, subnets, groups, routes, targets }: NonNullable<typeof vpc>) {
-  const key = madeSecret('SecretPrivate', 'sluice-private-key')
+  // Each that sends errands has a key of its own: what one of them lost, or had taken from it, seals and ends nothing of another's, and says who it was.
+  const keys = executors.map((name) => [name, madeSecret(`SecretPrivate${name}`, `sluice-private-key-${name.toLowerCase()}`)] as const)
   // What a look saw goes by the gate's hands to the run: by a key that only this function reads, so that they can carry it and nothing more.
   const sight = madeSecret('SecretPrivateSight', 'sluice-private-sight')
   const own = targets.map((name) => closedSecret(`Private${name.replaceAll(/(^|[^a-z0-9])([a-z0-9])/g, (_, _before, first: string) => first.toUpperCase())}`, name, ['Private']))
-  const readable = secretsOf(key, sight, ownSecrets.mask, ...own)
+  const readable = secretsOf(...keys.map(([, key]) => key), sight, ownSecrets.mask, ...own)
   if (id !== null) endpoint(id, subnets, groups, readable.resources)
   if (id !== null && routes.length > 0) passage(id, routes)
   const called = `${prefix}-Private`
   const reach = lambda('Private', {
-    bundle: 'private', megabytes: 1024, seconds: 900, environment: { SLUICE_SECRETS: prefix }, name: called, network: { subnets, groups },
+    bundle: 'private', megabytes: 1024, seconds: 900, environment: { SLUICE_SECRETS: prefix, SLUICE_PRIVATE_FOR: executors.map((name) => name.toLowerCase()).join() }, name: called, network: { subnets, groups },
     may: [
       readable, { actions: heard.actions, resources: [tables.state.arn], conditions: [{ test: 'ForAllValues:StringLike', variable: 'dynamodb:LeadingKeys', values: heard.rows }, { test: 'Null', variable: 'dynamodb:LeadingKeys', values: ['false'] }] },
       { actions: interfaces.made, resources: [$interpolate`arn:${partition}:ec2:${region}:${account}:*/*`] }, { actions: interfaces.seen, resources: ['*'] },
@@ -37,7 +38,10 @@ function reaching({ id, subnets, groups, routes, targets }: NonNullable<typeof v
   })
   // Nobody sends it anything but who waits for the answer. Were it left lying and tried again, a write could be done twice.
   new aws.lambda.FunctionEventInvokeConfig('PrivateOnce', { functionName: reach.name, maximumEventAgeInSeconds: 60, maximumRetryAttempts: 0 })
-  return { reach, environment: { SLUICE_PRIVATE: called }, may: [secretsOf(key), { actions: ['lambda:InvokeFunction'], resources: [reach.arn] }] }
+  return {
+    reach, environment: (name: Name) => ({ SLUICE_PRIVATE: called, SLUICE_PRIVATE_AS: name.toLowerCase() }),
+    may: (name: Name) => [secretsOf(...keys.filter(([of]) => of === name).map(([, key]) => key)), { actions: ['lambda:InvokeFunction'], resources: [reach.arn] }],
+  }
 }
 
 /** Secrets Manager inside the network: for these secrets, this role and nothing else, so that it is no way out of it. */

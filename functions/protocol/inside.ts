@@ -6,9 +6,8 @@ import { hearing, whole, worth } from './whole.ts'
 import type { Plan } from './protocol.ts'
 import { engineOf } from './engine.ts'
 import { cutOff, listen, reasonOf, type Cuts } from './halt.ts'
-import { createFirst, cutIdOf, hide, uncover, unseal } from './seal.ts'
+import { createFirst, cutIdOf, hide, keyNameOf, senderOf, uncover, unseal } from './seal.ts'
 
-export const carryKey = 'sluice-private-key'
 /** Read in the private network and nowhere else. */
 const sightKey = 'sluice-private-sight'
 const mostPages = 4
@@ -29,10 +28,12 @@ export function createCarrier() {
   }
 }
 
-export interface InsideOptions extends Pick<Ports, 'engines' | 'now' | 'alarm'> { readonly secrets: Secrets; readonly carry: ReturnType<typeof createCarrier>['carry']; /** Where it is said that something must end; left out: nothing is ended but by its time. */ readonly cuts?: Cuts }
+export interface InsideOptions extends Pick<Ports, 'engines' | 'now' | 'alarm'> { readonly secrets: Secrets; readonly carry: ReturnType<typeof createCarrier>['carry']; /** Where it is said that something must end; left out: nothing is ended but by its time. */ readonly cuts?: Cuts; /** Who may send errands, each under a key of its own; left out: one key is everybody's. */ readonly senders?: readonly string[] }
+/** An errand as it came, and the key under which it did. */
+interface Sent { readonly sealed: unknown; readonly secret: string }
 
 /** The engines behind the gate's other end (remote.ts), in a network that only they are in. Takes a sealed errand and gives a packed answer; never throws. Keeps nothing between two errands but what engines keep of catalogs, and which executions it had. */
-export function createInside({ engines, now, alarm, secrets, carry, cuts }: InsideOptions) {
+export function createInside({ engines, now, alarm, secrets, carry, cuts, senders = [] }: InsideOptions) {
   const first = createFirst()
   /**
    * Once more where the engine forgot its catalog over it and ran nothing: of several processes here the next may be one whose catalog is older, and a name that is missing would then never be said to be missing. What was
@@ -43,9 +44,9 @@ export function createInside({ engines, now, alarm, secrets, carry, cuts }: Insi
     return ran.status === 'stale' && now() < errand.run.deadline ? attempt(errand, over) : ran
   }
   /** Looks meanwhile whether it must end. Whoever says so may send errands, and knew this one: a MAC of it is where it is said. */
-  async function ended(errand: Errand & { op: 'execute' }, sealed: unknown): Promise<CarriedOutcome> {
+  async function ended(errand: Errand & { op: 'execute' }, { sealed, secret }: Sent): Promise<CarriedOutcome> {
     if (cuts === undefined) return execute(errand, new AbortController().signal)
-    const ear = listen(cuts, cutIdOf(await secrets.get(carryKey), sealed), (error) => { alarm('cuts are not heard of', { error: error instanceof Error ? error.message : 'unknown' }) })
+    const ear = listen(cuts, cutIdOf(secret, sealed), (error) => { alarm('cuts are not heard of', { error: error instanceof Error ? error.message : 'unknown' }) })
     return execute(errand, ear.signal).finally(() => { ear.end() })
   }
   async function attempt(errand: Errand & { op: 'execute' }, over: AbortSignal): Promise<CarriedOutcome> {
@@ -82,7 +83,7 @@ export function createInside({ engines, now, alarm, secrets, carry, cuts }: Insi
     }
   }
 
-  async function looked(errand: Errand & { op: 'preview' }): Promise<unknown> {
+  async function looked(errand: Errand & { op: 'preview' }, { secret }: Sent): Promise<unknown> {
     const { connection, query, roles } = errand
     const found = await engineOf({ engines }, connection).classify(connection, query, roles)
     if (!found.ok) return found
@@ -93,11 +94,11 @@ export function createInside({ engines, now, alarm, secrets, carry, cuts }: Insi
     const { effects, fails, told, diff, seed } = seen.value
     const known: Looked = { effects, ...(fails && { fails }), ...(told && { told }), ...(diff !== undefined && { diff }) }
     const about = aboutOf(errand)
-    const value: Seen = { looked: hide(await secrets.get(carryKey), 'looked', about, known), seen: hide(await secrets.get(sightKey), 'seen', about, { seed }) }
+    const value: Seen = { looked: hide(secret, 'looked', about, known), seen: hide(await secrets.get(sightKey), 'seen', about, { seed }) }
     return { ok: true, value }
   }
 
-  async function valueOf(errand: Errand, sealed: unknown): Promise<unknown> {
+  async function valueOf(errand: Errand, sent: Sent): Promise<unknown> {
     const { connection } = errand
     const engine = engineOf({ engines }, connection)
     switch (errand.op) {
@@ -105,8 +106,8 @@ export function createInside({ engines, now, alarm, secrets, carry, cuts }: Insi
         const found = await engine.classify(connection, errand.query)
         return found.ok ? { ok: true, value: await travelling(found.value) } : found
       }
-      case 'preview': return looked(errand)
-      case 'execute': return ended(errand, sealed)
+      case 'preview': return looked(errand, sent)
+      case 'execute': return ended(errand, sent)
       case 'describe': return engine.describe(connection)
       case 'ping': await engine.ping?.(connection); return null
       case 'inspect': return engine.inspect(connection, errand.names)
@@ -118,17 +119,19 @@ export function createInside({ engines, now, alarm, secrets, carry, cuts }: Insi
   }
 
   async function answer(sealed: unknown): Promise<Answer> {
+    const by = senderOf(sealed, senders)
     try {
-      const errand = unseal(await secrets.get(carryKey), sealed, now(), first)
-      if (errand === null) {
+      const secret = by === undefined ? null : await secrets.get(keyNameOf(by))
+      const errand = secret === null ? null : unseal(secret, sealed, now(), first)
+      if (errand === null || secret === null) {
         alarm('an errand that is not the gate\'s', {})
         return { ok: false, code: 'internal', message: 'not an errand of the gate' }
       }
       if (errand.connection.transport !== 'private') throw new Fault('internal', 'an errand to a target that is not private')
-      return { ok: true, value: await valueOf(errand, sealed) }
+      return { ok: true, value: await valueOf(errand, { sealed, secret }) }
     } catch (error) {
       if (error instanceof Fault) return { ok: false, code: error.code, message: error.message }
-      alarm('an errand failed', { error: error instanceof Error ? error.name : 'unknown' })
+      alarm('an errand failed', { by, error: error instanceof Error ? error.name : 'unknown' })
       return { ok: false, code: 'internal', message: 'the engine failed' }
     }
   }

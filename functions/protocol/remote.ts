@@ -7,16 +7,15 @@ import { Fault, type Secrets } from '../ports.ts'
 import { arrived, aborted, type Arrived } from './arrive.ts'
 import { aboutOf, digestOf, unpack, type Answer, type CarriedOutcome, type CarriedPlan, type Errand, type Looked, type Seen } from './carry.ts'
 import { cutOff, reasonOf, type Cuts } from './halt.ts'
-import { carryKey } from './inside.ts'
 import { TransportError } from './post.ts'
 import type { Description, Executed, Finding, Grants, Masked, Plan, Protocol, Run } from './protocol.ts'
-import { cutIdOf, seal, uncover } from './seal.ts'
+import { cutIdOf, keyNameOf, seal, uncover } from './seal.ts'
 
 /** Carries a sealed errand there and its answer's body back, once. Throws TransportError, or Refused where it is certain that nobody began it. */
 export type Send = (sealed: string, timeoutMs: number) => Promise<string>
 export class Refused extends Error {}
-/** `here`: an engine that understands without its target (Kubernetes): then it is asked, and only looks and what is run are carried there. `cuts`: the way by which a cut gets there; left out: there is none, and what is cut goes on there until its own time is over. */
-export interface RemoteOptions { readonly secrets: Secrets; readonly now: () => number; readonly isPermit: (value: unknown) => boolean; readonly send: Send; readonly here?: Protocol; readonly cuts?: Cuts }
+/** `here`: an engine that understands without its target (Kubernetes): then it is asked, and only looks and what is run are carried there. `cuts`: the way by which a cut gets there; left out: there is none, and what is cut goes on there until its own time is over. `by`: the name under which this function sends errands, and its key lies; left out: there is one key for all. */
+export interface RemoteOptions { readonly secrets: Secrets; readonly now: () => number; readonly isPermit: (value: unknown) => boolean; readonly send: Send; readonly here?: Protocol; readonly cuts?: Cuts; readonly by?: string | null }
 
 /** A catalog is read within 15 s there, and a function that was not there yet takes a second. */
 const patienceMs = 20_000
@@ -31,7 +30,7 @@ interface Understood { readonly connection: ConnectionDocument; readonly query: 
  * Engines that run elsewhere, in a private network, as an engine of this process. Everything is decided here; there it is understood again and run only if it is the same (inside.ts). An answer to a write that did not
  * come is `unknown`, as a lost answer to COMMIT is, and nothing is ever sent twice.
  */
-export function createRemote({ secrets, now, isPermit, send, here, cuts }: RemoteOptions): Protocol {
+export function createRemote({ secrets, now, isPermit, send, here, cuts, by = null }: RemoteOptions): Protocol {
   const known = new WeakMap<object, Understood>()
   const came = new WeakMap<object, { readonly plan: object; readonly masked: Arrived['masked'] }>()
 
@@ -40,8 +39,8 @@ export function createRemote({ secrets, now, isPermit, send, here, cuts }: Remot
   const running = new WeakMap<Query, { readonly connection: ConnectionDocument; readonly plan: CarriedPlan }>()
 
   async function asked(errand: Errand, timeoutMs: number, cut?: AbortSignal): Promise<Answer> {
-    const secret = await secrets.get(carryKey)
-    const sealed = seal(secret, errand, now())
+    const secret = await secrets.get(keyNameOf(by))
+    const sealed = seal(secret, errand, now(), by)
     return unpack(await aborted(send(sealed, timeoutMs), cut, cuts && cut ? () => cuts.say(cutIdOf(secret, sealed), reasonOf(cut)) : null))
   }
   /** Where nothing is changed: whatever fails is a fault. */
@@ -66,7 +65,7 @@ export function createRemote({ secrets, now, isPermit, send, here, cuts }: Remot
     const found = await ask<Result<Seen>>({ op: 'preview', connection, query, roles })
     if (!found.ok) return found
     const { looked: hidden, seen } = found.value
-    const plan = { ...uncover(await secrets.get(carryKey), 'looked', aboutOf({ connection, query, roles }), hidden) as Looked, plan: Object.freeze({}) }
+    const plan = { ...uncover(await secrets.get(keyNameOf(by)), 'looked', aboutOf({ connection, query, roles }), hidden) as Looked, plan: Object.freeze({}) }
     return { ok: true, value: kept(plan, { connection, query, roles, seen }) }
   }
 

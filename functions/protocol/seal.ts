@@ -10,10 +10,18 @@ type Use = 'errand' | 'looked' | 'seen' | 'cut'
 const keyOf = (secret: string, use: Use): Buffer => createHmac('sha256', secret).update(`sluice private ${use} v1`).digest()
 const macOf = (secret: string, text: string): Buffer => createHmac('sha256', keyOf(secret, 'errand')).update(text).digest()
 
-/** No two are the same, so that one which is sent twice can be told from one that is asked twice. */
-export function seal(secret: string, errand: Errand, at: number): string {
+/** Where the key of whoever sends errands under this name lies; null: where there is one key for all. */
+export const keyNameOf = (by: string | null): string => (by === null ? 'sluice-private-key' : `sluice-private-key-${by}`)
+/** No two are the same, so that one which is sent twice can be told from one that is asked twice. `by`: who sends it, whose key the secret is. */
+export function seal(secret: string, errand: Errand, at: number, by: string | null = null): string {
   const text = JSON.stringify({ at, once: randomBytes(16).toString('base64'), errand })
-  return JSON.stringify({ text, mac: macOf(secret, text).toString('base64') })
+  return JSON.stringify({ ...(by === null ? {} : { by }), text, mac: macOf(secret, text).toString('base64') })
+}
+/** Who says that they sent it: with whose key it is to be opened, and nothing more until it was. Only one of `senders`; of none, one that names nobody. undefined: neither. */
+export function senderOf(sealed: unknown, senders: readonly string[]): string | null | undefined {
+  const { by = null } = (typeof sealed === 'object' && sealed !== null ? sealed : {}) as { readonly by?: unknown }
+  if (by === null) return senders.length === 0 ? null : undefined
+  return senders.find((one) => one === by)
 }
 
 /** What both ends of an errand call it, and nobody else can (Cuts). `sealed`: as `seal` gave it, or as it was parsed on its way; only of one whose seal was checked. */

@@ -24,7 +24,8 @@ function stand({ lasting = true } = {}) {
     },
     execute: async (permit, plan, run) => new Promise<Executed>((resolve) => {
       runs.push({ plan, run, end: () => { resolve(world.engine.execute(permit, plan, run)) } })
-      run.cut?.addEventListener('abort', () => { resolve({ status: 'failed', refusal: { slug: 'timeout', reason: 'cut', detail: 'ended', next: 'retry', inner: (run.cut?.reason as Error).message } }) })
+      const { cut } = run
+      cut?.addEventListener('abort', () => { resolve({ status: 'failed', refusal: { slug: 'timeout', reason: 'cut', detail: 'ended', next: 'retry', inner: (cut.reason as Error).message } }) })
     }),
   })
   const at = createApproving(undefined, { engines: (world) => ({ postgres: engine(world) }) })

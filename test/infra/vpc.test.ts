@@ -9,6 +9,8 @@ const open = { SLUICE_DOMAIN: 'sluice.acme.dev', SLUICE_TARGETS: 'shop-read,shop
 const network = { SLUICE_VPC_SUBNETS: 'subnet-0123456789abcdef0,subnet-0123456789abcdef1', SLUICE_VPC_GROUPS: 'sg-0123456789abcdef0', SLUICE_PRIVATE_TARGETS: 'ledger-read,ledger-write' }
 /** A network that has no way to Secrets Manager and DynamoDB yet. */
 const ways = { SLUICE_VPC: 'vpc-0123456789abcdef0', SLUICE_VPC_ROUTES: 'rtb-0123456789abcdef0,rtb-0123456789abcdef1' }
+/** Of those who send errands, each its own. */
+const keys = executors.map((name) => `sluice-private-key-${name.toLowerCase()}`).sort()
 const evaluate = async (env: Readonly<Record<string, string>>, stage = 'production'): Promise<readonly Resource[]> => (await deployed(env, stage)).resources
 
 if (!installed) console.log('skipped: test/infra/vpc.test.ts, because .sst/platform is missing; `npx sst install` makes it')
@@ -47,7 +49,7 @@ describe.skipIf(!installed)('a function in a private network', () => {
       'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue',
     ])
     const read = allow.find(({ actions }) => actions.includes('secretsmanager:GetSecretValue'))?.resources.map((arn) => arn.replace(/^.*secret:sluice-production\/(.*)-AbCdEf$/, '$1'))
-    expect(read?.sort()).toEqual(['ledger-read', 'ledger-write', 'sluice-mask-key', 'sluice-private-key', 'sluice-private-sight'])
+    expect(read?.sort()).toEqual(['ledger-read', 'ledger-write', 'sluice-mask-key', ...keys, 'sluice-private-sight'])
     // One row of one table by its name, and none whose name does not begin so: a request that says no key, were there one, meets the second condition.
     expect(allow.filter(({ actions }) => actions.some((action) => action.startsWith('dynamodb:')))).toMatchObject([{ actions: ['dynamodb:GetItem'], resources: [expect.stringMatching(/:table\/sluice-production-state$/) as unknown], conditions: [
       { test: 'ForAllValues:StringLike', variable: 'dynamodb:LeadingKeys', values: ['cut#*'] }, { test: 'Null', variable: 'dynamodb:LeadingKeys', values: ['false'] },
@@ -69,8 +71,11 @@ describe.skipIf(!installed)('a function in a private network', () => {
       const readable = roleOf(name).filter(({ actions }) => actions.includes('secretsmanager:GetSecretValue')).flatMap(({ resources }) => resources).join()
       expect([name, readable.includes('ledger-')]).toEqual([name, false])
       expect([name, readable.includes('sluice-private-sight')]).toEqual([name, false])
-      expect([name, readable.includes('sluice-private-key')]).toEqual([name, (executors as readonly string[]).includes(name)])
+      expect([name, keys.filter((key) => readable.includes(`/${key}-`))]).toEqual([name, (executors as readonly string[]).includes(name) ? [`sluice-private-key-${name.toLowerCase()}`] : []])
     }
+    const variables = (name: string) => (found(within, 'aws:lambda/function:Function', `${name}Function`)?.['environment'] as { variables?: Record<string, string> } | undefined)?.variables
+    for (const name of executors) expect(variables(name)?.['SLUICE_PRIVATE_AS']).toBe(name.toLowerCase())
+    expect(variables('Private')?.['SLUICE_PRIVATE_FOR']?.split(',').sort()).toEqual(executors.map((name) => name.toLowerCase()).sort())
     for (const target of ['PrivateLedgerRead', 'PrivateLedgerWrite']) {
       const [statement] = statementsOf(found(within, 'aws:secretsmanager/secretPolicy:SecretPolicy', `${target}Policy`)?.['policy'])
       expect(statement).toMatchObject({ Effect: 'Deny', Action: 'secretsmanager:GetSecretValue', Condition: { StringNotEquals: { 'aws:PrincipalArn': ['arn:aws:iam::123456789012:role/sluice-production-Private'] } } })
@@ -82,7 +87,7 @@ describe.skipIf(!installed)('a function in a private network', () => {
     const [statement, ...more] = statementsOf(inputs?.['policy'])
     expect(more).toEqual([])
     expect(statement).toMatchObject({ Action: 'secretsmanager:GetSecretValue', Condition: { StringEquals: { 'aws:PrincipalArn': ['arn:aws:iam::123456789012:role/sluice-production-Private'] } } })
-    expect([statement?.Resource].flat()).toHaveLength(5)
+    expect([statement?.Resource].flat()).toHaveLength(4 + keys.length)
     expect(found(made, 'aws:ec2/securityGroup:SecurityGroup', 'SecretsDoor')?.['ingress']).toEqual([{ protocol: 'tcp', fromPort: 443, toPort: 443, securityGroups: ['sg-0123456789abcdef0'] }])
   })
   test('the way to DynamoDB, where one is made, lets this role read those rows, and is none for anything else in the network', () => {

@@ -80,7 +80,7 @@ beforeAll(async () => {
   for (const one of [watched, lambda]) await new Promise<void>((resolve) => { one.listen(0, '127.0.0.1', resolve) })
   closing.push(() => { watched.closeAllConnections(); watched.close() })
   const { file } = await bundle('private', directory)
-  const secrets = { SLUICE_SECRET_SLUICE_PRIVATE_KEY: key, SLUICE_SECRET_SLUICE_PRIVATE_SIGHT: sight, SLUICE_SECRET_LEDGER: database.as('app', 'p'), ...(host && { SLUICE_SECRET_BASTION_SSH: host.certified }), ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
+  const secrets = { SLUICE_PRIVATE_FOR: 'hold,http', SLUICE_SECRET_SLUICE_PRIVATE_KEY_HTTP: key, SLUICE_SECRET_SLUICE_PRIVATE_SIGHT: sight, SLUICE_SECRET_LEDGER: database.as('app', 'p'), ...(host && { SLUICE_SECRET_BASTION_SSH: host.certified }), ...(mysql && { SLUICE_SECRET_BILLS: mysql.urlOf('app', 'p', 'd') }) }
   runtime = await startRuntime(file, { ...aws, AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${(watched.address() as AddressInfo).port}`, ...secrets })
 }, 120_000)
 const closing: (() => void)[] = []
@@ -100,9 +100,9 @@ afterAll(async () => {
 async function stand({ deaf = false }: { readonly deaf?: boolean } = {}) {
   const world = createWorld(documents())
   world.clock.ms = Date.now()
-  const none = { get: async (name: string) => { if (name === 'sluice-private-key') return key; throw new Error('the gate has no credential of a private target') } }
+  const none = { get: async (name: string) => { if (name === 'sluice-private-key-http') return key; throw new Error('the gate has no credential of a private target') } }
   const env = {
-    SLUICE_PRIVATE: 'Private', SLUICE_TABLES: 'sluice-test', AWS_REGION: 'local', AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    SLUICE_PRIVATE: 'Private', SLUICE_PRIVATE_AS: 'http', SLUICE_TABLES: 'sluice-test', AWS_REGION: 'local', AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_ENDPOINT_URL_DYNAMODB: deaf ? 'http://127.0.0.1:1' : dynamo.url, AWS_ENDPOINT_URL_LAMBDA: `http://127.0.0.1:${(lambda.address() as AddressInfo).port}`,
   }
   const open = { close: async () => {} } as Protocol
