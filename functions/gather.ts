@@ -19,8 +19,8 @@ const backMs = 2 * 60_000
 const astrayMs = 24 * 3_600_000
 /** The least that is worth a second look of its own. */
 const stepMs = 60_000
-/** Each of the two looks takes no longer, and the next one goes on where it stopped. */
-const budgetMs = 100_000
+/** Of a minute, so that two looks of a schedule do not overlap: each of the two passes ends at the first part it is through with after its time, and the next look goes on there. */
+const budgetMs = 25_000
 const mostAwaited = 1000
 const mostOpen = 5000
 
@@ -58,12 +58,15 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
     near = Math.max(safe, Math.min(doubted, near ?? latest.near - backMs))
     doubted = Infinity
     if (near > begun) near = safe                                   // the clock was set back
+    let reached = near
     for await (const { events, until } of ledger.scan(near, null)) {
       added += await add(events)
       for (const event of events) {
         if (event.kind === 'intent' && open.size < mostOpen) open.add(event.id)
         if (event.kind === 'outcome') open.delete(event.intent)
       }
+      if (until <= reached) continue                                // there is more of that part
+      reached = until
       near = Math.max(near, Math.min(until, begun - soonMs))
       latest = { ...latest, near: Math.max(near, latest.mark) }
       if (now() - begun > budgetMs) break
@@ -80,16 +83,14 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
     for await (const { events, until } of ledger.scan(from, safe)) {
       added += await add(events)
       for (const event of events) note(intents, event)
-      if (until > reached) {                                        // all of that part was given
-        reached = until
-        const awaited = [...intents].flatMap(([id, outcome]) => awaiting(id, outcome, begun))
-        intents.clear()
-        const next = markOf(until, [...latest.awaited, ...awaited])
-        passed = next.mark
-        if (next.mark >= latest.mark) latest = { ...next, near: Math.max(latest.near, next.mark) }
-        if (next.mark < until) break                                // the rest is looked through again when those have ended
-      }
-      if (now() - begun > 2 * budgetMs) break
+      if (until <= reached) continue
+      reached = until
+      const awaited = [...intents].flatMap(([id, outcome]) => awaiting(id, outcome, begun))
+      intents.clear()
+      const next = markOf(until, [...latest.awaited, ...awaited])
+      passed = next.mark
+      if (next.mark >= latest.mark) latest = { ...next, near: Math.max(latest.near, next.mark) }
+      if (next.mark < until || now() - begun > 2 * budgetMs) break // what found no room is looked through again when others have ended
     }
     return added
   }

@@ -39,14 +39,18 @@ export function createUnsettled(parts: { readonly cold: Dynamo; readonly now: ()
     const end = before - lagMs
     let at = Math.min(place.at, end)                                // a place that is said to be further than it can be is not believed
     let near = Math.max(place.near > before ? 0 : place.near, end)
+    let from = near
     for await (const { items, until } of slices(near, before + 1)) {
       note(open, items)
+      if (until <= from) continue                                   // there is more of that part
+      from = until
       near = Math.max(near, Math.min(until, before - soonMs))
       if (!inTime()) break
     }
     if (end - at >= stepMs) {
       for await (const { items, until } of slices(at, end)) {
         note(open, items)
+        if (until <= at) continue
         at = until
         if (!inTime()) break
       }

@@ -90,7 +90,7 @@ describe('a look reads what is new', () => {
     world.clock.ms += 2 * 60 * minute
     const { scan } = world.ledger
     Object.assign(world.ledger, { scan: async function* (...call: Parameters<typeof scan>) {
-      for await (const piece of scan(...call)) { if (piece.events.length > 0) world.clock.ms += 90_000; yield piece }
+      for await (const piece of scan(...call)) { if (piece.events.length > 0) world.clock.ms += 6000; yield piece }
     } })
     const sizes: number[] = []
     for (let n = 0; n < 12; n++) {
@@ -98,7 +98,7 @@ describe('a look reads what is new', () => {
       expectMark(world)
       sizes.push(world.memory.heads.at(-1)?.size ?? 0)
     }
-    expect(sizes[0]).toBeLessThan(4000)
+    expect(sizes[0]).toBeLessThan(2500)
     expect(sizes.at(-1)).toBe(4000)
     expectWhole(await verifyLog(world.memory.log), world.stored.values())
   })
