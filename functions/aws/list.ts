@@ -26,7 +26,7 @@ export function createList(dynamo: Dynamo): Ledger['list'] {
     const days = await daysBetween(dynamo, from, below)
     for (const [n, day] of days.entries()) {
       if (n >= maxDays) return { events, next: writeCursor(last, binding) }
-      for await (const item of newest(dynamo, day, { from, below, filter, page: Math.max(8, Math.ceil(limit / 4)) })) {
+      for await (const item of newest(dynamo, day, { from, below, filter, page: Math.max(8, Math.ceil(limit / 8)) })) {
         if (events.length === limit) return { events, next: writeCursor(last, binding) }
         events.push(readEvent(item))
         last = item['sk']?.S ?? last
