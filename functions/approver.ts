@@ -2,14 +2,14 @@ import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
 import { canonicalJson } from '../schema/bundle.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { Effects } from '../schema/effects.ts'
-import type { ApprovalEvent, Id, OutcomeEvent } from '../schema/event.ts'
+import type { ApprovalEvent, Event, Id, OutcomeEvent } from '../schema/event.ts'
 import { outcomeId } from '../schema/item.ts'
 import { refuse, type Refusal } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { bind, differenceOf, digestOf } from './approve/digest.ts'
 import { met } from './approve/eligible.ts'
 import { resultKeySecret, seal } from './approve/seal.ts'
-import { end, ending, expired, stale, step } from './approve/step.ts'
+import { end, ending, expired, rejected, stale, step } from './approve/step.ts'
 import { lost } from './ask.ts'
 import type { Admitted } from './door.ts'
 import type { Gate } from './gate.ts'
@@ -23,6 +23,7 @@ import { locksOn } from './own.ts'
 import { findLock } from './resolve/locks.ts'
 import { createSteward } from './steward.ts'
 import { silent } from './stream.ts'
+import { vouched } from './vouch.ts'
 
 type Permitted = Extract<Decision, { kind: 'permit' }>
 type Store = NonNullable<Parameters<Story['intend']>[1]>
@@ -53,8 +54,8 @@ export function createApprover(ports: Ports, gate: Gate) {
       if (request === null) return 'expired'                             // forgotten after its time
       if (!isOpen(request.status)) return request.status
       if (request.status === 'executing') return await finish(request) ?? 'executing'
-      const before = await requests.begun(id)                            // first: whatever else it could end as says that nothing ran
-      if (before !== null) await recall(request, before)
+      const fate = await requests.fate(id)                               // first: whatever else it could end as may be untrue
+      if (fate !== null) await recall(request, fate)
       else if (ports.now() >= Date.parse(request.bound.expiresAt)) await store(end(request, 'expired', now(), expired), nobody(request, 'expiry', { digest: request.digest }))
       else if (request.status === 'pending') return 'pending'
       else await execute(request)
@@ -63,13 +64,21 @@ export function createApprover(ports: Ports, gate: Gate) {
   }
 
   /**
-   * It ran, and its row was put back to before that: nothing runs, and it ends as its one execution did. No step of a request's own way, so it is none of step.ts, and no event: the intent that tells of it is on record. Its answer was in the
-   * same table, and is gone with what was put back.
+   * It began or ended, and its row was put back to before that, or written over: nothing runs, and it comes to what it came to. No event: the one that tells of it is on record. What was kept of an answer was in the same table, and is gone with
+   * what was put back.
    */
-  async function recall(request: AccessRequest, intent: Id<'evt'>): Promise<void> {
-    const first = await ports.ledger.get(intent)
-    const execution = { evaluation: first?.evaluation ?? request.evaluation, intent, at: first?.at ?? now() }
-    if (await store({ ...request, status: 'executing', execution, revision: request.revision + 1 }, null)) ports.alarm('a request came back from before its execution', { request: request.id, intent })
+  async function recall(request: AccessRequest, fate: Id<'evt'>): Promise<void> {
+    const first = await ports.ledger.get(fate)
+    if (await store(cameTo(request, fate, first?.request === request.id ? first : null), null)) ports.alarm('a request came back from before its end', { request: request.id, event: fate })
+  }
+
+  function cameTo(request: AccessRequest, fate: Id<'evt'>, first: Event | null): AccessRequest {
+    if (first?.kind === 'rejection') return end(request, 'rejected', first.at, rejected({ subject: first.who?.subject ?? '', reason: typeof first.change['reason'] === 'string' ? first.change['reason'] : null }))
+    if (first?.kind === 'cancellation') return end(request, 'cancelled', first.at, null)
+    if (first?.kind === 'expiry') return end(request, 'expired', first.at, expired)
+    if (first?.kind === 'stale') return end(request, 'stale', first.at, stale([]))
+    // No step of step.ts, because it may be one that waits. Of an event that is no intent of this request either it is not known whether it ran, and `finish` says so.
+    return { ...request, status: 'executing', execution: { evaluation: first?.evaluation ?? request.evaluation, intent: fate, at: first?.at ?? now() }, revision: request.revision + 1 }
   }
 
   /** Resolve and decide again, as of now; then, and only where all of it is what was approved, the one write that begins. */
@@ -84,13 +93,16 @@ export function createApprover(ports: Ports, gate: Gate) {
     const story = gate.recorder.begin(evaluation, admitted, bound.connection, request)
     const query: Query = { ...bound.query, purpose: bound.purpose }
     story.asked(query)
+    const known = await vouched(ports, request)
+    if (request.verdicts.some((verdict) => verdict.decision === 'approve' && !known.has(verdict))) ports.alarm('an approval is not on record', { request: request.id })
     let changes: readonly string[] = []
     const approvedBy = ({ policy, locks }: Pick<Admitted, 'policy' | 'locks'>) => (effects: Effects) => (ask: Extract<Decision, { kind: 'ask' }>): boolean => {
       const again = bind(policy, caller, bound.connection, query, { effects, ...ask }, bound.expiresAt, bound.salt)
       changes = digestOf(again) === request.digest ? [] : differenceOf(bound, again)
       if (digestOf(again) !== request.digest) return false
-      // A verdict counts while what vouched for its person does: the issuer's document as it was, no lock on them or their role.
-      const counts = ({ subject, groups, issuer, trust }: AccessRequest['verdicts'][number]): boolean => trust === policy.trustOf(issuer)
+      // A verdict counts that is on record, while what vouched for its person does: the issuer's document as it was, no lock on them or their role.
+      const counts = (verdict: AccessRequest['verdicts'][number]): boolean => known.has(verdict) && stands(verdict)
+      const stands = ({ subject, groups, issuer, trust }: AccessRequest['verdicts'][number]): boolean => trust === policy.trustOf(issuer)
         && findLock(locksOn(locks, bound), policy, { issuer, subject: { id: subject, kind: 'user', groups }, actors: [], person: true, claims: {}, expiresAt: 0 }, bound.connection, ports.now()) === null
       if (met(bound, request.verdicts, policy, counts)) return true
       changes = ['whether its approvers count']
@@ -205,7 +217,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     const outcome = await ports.ledger.get(outcomeId(execution.intent)) as OutcomeEvent | null
     const story = outcome ?? await ports.ledger.get(execution.intent)
     // Row and intent were one write. So the record was put back to before it, and nothing will ever settle it; or somebody wrote another's intent here, whose outcome says nothing of this one.
-    if (story?.request !== request.id) return lose(request, execution)
+    if (story?.request !== request.id || (story.kind !== 'intent' && story.kind !== 'outcome')) return lose(request, execution)
     if (outcome === null) return null
     // A living process keeps the answer after its outcome: ended before that, the requester would be told for good that there are no rows.
     if (outcome.status === 'succeeded' && ports.now() - Date.parse(outcome.at) <= keepingMs && await requests.kept(request.id) === null) return null

@@ -314,11 +314,11 @@ export interface Requests {
   /**
    * Replaces the request by `next`, with `event` (null: nothing to record), in one write, only where the stored revision is `next.revision - 1`. false: somebody was first, and
    * neither is stored; load it and judge anew. The same `next` again, after its first write was stored and the answer lost, is true. Throws Fault store-unavailable.
-   * With an `intent` the same write says in the record that this request has begun; where that is said already, by whatever row of it, it is false too.
+   * With an `intent`, a rejection, a cancellation, an expiry or a `stale` the same write says in the record that this is what the request came to (`fate`); where that is said already, by whatever row of it, it is false too.
    */
   swap(next: AccessRequest, event: Event | null): Promise<boolean>
-  /** The intent by which the request began to execute, also where its row was put back to before that. Nobody can take it away while the record is there. null: it has not. Strongly consistent. Throws Fault store-unavailable. */
-  begun(id: Id<'arq'>): Promise<Id<'evt'> | null>
+  /** The event by which the request began to execute, or ended without, also where its row was put back to before that. Nobody can take it away while the record is there. null: none yet. Strongly consistent. Throws Fault store-unavailable. */
+  fate(id: Id<'arq'>): Promise<Id<'evt'> | null>
   /**
    * Newest first. `open`: pending, approved or executing. `requester`: only requests whose issuer and subject these are. Lists follow writes within a second; what a decision rests
    * on is read by `get`. Throws CursorError for a foreign `after`.

@@ -23,7 +23,7 @@ export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>,
       if (!isLeft(request, ports.now())) continue
       seen++
       try {
-        if (isChore(request, ports.now()) && await approvals.requests.begun(request.id) === null) {
+        if (isChore(request, ports.now()) && await approvals.requests.fate(request.id) === null) {
           await approvals.workflow.start(request.id, Date.parse(request.bound.expiresAt))   // it may never have been
           await approvals.workflow.wake(request.id)
           continue
@@ -42,7 +42,7 @@ export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>,
 
 /**
  * A policy or a lock that people approved. Whoever sweeps may execute what they approved of a target, and may not write the policy (infra/grants.ts): it would end as failed what was approved, perhaps a lock in an emergency. So
- * the state machine is woken once more, whose function may; when there is no time left anybody ends it, and so does anybody who finds that it has run: that needs no right, and its state machine is over.
+ * the state machine is woken once more, whose function may; when there is no time left anybody ends it, and so does anybody who finds that it has run, or was refused, and was put back to before that: that needs no right, and its state machine is over.
  */
 const isChore = ({ status, bound }: AccessRequest, now: number): boolean => bound.connection === 'sluice' && status === 'approved' && now < Date.parse(bound.expiresAt)
 

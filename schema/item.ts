@@ -12,7 +12,7 @@ import type { Id } from './event.ts'
  * | | `policy#<sha256>` | `0000/0003` | one chunk of that version's canonical JSON, ≤ 300 KB, and its SHA-256 | never |
  * | sluice-audit | `2026-11-22#a` | `evt_…` | one event as JSON, and what a list filters by | never |
  * | | `days` | `2026-11-22` | a day that has events, written before its first one | never |
- * | | `begun#a` | `arq_…` | the intent by which that request began to execute, written with it: whatever its own table is put back to, it does not begin again | never |
+ * | | `fate#a` | `arq_…` | the event by which that request began to execute, or ended without (rejected, cancelled, expired, stale), written with it: whatever its own table is put back to, it does not begin after that | never |
  * | sluice-state | `idempotency#<sha256>` | | body digest, evaluation, answer | 24 h |
  * | | `meter#<sha256>#<hour>` | | units taken in that hour | 2 h after it |
  * | | `sweep` | | how far every intent is settled | never |
@@ -80,8 +80,8 @@ export function eventKey(id: string): { readonly pk: string; readonly sk: string
   return { pk: `${dayOf(id)}#${shards.charAt(symbols.indexOf(id.charAt(28)) % shards.length)}`, sk: id }
 }
 
-/** Where it is said that a request began to execute, from its id alone. */
-export const begunKey = (request: string): { readonly pk: string; readonly sk: string } => ({ pk: `begun#${shards.charAt(symbols.indexOf(request.charAt(28)) % shards.length)}`, sk: request })
+/** Where it is said what a request came to, from its id alone. */
+export const fateKey = (request: string): { readonly pk: string; readonly sk: string } => ({ pk: `fate#${shards.charAt(symbols.indexOf(request.charAt(28)) % shards.length)}`, sk: request })
 
 /** Epoch ms an event id carries. An outcome carries its intent's. Throws RangeError for what is not one of our ids. */
 export const timeOf = (id: string): number => momentOf(id).at

@@ -3,9 +3,9 @@ import { type AccessRequest, answersRepeat, isOpen } from '../../schema/approval
 import type { Event, Id } from '../../schema/event.ts'
 import { isRequestId, maxGrownRequestBytes, maxRequestBytes, tables } from '../../schema/item.ts'
 import { Fault, type Requests } from '../ports.ts'
-import { begunBy, createBegun } from './begun.ts'
 import type { Dynamo } from './dynamo.ts'
 import { createEntries } from './entry.ts'
+import { createFate, fateBy } from './fate.ts'
 import { expiresOf, forgotten, readRequest, requesterOf, stateOf } from './request.ts'
 import { createRequestList } from './requestlist.ts'
 import { createResults } from './results.ts'
@@ -64,9 +64,9 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
     const mark = markOf(next, event)
     const update = updateOf(next, textOf(next, maxGrownRequestBytes), mark)
     const entry = event === null ? null : await entryOf(event)
-    const refused = await transact(hot, [{ Update: update }, ...(entry === null ? [] : [{ Put: entry.put }]), ...(event?.kind === 'intent' ? [begunBy(next.id, event.id)] : [])])
+    const refused = await transact(hot, [{ Update: update }, ...(entry === null ? [] : [{ Put: entry.put }]), ...fateBy(next.id, event)])
     if (refused === null) return true
-    const [moved, there, before] = refused
+    const [moved, there, over] = refused
     if (failed(moved)) {
       const { revision, marks, digest } = moved.Item ?? {}
       const stored = Number(revision?.N)
@@ -74,13 +74,13 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
       // Marks lie in the order of the writes, the last one is the stored revision's.
       return next.revision <= stored && marks?.L?.at(next.revision - stored - 1)?.S === mark
     }
-    // The revision is the one this was made from, and it began all the same: the row was put back to before that. Also where the intent is this very one: then it may run where it was first heard of, and nowhere else.
-    if (failed(before)) return false
+    // The revision is the one this was made from, and it began or ended all the same: the row was put back to before that. Also where it is this very intent: then it may run where it was first heard of, and nowhere else.
+    if (failed(over)) return false
     // The revision is the one this was made from, but the event is there already: an intent's one outcome was told by somebody else.
     if (failed(there) && (event?.kind === 'outcome' || event?.kind === 'correction')) return false
     throw new Fault('internal', 'another event has this id')
   }
-  return { create, answering, get, swap, begun: createBegun(hot), list: createRequestList(parts), ...createResults(parts) }
+  return { create, answering, get, swap, fate: createFate(hot), list: createRequestList(parts), ...createResults(parts) }
 }
 
 const endedAt = ({ ending, bound }: AccessRequest): number => Date.parse(ending?.at ?? bound.expiresAt)

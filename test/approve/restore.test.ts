@@ -8,14 +8,14 @@ import { unstick } from '../../functions/stuck.ts'
 import { sweep } from '../../functions/sweep.ts'
 import type { AccessRequest } from '../../schema/approval.ts'
 import type { Event, Id } from '../../schema/event.ts'
-import { begunKey, correctionId, outcomeId, tables } from '../../schema/item.ts'
+import { fateKey, correctionId, outcomeId, tables } from '../../schema/item.ts'
 import { createRig, type Rig } from '../contract/rig.ts'
 import { asked, createApproving, lead, otherLead, path, refund, say } from '../support/approvals.ts'
 import { createGateway, support } from '../support/caller.ts'
 import { createWorld } from '../support/ports.ts'
 
 /** Tables put back to an earlier moment (docs/deploy.md, "A table put back"): whatever ran does not run again, and nobody is told that it did not. */
-const back = 'a request came back from before its execution'
+const back = 'a request came back from before its end'
 const minuteMs = 60_000
 
 describe('the table of requests alone, in DynamoDB', () => {
@@ -67,7 +67,7 @@ describe('the table of requests alone, in DynamoDB', () => {
     expect(world.engine.ran).toEqual([refund.sql])
     const { execution, ending, status: ended } = await stored(request.id)
     expect([ended, execution, ending?.outcome, ending?.rowCounts]).toEqual(['succeeded', ran.execution, ran.ending?.outcome, ran.ending?.rowCounts])
-    expect(world.alarms.filter(({ what }) => what === back)).toEqual([{ what: back, detail: { request: request.id, intent: ran.execution?.intent } }])
+    expect(world.alarms.filter(({ what }) => what === back)).toEqual([{ what: back, detail: { request: request.id, event: ran.execution?.intent } }])
     // Its rows were in the table that was put back; it is told so, and asked anew nobody is.
     const again = await (await as(support)).call('POST', path, refund)
     expect([again.status, again.json['reason']]).toEqual([413, 'answer_not_kept'])
@@ -138,8 +138,8 @@ describe('the table of requests alone, in DynamoDB', () => {
     await say(await as(lead), 'approve', other)
     await process().approver.proceed(other.id)
     const { execution } = await stored(other.id)
-    const { pk, sk } = begunKey(request.id)
-    const forge = (intent: string) => rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk }, sk: { S: sk }, intent: { S: intent } } })
+    const { pk, sk } = fateKey(request.id)
+    const forge = (by: string) => rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk }, sk: { S: sk }, by: { S: by } } })
     await forge('arq_x')
     await expect(process().approver.proceed(request.id)).rejects.toMatchObject({ code: 'store-unavailable' })
     await forge(correctionId(execution?.intent ?? 'evt_', 1))
@@ -167,7 +167,7 @@ async function begun() {
 /** The record as it was before: events and what says that the request began are gone together. */
 function forget({ world, memory, id }: Awaited<ReturnType<typeof begun>>, gone: (event: Event) => boolean): void {
   for (const event of world.events.filter(gone)) world.events.splice(world.events.indexOf(event), 1)
-  memory.begun.delete(id)
+  memory.fates.delete(id)
 }
 
 describe('put back', () => {
@@ -189,6 +189,31 @@ describe('put back', () => {
     await at.sweeps()
     expect([at.world.engine.ran.length, await at.status()]).toEqual([1, 'succeeded'])
     expect(at.world.events.filter(({ kind }) => kind === 'stale' || kind === 'expiry')).toEqual([])
+  })
+
+  const lock = { target: 'connection:shop', by: 'user:x', at: '', reason: null, until: null }
+  test.each<[string, string, (at: Awaited<ReturnType<typeof begun>>) => Promise<unknown>]>([
+    ['rejected', 'rejection', async (at) => say(await at.as(otherLead), 'reject', { id: at.id, digest: at.approved.digest }, 'not this one')],
+    ['cancelled', 'cancellation', async (at) => (await at.as(support)).call('DELETE', `/v1/requests/${at.id}`)],
+    ['expired', 'expiry', async (at) => { at.world.clock.ms += 31 * minuteMs; await at.approver.proceed(at.id) }],
+    ['stale', 'stale', async (at) => { await at.ports.policies.lock(lock); at.world.clock.ms += 3000; await at.approver.proceed(at.id); await at.ports.policies.unlock(lock.target); at.world.clock.ms += 3000 }],
+  ])('to where it was approved, or written over as that: what was %s since is so again, by the same event, and runs under no circumstances', async (status, kind, end) => {
+    const at = await begun()
+    await end(at)
+    const before = await at.memory.requests.get(at.id)
+    expect(before?.status).toBe(status)
+    at.putBack()
+    await at.sweeps()
+    const after = await at.memory.requests.get(at.id)
+    expect([at.world.engine.ran, after?.status, after?.ending?.at.slice(0, 19), after?.ending?.refusal?.slug]).toEqual([[], status, before?.ending?.at.slice(0, 19), before?.ending?.refusal?.slug])
+    expect([at.world.events.filter((event) => event.kind === kind).length, at.world.alarms.filter(({ what }) => what === back).length]).toEqual([1, 1])
+    if (status === 'rejected') expect(after?.ending?.refusal?.detail).toContain('"not this one"')
+  })
+
+  test('what is said of its end, by another event of its own, is believed no further than that nothing begins', async () => {
+    const at = await begun()
+    at.memory.fates.set(at.id, at.world.events.find(({ kind }) => kind === 'approval')!.id)
+    expect([await at.approver.proceed(at.id), at.world.engine.ran]).toEqual(['outcome-unknown', []])
   })
 
   test('the record alone, to before a request began: what succeeded stays so; what was executing ends as not known, and neither runs', async () => {

@@ -9,10 +9,10 @@ const inAnHour = new Date(at + 3_600_000).toISOString()
 const longAgo = new Date(at - 60_000).toISOString()
 
 /** What a sweeper does about one request that was left lying. */
-async function swept(request: AccessRequest, now = at, begun: string | null = null): Promise<readonly string[]> {
+async function swept(request: AccessRequest, now = at, fate: string | null = null): Promise<readonly string[]> {
   const done: string[] = []
   const says = (what: string) => async () => { done.push(what) }
-  const approvals = { requests: { list: async () => ({ requests: [request], next: null }), begun: async () => begun }, workflow: { start: says('start'), wake: says('wake') } } as unknown as NonNullable<Ports['approvals']>
+  const approvals = { requests: { list: async () => ({ requests: [request], next: null }), fate: async () => fate }, workflow: { start: says('start'), wake: says('wake') } } as unknown as NonNullable<Ports['approvals']>
   await unstick({ now: () => now, approvals, alarm: (what) => done.push(what) }, { announce: says('announce'), tell: says('tell'), proceed: async () => { done.push('proceed'); return 'succeeded' } })
   return done
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AccessRequest } from '../../schema/approval.ts'
-import { begunKey, eventKey, shards, tables } from '../../schema/item.ts'
+import { fateKey, eventKey, shards, tables } from '../../schema/item.ts'
 import type { Dynamo, Item, Value } from '../../functions/aws/dynamo.ts'
 import { createRequests } from '../../functions/aws/requests.ts'
 import { createRequestList } from '../../functions/aws/requestlist.ts'
@@ -92,23 +92,23 @@ describe.each(carriers)('requests in DynamoDB, %s', (carrier) => {
     expect((await rig.ports.ledger.list({ kind: 'intent' }, { limit: 5, after: null })).events).toEqual([intent])
   })
 
-  test('it begins in one transaction, of its row, its intent, and what says in the record that it began', async () => {
+  test('it begins in one transaction, of its row, its intent, and what says in the record what it came to', async () => {
     const request = await stored()
     const intent = intentEvent(rig.ports, { request: request.id })
     rig.calls()
     expect(await rig.ports.requests.swap(nextOf(request, 'executing', rig.clock.ms, { execution: { evaluation: intent.evaluation, intent: intent.id, at: intent.at } }), intent)).toBe(true)
     expect(rig.calls()).toEqual(['TransactWriteItems'])
-    expect(await rig.ports.requests.begun(request.id)).toBe(intent.id)
+    expect(await rig.ports.requests.fate(request.id)).toBe(intent.id)
     expect(rig.calls()).toEqual(['GetItem'])
   })
 
-  test('what says that a request began is an event to no reader of the record: not to lists, scans, the sweeper or the stream', async () => {
+  test('what says what a request came to is an event to no reader of the record: not to lists, scans, the sweeper or the stream', async () => {
     const request = await stored()
     const intent = intentEvent(rig.ports, { request: request.id })
     await rig.ports.requests.swap(nextOf(request, 'executing', rig.clock.ms, { execution: { evaluation: intent.evaluation, intent: intent.id, at: intent.at } }), intent)
-    const { pk, sk } = begunKey(request.id)
+    const { pk, sk } = fateKey(request.id)
     const { Item: image } = await rig.dynamo('GetItem', { TableName: tables.audit.name, Key: { pk: { S: pk }, sk: { S: sk } } })
-    expect(image).toEqual({ pk: { S: pk }, sk: { S: request.id }, intent: { S: intent.id } })
+    expect(image).toEqual({ pk: { S: pk }, sk: { S: request.id }, by: { S: intent.id } })
     expect(imagesOf({ Records: [{ eventSource: 'aws:dynamodb', dynamodb: { NewImage: image } }] })).toEqual([])
     expect((await rig.ports.ledger.list({}, { limit: 50, after: null })).events.map(({ kind }) => kind)).toEqual(['intent', 'request'])
     const scanned = []
@@ -117,18 +117,18 @@ describe.each(carriers)('requests in DynamoDB, %s', (carrier) => {
     expect((await rig.ports.ledger.unsettled(rig.clock.ms + 45_001, 10)).map(({ id }) => id)).toEqual([intent.id])
   })
 
-  test('what says that requests began lies in as many partitions as events of a day do', () => {
+  test('what says what requests came to lies in as many partitions as events of a day do', () => {
     const ids = Array.from({ length: 400 }, () => rig.ports.id('arq'))
-    expect([...new Set(ids.map((id) => begunKey(id).pk))].toSorted()).toEqual([...shards].map((shard) => `begun#${shard}`))
-    expect(ids.some((id) => begunKey(id).pk === eventKey(rig.ports.id('evt')).pk)).toBe(false)
+    expect([...new Set(ids.map((id) => fateKey(id).pk))].toSorted()).toEqual([...shards].map((shard) => `fate#${shard}`))
+    expect(ids.some((id) => fateKey(id).pk === eventKey(rig.ports.id('evt')).pk)).toBe(false)
   })
 
-  test('what says of no intent that it began a request is damage, and the request begins all the same no more', async () => {
+  test('what says of no event that a request came to it is damage, and the request begins all the same no more', async () => {
     const request = await stored()
-    const { pk, sk } = begunKey(request.id)
-    for (const intent of [{}, { intent: { S: '' } }, { intent: { S: 'evt_x' } }, { intent: { N: '1' } }, { intent: { S: `${rig.ports.id('evt').slice(0, -1)}1` } }]) {
-      await rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk }, sk: { S: sk }, ...intent } })
-      await expect(rig.ports.requests.begun(request.id)).rejects.toMatchObject({ code: 'store-unavailable', message: `what is said of the execution of \`${request.id}\` is damaged` })
+    const { pk, sk } = fateKey(request.id)
+    for (const by of [{}, { by: { S: '' } }, { by: { S: 'evt_x' } }, { by: { N: '1' } }, { by: { S: `${rig.ports.id('evt').slice(0, -1)}1` } }]) {
+      await rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk }, sk: { S: sk }, ...by } })
+      await expect(rig.ports.requests.fate(request.id)).rejects.toMatchObject({ code: 'store-unavailable', message: `what is said of the end of \`${request.id}\` is damaged` })
       const mine = intentEvent(rig.ports, { request: request.id })
       expect(await rig.ports.requests.swap(nextOf(request, 'executing', rig.clock.ms), mine)).toBe(false)
       expect(await rig.ports.ledger.get(mine.id)).toBeNull()

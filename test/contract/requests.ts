@@ -5,7 +5,7 @@ import { outcomeId } from '../../schema/item.ts'
 import { nextOf } from '../support/requests.ts'
 import { asking, type RequestRig } from './asking.ts'
 import { intentEvent, outcomeEvent } from './ledger.ts'
-import { onceBegun } from './begun.ts'
+import { oneFate } from './fate.ts'
 import { listsAndResults } from './requestlist.ts'
 
 const day = 86_400_000
@@ -250,7 +250,7 @@ export function requestsContract(name: string, create: () => Promise<RequestRig>
       })
     })
 
-    onceBegun(() => rig)
+    oneFate(() => rig)
     listsAndResults(() => rig)
   })
 }

@@ -8,7 +8,7 @@ import { credentials } from '../contract/rig.ts'
 
 /** Which files of functions/aws are which adapter. A file that speaks to DynamoDB and is none of these fails the last test. */
 const files: Readonly<Record<Exclude<Adapter, 'standing' | 'append' | 'erasure' | 'logReader' | 'heard'>, readonly string[]>> = {
-  policies: ['policies.ts'], beat: ['beat.ts'], ledger: ['ledger.ts', 'list.ts', 'scan.ts', 'entry.ts', 'transact.ts', 'begun.ts'], unsettled: ['unsettled.ts', 'scan.ts'], idempotency: ['idempotency.ts'], meter: ['meter.ts'], cuts: ['cuts.ts'],
+  policies: ['policies.ts'], beat: ['beat.ts'], ledger: ['ledger.ts', 'list.ts', 'scan.ts', 'entry.ts', 'transact.ts', 'fate.ts'], unsettled: ['unsettled.ts', 'scan.ts'], idempotency: ['idempotency.ts'], meter: ['meter.ts'], cuts: ['cuts.ts'],
   requests: ['requests.ts', 'requestlist.ts', 'results.ts', 'transact.ts'], workflow: ['workflow.ts'], sockets: ['sockets.ts'], content: ['keys.ts'], logWriter: ['logstore.ts'],
 }
 /** Adapters that are parts of one file, by what they leave to others. */

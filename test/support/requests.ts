@@ -11,8 +11,8 @@ export interface MemoryRequests {
   readonly requests: Requests
   /** What is stored, for a test to look at or to damage. */
   readonly stored: Map<Id<'arq'>, AccessRequest>
-  /** What stands in the record beside events: by which intent a request began. */
-  readonly begun: Map<Id<'arq'>, Id<'evt'>>
+  /** What stands in the record beside events: by which of them a request began, or ended without. */
+  readonly fates: Map<Id<'arq'>, Id<'evt'>>
   /** Makes the next calls fail (`only`: how many) until `heal`. */
   fail(how: Failing, only?: number): void
   heal(): void
@@ -24,7 +24,7 @@ export interface MemoryRequests {
  */
 export function createMemoryRequests({ now, events }: { readonly now: () => number; readonly events: Event[] }): MemoryRequests {
   const stored = new Map<Id<'arq'>, AccessRequest>()
-  const begun = new Map<Id<'arq'>, Id<'evt'>>()
+  const fates = new Map<Id<'arq'>, Id<'evt'>>()
   const marks = new Map<string, string>()
   const calls = new Map<string, Id<'arq'>>()
   const results = new Map<string, { readonly sealed: Uint8Array; readonly until: number }>()
@@ -68,13 +68,14 @@ export function createMemoryRequests({ now, events }: { readonly now: () => numb
     if (!current) return false
     if (current.digest !== next.digest) throw new Fault('internal', 'what people decide on cannot change')
     if (current.revision !== next.revision - 1) return marks.get(`${next.id} ${next.revision}`) === canonicalJson([next, event])
-    if (event?.kind === 'intent' && begun.has(next.id)) return false
+    const seals = event !== null && ['intent', 'rejection', 'cancellation', 'expiry', 'stale'].includes(event.kind)
+    if (seals && fates.has(next.id)) return false
     if (event && taken(event)) {
       if (event.kind === 'outcome' || event.kind === 'correction') return false
       throw new Fault('internal', 'another event has this id')
     }
     put(next, event)
-    if (event?.kind === 'intent') begun.set(next.id, event.id)
+    if (seals) fates.set(next.id, event.id)
     return true
   }
 
@@ -96,7 +97,7 @@ export function createMemoryRequests({ now, events }: { readonly now: () => numb
     }),
     get: (id) => attempt(() => read(id)),
     swap: (next, event) => attempt(() => swap(next, event)),
-    begun: (id) => attempt(() => begun.get(id) ?? null),
+    fate: (id) => attempt(() => fates.get(id) ?? null),
     list: (filter, page) => attempt(() => list(filter, page)),
     keep: (id, sealed) => attempt(() => {
       if (sealed.byteLength > maxResultBytes) throw new Fault('internal', 'a result over 12 MB')
@@ -107,7 +108,7 @@ export function createMemoryRequests({ now, events }: { readonly now: () => numb
       return result && result.until > now() ? Uint8Array.from(result.sealed) : null
     }),
   }
-  return { requests, stored, begun, fail: (how, only = Infinity) => { failing = { how, left: only } }, heal: () => { failing = null } }
+  return { requests, stored, fates, fail: (how, only = Infinity) => { failing = { how, left: only } }, heal: () => { failing = null } }
 }
 
 const endedAt = ({ ending, bound }: AccessRequest): number => Date.parse(ending?.at ?? bound.expiresAt)

@@ -1,0 +1,25 @@
+import type { AccessRequest, Verdict } from '../schema/approval.ts'
+import type { Event } from '../schema/event.ts'
+import type { Ports } from './ports.ts'
+
+/**
+ * The approvals among a request's verdicts that the record vouches for. Each was stored in one write with the event that tells of it, and the request names those events in the order of its verdicts, behind the one by which it was asked.
+ * Whoever can write requests alone can add a verdict, give its person another group, or have other words approved than people read, and has no event of it; whoever can write the record too leaves one for good, which names a person who
+ * can be asked. Costs a read of the record for each approval, and one of the keys of its content. Throws Fault store-unavailable.
+ */
+export async function vouched({ ledger }: Pick<Ports, 'ledger'>, request: AccessRequest): Promise<ReadonlySet<Verdict>> {
+  const [, ...told] = request.told ?? []                             // left out by a version before this one: then nobody vouches
+  const approvals = await Promise.all(request.verdicts.map(async (verdict, n) => {
+    const id = told[n]
+    return verdict.decision === 'approve' && id !== undefined && tells(await ledger.get(id), verdict, request) ? [verdict] : []
+  }))
+  return new Set(approvals.flat())
+}
+
+/** What a verdict counts by, and nothing of its content: that may be erased meanwhile. */
+function tells(event: Event | null, { issuer, subject, groups, signedInAt, evaluation }: Verdict, { id, digest }: AccessRequest): boolean {
+  if (event?.kind !== 'approval' || event.request !== id || event.evaluation !== evaluation || event.who === null) return false
+  const { who, change } = event
+  return change['digest'] === digest && change['signedInAt'] === signedInAt && who.issuer === issuer && who.subject === subject && who.actors.length === 0
+    && who.groups.length === groups.length && who.groups.every((group, n) => group === groups[n])
+}

@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest'
+import { digestOf } from '../../functions/approve/digest.ts'
+import type { AccessRequest, Verdict } from '../../schema/approval.ts'
+import type { Event } from '../../schema/event.ts'
+import { support } from '../support/caller.ts'
+import { asked, createApproving, lead, otherLead, refund, say } from '../support/approvals.ts'
+import { refunds, withRules } from './rules.ts'
+
+/** Somebody who may write the table of requests past the gate, and not the record. */
+const unknown = 'an approval is not on record'
+const two = withRules([{ ...refunds, approval: { by: ['support-leads'], quorum: 2, within: '30m' } }])
+
+/** Two requests that a lead approved, of which each lacks one more; `forge` then writes over the first one's row, as approved. */
+async function attempt(forge: (given: { readonly request: AccessRequest; readonly other: AccessRequest; readonly words: Verdict; readonly events: Event[] }) => Partial<AccessRequest>) {
+  const at = createApproving(two)
+  const ids = [(await asked(await at.as(support))).id, (await asked(await at.as(support), { ...refund, params: [8] })).id]
+  const [request, other] = await Promise.all(ids.map(async (id) => { const one = (await at.memory.requests.get(id))!; await say(await at.as(lead), 'approve', one); return (await at.memory.requests.get(id))! }))
+  const [words] = request!.verdicts
+  at.memory.stored.set(request!.id, { ...request!, status: 'approved', ...forge({ request: request!, other: other!, words: words!, events: at.world.events }) })
+  const status = await at.approver.proceed(request!.id)
+  return { ran: at.world.engine.ran, status, alarms: at.world.alarms.filter(({ what }) => what === unknown).length, ending: (await at.memory.requests.get(request!.id))?.ending }
+}
+const leo = (words: Verdict): Verdict => ({ ...words, subject: 'user:leo@acme.dev', evaluation: 'eval_01KAQZ0000AAAAAAAAAAAAAAA0' })
+
+test('what people gave their word for runs, and nobody is alarmed', async () => {
+  const at = createApproving(two)
+  const request = await asked(await at.as(support))
+  for (const person of [lead, otherLead]) await say(await at.as(person), 'approve', request)
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+  expect(at.world.alarms).toEqual([])
+})
+
+test.each<[string, Parameters<typeof attempt>[0]]>([
+  ['the state alone', () => ({})],
+  ['a verdict of a person who never gave it', ({ request, words }) => ({ verdicts: [...request.verdicts, leo(words)] })],
+  ['a verdict of a person who never gave it, with an event that is none', ({ request, words }) => ({ verdicts: [...request.verdicts, leo(words)], told: [...request.told, 'evt_01KAQZ0000AAAAAAAAAAAAAAA0'] })],
+  ['a verdict of a person who never gave it, with the event of another\'s', ({ request, words }) => ({ verdicts: [...request.verdicts, leo(words)], told: [...request.told, request.told[1]!] })],
+  ['another\'s verdict under one\'s own event', ({ request, words }) => ({ verdicts: [...request.verdicts, { ...words, subject: 'user:leo@acme.dev' }], told: [...request.told, request.told[1]!] })],
+  ['the word given for another request', ({ request, other }) => ({ verdicts: [...request.verdicts, { ...other.verdicts[0]!, subject: 'user:leo@acme.dev' }], told: [...request.told, other.told[1]!] })],
+  ['a demand for fewer people', ({ request }) => { const bound = { ...request.bound, demands: request.bound.demands.map((demand) => ({ ...demand, quorum: 1 })) }; return { bound, digest: digestOf(bound) } }],
+  ['no events named at all, as before this version', ({ request, words }) => ({ verdicts: [words, leo(words)], told: undefined as unknown as AccessRequest['told'], revision: request.revision })],
+])('a request written over as approved runs nothing: %s', async (_, forge) => {
+  const { ran, status, ending } = await attempt(forge)
+  expect([ran, status]).toEqual([[], 'stale'])
+  expect(ending?.refusal?.detail).toMatch(/^(whether its approvers count|who must approve).* changed after people approved it|^it was approved, and what holds now/)
+})
+
+test('the operator is told of a word that is not on record, and not of a state that words are lacking for', async () => {
+  expect((await attempt(() => ({}))).alarms).toBe(0)
+  expect((await attempt(({ request, words }) => ({ verdicts: [...request.verdicts, leo(words)] }))).alarms).toBe(1)
+})
+
+/** Of one approval that a person did give, what its row says and its event does not. */
+test.each<[string, (verdict: Verdict) => Partial<Verdict>]>([
+  ['another person', () => ({ subject: 'user:leo@acme.dev' })], ['another issuer', () => ({ issuer: 'okta' })], ['a group more', ({ groups }) => ({ groups: [...groups, 'security'] })], ['another group', () => ({ groups: ['security'] })], ['no group', () => ({ groups: [] })],
+  ['a later sign-in', ({ at }) => ({ signedInAt: new Date(Date.parse(at) + 1).toISOString() })], ['another evaluation', () => ({ evaluation: 'eval_01KAQZ0000AAAAAAAAAAAAAAA0' })],
+])('a word counts as it is on record and in no other way: %s', async (_, change) => {
+  const at = createApproving(withRules([refunds]))
+  const request = await asked(await at.as(support))
+  await say(await at.as(lead), 'approve', request)
+  const stored = (await at.memory.requests.get(request.id))!
+  at.memory.stored.set(request.id, { ...stored, verdicts: stored.verdicts.map((verdict) => ({ ...verdict, ...change(verdict) })) })
+  expect([await at.approver.proceed(request.id), at.world.engine.ran]).toEqual(['stale', []])
+  expect(at.world.alarms.map(({ what }) => what)).toContain(unknown)
+})
+
+/** The events by which words were given, and what is wrong with each. */
+test.each<[string, (event: Event, all: readonly Event[]) => Event]>([
+  ['of another request', (event) => ({ ...event, request: 'arq_01KAQZ0000AAAAAAAAAAAAAAA0' } as Event)],
+  ['of other words than people were shown', (event) => ({ ...event, change: { digest: 'f'.repeat(64) } } as unknown as Event)],
+  ['a rejection', (event) => ({ ...event, kind: 'rejection' } as Event)],
+  ['the one by which it was asked', (event, all) => ({ ...all.find(({ kind }) => kind === 'request')!, id: event.id })],
+  ['of nobody', (event) => ({ ...event, who: null })],
+  ['of somebody\'s agent', (event) => ({ ...event, who: { ...event.who!, actors: ['agent:helper'] } })],
+])('an event that is no approval of this request by this person vouches for none: %s', async (_, change) => {
+  const at = createApproving(withRules([refunds]))
+  const request = await asked(await at.as(support))
+  await say(await at.as(lead), 'approve', request)
+  const index = at.world.events.findIndex(({ kind }) => kind === 'approval')
+  at.world.events[index] = change(at.world.events[index]!, at.world.events)
+  expect([await at.approver.proceed(request.id), at.world.engine.ran]).toEqual(['stale', []])
+})
+
+test('words whose content is erased still count: what they count by is none of it', async () => {
+  const at = createApproving(withRules([refunds]))
+  const request = await asked(await at.as(support))
+  await say(await at.as(lead), 'approve', request, 'looks fine')
+  const index = at.world.events.findIndex(({ kind }) => kind === 'approval')
+  const event = at.world.events[index] as Event & { change: Record<string, unknown> }
+  const { reason: _reason, ...change } = event.change
+  at.world.events[index] = { ...event, change, content: { key: 'x.1', commitment: 'c', state: 'erased' } } as Event
+  expect(await at.approver.proceed(request.id)).toBe('succeeded')
+})
+
+test('a record that does not answer holds it up, and nothing ends by it', async () => {
+  const at = createApproving(withRules([refunds]))
+  const request = await asked(await at.as(support))
+  await say(await at.as(lead), 'approve', request)
+  at.world.broken.add('ledger')
+  await expect(at.approver.proceed(request.id)).rejects.toMatchObject({ code: 'store-unavailable' })
+  at.world.broken.clear()
+  expect([(await at.memory.requests.get(request.id))?.status, await at.approver.proceed(request.id)]).toEqual(['approved', 'succeeded'])
+})
