@@ -16,7 +16,7 @@ describe.skipIf(mysqlServer === null)(`PlanetScale's endpoint on this machine, w
   let endpoint: PlanetScale
   beforeAll(async () => {
     db = await startServer(schema)
-    endpoint = await startPlanetScale({ sessions: { size: 3, restMs: 400, waitMs: 1000 } })
+    endpoint = await startPlanetScale({ sessions: { size: 3, restMs: 400, waitMs: 20_000 } })
   }, 120_000)
   afterAll(async () => {
     await endpoint?.close()
