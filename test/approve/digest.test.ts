@@ -69,7 +69,14 @@ describe('the digest', () => {
   test('of two calls is equal where their parameters are equal as JSON, and nowhere else', () => {
     const of = (params: Bound['query']['statements'][number]['params']) => digestOf({ ...bound, query: { ...bound.query, statements: [{ sql: 'select 1', params }] } })
     const json = fc.array(fc.jsonValue({ maxDepth: 3, stringUnit: 'grapheme' }), { maxLength: 4 })
-    fc.assert(fc.property(json, json, (a, b) => { expect(of(a as never) === of(b as never)).toBe(isDeepStrictEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)))) }), { numRuns: 500 })
+    let equal = 0
+    fc.assert(fc.property(json, fc.option(json), (a, other) => {
+      const b = other ?? structuredClone(a)                            // two that are drawn are hardly ever equal
+      const same = isDeepStrictEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)))
+      if (same) equal++
+      expect(of(a as never) === of(b as never)).toBe(same)
+    }), { numRuns: 500 })
+    expect(equal).toBeGreaterThan(0)
   })
 
   test('is the same in whatever order the members were written, and after storing', () => {
