@@ -1,12 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { access, chmod, constants, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnection } from 'mysql2/promise'
 import { chooseAccount, give, type Account } from './account.ts'
-import { argumentsOf } from './process.ts'
+import { attend, freePort, spawnAs, stopOrphan, type Attended, type Daemon } from './daemon.ts'
 
 export interface MariaDbOptions {
   /** Holds `data/` and `log`; made when missing. The caller is its only user. */
@@ -18,18 +17,17 @@ export interface MariaDbOptions {
   /** Aborted: whatever was started is stopped, and startMariaDb throws. */
   readonly signal?: AbortSignal
 }
-export interface MariaDb {
+export interface MariaDb extends Attended {
   readonly port: number
   /** `mysql://sluice:…@127.0.0.1:port/mysql`: may do everything; the password is of this start. */
   readonly superuserUrl: string
   readonly binary: string
   readonly pid: number
-  /** Resolves when the server is gone. May be called twice. */
-  stop(): Promise<void>
-  /** Resolves with a sentence when the server ends without having been asked to. */
-  readonly ended: Promise<string>
 }
 export class NoMariaDb extends Error {}
+/** SIGKILL: the next start recovers from its log. */
+const daemon: Daemon = { name: 'mariadb', ask: 'SIGTERM', askedMs: 10_000, force: 'SIGKILL', forcedMs: 2000 }
+const stdio: StdioOptions = ['ignore', 'pipe', 'pipe']
 /** For whoever lacks one. */
 export const howToInstall = process.platform === 'darwin' ? 'brew install mariadb' : 'apt-get install mariadb-server'
 
@@ -45,13 +43,13 @@ export async function startMariaDb(options: MariaDbOptions): Promise<MariaDb> {
   await chmod(directory, 0o711)                                   // the server's account must pass through; what is in it is closed
   const account = await chooseAccount([directory])
   const data = join(directory, 'data')
-  await stopOrphan(data)
+  await stopOrphan(Number((await readFile(join(data, 'server.pid'), 'utf8').catch(() => '')).trim()), `--datadir=${data}`, daemon)
   await create(data, binary, account, options.signal)
   const password = randomBytes(18).toString('hex')
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const started = await launch({ data, binary, account, port, password, more: options.settings ?? {} }, options.signal)
-    if ('child' in started) return running(started.child, { port, password, binary })
+    if ('child' in started) return { port, superuserUrl: `mysql://sluice:${password}@127.0.0.1:${port}/mysql`, binary, pid: started.child.pid ?? 0, ...attend(started.child, daemon) }
     if (attempt === 3 || !/bind|in use/i.test(started.failure)) throw new Error(`mariadb did not start: ${started.failure}`)   // the free port may be taken between our look and its bind
   }
 }
@@ -88,7 +86,7 @@ async function install(parent: string, data: string, binary: string, account: Ac
   const installer = await findInstaller(binary)
   const args = installer === null ? ['--no-defaults', '--initialize-insecure', `--datadir=${join(work, 'data')}`, ownIo]
     : ['--no-defaults', `--datadir=${join(work, 'data')}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve', '--innodb-log-file-size=16M', ownIo]
-  const child = spawnAs(account, installer ?? binary, args, work)
+  const child = spawnAs(account, daemon, installer ?? binary, args, { cwd: work, stdio })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-8192) })
   const code = await new Promise((done) => {
@@ -131,7 +129,7 @@ async function launch(start: Start, signal?: AbortSignal): Promise<{ child: Chil
   await writeFile(init, [`CREATE USER IF NOT EXISTS 'sluice'@'127.0.0.1'`, `ALTER USER 'sluice'@'127.0.0.1' IDENTIFIED BY '${password}'`, `GRANT ALL ON *.* TO 'sluice'@'127.0.0.1' WITH GRANT OPTION`,
     `ALTER USER 'root'@'localhost' ACCOUNT LOCK`, `DROP USER IF EXISTS ''@'localhost', ''@'127.0.0.1', 'root'@'127.0.0.1', 'root'@'::1'`].map((line) => `${line};\n`).join(''), { mode: 0o600 })
   await give(init, account.owner)
-  const child = spawnAs(account, binary, settings(start, init), data)
+  const child = spawnAs(account, daemon, binary, settings(start, init), { cwd: data, stdio })
   const end: { how: string | null } = { how: null }
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-8192) })
@@ -159,55 +157,4 @@ async function answers(port: number, password: string): Promise<boolean> {
   }
 }
 
-function running(child: ChildProcess, { port, password, binary }: { readonly port: number; readonly password: string; readonly binary: string }): MariaDb {
-  let stopping = false
-  const gone = new Promise<string>((done) => {
-    if (child.exitCode !== null || child.signalCode !== null) done('at once')
-    child.once('exit', (code, signal) => done(signal ?? `exit code ${code}`))
-  })
-  async function stop(): Promise<void> {
-    stopping = true
-    child.kill('SIGTERM')
-    const hard = setTimeout(() => child.kill('SIGKILL'), 10_000)  // the next start recovers from its log
-    await gone
-    clearTimeout(hard)
-  }
-  async function end(): Promise<string> {
-    const how = await gone
-    return stopping ? new Promise<never>(() => {}) : `mariadb ended by itself (${how})`
-  }
-  return { port, superuserUrl: `mysql://sluice:${password}@127.0.0.1:${port}/mysql`, binary, pid: child.pid ?? 0, stop, ended: end() }
-}
-
-/** A server whose parent was killed holds the data directory. Only one whose arguments name that directory is ours to stop. */
-async function stopOrphan(data: string): Promise<void> {
-  const pid = Number((await readFile(join(data, 'server.pid'), 'utf8').catch(() => '')).trim())
-  const ours = () => argumentsOf(pid)?.includes(` --datadir=${data} `) ?? false
-  if (!pid || !ours()) return
-  for (const [signal, patience] of [['SIGTERM', 500], ['SIGKILL', 100]] as const) {
-    try { process.kill(pid, signal) } catch { return }
-    for (let tick = 0; tick < patience; tick++) {
-      if (!ours()) return
-      await sleep(20)
-    }
-  }
-  throw new Error(`mariadb (pid ${pid}) from an earlier start holds \`${data}\` and does not stop`)
-}
-
-function spawnAs(account: Account, command: string, args: readonly string[], cwd: string): ChildProcess {
-  const it = account.wrap(command, args)
-  const child = spawn(it.command, [...it.args], { ...it.options, cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' } })
-  // However this process ends, short of SIGKILL: the child hears of it. After SIGKILL the next start finds the orphan.
-  const orphaned = () => { child.kill('SIGTERM') }
-  process.once('exit', orphaned)
-  child.once('exit', () => process.off('exit', orphaned))
-  return child
-}
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done, fail) => server.once('error', fail).listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
-}
 const lastLine = (text: string) => (text.trim().split('\n').findLast((line) => /\[ERROR\]|FATAL/.test(line) && !/Aborting$/.test(line)) ?? text.trim().split('\n').at(-1) ?? '').replace(/^.*?\[ERROR\]\s*/, '')

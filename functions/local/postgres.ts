@@ -1,13 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { chooseAccount, give, type Account } from './account.ts'
 import { findBinaries, type Binaries } from './binaries.ts'
-import { argumentsOf } from './process.ts'
+import { attend, freePort, spawnAs, stopOrphan, type Attended, type Daemon } from './daemon.ts'
 
 export interface PostgresOptions {
   /** Holds `data/`, `password` and `log`; made when missing. The caller is its only user. */
@@ -20,19 +19,17 @@ export interface PostgresOptions {
   /** Aborted: whatever was started is stopped, and startPostgres throws. */
   readonly signal?: AbortSignal
 }
-export interface Postgres {
+export interface Postgres extends Attended {
   readonly port: number
   /** `postgres://postgres:…@127.0.0.1:port/postgres` */
   readonly superuserUrl: string
   readonly binaries: string
   readonly major: number
   readonly pid: number
-  /** Fast shutdown; resolves when the server is gone. May be called twice. */
-  stop(): Promise<void>
-  /** Resolves with a sentence when the server ends without having been asked to. */
-  readonly ended: Promise<string>
 }
 export class NoPostgres extends Error {}
+/** Fast shutdown, then an immediate one: the next start replays the write-ahead log. */
+const daemon: Daemon = { name: 'postgresql', ask: 'SIGINT', askedMs: 5000, force: 'SIGQUIT', forcedMs: 4000 }
 
 /**
  * Starts a real PostgreSQL that listens on 127.0.0.1 only, with SCRAM and a generated password. A data directory appears whole or not at all,
@@ -47,12 +44,12 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const account = await chooseAccount([binaries.bin, directory])
   const password = await keepPassword(directory)
   const data = join(directory, 'data')
-  await stopOrphan(data)
+  await stopOrphan(Number((await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0]), `-D ${data}`, daemon)
   await create(data, binaries, account, password, options.signal)
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? await freePort()
     const started = await launch(data, binaries, account, port, options.settings ?? {}, options.signal)
-    if ('child' in started) return running(started.child, { port, password, binaries })
+    if ('child' in started) return { port, superuserUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`, binaries: binaries.bin, major: binaries.major, pid: started.child.pid ?? 0, ...attend(started.child, daemon) }
     // A free port may be taken between our look and the server's bind; a port somebody asked for may not be swapped.
     if (options.port !== undefined || attempt === 3 || !started.failure.includes('could not bind')) throw new Error(`postgresql did not start: ${started.failure}`)
   }
@@ -88,8 +85,8 @@ async function create(data: string, { bin, major }: Binaries, account: Account, 
   await give(work, account.owner)
   await give(join(work, 'password'), account.owner)
   const locale = major >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'] : ['--locale=C']
-  const child = spawnAs(account, join(bin, 'initdb'), ['-D', join(work, 'data'), '-U', 'postgres', '-E', 'UTF8', ...locale, '--auth=scram-sha-256', `--pwfile=${join(work, 'password')}`,
-    '--wal-segsize=4', '--no-sync', '--no-instructions'], 'pipe')
+  const child = spawnAs(account, daemon, join(bin, 'initdb'), ['-D', join(work, 'data'), '-U', 'postgres', '-E', 'UTF8', ...locale, '--auth=scram-sha-256', `--pwfile=${join(work, 'password')}`,
+    '--wal-segsize=4', '--no-sync', '--no-instructions'], { cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] })
   const abort = () => child.kill()
   signal?.addEventListener('abort', abort)
   let said = ''
@@ -117,7 +114,7 @@ async function launch(data: string, { bin, major }: Binaries, account: Account, 
   const logPath = join(data, '..', 'log')
   const log = openSync(logPath, 'w', 0o600)
   const args = ['-D', data, ...settings(port, { ...(major >= 18 ? { io_method: 'sync' } : {}), ...more })]
-  const child = spawnAs(account, join(bin, 'postgres'), args, log)
+  const child = spawnAs(account, daemon, join(bin, 'postgres'), args, { cwd: '/', stdio: ['ignore', 'ignore', log] })
   closeSync(log)
   const end: { how: string | null } = { how: null }
   child.once('error', (error) => { end.how = error.message })
@@ -131,59 +128,6 @@ async function launch(data: string, { bin, major }: Binaries, account: Account, 
   }
   signal?.throwIfAborted()
   return { failure: lastLine(await readFile(logPath, 'utf8').catch(() => '')) || end.how }
-}
-
-function running(child: ChildProcess, { port, password, binaries }: { port: number; password: string; binaries: Binaries }): Postgres {
-  let stopping = false
-  const gone = new Promise<string>((done) => {
-    if (child.exitCode !== null || child.signalCode !== null) done('at once')
-    child.once('exit', (code, signal) => done(signal ?? `exit code ${code}`))
-  })
-  async function stop(): Promise<void> {
-    stopping = true
-    child.kill('SIGINT')
-    const hard = setTimeout(() => child.kill('SIGQUIT'), 5_000)   // immediate shutdown: the next start replays the write-ahead log
-    await gone
-    clearTimeout(hard)
-  }
-  async function end(): Promise<string> {
-    const how = await gone
-    return stopping ? new Promise<never>(() => {}) : `postgresql ended by itself (${how})`
-  }
-  return { port, superuserUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`, binaries: binaries.bin, major: binaries.major, pid: child.pid ?? 0, stop, ended: end() }
-}
-
-/** A server whose parent was killed holds the data directory. Only one whose arguments name that directory is ours to stop. */
-async function stopOrphan(data: string): Promise<void> {
-  const pid = Number((await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0])
-  const ours = () => argumentsOf(pid)?.includes(` -D ${data} `) ?? false
-  if (!pid || !ours()) return
-  for (const [signal, patience] of [['SIGINT', 300], ['SIGQUIT', 200]] as const) {
-    try { process.kill(pid, signal) } catch { return }
-    for (let tick = 0; tick < patience; tick++) {
-      if (!ours()) return
-      await sleep(20)
-    }
-  }
-  throw new Error(`postgresql (pid ${pid}) from an earlier start holds \`${data}\` and does not stop`)
-}
-
-function spawnAs(account: Account, command: string, args: readonly string[], stderr: number | 'pipe'): ChildProcess {
-  const it = account.wrap(command, args)
-  const child = spawn(it.command, [...it.args], { ...it.options, cwd: '/', stdio: ['ignore', 'ignore', stderr], env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' } })
-  // However this process ends, short of SIGKILL: the child hears of it. After SIGKILL the next start finds the orphan.
-  const orphaned = () => { child.kill('SIGINT') }
-  process.once('exit', orphaned)
-  child.once('exit', () => process.off('exit', orphaned))
-  return child
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done, fail) => server.once('error', fail).listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }
 
 const exists = (path: string) => stat(path).then(() => true, () => false)
