@@ -1,5 +1,5 @@
 import { createApart } from './aws/apart.ts'
-import { createLambdaParts } from './aws/lambda.ts'
+import { createAnsweringParts } from './aws/lambda.ts'
 import { createPorts } from './aws/ports.ts'
 import { createEngines } from './engines.ts'
 import { createGate } from './gate.ts'
@@ -12,7 +12,7 @@ import { createHandler } from './socket/event.ts'
  * AWS Lambda behind the three routes of a WebSocket API: $connect, $default, $disconnect. `SLUICE_SOCKET_ENDPOINT` is that API's stage,
  * `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, through which answers are pushed; the function may `execute-api:ManageConnections` there.
  */
-const parts = createLambdaParts()
+const parts = createAnsweringParts()
 const ports = createPorts({ ...parts, engines: createEngines(parts, (own) => createApart({ ...parts, ...own })) })
 const { sockets } = ports
 if (sockets === null) throw new Error('SLUICE_SOCKET_ENDPOINT must be the stage of the WebSocket API')

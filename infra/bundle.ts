@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { build, type Metafile, type Plugin } from 'esbuild'
+import { build, type ImportKind, type Metafile, type Plugin } from 'esbuild'
 
 /**
  * Bundles each deployed function as Lambda runs it: ES modules in one folder, nothing installed beside them, the SQL grammar's wasm as a file among them.
@@ -19,16 +19,18 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
     entryPoints: { index: join(root, entries[name]) }, outdir: folder, outExtension: { '.js': '.mjs' }, absWorkingDir: root, metafile: true, bundle: true,
     // What is imported at its first use stays a file of its own. In one file esbuild would wrap every module it shares, and those that import each other in a circle then break.
     splitting: true, chunkNames: '[name]-[hash]', minify: true, platform: 'node', target: 'node24', format: 'esm',
-    // Native code that a library would take if it were there, and does without: what is deployed is one and the same on every machine.
-    external: ['cpu-features', '*.node'],
-    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], plugins: [atOnce(join(root, entries[name])), bytesBeside(folder), ...(answering.has(name) ? [] : [plainHttp])], legalComments: 'none', logLevel: 'warning',
+    // Native code that a library would take if it were there, and does without: what is deployed is one and the same on every machine. And what the SDK tells browsers apart by, where it runs in one.
+    external: ['cpu-features', '*.node', 'bowser'],
+    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], plugins: [atOnce(join(root, entries[name])), givenCredentials, bytesBeside(folder), ...(answering.has(name) ? [] : [plainHttp])], legalComments: 'none', logLevel: 'warning',
     logOverride: { 'import-is-undefined': 'silent' },                  // of atOnce: what has no default has none
     // CommonJS dependencies inside an ES module bundle still call require() for Node's own modules, and ask where they lie.
     banner: { js: "import{createRequire as sluiceRequire}from'node:module';const require=sluiceRequire(import.meta.url),__dirname=import.meta.dirname;" },
   })
-  const first = startOf(metafile)
+  const [first, all] = [reached(metafile, ['import-statement']), reached(metafile, ['import-statement', 'dynamic-import', 'require-call'])]
+  // Of a module that is imported at its first use there is a file also where whatever would import it was dropped, because nobody calls it.
+  for (const path of Object.keys(metafile.outputs)) if (!all.has(path)) rmSync(join(root, path), { force: true })
   const size = (start: boolean): Size => {
-    const texts = Object.entries(metafile.outputs).filter(([path]) => first.has(path) === start).flatMap(([path, { inputs }]) => [join(root, path), ...Object.keys(inputs).filter((input) => input.endsWith('.wasm')).map((input) => join(folder, basename(input)))])
+    const texts = Object.entries(metafile.outputs).filter(([path]) => all.has(path) && first.has(path) === start).flatMap(([path, { inputs }]) => [join(root, path), ...Object.keys(inputs).filter((input) => input.endsWith('.wasm')).map((input) => join(folder, basename(input)))])
       .map((path) => readFileSync(path))
     return { bytes: texts.reduce((sum, text) => sum + text.length, 0), gzipBytes: texts.reduce((sum, text) => sum + gzipSync(text, { level: 9 }).length, 0) }
   }
@@ -65,6 +67,18 @@ const atOnce = (entry: string): Plugin => ({
   },
 })
 
+/**
+ * Each client of the SDK is given the credentials that Lambda puts into the environment (aws/dynamo.ts). Where else the SDK would look (profiles, sign-ins, programs, the machine's own metadata), with three further clients for it, is
+ * 70 KB gzipped that no deployed function may ever come to: there the search is an error.
+ */
+const givenCredentials: Plugin = {
+  name: 'given-credentials',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, ({ path }) => ({ path, namespace: 'given-credentials' }))
+    onLoad({ filter: /./, namespace: 'given-credentials' }, () => ({ contents: `export const defaultProvider = () => async () => { throw new Error('no credentials were given') }` }))
+  },
+}
+
 const answering: ReadonlySet<string> = new Set(['http', 'people'])
 /**
  * `import … from 'node:http'` makes Node read each member it has, and one of them is `WebSocket`, for which it loads all of undici: 30 ms of CPU. Taken as CommonJS takes it, only what is named is read. Those that answer
@@ -78,11 +92,11 @@ const plainHttp: Plugin = {
   },
 }
 
-/** The entry and every file it imports at once. */
-function startOf({ outputs }: Metafile): ReadonlySet<string> {
-  const reached = new Set(Object.keys(outputs).filter((path) => path.endsWith('/index.mjs')))
-  for (const path of reached) for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kind === 'import-statement' && next in outputs) reached.add(next)
-  return reached
+/** The entry and every file that is reached from it by these kinds of import. */
+function reached({ outputs }: Metafile, kinds: readonly ImportKind[]): ReadonlySet<string> {
+  const found = new Set(Object.keys(outputs).filter((path) => path.endsWith('/index.mjs')))
+  for (const path of found) for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kinds.some((one) => one === kind) && next in outputs) found.add(next)
+  return found
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -9,9 +9,13 @@ import { createMail } from './mail.ts'
  */
 export function createPost(secrets: Secrets, env: Readonly<Record<string, string | undefined>> = process.env): Post {
   const from = env['SLUICE_MAIL_FROM']
-  const slack = env['SLUICE_SLACK'] || env['SLUICE_SECRET_SLACK_BOT_TOKEN'] ? createSlackPost({ api: 'https://slack.com/api', answers: 'https://hooks.slack.com/', secrets }) : { slack: null }
-  if (!from) return { ...slack, mail: null }
+  const slack = createChat(secrets, env)
+  if (!from) return slack
   const { region, credentials } = placeOf(env)
   const endpoint = env['AWS_ENDPOINT_URL_SESV2']
   return { ...slack, mail: createMail({ region, credentials, from, ...(endpoint ? { endpoint } : {}) }) }
 }
+
+/** The same of a function that mails nobody, whatever the deployment names. */
+export const createChat = (secrets: Secrets, env: Readonly<Record<string, string | undefined>> = process.env): Post =>
+  ({ ...(env['SLUICE_SLACK'] || env['SLUICE_SECRET_SLACK_BOT_TOKEN'] ? createSlackPost({ api: 'https://slack.com/api', answers: 'https://hooks.slack.com/', secrets }) : { slack: null }), mail: null })

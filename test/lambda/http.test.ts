@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../../infra/bundle.ts'
 import { openPorts, type Place } from '../support/local.ts'
@@ -39,13 +39,6 @@ describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime A
     console.log(`http bundle: ${(built.bytes / 1024).toFixed(0)} KB minified, ${(built.gzipBytes / 1024).toFixed(0)} KB gzipped`)
     expect(built.gzipBytes).toBeLessThan(1024 * 1024)
     expect(built.later.bytes).toBeGreaterThan(300 * 1024)
-  })
-
-  test('reads one file at its start, beside the one with its name', () => {
-    const importsOf = (file: string): readonly string[] => [...readFileSync(file, 'utf8').matchAll(/(?:from|import)"\.\/([^"]+)"/g)].map(([, name = '']) => name)
-    const first = importsOf(built.file)
-    expect(first).toHaveLength(1)
-    expect(first.flatMap((name) => importsOf(join(dirname(built.file), name)))).toEqual([])
   })
 
   test('is alive, and challenges a caller without a token', async () => {

@@ -1,0 +1,47 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bundle, entries } from '../../infra/bundle.ts'
+
+/** What is in each function's folder, by the files themselves. */
+type Name = keyof typeof entries
+const names = Object.keys(entries) as Name[]
+const directory = mkdtempSync(join(tmpdir(), 'sluice-bundle-'))
+const built = new Map<Name, { readonly gzipBytes: number; readonly files: ReadonlyMap<string, string> }>()
+const filesOf = (name: Name): ReadonlyMap<string, string> => built.get(name)?.files ?? new Map()
+const holding = (words: string): readonly Name[] => names.filter((name) => [...filesOf(name).values()].some((text) => text.includes(words)))
+
+beforeAll(async () => {
+  for (const name of names) {
+    const { gzipBytes, later } = await bundle(name, directory)
+    const files = readdirSync(join(directory, name)).filter((file) => file.endsWith('.mjs'))
+    built.set(name, { gzipBytes: gzipBytes + later.gzipBytes, files: new Map(files.map((file) => [file, readFileSync(join(directory, name, file), 'utf8')])) })
+  }
+}, 120_000)
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+describe.each(names)('the bundle of %s', (name) => {
+  test('holds no file that nothing in it reads', () => {
+    const files = filesOf(name)
+    expect(files.size).toBeGreaterThan(1)
+    expect([...files.keys()].filter((file) => file !== 'index.mjs' && ![...files.values()].some((text) => text.includes(`"./${file}"`)))).toEqual([])
+  })
+  test('reads one file at its start, beside the one with its name', () => {
+    const importsOf = (file: string): readonly string[] => [...(filesOf(name).get(file) ?? '').matchAll(/(?:from|import)"\.\/([^"]+)"/g)].map(([, found = '']) => found)
+    const first = importsOf('index.mjs')
+    expect(first).toHaveLength(1)
+    expect(first.flatMap(importsOf)).toEqual([])
+  })
+})
+
+test('mail is sent by the functions that tell people of requests, and no other has the means', () => {
+  expect(holding('SendEmail')).toEqual(['approval', 'sweeper'])
+})
+test('no function looks for credentials but in its environment', () => {
+  expect(['credential_process', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'sso_start_url'].flatMap(holding)).toEqual([])
+  expect(holding('no credentials were given')).toContain('http')
+})
+test('what parses no SQL keeps to 350 KB gzipped, with all that it ever reads', () => {
+  for (const name of ['people', 'sequencer'] as const) expect(built.get(name)?.gzipBytes).toBeLessThan(350 * 1024)
+})
