@@ -2,15 +2,14 @@ import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
 import { canonicalJson } from '../schema/bundle.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { Effects } from '../schema/effects.ts'
-import type { ApprovalEvent, Event, Id, OutcomeEvent } from '../schema/event.ts'
-import { outcomeId } from '../schema/item.ts'
+import type { ApprovalEvent, Id } from '../schema/event.ts'
 import { refuse, type Refusal } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { bind, differenceOf, digestOf } from './approve/digest.ts'
 import { met } from './approve/eligible.ts'
 import { resultKeySecret, seal } from './approve/seal.ts'
-import { end, ending, expired, rejected, stale, step } from './approve/step.ts'
-import { lost } from './ask.ts'
+import { end, expired, stale, step } from './approve/step.ts'
+import { because, conflict, createConclusion } from './conclude.ts'
 import type { Admitted } from './door.ts'
 import type { Gate } from './gate.ts'
 import { keptOf } from './kept.ts'
@@ -32,8 +31,6 @@ type Performed =
   | { readonly ok: true; readonly body: string; readonly outcome: Id<'evt'>; readonly rowCounts: readonly number[] }
   | { readonly ok: false; readonly refusal: Refusal; readonly began: 'no' | 'unknown'; readonly outcome: Id<'evt'> | null; readonly body?: string }
 const tries = 20
-/** From its outcome on record to the answer kept, a living process takes no longer, ms. */
-const keepingMs = 30_000
 
 /**
  * What the state machine asks of the gate. Each step may be called twice, late, or by two processes at once: it looks at the stored request, never at
@@ -43,6 +40,7 @@ export function createApprover(ports: Ports, gate: Gate) {
   const { approvals } = ports
   if (approvals === null) throw new TypeError('an approver without a store of requests')
   const { requests } = approvals
+  const { store, recall, finish, conclude } = createConclusion(ports, requests, (id) => gate.waits.ring(id))
   const steward = createSteward(ports, gate)
 
   const pending = async (id: Id<'arq'>): Promise<boolean> => (await requests.get(id))?.status === 'pending'
@@ -61,24 +59,6 @@ export function createApprover(ports: Ports, gate: Gate) {
       else await execute(request)
     }
     throw new Error('a request that changes faster than it can be read')
-  }
-
-  /**
-   * It began or ended, and its row was put back to before that, or written over: nothing runs, and it comes to what it came to. No event: the one that tells of it is on record. What was kept of an answer was in the same table, and is gone with
-   * what was put back.
-   */
-  async function recall(request: AccessRequest, fate: Id<'evt'>): Promise<void> {
-    const first = await ports.ledger.get(fate)
-    if (await store(cameTo(request, fate, first?.request === request.id ? first : null), null)) ports.alarm('a request came back from before its end', { request: request.id, event: fate })
-  }
-
-  function cameTo(request: AccessRequest, fate: Id<'evt'>, first: Event | null): AccessRequest {
-    if (first?.kind === 'rejection') return end(request, 'rejected', first.at, rejected({ subject: first.who?.subject ?? '', reason: typeof first.change['reason'] === 'string' ? first.change['reason'] : null }))
-    if (first?.kind === 'cancellation') return end(request, 'cancelled', first.at, null)
-    if (first?.kind === 'expiry') return end(request, 'expired', first.at, expired)
-    if (first?.kind === 'stale') return end(request, 'stale', first.at, stale([]))
-    // No step of step.ts, because it may be one that waits. Of an event that is no intent of this request either it is not known whether it ran, and `finish` says so.
-    return { ...request, status: 'executing', execution: { evaluation: first?.evaluation ?? request.evaluation, intent: fate, at: first?.at ?? now() }, revision: request.revision + 1 }
   }
 
   /** Resolve and decide again, as of now; then, and only where all of it is what was approved, the one write that begins. */
@@ -201,46 +181,8 @@ export function createApprover(ports: Ports, gate: Gate) {
     }
   }
 
-  /** From `executing` to its end. Notices may have been written meanwhile, so the step is taken on what is stored. */
-  async function conclude(id: Id<'arq'>, to: 'succeeded' | 'failed' | 'outcome-unknown', refusal: Refusal | null, ran: Parameters<typeof ending>[2]): Promise<void> {
-    for (let i = 0; i < tries; i++) {
-      const request = await requests.get(id)
-      if (request?.status !== 'executing') return
-      if (await store(step(request, to, { ending: ending(now(), refusal, ran) }), null)) return
-    }
-  }
-
-  /** An `executing` request whose process is gone: its intent's outcome, the gate's or the sweeper's, says how it ended. null: it has none yet. */
-  async function finish(request: AccessRequest): Promise<Status | null> {
-    const { execution } = request
-    if (execution === null) return null
-    const outcome = await ports.ledger.get(outcomeId(execution.intent)) as OutcomeEvent | null
-    const story = outcome ?? await ports.ledger.get(execution.intent)
-    // Row and intent were one write. So the record was put back to before it, and nothing will ever settle it; or somebody wrote another's intent here, whose outcome says nothing of this one.
-    if (story?.request !== request.id || (story.kind !== 'intent' && story.kind !== 'outcome')) return lose(request, execution)
-    if (outcome === null) return null
-    // A living process keeps the answer after its outcome: ended before that, the requester would be told for good that there are no rows.
-    if (outcome.status === 'succeeded' && ports.now() - Date.parse(outcome.at) <= keepingMs && await requests.kept(request.id) === null) return null
-    if (outcome.status === 'unknown') return lose(request, execution, outcome)
-    await conclude(request.id, outcome.status, outcome.refusal ? because(outcome.refusal) : null, { rowCounts: outcome.rowCounts, outcome: outcome.id })
-    return outcome.status
-  }
-
-  /** What became of it nobody knows. `outcome`: the event that says so; null: there is none of it. */
-  async function lose({ id }: AccessRequest, { evaluation }: NonNullable<AccessRequest['execution']>, outcome: OutcomeEvent | null = null): Promise<Status> {
-    ports.alarm('the outcome of an approved request is not known', { request: id, evaluation })
-    await conclude(id, 'outcome-unknown', outcome?.refusal ? because(outcome.refusal) : lost, { rowCounts: outcome?.rowCounts ?? [], outcome: outcome?.id ?? null })
-    return 'outcome-unknown'
-  }
-
   async function stop(request: AccessRequest, story: Story, refusal: Refusal): Promise<void> {
     await store(end(request, 'stale', now(), refusal), story.step('stale', request.id, { digest: request.digest, reason: refusal.reason, detail: refusal.detail }))
-  }
-
-  async function store(next: AccessRequest, event: ApprovalEvent | null): Promise<boolean> {
-    const stored = await requests.swap(next, event)
-    if (stored) gate.waits.ring(next.id)
-    return stored
   }
 
   const now = (): string => new Date(ports.now()).toISOString()
@@ -248,14 +190,4 @@ export function createApprover(ports: Ports, gate: Gate) {
     ({ id: ports.id('evt'), at: now(), evaluation: ports.id('eval'), session, who: null, connection: bound.connection, policy, kind, request: id, change })
 
   return { pending, proceed, /** Faults as the state machine hears them: a name, and nothing of a driver's text. */ refused: (error: unknown) => refuse(faultRefusal(error, ports.alarm)) }
-}
-
-/** What a target that speaks HTTP says where an object is not what it was. */
-const conflict = 'status_409'
-
-/** Decided again and refused: told as what it is, a change since the approval, with the present reason. */
-function because(refusal: Omit<Refusal, 'inner'> & { readonly inner?: string }): Refusal {
-  if (refusal.reason === conflict) return { ...refusal, slug: 'approval-stale', next: 'request', detail: 'the object changed after people had approved this, so the cluster refused it and nothing changed; send the call again to ask for what it would do now' }
-  if (refusal.slug === 'target-error' || refusal.slug === 'outcome-unknown' || refusal.slug === 'timeout' || refusal.slug === 'too-large' || refusal.slug === 'target-unavailable' || refusal.slug === 'audit-unavailable') return refusal
-  return { ...refusal, slug: 'approval-stale', next: 'request', detail: `it was approved, and what holds now does not let it run: ${refusal.detail}` }
 }

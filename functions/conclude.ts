@@ -1,0 +1,84 @@
+import type { AccessRequest, Status } from '../schema/approval.ts'
+import type { ApprovalEvent, Event, Id, OutcomeEvent } from '../schema/event.ts'
+import { outcomeId } from '../schema/item.ts'
+import type { Refusal } from '../schema/refusal.ts'
+import { end, ending, expired, rejected, stale, step } from './approve/step.ts'
+import { lost } from './ask.ts'
+import type { Ports, Requests } from './ports.ts'
+
+const tries = 20
+/** From its outcome on record to the answer kept, a living process takes no longer, ms. */
+const keepingMs = 30_000
+
+/** How a request that began comes to its end, by what the record says of it. `ring`: whoever waits for it in this process looks again. */
+export function createConclusion(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>, requests: Requests, ring: (id: Id<'arq'>) => void) {
+  const now = (): string => new Date(ports.now()).toISOString()
+
+  async function store(next: AccessRequest, event: ApprovalEvent | null): Promise<boolean> {
+    const stored = await requests.swap(next, event)
+    if (stored) ring(next.id)
+    return stored
+  }
+
+  /** From `executing` to its end. Notices may have been written meanwhile, so the step is taken on what is stored. */
+  async function conclude(id: Id<'arq'>, to: 'succeeded' | 'failed' | 'outcome-unknown', refusal: Refusal | null, ran: Parameters<typeof ending>[2]): Promise<void> {
+    for (let i = 0; i < tries; i++) {
+      const request = await requests.get(id)
+      if (request?.status !== 'executing') return
+      if (await store(step(request, to, { ending: ending(now(), refusal, ran) }), null)) return
+    }
+  }
+
+  /** An `executing` request whose process is gone: its intent's outcome, the gate's or the sweeper's, says how it ended. null: it has none yet. */
+  async function finish(request: AccessRequest): Promise<Status | null> {
+    const { execution } = request
+    if (execution === null) return null
+    const outcome = await ports.ledger.get(outcomeId(execution.intent)) as OutcomeEvent | null
+    const story = outcome ?? await ports.ledger.get(execution.intent)
+    // Row and intent were one write. So the record was put back to before it, and nothing will ever settle it; or somebody wrote another's intent here, whose outcome says nothing of this one.
+    if (story?.request !== request.id || (story.kind !== 'intent' && story.kind !== 'outcome')) return lose(request, execution)
+    if (outcome === null) return null
+    // A living process keeps the answer after its outcome: ended before that, the requester would be told for good that there are no rows.
+    if (outcome.status === 'succeeded' && ports.now() - Date.parse(outcome.at) <= keepingMs && await requests.kept(request.id) === null) return null
+    if (outcome.status === 'unknown') return lose(request, execution, outcome)
+    await conclude(request.id, outcome.status, outcome.refusal ? because(outcome.refusal) : null, { rowCounts: outcome.rowCounts, outcome: outcome.id })
+    return outcome.status
+  }
+
+  /** What became of it nobody knows. `outcome`: the event that says so; null: there is none of it. */
+  async function lose({ id }: AccessRequest, { evaluation }: NonNullable<AccessRequest['execution']>, outcome: OutcomeEvent | null = null): Promise<Status> {
+    ports.alarm('the outcome of an approved request is not known', { request: id, evaluation })
+    await conclude(id, 'outcome-unknown', outcome?.refusal ? because(outcome.refusal) : lost, { rowCounts: outcome?.rowCounts ?? [], outcome: outcome?.id ?? null })
+    return 'outcome-unknown'
+  }
+
+  /**
+   * It began or ended, and its row was put back to before that, or written over: nothing runs, and it comes to what it came to. No event: the one that tells of it is on record. What was kept of an answer was in the same table, and is gone with
+   * what was put back.
+   */
+  async function recall(request: AccessRequest, fate: Id<'evt'>): Promise<void> {
+    const first = await ports.ledger.get(fate)
+    if (await store(cameTo(request, fate, first?.request === request.id ? first : null), null)) ports.alarm('a request came back from before its end', { request: request.id, event: fate })
+  }
+
+  function cameTo(request: AccessRequest, fate: Id<'evt'>, first: Event | null): AccessRequest {
+    if (first?.kind === 'rejection') return end(request, 'rejected', first.at, rejected({ subject: first.who?.subject ?? '', reason: typeof first.change['reason'] === 'string' ? first.change['reason'] : null }))
+    if (first?.kind === 'cancellation') return end(request, 'cancelled', first.at, null)
+    if (first?.kind === 'expiry') return end(request, 'expired', first.at, expired)
+    if (first?.kind === 'stale') return end(request, 'stale', first.at, stale([]))
+    // No step of step.ts, because it may be one that waits. Of an event that is no intent of this request either it is not known whether it ran, and `finish` says so.
+    return { ...request, status: 'executing', execution: { evaluation: first?.evaluation ?? request.evaluation, intent: fate, at: first?.at ?? now() }, revision: request.revision + 1 }
+  }
+
+  return { store, recall, finish, conclude }
+}
+
+/** What a target that speaks HTTP says where an object is not what it was. */
+export const conflict = 'status_409'
+
+/** Decided again and refused: told as what it is, a change since the approval, with the present reason. */
+export function because(refusal: Omit<Refusal, 'inner'> & { readonly inner?: string }): Refusal {
+  if (refusal.reason === conflict) return { ...refusal, slug: 'approval-stale', next: 'request', detail: 'the object changed after people had approved this, so the cluster refused it and nothing changed; send the call again to ask for what it would do now' }
+  if (refusal.slug === 'target-error' || refusal.slug === 'outcome-unknown' || refusal.slug === 'timeout' || refusal.slug === 'too-large' || refusal.slug === 'target-unavailable' || refusal.slug === 'audit-unavailable') return refusal
+  return { ...refusal, slug: 'approval-stale', next: 'request', detail: `it was approved, and what holds now does not let it run: ${refusal.detail}` }
+}
