@@ -23,7 +23,7 @@ export function inTime<E extends Env, S extends Schema>(app: Hono<E, S>): Hono {
     const { promise, resolve } = Promise.withResolvers<Response>()
     const timer = setTimeout(() => resolve(answer(over)), left - marginMs)
     return Promise.race([serve(), promise]).finally(() => clearTimeout(timer))
-  })
+  }, { replaceRequest: false })                                        // as it came: its path stays the same
 }
 
 /** Milliseconds that Lambda gives this call yet. Its context has one name where an answer is streamed and another where it is not. null: nobody says. */

@@ -30,7 +30,8 @@ export function behindEdge<E extends Env, S extends Schema>(app: Hono<E, S>, env
       return next()
     })
   }
-  return edge.mount('/', elsewhere ? (request: Request, ...rest: unknown[]) => app.fetch(unhurried(request), ...rest as [E['Bindings']]) : app.fetch)
+  // The request goes on as it came: one made anew for a path that stays the same would be another one than the app has everywhere else.
+  return edge.mount('/', elsewhere ? (request: Request, ...rest: unknown[]) => app.fetch(unhurried(request), ...rest as [E['Bindings']]) : app.fetch, { replaceRequest: false })
 }
 
 /** A watch, or a log that is followed: what may be either counts. */

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { TrieRouter } from 'hono/router/trie-router'
 import { expect, test } from 'vitest'
 import { behindEdge } from '../../functions/aws/edge.ts'
 
@@ -19,13 +20,18 @@ test('the platform\'s own event reaches the app', async () => {
   expect(await (await edge.request('/x', {}, { event: { rawPath: '/x' } })).json()).toEqual({ event: { rawPath: '/x' } })
 })
 
+test('a request reaches the app as it came, so that a deployed gate reads a path as any other does', async () => {
+  const said = new Hono().all('*', (c) => c.text(c.req.raw.url))
+  for (const path of ['/a//b', '/a/%2e%2e%2fb', '/a%2fb/', '/a?x=%2f', '/%ff', '//a']) expect(await (await behindEdge(said, {}).request(path)).text()).toBe(new URL(`http://localhost${path}`).href)
+})
+
 test('where waiting has places of its own, nobody waits here: not by a preference, however it is spelt, not by a call that waits inside, and nothing lasts', async () => {
-  const echo = new Hono().post('/x', async (c) => c.json({ prefer: c.req.header('prefer') ?? null, other: c.req.header('other'), body: await c.req.text() })).post('/mcp', (c) => c.text('held'))
+  const echo = new Hono({ router: new TrieRouter() }).post('/x', async (c) => c.json({ prefer: c.req.header('prefer') ?? null, other: c.req.header('other'), body: await c.req.text() })).post('/mcp', (c) => c.text('held'))
   const edge = behindEdge(echo, { SLUICE_WAITS: 'elsewhere' })
   for (const prefer of ['wait=55', 'respond-async, wait=55', ' WAIT = "55"', 'return=minimal']) {
     expect(await (await edge.request('/x', { method: 'POST', headers: { prefer, other: 'o' }, body: 'text' })).json()).toEqual({ prefer: null, other: 'o', body: 'text' })
   }
-  for (const path of ['/mcp', '/%6dcp', '/m%63p']) expect((await edge.request(path, { method: 'POST', body: '{}' })).status, path).not.toBe(200)
+  for (const path of ['/mcp', '/%6dcp', '/m%63p', '//mcp', '/mcp/', '/./mcp', '/%2e/mcp', '/x/..%2fmcp', '/x/%2e%2e/mcp', '/mcp?x', '/mcp%3fx', '/\\mcp', '/mcp%00']) expect((await edge.request(path, { method: 'POST', body: '{}' })).status, path).not.toBe(200)
   for (const target of ['/pods?watch=true', '/pods?w%61tch=1', '/pods?limit=5&watch', '/watch/pods', '/w%61tch/pods', '/pods/x/log?follow=true', '/pods?WATCH=1']) {
     expect((await edge.request(`/v1/kubernetes/cluster/api/v1${target}`)).status, target).toBe(421)
   }
