@@ -1,5 +1,5 @@
 import type { Finding, PolicyName } from '../protocol.ts'
-import { parts } from '../resource.ts'
+import { parts, patterned } from '../resource.ts'
 import type { Catalog, Relation } from './catalog.ts'
 import { isUsers } from './describe.ts'
 
@@ -25,7 +25,7 @@ function findingsOf(catalog: Catalog, { from, name, columns, optional }: PolicyN
     case 'on': return resources(catalog, name) ? [] : missing(optional, 'warning', name, 'names nothing on the target')
     case 'columns': {
       const relations = matching(catalog, name)
-      return (columns ?? []).filter((column) => !relations.some((relation) => relation.columns.some((one) => one.name === column)))
+      return (columns ?? []).filter((column) => !relations.some((relation) => relation.columns.some((one) => patterned(column).test(one.name))))
         .flatMap((column) => missing(optional, 'error', name, `no relation it names has a column \`${column}\``))
     }
   }

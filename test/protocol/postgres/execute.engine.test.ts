@@ -125,9 +125,10 @@ for (const major of majors) describe(`classify, execute and mask together, ${maj
     const findings = await engine.inspect(shop, [
       { from: 'classify', name: 'public.customers.email', optional: false }, { from: 'classify', name: 'public.customers.mail', optional: false }, { from: 'classify', name: 'public.nowhere.x', optional: false }, { from: 'classify', name: 'public.nowhere.y', optional: true },
       { from: 'deny', name: 'payroll.*', optional: false }, { from: 'deny', name: 'public.cust*', optional: false }, { from: 'on', name: 'public.nothing', optional: false }, { from: 'on', name: 'public.*', optional: false },
-      { from: 'columns', name: 'public.orders', columns: ['id', 'nope'], optional: false },
+      { from: 'columns', name: 'public.orders', columns: ['id', 'tot*', '*', 'nope', 'nope*'], optional: false },
     ])
-    expect(findings.map(({ level, name }) => [level, name])).toEqual([['error', 'public.customers.mail'], ['error', 'public.nowhere.x'], ['error', 'payroll.*'], ['warning', 'public.nothing'], ['error', 'public.orders']])
+    expect(findings.map(({ level, name }) => [level, name])).toEqual([['error', 'public.customers.mail'], ['error', 'public.nowhere.x'], ['error', 'payroll.*'], ['warning', 'public.nothing'], ['error', 'public.orders'], ['error', 'public.orders']])
+    expect(findings.slice(-2).map(({ message }) => message)).toEqual(['nope', 'nope*'].map((column) => `no relation it names has a column \`${column}\``))
     expect(findings[0]?.message).toContain('closed')
   })
   test('a ping reaches the target', async () => { await engine.ping?.(shop) })
