@@ -22,6 +22,7 @@ interface Suite {
 const suites: readonly Suite[] = [
   { file: 'test/aws/sockets.test.ts', port: 'sockets, what is kept of them', title: /^connections in DynamoDB by (\w+)$/ },
   { file: 'test/protocol/postgres/execute.test.ts', port: 'target: PostgreSQL', title: /^on a real server, \d+, by (\w+)$/ },
+  { file: 'test/protocol/postgres/execute.stop.test.ts', port: 'target: PostgreSQL', title: /^on a real server, \d+, by (\w+)$/ },
   { file: 'test/protocol/postgres/render.test.ts', port: 'target: PostgreSQL, its values', title: /^values of a real server, \d+, by (\w+)$/ },
   { file: 'test/protocol/mysql/execute.test.ts', port: 'target: MySQL', title: /^a plan on a real server, by (\w+)(?: \(.*)?$/s },
   { file: 'test/protocol/ssh/ways.test.ts', port: 'target: a host', title: new RegExp(`^by (${here}|${apart})(?: \\(.*)?$`, 's') },

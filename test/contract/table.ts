@@ -21,7 +21,7 @@ function run(...more: readonly string[]): readonly One[] {
   try {
     spawnSync(process.execPath, [vitest, 'run', ...files, '--maxWorkers=1', '--reporter=json', `--outputFile=${join(directory, 'out.json')}`, ...more], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
     const { testResults } = JSON.parse(readFileSync(join(directory, 'out.json'), 'utf8')) as { testResults: { name: string; assertionResults: { ancestorTitles: string[]; title: string; status: string }[] }[] }
-    return testResults.flatMap(({ name, assertionResults }) => assertionResults.flatMap(({ ancestorTitles, title, status }) => {
+    return testResults.toSorted((a, b) => (a.name < b.name ? -1 : 1)).flatMap(({ name, assertionResults }) => assertionResults.flatMap(({ ancestorTitles, title, status }) => {
       const place = placeOf([...ancestorTitles, title], name)
       return place === null ? [] : [{ ...place, verdict: status === 'passed' ? 'kept' : ['skipped', 'pending', 'todo'].includes(status) ? 'not run' : '**broken**' } satisfies One]
     }))
