@@ -210,6 +210,17 @@ describe('put back', () => {
     if (status === 'rejected') expect(after?.ending?.refusal?.detail).toContain('"not this one"')
   })
 
+  test('to where people had not decided, what ran is neither rejected nor taken back: nobody is told that it never ran', async () => {
+    const at = await begun()
+    await at.approver.proceed(at.id)
+    at.memory.stored.set(at.id, { ...at.approved, status: 'pending', verdicts: [], told: at.approved.told.slice(0, 1) })
+    const said = await say(await at.as(otherLead), 'reject', { id: at.id, digest: at.approved.digest })
+    expect([said.status, said.json['reason'], (await (await at.as(support)).call('DELETE', `/v1/requests/${at.id}`)).json['reason']]).toEqual([409, 'busy', 'busy'])
+    await say(await at.as(otherLead), 'approve', { id: at.id, digest: at.approved.digest })
+    expect([await at.approver.proceed(at.id), at.world.engine.ran.length]).toEqual(['succeeded', 1])
+    expect(at.world.events.filter(({ kind }) => kind === 'rejection' || kind === 'cancellation')).toEqual([])
+  })
+
   test('what is said of its end, by another event of its own, is believed no further than that nothing begins', async () => {
     const at = await begun()
     at.memory.fates.set(at.id, at.world.events.find(({ kind }) => kind === 'approval')!.id)
