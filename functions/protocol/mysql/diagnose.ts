@@ -1,6 +1,4 @@
 import type { Next, Refusal, Slug } from '../../../schema/refusal.ts'
-import { cutOff } from '../halt.ts'
-import type { TransportError } from '../post.ts'
 import type { ServerError } from './transport.ts'
 
 /**
@@ -78,14 +76,3 @@ function stateOf(row: Row, exactly: boolean, errno: number, sqlstate: string, cl
 }
 /** Numbers that say an object is not what it was; whether it changed, or never was so, only the guard can tell. */
 export const maybeStale = ({ errno }: ServerError): boolean => [1049, 1051, 1054, 1146, 1305, 1356, 1347, 1412].includes(errno)
-
-export const unavailable = (reason: string, detail: string, inner: string): Refusal => ({ slug: 'target-unavailable', reason, detail, next: 'retry', retryAfterSeconds: 2, inner })
-/** Of a run in which nothing was committed, and nothing can be any more. */
-export function transportRefusal(error: TransportError): Refusal {
-  switch (error.kind) {
-    case 'unreachable': return unavailable('target_unreachable', 'the target cannot be reached', error.message)
-    case 'timeout': return { slug: 'timeout', reason: 'target_timeout', detail: 'the target did not answer in time', next: 'fix', inner: error.message }
-    case 'too-large': return { slug: 'too-large', reason: 'answer_too_large', detail: 'the answer is larger than the limit: ask for fewer rows or columns', next: 'fix', inner: error.message }
-    case 'cut': return cutOff(error.message)
-  }
-}

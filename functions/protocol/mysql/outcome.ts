@@ -1,7 +1,8 @@
 import type { Refusal } from '../../../schema/refusal.ts'
 import { TransportError } from '../post.ts'
 import type { Executed, Raw } from '../protocol.ts'
-import { refusalOf, transportRefusal, unavailable } from './diagnose.ts'
+import { transportRefusal, unavailable } from '../trouble.ts'
+import { refusalOf } from './diagnose.ts'
 import type { Job } from './execute.ts'
 import { ServerError, type RawResult } from './transport.ts'
 

@@ -1,5 +1,4 @@
 import type { Next, Refusal, Slug, Span } from '../../../schema/refusal.ts'
-import { cutOff } from '../halt.ts'
 import { TransportError } from '../post.ts'
 
 /**
@@ -109,15 +108,4 @@ function spanIn({ original, text, prefix }: Place, position: number): Span | nul
   const start = from + points.slice(0, index).join('').length
   token.lastIndex = start
   return { start, end: Math.min(original.length, start + (token.exec(original)?.[0].length ?? 1)) }
-}
-
-export const unavailable = (reason: string, detail: string, inner: string): Refusal => ({ slug: 'target-unavailable', reason, detail, next: 'retry', retryAfterSeconds: 2, inner })
-/** Of a run in which nothing was committed, and nothing can be any more. */
-export function transportRefusal(error: TransportError): Refusal {
-  switch (error.kind) {
-    case 'unreachable': return unavailable('target_unreachable', 'the target cannot be reached', error.message)
-    case 'timeout': return { slug: 'timeout', reason: 'target_timeout', detail: 'the target did not answer in time', next: 'fix', inner: error.message }
-    case 'too-large': return { slug: 'too-large', reason: 'answer_too_large', detail: 'the answer is larger than the limit: ask for fewer rows or columns', next: 'fix', inner: error.message }
-    case 'cut': return cutOff(error.message)
-  }
 }

@@ -1,8 +1,9 @@
 import type { Executed, Raw } from '../protocol.ts'
 import type { Refusal } from '../../../schema/refusal.ts'
+import { transportRefusal, unavailable } from '../trouble.ts'
 import { disagreement } from './confirm.ts'
 import { changed, late, ownError, type Job } from './frame.ts'
-import { refusalOf, serverError, transportRefusal, unavailable, type Place } from './diagnose.ts'
+import { refusalOf, serverError, type Place } from './diagnose.ts'
 import { TransportError } from '../post.ts'
 import type { RawResult } from './port.ts'
 

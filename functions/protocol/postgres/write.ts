@@ -1,6 +1,7 @@
+import { transportRefusal, unavailable } from '../trouble.ts'
 import { bindText } from './bind.ts'
 import { costed, costIn, costing, tooCostly } from './cost.ts'
-import { serverError, transportRefusal, unavailable, type Place } from './diagnose.ts'
+import { serverError, type Place } from './diagnose.ts'
 import { cappedText, guardOf, holdOf, late, pinsOf, type Job } from './frame.ts'
 import { confirmed, failed, maybeStale, outcomeOf, stale, tooLarge, type Clear, type Ran } from './outcome.ts'
 import type { PlannedStatement } from './plan.ts'
