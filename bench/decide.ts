@@ -1,5 +1,5 @@
 import { decide } from '../functions/decide/decide.ts'
-import { compile } from '../functions/decide/policy.ts'
+import { compile } from '../functions/decide/compile.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { Effects } from '../schema/effects.ts'
 import { policyDocument, type Bundle } from '../schema/policy.ts'

@@ -2,7 +2,7 @@ import type { Id } from '../schema/event.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { createAuthenticator } from './authenticate/authenticate.ts'
 import { bearer } from './authenticate/token.ts'
-import { compile } from './decide/policy.ts'
+import { prepare } from './decide/policy.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal } from './problem.ts'
 import { createRecorder, type Story } from './record/story.ts'
@@ -15,7 +15,7 @@ export interface Reply<T> { readonly evaluation: Id<'eval'>; readonly session: I
 
 /** The first two stages, which every route that wants a token shares, and the one place that catches. */
 export function createDoor(ports: Ports) {
-  const standing = createStanding(ports, compile)
+  const standing = createStanding(ports, prepare)
   const authenticate = createAuthenticator(ports)
   const sessions = createSessions(ports)
   const recorder = createRecorder(ports)

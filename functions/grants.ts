@@ -1,6 +1,6 @@
 import { nameOf } from '../schema/command.ts'
 import { ok, refuse } from '../schema/refusal.ts'
-import { compile } from './decide/policy.ts'
+import { compile } from './decide/compile.ts'
 import type { Door, Own } from './own.ts'
 import { Fault, type Ports } from './ports.ts'
 import { engineOf } from './protocol/engine.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compile } from '../functions/decide/policy.ts'
+import { compile } from '../functions/decide/compile.ts'
 import { createGate } from '../functions/gate.ts'
 import { createSteward } from '../functions/steward.ts'
 import { type asked, createApproving, say } from './support/approvals.ts'

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { compile } from '../decide/policy.ts'
+import { compile } from '../decide/compile.ts'
 import type { Change } from '../decide/difference.ts'
 import { policyDocument, type Bundle } from '../../schema/policy.ts'
 import { parse, type Command, type World } from './command.ts'

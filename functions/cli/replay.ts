@@ -1,5 +1,5 @@
 import { count, foresee, type Counts } from '../decide/hindsight.ts'
-import { compile } from '../decide/policy.ts'
+import { compile } from '../decide/compile.ts'
 import { stepsOf } from '../record/export/steps.ts'
 import { parse, type World } from './command.ts'
 import { printJson } from './output.ts'

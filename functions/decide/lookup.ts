@@ -1,6 +1,7 @@
 import { commandWords } from '../../schema/command.ts'
 import { actionGroups, kubernetesWrites, type ActionName, type RoleDocument, type RuleDocument } from '../../schema/policy.ts'
 import { commandAt, commands, commandsOf, type Commands } from './commands.ts'
+import type { Conditions } from './condition.ts'
 import { matchesCommand, matchesPattern, parsePattern, type Form, type Pattern } from './pattern.ts'
 import { compileRule, connectionsOf, type Rule } from './rule.ts'
 
@@ -29,11 +30,11 @@ interface Affix { readonly keys: Map<string, Leaf>; readonly lengths: Set<number
 export type Index = ReadonlyMap<string, ReadonlyMap<string, Bucket>>
 
 /** `formsOf`: the kinds of names a rule's connection has; of `*`, those there are. */
-export function indexRoles(roles: readonly RoleDocument[], formsOf: (connection: string) => readonly Form[]): Index {
+export function indexRoles(roles: readonly RoleDocument[], formsOf: (connection: string) => readonly Form[], conditions: Conditions | null): Index {
   const index = new Map<string, Map<string, Bucket>>()
   for (const role of roles) {
     role.rules.forEach((document, n) => {
-      const rule = compileRule(role, document, n)
+      const rule = compileRule(role, document, n, conditions)
       for (const connection of connectionsOf(document)) {
         const actions = index.get(connection) ?? new Map<string, Bucket>()
         index.set(connection, actions)

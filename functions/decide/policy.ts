@@ -4,12 +4,13 @@ import type { Caller, Principal } from '../../schema/caller.ts'
 import { readDocument, type Bundle, type ConnectionDocument, type IssuerDocument, type NotifyDocument, type PolicyDocument, type RoleDocument } from '../../schema/policy.ts'
 import type { Limits } from '../../schema/effects.ts'
 import { Fault } from '../ports.ts'
-import { inspectCondition } from './condition.ts'
+import type { Conditions } from './condition.ts'
 import { connectionLimits, withDefaults } from './limits.ts'
 import { indexRoles } from './lookup.ts'
 import type { Form } from './pattern.ts'
 import { createPlaces, type Places } from './places.ts'
 import { RoleSet, type Memo } from './roleset.ts'
+import { known } from './rule.ts'
 import { createTold } from './told.ts'
 
 /** A policy ready to decide by, made once per version. Immutable to its readers. */
@@ -44,14 +45,22 @@ export interface Policy extends Places {
 
 /**
  * Throws Fault `policy-corrupt` for a bundle no check can have passed: an unknown shape (a document of a later version, perhaps) or two documents
- * of one name. A condition that does not parse is not that: it counts as an error wherever it is asked.
+ * of one name. A condition that does not parse is not that: it counts as an error wherever it is asked. The language of conditions is read only where a rule has one; compile.ts has it at hand.
  */
-export function compile(bundle: Bundle): Policy {
-  const documents = bundle.documents.map(({ path, document }) => {
-    const parsed = readDocument(document)
-    if (!parsed.success) throw new Fault('policy-corrupt', `${path} is not a policy document: ${parsed.error.issues[0]?.message ?? ''}`)
-    return parsed.data
-  })
+export async function prepare(bundle: Bundle): Promise<Policy> {
+  const documents = documentsOf(bundle)
+  const conditional = documents.some((document) => document.kind === 'role' && document.rules.some(({ when }) => when !== undefined))
+  return assemble(bundle, documents, conditional ? (await import('./cel.ts')).cel : null)
+}
+
+export const documentsOf = (bundle: Bundle): readonly PolicyDocument[] => bundle.documents.map(({ path, document }) => {
+  const parsed = readDocument(document)
+  if (!parsed.success) throw new Fault('policy-corrupt', `${path} is not a policy document: ${parsed.error.issues[0]?.message ?? ''}`)
+  return parsed.data
+})
+
+/** `conditions`: null where no rule has one. */
+export function assemble(bundle: Bundle, documents: readonly PolicyDocument[], conditions: Conditions | null): Policy {
   const issuers = named(documents, (document): document is IssuerDocument => document.kind === 'issuer')
   const connections = named(documents, (document): document is ConnectionDocument => document.kind === 'connection')
   const roles = named(documents, (document): document is RoleDocument => document.kind === 'role')
@@ -59,7 +68,7 @@ export function compile(bundle: Bundle): Policy {
   const filled = new Map([...connections].map(([name, document]) => [name, { ...withDefaults(document), ...(bundle.known?.[name] ? { known: bundle.known[name] } : {}) }]))
   const grants = new Map([...filled].map(([name, document]) => [name, connectionLimits(document)]))
   grants.set('sluice', connectionLimits(null))
-  const roleSet = membership([...roles.values()], formsOf(filled))
+  const roleSet = membership([...roles.values()], formsOf(filled), conditions)
   const rules = new Map<string, RoleDocument['rules'][number]>([...roles.values()].flatMap((role) => role.rules.map((rule, n) => [`${role.name}.rules[${n}]`, rule] as const)))
   const members = [...roles.values()].flatMap((role) => role.members)
   return {
@@ -67,7 +76,7 @@ export function compile(bundle: Bundle): Policy {
     rolesOf: (principal) => roleSet(principal).names,
     reaches: (caller, connection) => grants.has(connection) && [caller.subject, ...caller.actors].every((principal) => roleSet(principal).reaches(connection)),
     grant: (connection) => grants.get(connection) ?? null,
-    claimsRead: claimsRead([...rules.values()].flatMap(({ when }) => when ?? [])),
+    claimsRead: claimsRead([...rules.values()].flatMap(({ when }) => when ?? []), conditions),
     ruleContent(name) {
       const rule = rules.get(name)
       return rule ? createHash('sha256').update(canonicalJson(rule)).digest('hex') : null
@@ -97,8 +106,8 @@ const forms: Readonly<Record<ConnectionDocument['engine'], Form>> = { postgres: 
 /** Name of the issuer that a local assembly implies, which has no document. */
 const implied = 'local'
 
-function claimsRead(conditions: readonly string[]): Policy['claimsRead'] {
-  const reads = new Set(conditions.flatMap((source) => [...inspectCondition(source).reads]))
+function claimsRead(sources: readonly string[], conditions: Conditions | null): Policy['claimsRead'] {
+  const reads = new Set(sources.flatMap((source) => [...known(conditions).inspect(source).reads]))
   return reads.has('claims') ? 'all' : [...reads].flatMap((name) => (name.startsWith('claims.') ? [name.slice('claims.'.length)] : [])).sort()
 }
 
@@ -115,8 +124,8 @@ function named<T extends PolicyDocument>(documents: readonly PolicyDocument[], i
 const principalsRemembered = 4096
 
 /** Principal → its roles. Principals with the same roles share one RoleSet, and so its memo. */
-function membership(roles: readonly RoleDocument[], formsOf: (connection: string) => readonly Form[]): (principal: Principal) => RoleSet {
-  const index = indexRoles(roles, formsOf)
+function membership(roles: readonly RoleDocument[], formsOf: (connection: string) => readonly Form[], conditions: Conditions | null): (principal: Principal) => RoleSet {
+  const index = indexRoles(roles, formsOf, conditions)
   const everyone: RoleDocument[] = []
   const groups = new Map<string, RoleDocument[]>()
   const subjects = new Map<string, RoleDocument[]>()

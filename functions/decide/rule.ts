@@ -1,6 +1,6 @@
 import { canonicalJson } from '../../schema/bundle.ts'
 import type { Capability, LimitsDocument, RoleDocument, RuleDocument } from '../../schema/policy.ts'
-import { compileCondition, type Condition } from './condition.ts'
+import type { Condition, Conditions } from './condition.ts'
 import { durationMs } from './limits.ts'
 
 /** One rule as decisions read it. What it covers (connection, actions, names) is in the index; what it says about that is here. */
@@ -22,12 +22,13 @@ export interface Rule {
 }
 export interface Approval { readonly by: readonly string[]; readonly quorum: number; readonly withinMs: number }
 
-export function compileRule(role: RoleDocument, document: RuleDocument, n: number): Rule {
+/** `conditions`: null where no rule of the policy has one. */
+export function compileRule(role: RoleDocument, document: RuleDocument, n: number, conditions: Conditions | null): Rule {
   const { columns, through, when, approval, limits, reveal, namespaces, names, permit } = document
   return {
     name: `${role.name}.rules[${n}]`,
     content: canonicalJson({ columns, through, when, approval, limits, reveal, namespaces, names, permit }),
-    columns: columns ?? null, through: through === true, when: when === undefined ? null : compileCondition(when),
+    columns: columns ?? null, through: through === true, when: when === undefined ? null : known(conditions).compile(when),
     approval: approval ? { by: [...new Set(approval.by)].sort(), quorum: approval.quorum, withinMs: durationMs(approval.within) } : null,
     limits: limits ?? null, classes: reveal ?? [], namespaces: namespaces ?? null, names: names ?? null, permit: permit ?? [],
   }
@@ -35,3 +36,9 @@ export function compileRule(role: RoleDocument, document: RuleDocument, n: numbe
 
 /** The connections a rule names; `*` stays as it is and never means `sluice`. */
 export const connectionsOf = (document: RuleDocument): readonly string[] => (typeof document.connection === 'string' ? [document.connection] : [...new Set(document.connection)])
+
+/** A rule must never go without its condition. */
+export function known(conditions: Conditions | null): Conditions {
+  if (conditions === null) throw new Error('invariant: a condition in a policy that was said to have none')
+  return conditions
+}

@@ -17,7 +17,7 @@ interface Copy<P> extends Standing<P> { readonly version: string; readonly at: n
  * Which policy and which locks hold now. Receives the store and what turns a bundle into a policy; proves that nothing it gives is older than 2 s
  * (5 s while the store is down). Age is now() minus the start of the read, never a timer, so a process frozen for an hour reads before it decides.
  */
-export function createStanding<P>(ports: Pick<Ports, 'now' | 'policies' | 'alarm'>, compile: (bundle: Bundle) => P) {
+export function createStanding<P>(ports: Pick<Ports, 'now' | 'policies' | 'alarm'>, compile: (bundle: Bundle) => P | Promise<P>) {
   let copy: Copy<P> | null = null
   let flight: Promise<Refusal | null> | null = null
   let corrupt: { readonly version: string; readonly at: number } | null = null
@@ -69,7 +69,7 @@ export function createStanding<P>(ports: Pick<Ports, 'now' | 'policies' | 'alarm
       return refuse(reject(version, error))
     }
     try {
-      return ok(compile(bundle))
+      return ok(await compile(bundle))
     } catch (error) {
       return refuse(reject(version, error))
     }

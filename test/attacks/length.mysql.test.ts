@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decide } from '../../functions/decide/decide.ts'
 import { isPermit } from '../../functions/decide/permit.ts'
-import { compile } from '../../functions/decide/policy.ts'
+import { compile } from '../../functions/decide/compile.ts'
 import { startPlanetScale, type PlanetScale } from '../../functions/local/planetscale.ts'
 import { readTarget, usernameOf } from '../../functions/local/planetscale/target.ts'
 import { createMySql } from '../../functions/protocol/mysql/mysql.ts'

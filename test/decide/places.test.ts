@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compile } from '../../functions/decide/policy.ts'
+import { compile } from '../../functions/decide/compile.ts'
 import type { NotifyDocument, PolicyDocument } from '../../schema/policy.ts'
 
 const notify = (name: string, rest: Partial<NotifyDocument>): PolicyDocument => ({ version: 1, kind: 'notify', name, ...rest })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { canonicalJson, digest } from '../../schema/bundle.ts'
 import { abilities } from '../../functions/decide/explain.ts'
 import { canApply } from '../../functions/decide/own.ts'
-import { compile } from '../../functions/decide/policy.ts'
+import { compile } from '../../functions/decide/compile.ts'
 import { access, agent, ask, callerOf, document, policyOf, principal, role, shop, verdict } from './world.ts'
 
 test('a connection has its defaults filled in', () => {

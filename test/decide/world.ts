@@ -1,5 +1,6 @@
 import { decide, type Asked } from '../../functions/decide/decide.ts'
-import { compile, type Policy } from '../../functions/decide/policy.ts'
+import { compile } from '../../functions/decide/compile.ts'
+import type { Policy } from '../../functions/decide/policy.ts'
 import type { Decision } from '../../functions/permit.ts'
 import type { Caller, Principal } from '../../schema/caller.ts'
 import type { Access, Effects, Shown, Used } from '../../schema/effects.ts'

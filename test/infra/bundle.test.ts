@@ -42,6 +42,10 @@ test('no function looks for credentials but in its environment', () => {
   expect(['credential_process', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'sso_start_url'].flatMap(holding)).toEqual([])
   expect(holding('no credentials were given')).toContain('http')
 })
+test('the language of conditions is not read before a policy has one', () => {
+  const starts = (['http', 'people', 'websocket'] as const).map((name) => [...filesOf(name)].find(([file]) => (filesOf(name).get('index.mjs') ?? '').includes(file))?.[1] ?? '')
+  for (const text of starts) expect([text.length > 100_000, text.includes('maxAstNodes')]).toEqual([true, false])
+})
 test('what parses no SQL keeps to 350 KB gzipped, with all that it ever reads', () => {
   for (const name of ['people', 'sequencer'] as const) expect(built.get(name)?.gzipBytes).toBeLessThan(350 * 1024)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compile } from '../../functions/decide/policy.ts'
+import { compile } from '../../functions/decide/compile.ts'
 import { readPolicy } from '../../functions/cli/policy/read.ts'
 import { outcomeLines, testPolicy } from '../../functions/cli/policy/test.ts'
 import { problemLine } from '../../functions/cli/policy/yaml.ts'

@@ -1,5 +1,5 @@
 import { kubernetesWrites, type ConnectionDocument, type LimitsDocument, type RuleDocument } from '../../../schema/policy.ts'
-import { inspectCondition } from '../condition.ts'
+import { cel } from '../cel.ts'
 import { durationMs, withDefaults } from '../limits.ts'
 import { glob, parsePattern, type Form } from '../pattern.ts'
 import { formOf } from '../policy.ts'
@@ -107,7 +107,7 @@ function checkNames(rule: RuleDocument, forms: readonly Form[], report: Report):
 
 function checkWhen(rule: RuleDocument, report: Report): void {
   if (rule.when === undefined) return
-  const { problem, reads } = inspectCondition(rule.when)
+  const { problem, reads } = cel.inspect(rule.when)
   if (problem) return report('error', ['when'], `the condition is not sound: ${problem.message}`, { offset: problem.at })
   const asserted = ['context.purpose', 'context.session', 'context'].filter((name) => reads.has(name))
   const proven = [...reads].some((name) => /^(subject|actor|claims)\b/.test(name))

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decide } from '../../../functions/decide/decide.ts'
-import { compile } from '../../../functions/decide/policy.ts'
+import { compile } from '../../../functions/decide/compile.ts'
 import type { Caller } from '../../../schema/caller.ts'
 import type { ConnectionDocument, PolicyDocument } from '../../../schema/policy.ts'
 import type { Param } from '../../../schema/request.ts'
