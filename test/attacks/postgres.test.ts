@@ -33,7 +33,8 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
 
   test.each([...known, ...own])('$id ($effect) $statements', async ({ effect, statements }) => {
     const result = await ask(...statements)
-    if (!result.ok || refusedBy(result.value.effects) !== null) return
+    const refused = result.ok ? refusedBy(result.value.effects) : result.refusal.detail
+    if (!result.ok || refused !== null) return expect(refused).toMatch(/\S/)
     const [statement] = result.value.plan.statements
     expect(statements).toHaveLength(1)
     if (statement?.missing) return

@@ -69,6 +69,6 @@ describe('redact', () => {
   test.each([
     'eyJ', 'eyJ.', '-----BEGIN ', '-----BEGIN PRIVATE KEY', '-----BEGIN PRIVATE KEY-----', '://', 'a://b:', 'a://b ', '@://', 'bearer ', 'bearer', 'basic ', 'authorization:', 'authorization   ', "password '", 'password  ', "password ''", 'password=', 'sk-', 'ghp_', 'A1a/', 'xox', 'a.', `${part({ alg: 'x' })}.`,
   ])('256 KB of `%s` is linear work', (piece) => {
-    redactText(piece.repeat(Math.ceil(262_144 / piece.length)))
+    expect(redactText(piece.repeat(Math.ceil(262_144 / piece.length)))).not.toBe('')
   })
 })

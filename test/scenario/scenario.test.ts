@@ -74,7 +74,7 @@ describe('against a started stack', () => {
       throw new Error(`no token: ${JSON.stringify(answer)}`)
     },
   }
-  test.each(scripts.filter(({ faults }) => faults.length === 0))('$name', (script) => play(withKey(script), stack))
+  test.each(scripts.filter(({ faults }) => faults.length === 0))('$name', async (script) => { await expect(play(withKey(script), stack)).resolves.toBeUndefined() })
 
   test('the demo does what it says', async () => {
     const demo = spawn(process.execPath, [join(root, 'functions/local/demo.ts')], { env: { ...process.env, SLUICE_URL: url }, stdio: ['ignore', 'pipe', 'pipe'] })
