@@ -3,6 +3,7 @@ import { sampled } from './builtins.ts'
 import type { Relation } from './catalog.ts'
 import { isSystem, type Frame } from './effects.ts'
 import type { Analysis } from './expression.ts'
+import { sizeOfColumn } from './heavy.ts'
 import { scalar } from './names.ts'
 import { distinct, type Col } from './scope.ts'
 
@@ -14,7 +15,7 @@ export function columnsOf({ found }: Analysis, relation: Relation, handle: Handl
     const tags = distinct([...classes.plain, ...inside?.[i]?.tags ?? []])
     const derived = classes.none ? [] : distinct([...classes.derived, ...inside?.[i]?.derived ?? [], ...opaque])
     const read = () => { found.shownRead ||= tags.length > 0; found.classifiedRead ||= frame.invoker && tags.length + derived.length > 0; handle.read(column.name); found.looked(relation, column, frame) }
-    return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived, ...(inside?.[i]?.fails ? { fails: true } : {}), ...(inside?.[i]?.size && relation.kind === 'v' ? { size: inside[i].size } : {}) }
+    return { name: column.name, type: column.type, origin: { relation: relation.oid, column: column.attnum }, touch: read, tags, derived, ...(inside?.[i]?.fails ? { fails: true } : {}), ...(inside?.[i] && relation.kind === 'v' ? { size: sizeOfColumn(found, inside[i]) } : {}) }
   })
 }
 /** Where a row lies, and in which table: nothing of its data. The other system columns tell of transactions. */

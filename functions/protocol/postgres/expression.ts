@@ -239,11 +239,12 @@ function json(a: Analysis, node: Node, scope: Scope, clause: string | null): num
   const since = constructors.get(kind)
   if (since === undefined || a.found.catalog.version < since * 10000) throw unsupported('unknown_syntax', `${wordsFor(kind)} cannot be used here${since === undefined ? '' : `: this server has it from PostgreSQL ${since} on`}`, null)
   let type = scalar
+  const operands: Node[] = []
   const walk = (value: unknown): void => {
     if (Array.isArray(value)) { value.forEach(walk); return }
     if (typeof value !== 'object' || value === null) return
     const keys = Object.keys(value)
-    if (keys.length === 1 && /^[A-Z]/.test(keys[0] ?? '')) { expression(a, value as Node, scope, clause ?? 'in a json or xml value'); return }
+    if (keys.length === 1 && /^[A-Z]/.test(keys[0] ?? '')) { operands.push(value as Node); expression(a, value as Node, scope, clause ?? 'in a json or xml value'); return }
     for (const [key, inner] of Object.entries(value)) {
       if (key === 'typeName') type = cast(a, inner as TypeName, scope)
       else if (key === 'over') window(a, inner as WindowDef, scope)
@@ -251,5 +252,6 @@ function json(a: Analysis, node: Node, scope: Scope, clause: string | null): num
     }
   }
   walk(Object.values(node))
+  weighOver(a.found, operands, scope, undefined)
   return type
 }

@@ -65,8 +65,11 @@ export function weighOperator({ found }: { readonly found: Findings }, { kind, n
 export function weighOver(found: Findings, operands: readonly (Node | undefined)[], scope: Scope, location: number | undefined): void {
   if (!isOwners(scope)) found.scales.over(operands.flatMap(partsOf).map((part) => sizeOf(found, part, scope)), scope.frame.span(location))
 }
-const partsOf = (node: Node | undefined): readonly Node[] =>
-  !node ? [] : 'List' in node ? node.List.items ?? [] : 'RowExpr' in node ? node.RowExpr.args ?? [] : 'A_ArrayExpr' in node ? node.A_ArrayExpr.elements ?? [] : [node]
+function partsOf(node: Node | undefined): readonly Node[] {
+  if (!node) return []
+  const parts = 'List' in node ? node.List.items ?? [] : 'RowExpr' in node ? node.RowExpr.args ?? [] : 'A_ArrayExpr' in node ? node.A_ArrayExpr.elements ?? [] : null
+  return parts === null ? [node] : parts.flatMap(partsOf)
+}
 /** What a view or row security says, their owner wrote. */
 const isOwners = ({ frame }: Scope): boolean => frame.view || frame.policy === true
 /** `jsonb - text[]` and `hstore - text[]`; between numbers and times the sign is cheap. */
