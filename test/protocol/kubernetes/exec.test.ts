@@ -111,14 +111,18 @@ describe('what a command writes is heard whole', () => {
     await expect.poll(() => closed).toBe(true)
   })
   test.each<[string, (socket: WebSocket, cut: AbortController) => void, object]>([
-    ['the connection drops', (socket) => { setTimeout(() => { socket.terminate() }, 10) }, { reason: 'answer_lost' }],
+    ['the connection drops', (socket) => { socket.terminate() }, { reason: 'answer_lost' }],
     ['it never ends', () => undefined, { reason: 'answer_lost' }],
-    ['it is cut off', (_, cut) => { setTimeout(() => { cut.abort(new Error('locked')) }, 20) }, { reason: 'cut', inner: 'cut: locked', detail: expect.stringContaining('(locked)') as string }],
+    ['it is cut off', (_, cut) => { cut.abort(new Error('locked')) }, { reason: 'cut', inner: 'cut: locked', detail: expect.stringContaining('(locked)') as string }],
   ])('as far as it came where %s', async (_, happens, refusal) => {
     const cut = new AbortController()
-    serve((socket) => { socket.send(frame(1, 'half a li')); happens(socket, cut) })
     const { heard, listen } = hearing()
-    expect((await answerOf({ limits: { timeoutMs: 300 }, run: { heard: listen, cut: cut.signal } })).executed).toMatchObject({ status: 'unknown', refusal })
+    const running = new Promise<WebSocket>((resolve) => { serve((socket) => { socket.send(frame(1, 'half a li')); resolve(socket) }) })
+    const ended = answerOf({ limits: { timeoutMs: 3000 }, run: { heard: listen, cut: cut.signal } })
+    const socket = await running
+    await expect.poll(() => heard.stdout).toBe('half a li')
+    happens(socket, cut)
+    expect((await ended).executed).toMatchObject({ status: 'unknown', refusal })
     expect(heard.stdout).toBe('half a li')
   })
   test('or not at all: what cannot be recorded ends it, and it may have run', async () => {
@@ -159,7 +163,7 @@ describe('what goes wrong', () => {
   })
   test('it never ends: the time does, and it may still run', async () => {
     serve(() => undefined)
-    expect((await answerOf({ limits: { timeoutMs: 100 } })).executed.status).toBe('unknown')
+    expect((await answerOf({ limits: { timeoutMs: 1000 } })).executed.status).toBe('unknown')
     await expect.poll(() => stub.connections()).toBeLessThan(2)
   })
   test('it is cut off: likewise', async () => {

@@ -56,8 +56,8 @@ describe('what is lost', () => {
   })
   test('no answer in time: a write may have happened, a read ran out of time', async () => {
     stub.handler = () => undefined
-    expect((await rig.run(planOf(write), { limits: { timeoutMs: 80 } })).executed.status).toBe('unknown')
-    expect((await rig.run(planOf(), { limits: { timeoutMs: 80 } })).executed).toMatchObject({ status: 'failed', refusal: { slug: 'timeout' } })
+    expect((await rig.run(planOf(write), { limits: { timeoutMs: 1000 } })).executed.status).toBe('unknown')
+    expect((await rig.run(planOf(), { limits: { timeoutMs: 1000 } })).executed).toMatchObject({ status: 'failed', refusal: { slug: 'timeout' } })
   })
   test('a dry run never happened', async () => {
     stub.handler = (_, __, socket) => { socket.destroy() }

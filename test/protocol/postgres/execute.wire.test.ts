@@ -78,6 +78,9 @@ async function warm(sql: string, more: Parameters<ReturnType<typeof openTarget>[
   return { one, plan: await one.draw([{ sql }], more) }
 }
 
+/** Nothing of the test's own ends within it. */
+const patient = { obligations: { limits: { timeoutMs: 55_000 } } }
+
 describe('a write', () => {
   test('whose COMMIT never arrived is unknown, and is not tried again', async () => {
     const { one, plan } = await warm(write, { written: ['public.t'] })
@@ -105,9 +108,9 @@ describe('a write', () => {
     expect(await value()).toBe(before + 1)
   })
   test('whose server is killed in the middle has failed', async () => {
-    const { one, plan } = await warm('UPDATE t SET x = x + 1 FROM pg_sleep(1)', { written: ['public.t'] })
+    const { one, plan } = await warm('UPDATE t SET x = x + 1 FROM pg_sleep(50)', { written: ['public.t'] })
     const before = await value()
-    const ran = one.run(plan)
+    const ran = one.run(plan, patient)
     for (let killed = 0; killed === 0;) killed = (await database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'UPDATE%pg_sleep%' AND usename = 'app' AND state = 'active'")).rowCount ?? 0
     expect(await ran).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable' } })
     expect(await value()).toBe(before)
@@ -119,15 +122,15 @@ describe('a read', () => {
   test.each<[Weather, string]>([['cut-in-answer', 'target-unavailable'], ['garbage', 'target-unavailable'], ['wrong-status', 'target-unavailable'], ['no-answer', 'timeout']])('in weather %s is refused as %s, never a part of an answer', async (what, slug) => {
     const { one, plan } = await warm(rows, {})
     weather = what
-    const ran = await one.run(plan, { obligations: { limits: { timeoutMs: 300 } } })
+    const ran = await one.run(plan, what === 'no-answer' ? { obligations: { limits: { timeoutMs: 300 } } } : patient)
     expect(ran).toMatchObject({ status: 'failed', refusal: { slug } })
     expect(JSON.stringify(ran)).not.toContain('7c1f')
     weather = 'fine'
     expect(await one.run(plan)).toMatchObject({ status: 'succeeded', rows: { rowCounts: [500] } })
   })
   test('whose server is killed in the middle is refused', async () => {
-    const { one, plan } = await warm('SELECT x FROM t, pg_sleep(1)', { relations: ['public.t'] })
-    const ran = one.run(plan)
+    const { one, plan } = await warm('SELECT x FROM t, pg_sleep(50)', { relations: ['public.t'] })
+    const ran = one.run(plan, patient)
     for (let killed = 0; killed === 0;) killed = (await database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT * FROM (SELECT x%' AND usename = 'app' AND state = 'active'")).rowCount ?? 0
     expect(await ran).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable' } })
   })

@@ -72,12 +72,12 @@ describe.skipIf(sshd === null).each(Object.entries(ways))(`by %s${sshd === null 
     expect(outcome(await go(engine(), ['echo', 'x'], { on, run: { heard: async () => { throw new Error('no store') } } }))).toMatch(/^unknown outcome-unknown /)
   })
   test('one whose time is over is unknown, one whose time to begin is over never began', async () => {
-    expect(outcome(await go(engine(), ['sleep', '5'], { on, timeoutMs: 1000 }))).toBe('unknown outcome-unknown answer_lost')
+    expect(outcome(await go(engine(), ['sleep', '60'], { on, timeoutMs: 3000 }))).toBe('unknown outcome-unknown answer_lost')
     expect(outcome(await go(engine(), ['true'], { on, run: { deadline: Date.now() - 1 } }))).toBe('failed timeout deadline_passed')
   })
   test('what one wrote until its time was over is heard by the record', async () => {
     let heard = ''
-    expect(outcome(await go(engine(), ['sh', '-c', 'echo begun; sleep 5'], { on, timeoutMs: 1000, run: { heard: async (_, bytes) => { heard += Buffer.from(bytes).toString() } } }))).toBe('unknown outcome-unknown answer_lost')
+    expect(outcome(await go(engine(), ['sh', '-c', 'echo begun; sleep 60'], { on, timeoutMs: 3000, run: { heard: async (_, bytes) => { heard += Buffer.from(bytes).toString() } } }))).toBe('unknown outcome-unknown answer_lost')
     expect(heard).toBe('begun\n')
   })
   test('cut in its midst it is unknown, and what it wrote until then is heard by the record', async () => {
