@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import { openOf } from '../schema/content.ts'
 import type { Event, Id } from '../schema/event.ts'
+import { timeOf } from '../schema/item.ts'
 import { Fault, type Head, type Log, type Ports } from './ports.ts'
 import { checkpointText, openCheckpoint } from './record/log/checkpoint.ts'
-import { entryOf } from './record/log/entry.ts'
+import { entryOf, isTime } from './record/log/entry.ts'
 import { append, edgeFrom, emptyLog, growing, type LogEdge } from './record/log/grow.ts'
 import { formatNote, sign } from './record/log/note.ts'
 import { decodeStage, encodeStage, stagePath, type Stage } from './record/log/stage.ts'
@@ -96,7 +97,9 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
 
   async function apply({ revision, size, checkpoint }: Head, { first, ids, tiles, before }: Stage): Promise<void> {
     const note = Buffer.from(checkpoint)
-    const next = [{ path: turn(revision), bytes: note }, ...revision === 1 ? [{ path: begun, bytes: note }] : [], ...tiles].values()
+    // First, or a table of heads that is put back just now would be continued by another tree, beside tiles that nobody can take away.
+    await objects.create(turn(revision), note)
+    const next = [...revision === 1 ? [{ path: begun, bytes: note }] : [], ...tiles].values()
     const writing = Array.from({ length: abreast }, async () => { for (const { path, bytes } of next) await objects.create(path, bytes) })
     const written = await Promise.allSettled([...writing, store.placed(ids.map((id, at) => ({ id, index: first + at })))])
     for (const one of written) if (one.status === 'rejected') throw one.reason                                // when all have ended: nothing of this goes on behind who tries again
@@ -197,16 +200,20 @@ function firstOf(leaves: readonly Leaf[]): readonly Leaf[] {
   return end < 0 ? leaves : leaves.slice(0, end)
 }
 
-/** As it is stored, so that the leaf of an event does not depend on who brings it. What canonical JSON cannot say (a lone surrogate) goes in by the digest of what is stored. */
+/** As it is stored, so that the leaf of an event does not depend on who brings it. What canonical JSON cannot say (a lone surrogate), or no reader of the log would take (no time), goes in by the digest of what is stored. */
 export function leafOf(event: Event): Leaf {
   const json = JSON.stringify(openOf(event))
+  const digest = (at: string): Leaf => {
+    const { id, kind, writer } = event
+    return { id, entry: Buffer.from(JSON.stringify({ ...(writer === undefined ? {} : { about: { writer } }), at, digest: hash('sha256', json, 'hex'), id, kind, v: 1 })) }
+  }
+  if (typeof event.at !== 'string' || !isTime(event.at)) return digest(new Date(timeOf(event.id)).toISOString())
   try {
     const succession = event.kind === 'log-key' && typeof event.change['note'] === 'string' ? { succession: event.change['note'] } : {}
     return { id: event.id, entry: entryOf(JSON.parse(json) as Event), ...succession }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    const { id, kind, at, writer } = event
-    return { id, entry: Buffer.from(JSON.stringify({ ...(writer === undefined ? {} : { about: { writer } }), at, digest: hash('sha256', json, 'hex'), id, kind, v: 1 })) }
+    return digest(event.at)
   }
 }
 

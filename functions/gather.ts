@@ -1,5 +1,6 @@
 import type { Event, Id } from '../schema/event.ts'
-import { correctionId, outcomeId, timeOf } from '../schema/item.ts'
+import { correctionId, isIntentId, mostCorrections, outcomeId, timeOf } from '../schema/item.ts'
+import { abreast } from './abreast.ts'
 import { leafOf, type Committer, type Mark } from './commit.ts'
 import { createOrdering } from './ordering.ts'
 import type { Head, Ledger, Ports } from './ports.ts'
@@ -15,14 +16,19 @@ const correctionMs = 24 * 3_600_000
 const soonMs = 10_000
 /** A process that comes up looks back further than the last look came, because what that one saw begin is not written down. */
 const backMs = 2 * 60_000
-/** A mark of the future was set by a clock that was wrong. Then nothing is known of what was stored since, so a process that comes up looks back so far. */
-const astrayMs = 24 * 3_600_000
+/** Further back it looks once, piece by piece, and no further than so many events: a clock that was wrong may have set the mark before what was stored after it was set right. AWS takes nothing that is signed by such a clock. */
+const astrayMs = [15 * 60_000, 3_600_000, 4 * 3_600_000, 24 * 3_600_000]
+const mostAstray = 10_000
 /** The least that is worth a second look of its own. */
 const stepMs = 60_000
-/** Of a minute, so that two looks of a schedule do not overlap: each of the two passes ends at the first part it is through with after its time, and the next look goes on there. */
+/** Of a minute, so that two looks of a schedule do not overlap: each pass ends at the first part it is through with after its time, and the next look goes on there. */
 const budgetMs = 25_000
+/** That the head has room for, and that this process remembers beside. */
 const mostAwaited = 1000
+const mostWaiting = 50_000
 const mostOpen = 5000
+/** Asked for by name in one look, the others in the next. */
+const mostAsked = 1000
 
 /**
  * The slow feed of the log: looks through the ledger itself, so that no stored event is ever left out, whoever wrote it and whoever died. It goes through the record twice, each time from where it stopped: once when it was just
@@ -30,68 +36,106 @@ const mostOpen = 5000
  * after the other over the same events, add nothing twice: commit.ts asks by id.
  *
  * Why none is left out: the second look reads, with consistent reads, everything that has an id of before T - 30 min, T being a time before it began. Whatever ever has such an id is either stored by then, or belongs to an intent: an outcome, where
- * there is none yet, or a correction, where the sweeper wrote the outcome. Such intents are written down in the head as awaited, and each look asks for theirs by id. So the mark may move to the end of a part once all that was read of it
- * is in the log; where more are awaited than the head should hold, it stays at the first that found no room. Nothing rests on the first look but that the log is soon whole.
+ * there is none yet, or a correction, where the sweeper wrote the outcome. Such intents are awaited: asked for by id, and written down in the head, whose mark stays at the first that has no room there. The mark is no further than all that was read is in
+ * the log. Nothing rests on the first look but that the log is soon whole.
+ *
+ * No single item stops a look: what cannot be read is told of and passed by, and which intent an outcome is of is told by its id, whatever it says itself.
  */
-export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly ledger: Pick<Ledger, 'get' | 'scan'> }, committer: Committer) {
-  const ordered = createOrdering(ledger, committer)
+export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'alarm'> & { readonly ledger: Pick<Ledger, 'get' | 'scan'> }, committer: Committer) {
+  const { ordered, get } = createOrdering({ ledger, alarm }, committer)
   let latest: Mark = { mark: 0, near: 0, awaited: [] }
   let near: number | null = null
   let doubted = Infinity
-  /** How far the second look came, where the head's mark is of no use. */
+  /** How far the second look came, in this process; never behind the mark, where that can be true. */
   let passed: number | null = null
-  /** Intents that a first look saw begin and not end. */
+  let astray: readonly number[] = astrayMs
+  let lastBegun = 0
+  /** No mark up to this is believed: it lay in the future when it was seen. */
+  let distrusted = -Infinity
+  /** Intents that a first look saw begin and not end, and older ones than `passed` of which more is to come, as in the head. */
   const open = new Set<Id<'evt'>>()
+  const waiting = new Map<Id<'evt'>, number | null>()
 
   /** Gives how many events it added. Throws Fault; what was added stays. */
   async function reconcile(): Promise<number> {
     const begun = now()
-    const head = await committer.head()
+    if (begun < lastBegun) [passed, astray] = [Math.min(passed ?? 0, begun - graceMs), astrayMs]              // the clock was set back: what it said is not to be relied on
+    lastBegun = begun
+    adopt(await committer.head(), begun - graceMs)
+    let [added, failed]: [number, unknown] = [0, null]
+    // One that fails keeps none of the others from its work.
+    for (const step of [settle, settleOpen, first, behind, second]) await step(begun).then((more) => { added += more }, (error: unknown) => { failed ??= error })
+    if (failed !== null) throw failed
+    return added
+  }
+
+  function adopt(head: Head | null, safe: number): void {
     if (head !== null && head.mark >= latest.mark) latest = { mark: head.mark, near: head.near, awaited: head.awaited }
-    const awaited = await settleAwaited(begun)
-    return awaited + await first(begun) + await second(begun)
+    if (latest.mark > safe) distrusted = Math.max(distrusted, latest.mark)
+    if (passed !== null && !(passed < latest.mark && latest.mark <= safe && latest.mark > distrusted)) return
+    passed = Math.min(latest.mark, safe)
+    for (const { id, until } of latest.awaited) if (isIntentId(id) && !waiting.has(id)) waiting.set(id, until)
   }
 
   async function first(begun: number): Promise<number> {
-    const safe = begun - graceMs
-    let added = await settleOpen()
+    const [from, safe] = [now(), begun - graceMs]
     near = Math.max(safe, Math.min(doubted, near ?? latest.near - backMs))
     doubted = Infinity
     if (near > begun) near = safe                                   // the clock was set back
-    let reached = near
+    let [added, reached] = [0, near]
     for await (const { events, until } of ledger.scan(near, null)) {
       added += await add(events)
-      for (const event of events) {
-        if (event.kind === 'intent' && open.size < mostOpen) open.add(event.id)
-        if (event.kind === 'outcome') open.delete(event.intent)
+      for (const { id, kind } of events) {
+        if (kind === 'intent' && isIntentId(id) && open.size < mostOpen) open.add(id)
+        if (kind === 'outcome') open.delete(intentOf(id))
       }
       if (until <= reached) continue                                // there is more of that part
       reached = until
       near = Math.max(near, Math.min(until, begun - soonMs))
       latest = { ...latest, near: Math.max(near, latest.mark) }
-      if (now() - begun > budgetMs) break
+      if (now() - from > budgetMs) break
     }
     return added
   }
 
   async function second(begun: number): Promise<number> {
-    const safe = begun - graceMs
-    const from = latest.mark <= safe ? latest.mark : Math.min(safe, passed ?? (latest.mark > begun ? safe - astrayMs : safe))
-    if (safe - from < stepMs) return 0
-    let [added, reached] = [0, from]
-    const intents = new Map<Id<'evt'>, Event | null>()
-    for await (const { events, until } of ledger.scan(from, safe)) {
+    const [from, safe] = [now(), begun - graceMs]
+    if (passed === null || safe - passed < stepMs) return 0
+    let [added, reached] = [0, passed]
+    const intents = new Map<Id<'evt'>, number | null>()
+    for await (const { events, damaged, until } of ledger.scan(passed, safe)) {
       added += await add(events)
-      for (const event of events) note(intents, event)
+      for (const id of damaged) alarm('an event in the record cannot be read', { id })
+      for (const event of events) {
+        if (event.kind === 'intent' && isIntentId(event.id) && !intents.has(event.id)) intents.set(event.id, null)
+        if (event.kind === 'outcome') intents.set(intentOf(event.id), untilOf(event))
+      }
       if (until <= reached) continue
-      reached = until
-      const awaited = [...intents].flatMap(([id, outcome]) => awaiting(id, outcome, begun))
-      intents.clear()
-      const next = markOf(until, [...latest.awaited, ...awaited])
-      passed = next.mark
+      passed = reached = until
+      for (const [id, till] of intents) {
+        if (timeOf(id) >= until) continue                           // more of it may be in the next piece
+        intents.delete(id)
+        if (till === null || till > begun) waiting.set(id, till)
+      }
+      const next = markOf(passed, waiting)
       if (next.mark >= latest.mark) latest = { ...next, near: Math.max(latest.near, next.mark) }
-      if (next.mark < until || now() - begun > 2 * budgetMs) break // what found no room is looked through again when others have ended
+      if (waiting.size > mostWaiting || now() - from > budgetMs) break
     }
+    return added
+  }
+
+  /** Once in a process: what lies before all that it would look at. */
+  async function behind(): Promise<number> {
+    let [added, read] = [0, 0]
+    const end = passed ?? 0
+    for (const [n, back] of astray.entries()) {
+      for await (const { events } of ledger.scan(end - back, end - (astray[n - 1] ?? 0))) {
+        added += await add(events)
+        if ((read += events.length) > mostAstray) break
+      }
+      if (read > mostAstray) break
+    }
+    astray = []
     return added
   }
 
@@ -100,41 +144,46 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
     if (events.length === 0) return 0
     const given = new Map(events.map((event) => [event.id, event]))
     const missing = await committer.fresh([...given.keys()], (id) => { const event = given.get(id); return event === undefined ? null : leafOf(event).entry })
-    return committer.commit((await ordered(missing.flatMap((id) => given.get(id) ?? []))).map(leafOf), latest)
+    return put(missing.flatMap((id) => given.get(id) ?? []))
   }
+  const put = async (events: readonly Event[]): Promise<number> => events.length === 0 ? 0 : committer.commit((await ordered(events)).map(leafOf), latest)
 
   /** What awaited intents have got since. */
-  async function settleAwaited(begun: number): Promise<number> {
-    const [found, awaited]: [Event[], Head['awaited'][number][]] = [[], []]
-    for (const { id, until } of latest.awaited) {
-      const outcome = until === null ? await ledger.get(outcomeId(id)) : null
-      if (outcome) found.push(outcome)
-      if (until !== null || outcome) found.push(...await corrections(id))
-      awaited.push(...until === null ? awaiting(id, outcome, begun) : until > begun ? [{ id, until }] : [])
+  async function settle(begun: number): Promise<number> {
+    const asked = [...waiting].slice(0, mostAsked)
+    const found = await abreast(asked, async ([id, until]) => {
+      const outcome = until === null ? await get(outcomeId(id)) : null
+      return { id, until: until ?? (outcome && untilOf(outcome)), events: [...outcome ? [outcome] : [], ...until === null && outcome === null ? [] : await corrections(id)] }
+    })
+    const added = await put(found.flatMap(({ events }) => events))
+    for (const { id, until } of found) {
+      waiting.delete(id)
+      if (until === null || until > begun) waiting.set(id, until)   // behind all others: the next look asks for those
     }
-    const added = await committer.commit((await ordered(found)).map(leafOf), latest)
-    latest = { ...latest, awaited }
     return added
   }
 
-  /** What has ended since a first look saw it begin. */
+  /** What has ended since a first look saw it begin. Older ones are awaited, if at all. */
   async function settleOpen(): Promise<number> {
-    const found: Event[] = []
-    for (const id of open) if (timeOf(id) < latest.mark) open.delete(id)                             // awaited, if at all
-    const waiting = new Set(await committer.fresh([...open].map(outcomeId)))
-    for (const id of open) {
-      const outcome = waiting.has(outcomeId(id)) ? await ledger.get(outcomeId(id)) : null
-      if (outcome) found.push(outcome)
+    for (const id of open) if (timeOf(id) < (passed ?? 0)) open.delete(id)
+    const asked = [...open].slice(0, mostAsked)
+    const missing = new Set(await committer.fresh(asked.map(outcomeId)))
+    const found = await abreast(asked, async (id) => ({ id, ended: !missing.has(outcomeId(id)), outcome: missing.has(outcomeId(id)) ? await get(outcomeId(id)) : null }))
+    const added = await put(found.flatMap(({ outcome }) => outcome ?? []))
+    for (const { id, ended, outcome } of found) {
+      open.delete(id)
+      if (!ended && outcome === null) open.add(id)
     }
-    const added = await committer.commit((await ordered(found)).map(leafOf), latest)
-    for (const { id } of found) waiting.delete(id)
-    for (const id of open) if (!waiting.has(outcomeId(id))) open.delete(id)
     return added
   }
 
   async function corrections(intent: Id<'evt'>): Promise<readonly Event[]> {
     const found: Event[] = []
-    for (let next = await ledger.get(correctionId(intent, 1)); next !== null; next = await ledger.get(correctionId(intent, found.length + 1))) found.push(next)
+    for (let n = 1; n <= mostCorrections; n++) {
+      const next = await get(correctionId(intent, n))
+      if (next === null) break
+      found.push(next)
+    }
     return found
   }
   return {
@@ -146,20 +195,15 @@ export function createGathering({ now, ledger }: Pick<Ports, 'now'> & { readonly
   }
 }
 
-function note(intents: Map<Id<'evt'>, Event | null>, event: Event): void {
-  if (event.kind === 'intent') intents.set(event.id, intents.get(event.id) ?? null)
-  if (event.kind === 'outcome') intents.set(event.intent, event)
-}
+/** Of the id of an outcome: whose it is. */
+const intentOf = (outcome: Id<'evt'>): Id<'evt'> => `evt_${outcome.slice(4, -1)}0`
 
-/** What may still come of an intent. Nothing any more where the gate itself told its outcome, or a correction had its time. */
-function awaiting(id: Id<'evt'>, outcome: Event | null, now: number): Head['awaited'] {
-  if (outcome === null) return [{ id, until: null }]
-  const until = Date.parse(outcome.at) + correctionMs
-  return outcome.kind === 'outcome' && outcome.by === 'sweeper' && until > now ? [{ id, until }] : []
-}
+/** How long something may still come after this outcome, epoch ms. Nothing where the gate itself told it. */
+const untilOf = (outcome: Event): number => outcome.kind === 'outcome' && outcome.by === 'sweeper' ? Date.parse(outcome.at) + correctionMs || 0 : 0
 
-function markOf(mark: number, awaited: Head['awaited']): Pick<Mark, 'mark' | 'awaited'> {
-  const older = [...new Map(awaited.map((one) => [one.id, one])).values()].filter(({ id }) => timeOf(id) < mark).toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  const first = older[mostAwaited]
-  return first === undefined ? { mark, awaited: older } : { mark: timeOf(first.id), awaited: older.slice(0, mostAwaited).filter(({ id }) => timeOf(id) < timeOf(first.id)) }
+/** The mark that this head can have: its awaited intents are all that there are before it. */
+function markOf(passed: number, waiting: ReadonlyMap<Id<'evt'>, number | null>): Pick<Mark, 'mark' | 'awaited'> {
+  const awaited = [...waiting].map(([id, until]) => ({ id, until })).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const first = awaited[mostAwaited]
+  return first === undefined ? { mark: passed, awaited } : { mark: timeOf(first.id), awaited: awaited.slice(0, mostAwaited).filter(({ id }) => timeOf(id) < timeOf(first.id)) }
 }

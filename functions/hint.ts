@@ -1,7 +1,7 @@
 import type { Event } from '../schema/event.ts'
 import type { Ledger, Requests } from './ports.ts'
 
-const most = 5000
+const most = 2000
 
 /**
  * Events this process has just stored, so that the log has them about a second later. A hint and no more: what is lost here, because the queue is full or the

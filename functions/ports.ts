@@ -63,6 +63,14 @@ export class Fault extends Error {
   }
 }
 
+/** What is stored under this id is no event, or another's: somebody wrote over it. It stays so, however often it is asked for. */
+export class Damage extends Fault {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('store-unavailable', message, options)
+    this.name = 'Damage'
+  }
+}
+
 /** The `after` of a list is not a cursor that this filter was given: the caller's mistake, not a failure. */
 export class CursorError extends Error {
   constructor() {
@@ -126,9 +134,10 @@ export interface Ledger {
   list(filter: EventFilter, page: { readonly limit: number; readonly after: string | null }): Promise<{ readonly events: readonly Event[]; readonly next: string | null }>
   /**
    * Everything whose id carries a time from `from` until before `to` (epoch ms; null: and later) and that was stored when it began, each once, as it is stored: its content sealed. In pieces that can be held, from early to late: after one,
-   * all that is before its `until` was given. Of one intent nothing comes before it; else events of a piece are in no order. What it reads of the store grows with what it gives, and with nothing else. Throws Fault store-unavailable.
+   * all that is before its `until` was given. Of one intent nothing comes before it; else events of a piece are in no order. What it reads of the store grows with what it gives, and with nothing else. `damaged`: ids under which no event
+   * can be read. Throws Fault store-unavailable.
    */
-  scan(from: number, to: number | null): AsyncIterable<{ readonly events: readonly Event[]; readonly until: number }>
+  scan(from: number, to: number | null): AsyncIterable<{ readonly events: readonly Event[]; readonly damaged: readonly Id<'evt'>[]; readonly until: number }>
   /** Intents with `settleBy` before `before` that have no outcome. Also those written by a process that is gone. At most `limit`. */
   unsettled(before: number, limit: number): Promise<readonly (Event & { kind: 'intent' })[]>
 }

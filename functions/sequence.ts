@@ -20,7 +20,7 @@ export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> &
   const { now, ledger } = ports
   const committer = createCommitter(ports)
   const gathering = createGathering(ports, committer)
-  const ordered = createOrdering(ledger, committer)
+  const { ordered } = createOrdering(ports, committer)
   const ring = createRing(ports.log)
   const begun = now()
   let behind = true

@@ -5,7 +5,7 @@ import { tables } from './tables'
 
 /** Wakes the sequencer a second after something is recorded. The record is the table, so what a stream loses, repeats or reorders is found by the schedule's look. */
 new aws.lambda.EventSourceMapping('SequencerWakes', {
-  eventSourceArn: tables.audit.nodes.table.streamArn, functionName: sequencer.arn, startingPosition: 'LATEST', batchSize: 1000, maximumBatchingWindowInSeconds: 1,
+  eventSourceArn: tables.audit.nodes.table.streamArn, functionName: sequencer.arn, startingPosition: 'LATEST', batchSize: 2000, maximumBatchingWindowInSeconds: 1,
   maximumRetryAttempts: 2, maximumRecordAgeInSeconds: 600, parallelizationFactor: 1,
   destinationConfig: { onFailure: { destinationArn: dead.arn } },
 })

@@ -8,12 +8,12 @@ interface Counted {
   readonly lasting?: true
 }
 export const counted: Readonly<Record<string, Counted>> = {
-  UnsettledIntents: { words: ['intents without an outcome were settled as unknown'] },
+  UnsettledIntents: { words: ['an intent cannot be settled', 'intents without an outcome were settled as unknown'] },
   OutcomeNotRecorded: { words: ['outcome not recorded'] },
   EventNotRecorded: { words: ['event not recorded', 'the end of a stream is not recorded', 'a sign-in is not recorded', 'count of unauthenticated calls not recorded', 'an event is not promised'] },
   LogWentBack: { words: [
     'the log went back', 'the tiles of the log are not those of its checkpoint', 'events of the log are not in the record', 'entries are said to be removed, and are not as old as that',
-    'an index that the log never gave', 'the log has something else in the place of an event',
+    'an index that the log never gave', 'the log has something else in the place of an event', 'an event in the record cannot be read',
   ] },
   HeadGone: { words: ['the head of the log is gone'] },
   LocksNotLengthened: { words: ['locks of the log are not lengthened'] },

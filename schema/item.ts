@@ -116,6 +116,10 @@ export function firstIdAt(at: number): Id<'evt'> {
 export const outcomeId = (intent: Id<'evt'>): Id<'evt'> => sibling(intent, 1)
 export const correctionId = (intent: Id<'evt'>, n: number): Id<'evt'> => sibling(intent, 1 + n)
 
+/** Corrections that one intent can have, by the symbols there are. */
+export const mostCorrections = symbols.length - 2
+export const isIntentId = (id: string): id is Id<'evt'> => isEventId(id) && id.endsWith('0')
+
 function sibling(intent: Id<'evt'>, n: number): Id<'evt'> {
   const symbol = symbols[n]
   if (!isEventId(intent) || !intent.endsWith('0') || symbol === undefined) throw new RangeError('an intent id ends in `0`; make ids with createIds')

@@ -1,6 +1,6 @@
 import type { Event } from '../../schema/event.ts'
 import { eventKey } from '../../schema/item.ts'
-import { Fault } from '../ports.ts'
+import { Damage } from '../ports.ts'
 import type { Item } from './dynamo.ts'
 
 /** The key of an event in sluice-audit. Throws RangeError for what is not one of our ids. */
@@ -20,11 +20,14 @@ export function itemOf(event: Event, json: string): Item {
   }
 }
 
-/** What is stored was written by us under a condition nobody passes twice; a text that is no event is damage, and is said so. */
+/** What is stored was written by us under a condition nobody passes twice; a text that is no event, or one of another id, is damage, and is said so. Throws Damage. */
 export function readEvent(item: Item): Event {
+  const id = item['sk']?.S
   try {
-    return JSON.parse(item['event']?.S ?? '') as Event
+    const event = JSON.parse(item['event']?.S ?? '') as Event | null
+    if (typeof event === 'object' && event !== null && typeof event.kind === 'string' && event.id === id) return event
   } catch (error) {
-    throw new Fault('store-unavailable', `event \`${item['sk']?.S}\` is damaged`, { cause: error })
+    throw new Damage(`event \`${id}\` is damaged`, { cause: error })
   }
+  throw new Damage(`event \`${id}\` is damaged`)
 }

@@ -37,5 +37,5 @@ export function createLedger(parts: { readonly hot: Dynamo; readonly cold: Dynam
     const { Item: item } = await hot('GetItem', { TableName, Key: keyOf(id), ConsistentRead: true })
     return item ? readEvent(item) : null
   }
-  return { append, get, list: createList(parts.cold), scan: createScan(parts), unsettled: createUnsettled(parts) }
+  return { append, get, list: createList(parts.cold), scan: createScan(parts.cold), unsettled: createUnsettled(parts) }
 }

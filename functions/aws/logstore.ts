@@ -39,6 +39,7 @@ export function createLogStore(dynamo: Dynamo): LogRows {
     await eachPiece([...new Set(ids)].filter(isEventId), async (piece) => {
       let keys: readonly Item[] = piece.map((id) => ({ pk: { S: id } }))
       for (let round = 0; keys.length > 0; round++) {
+        if (round > 0) await new Promise((resolve) => { setTimeout(resolve, Math.min(400, 10 * 2 ** round)) })
         if (round >= maxBatches) throw new Fault('store-unavailable', 'indexes cannot be read now')
         const output = await dynamo('BatchGetItem', { RequestItems: { [TableName]: { Keys: keys, ConsistentRead: true } } })
         for (const item of output.Responses?.[TableName] ?? []) found.set(item['pk']?.S as Id<'evt'>, Number(item['index']?.N))

@@ -35,7 +35,7 @@ export function readRequest(item: Item): AccessRequest {
 function parse(item: Item): AccessRequest {
   try {
     const value: unknown = JSON.parse(item['request']?.S ?? '')
-    if (typeof value === 'object' && value !== null) return value as AccessRequest
+    if (typeof value === 'object' && value !== null) return { told: [], ...value } as unknown as AccessRequest   // an earlier version wrote nothing of it
   } catch (error) {
     throw damaged(item, error)
   }

@@ -1,60 +1,42 @@
-import { firstIdAt, shards, tables } from '../../schema/item.ts'
-import type { Ledger } from '../ports.ts'
+import { firstIdAt, isEventId, shards, tables, timeOf } from '../../schema/item.ts'
+import type { Event, Id } from '../../schema/event.ts'
+import { Damage, type Ledger } from '../ports.ts'
 import type { Dynamo, Item } from './dynamo.ts'
 import { readEvent } from './event.ts'
 
 const TableName = tables.audit.name
 const dayMs = 86_400_000
-/** About so many items a slice is to hold: enough that sixteen queries are worth it, and few enough to be held. */
-const target = 2000
 /** Of one query, so that no piece is over sixteen times as many, or sixteen megabytes. */
 const most = 250
 
-interface Piece { readonly items: readonly Item[]; readonly until: number }
-
 /**
- * Goes through the record from an early time to a late one, each item once: slice after slice of time, of each its sixteen partitions abreast. A slice is as wide as the last ones say that it should be. `project`: which attributes are
- * wanted; DynamoDB counts whole items all the same.
+ * Goes through the record from an early time to a late one, each item once: day after day, the sixteen partitions of one abreast, a page of each at a time. `until`: everything before it was given, which is as far as the last of them
+ * has come; so whoever stops anywhere has come as far as that. `project`: which attributes are wanted; DynamoDB counts whole items all the same.
  */
-export function createSlices({ cold, now }: { readonly cold: Dynamo; readonly now: () => number }, project: Readonly<Record<string, string>> = {}) {
+export function createPages(dynamo: Dynamo, project: Readonly<Record<string, string>> = {}) {
   const names = Object.keys(project)
   const projection = names.length === 0 ? {} : { ProjectionExpression: names.join(', '), ExpressionAttributeNames: project }
-  let widthMs = 60_000
 
-  return async function* slices(from: number, to: number | null): AsyncGenerator<Piece, void> {
+  return async function* pages(from: number, to: number | null): AsyncGenerator<{ readonly items: readonly Item[]; readonly until: number }, void> {
     if (to !== null && to <= from) return
-    const edge = to ?? now()                                        // later ones are few: of clocks that run ahead
-    for (const day of await daysBetween(cold, from, to)) {
-      const begin = Date.parse(day)
-      const end = Math.min(to ?? Infinity, begin + dayMs)
-      for (let at = Math.max(from, begin); at < end;) {
-        const until = at + widthMs >= edge ? end : Math.min(end, at + widthMs)
-        let read = 0
-        for await (const items of slice(day, at, until)) {
-          read += items.length
-          yield { items, until: at }
-        }
-        yield { items: [], until }
-        widthMs = Math.round(Math.min(dayMs, Math.max(1, widthMs * Math.min(4, Math.max(0.1, target / Math.max(1, read))))))
-        at = until
+    for (const day of await daysBetween(dynamo, from, to)) {
+      const end = Math.min(to ?? Infinity, Date.parse(day) + dayMs)
+      const [low, high] = [firstIdAt(Math.max(from, Date.parse(day))), firstIdAt(end)]
+      let open: readonly { readonly pk: string; readonly start?: Item }[] = [...shards].map((shard) => ({ pk: `${day}#${shard}` }))
+      while (open.length > 0) {
+        const found = await Promise.all(open.map(async ({ pk, start }) => ({ pk, page: await dynamo('Query', {
+          TableName, ConsistentRead: true, Limit: most, KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to', ...projection,
+          ExpressionAttributeValues: { ':pk': { S: pk }, ':from': { S: low }, ':to': { S: high } }, ...(start ? { ExclusiveStartKey: start } : {}),
+        }) })))
+        open = found.flatMap(({ pk, page: { LastEvaluatedKey: start } }) => start ? [{ pk, start }] : [])
+        // BETWEEN includes its end, which is the next day's.
+        yield { items: found.flatMap(({ page }) => (page.Items ?? []).filter((item) => idOf(item) < high)), until: open.reduce((at, { start = {} }) => Math.min(at, isEventId(idOf(start)) ? timeOf(idOf(start)) : 0), end) }
       }
     }
     if (to !== null) yield { items: [], until: to }
   }
-
-  async function* slice(day: string, from: number, to: number): AsyncGenerator<readonly Item[], void> {
-    let open: readonly { readonly pk: string; readonly start?: Item }[] = [...shards].map((shard) => ({ pk: `${day}#${shard}` }))
-    while (open.length > 0) {
-      const pages = await Promise.all(open.map(async ({ pk, start }) => ({ pk, page: await cold('Query', {
-        TableName, ConsistentRead: true, Limit: most, KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to', ...projection,
-        ExpressionAttributeValues: { ':pk': { S: pk }, ':from': { S: firstIdAt(from) }, ':to': { S: firstIdAt(to) } }, ...(start ? { ExclusiveStartKey: start } : {}),
-      }) })))
-      // BETWEEN includes its end; no event has that id, which is all zeros behind its time, but for heartbeats, and those of the next slice.
-      yield pages.flatMap(({ page }) => (page.Items ?? []).filter((item) => (item['sk']?.S ?? '') < firstIdAt(to)))
-      open = pages.flatMap(({ pk, page: { LastEvaluatedKey: start } }) => start ? [{ pk, start }] : [])
-    }
-  }
 }
+const idOf = (item: Item): string => item['sk']?.S ?? ''
 
 /** Days that have events, oldest first. */
 async function daysBetween(dynamo: Dynamo, from: number, to: number | null): Promise<readonly string[]> {
@@ -65,16 +47,36 @@ async function daysBetween(dynamo: Dynamo, from: number, to: number | null): Pro
       TableName, ConsistentRead: true, KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to', ...(start ? { ExclusiveStartKey: start } : {}),
       ExpressionAttributeValues: { ':pk': { S: 'days' }, ':from': { S: dayOf(from) }, ':to': { S: to === null ? '~' : dayOf(to) } },
     })
-    for (const { sk } of page.Items ?? []) if (sk?.S !== undefined) days.push(sk.S)
+    days.push(...(page.Items ?? []).map(idOf).filter((day) => day === dayOf(Date.parse(day))))
     start = page.LastEvaluatedKey
   } while (start)
   return days
 }
-const dayOf = (at: number): string => new Date(Math.max(0, at)).toISOString().slice(0, 10)
+const dayOf = (at: number): string => Number.isNaN(at) ? '' : new Date(Math.max(0, at)).toISOString().slice(0, 10)
 
-export function createScan(parts: { readonly cold: Dynamo; readonly now: () => number }): Ledger['scan'] {
-  const slices = createSlices(parts)
+export function createScan(dynamo: Dynamo): Ledger['scan'] {
+  const pages = createPages(dynamo)
   return async function* (from, to) {
-    for await (const { items, until } of slices(from, to)) yield { events: items.map(readEvent), until }
+    for await (const { items, until } of pages(from, to)) {
+      const [events, damaged]: [Event[], Id<'evt'>[]] = [[], []]
+      for (const item of items) {
+        const id = idOf(item)
+        if (!isEventId(id)) continue                                // nothing of ours has such a key, and nothing can be asked for by it
+        const event = soundly(item)
+        if (event) events.push(event)
+        else damaged.push(id)
+      }
+      yield { events, damaged, until }
+    }
+  }
+}
+
+/** One item that somebody wrote over keeps nothing else from being seen. */
+function soundly(item: Item): Event | null {
+  try {
+    return readEvent(item)
+  } catch (error) {
+    if (error instanceof Damage) return null
+    throw error
   }
 }

@@ -1,9 +1,10 @@
 import type { Event } from '../../schema/event.ts'
-import { isEventId, outcomeId, tables, timeOf } from '../../schema/item.ts'
-import type { Ledger } from '../ports.ts'
+import { isIntentId, outcomeId, tables, timeOf } from '../../schema/item.ts'
+import { abreast } from '../abreast.ts'
+import { Damage, type Ledger } from '../ports.ts'
 import type { Dynamo, Item } from './dynamo.ts'
 import { keyOf, readEvent } from './event.ts'
-import { createSlices } from './scan.ts'
+import { createPages } from './scan.ts'
 
 const TableName = tables.audit.name
 const key = { pk: { S: 'sweep' } } as const
@@ -13,63 +14,80 @@ const lagMs = 60 * 60_000
 const soonMs = 30_000
 /** The least that is worth a look of its own. */
 const stepMs = 60_000
+/** No intent is to be settled later than this after the time of its id (functions/record/story.ts). */
+const longestMs = 62 * 60_000
 /** Intents that are noted by name: about 90 bytes each, of the 400 KB that an item holds. Where there are more, `at` waits for them. */
 const mostOpen = 3000
-/** Not longer than a call of the sweeper's function may take, with room for the rest. */
+/** Each of the two passes, so that a call of the sweeper's function has time for the rest. */
 const budgetMs = 60_000
-const abreast = 16
+/** As functions/gather.ts looks back. */
+const [astrayMs, mostAstray] = [24 * 3_600_000, 10_000]
 
-/** Every intent older than `at` (epoch ms) has its outcome, or is in `open`. What is before `near` was looked through once. */
+/** Every intent older than `at` (epoch ms) has its outcome, or is in `open`, with the time from which it may be settled. What is before `near` was looked through once. */
 interface Place { readonly at: number; readonly near: number; readonly open: ReadonlyMap<string, number> }
 
 /**
  * Intents without an outcome. The record is gone through twice, each time from where the last look stopped: soon after it was written, so that what a dead process left is settled in time, and again when nothing more can come to that
- * part. An intent that has no outcome by then is noted, by its id and the time from which it may be settled (epoch ms), and looked for by name from that time on.
+ * part. An intent that has no outcome by then is noted, and looked for by name when its time has come.
  *
- * The place is durable and says only what was seen to be true, so that two sweepers may write it in any order: an older one costs a look. Dies anywhere: the next one looks from where this one began.
+ * The place is durable and says where to look, never what is true: whether an intent has an outcome, and that it is one, is asked of the record. So two sweepers may write it in any order, and an older one costs a look. Dies anywhere: the
+ * next one looks from where this one began.
  */
-export function createUnsettled(parts: { readonly cold: Dynamo; readonly now: () => number }): Ledger['unsettled'] {
-  const { cold: dynamo, now } = parts
-  const slices = createSlices(parts, { '#id': 'sk', '#kind': 'kind', '#settleBy': 'settleBy' })
+export function createUnsettled({ cold: dynamo, now }: { readonly cold: Dynamo; readonly now: () => number }): Ledger['unsettled'] {
+  const pages = createPages(dynamo, { '#id': 'sk', '#kind': 'kind', '#settleBy': 'settleBy' })
+  let astray = true
 
   return async (before, limit) => {
-    const place = await readPlace(dynamo)
-    const [begun, open] = [now(), new Map(place.open)]
-    const inTime = (): boolean => now() - begun < budgetMs
+    const place = await readPlace(dynamo, before)
+    const open = new Map(place.open)
     const end = before - lagMs
     let at = Math.min(place.at, end)                                // a place that is said to be further than it can be is not believed
     let near = Math.max(place.near > before ? 0 : place.near, end)
-    let from = near
-    for await (const { items, until } of slices(near, before + 1)) {
-      note(open, items)
-      if (until <= from) continue                                   // there is more of that part
-      from = until
-      near = Math.max(near, Math.min(until, before - soonMs))
-      if (!inTime()) break
+    const failures: unknown[] = []
+    async function part(run: () => Promise<void>): Promise<void> {
+      await run().catch((error: unknown) => { failures.push(error) })                  // what the others found is settled all the same
     }
-    if (end - at >= stepMs) {
-      for await (const { items, until } of slices(at, end)) {
-        note(open, items)
-        if (until <= at) continue
-        at = until
-        if (!inTime()) break
-      }
-    }
-    const due = [...open].filter(([, settleBy]) => !(settleBy >= before)).map(([id]) => id).toSorted()
+    await part(async () => { for await (const { until } of go(open, near, before + 1)) near = Math.max(near, Math.min(until, before - soonMs)) })
+    await part(async () => { if (end - at >= stepMs) for await (const { until } of go(open, at, end)) at = until })
+    await part(async () => {
+      if (astray) for await (const { count } of go(open, place.at - astrayMs, Math.min(place.at, end))) if (count > mostAstray) break
+      astray = false
+    })
+    const due = [...open].filter(([, settleBy]) => settleBy < before).map(([id]) => id).toSorted()
     const left: (Event & { kind: 'intent' })[] = []
-    for (let i = 0; i < due.length && left.length < limit; i += abreast) left.push(...(await Promise.all(due.slice(i, i + abreast).map((id) => look(open, id)))).flatMap((event) => event ?? []))
-    await write(place, { at, near, open })
+    for (let i = 0; i < due.length && left.length < limit; i += limit) {
+      const looked = await abreast(due.slice(i, i + limit), look)
+      for (const { id, event } of looked) if (event === null) open.delete(id)
+      left.push(...looked.flatMap(({ event }) => event ?? []))
+    }
+    await part(() => write(place, { at, near, open }))
+    if (failures.length > 0 && left.length === 0) throw failures[0]
     return left.slice(0, limit)
   }
 
-  /** The intent, where it has no outcome. What has one is forgotten. */
-  async function look(open: Map<string, number>, id: string): Promise<(Event & { kind: 'intent' }) | null> {
-    if (isEventId(id) && await get(outcomeId(id)) === null) {
-      const event = await get(id)
-      if (event?.kind === 'intent') return event
+  /** Notes what each part has. Gives how far it came, each time that is further; `count`: items so far. Ends at a part when its time is over. */
+  async function* go(open: Map<string, number>, from: number, to: number): AsyncGenerator<{ readonly until: number; readonly count: number }, void> {
+    const begun = now()
+    let [reached, count] = [from, 0]
+    for await (const { items, until } of pages(from, to)) {
+      note(open, items)
+      count += items.length
+      if (until <= reached) continue                                // there is more of that part
+      yield { until: reached = until, count }
+      if (now() - begun > budgetMs) return
     }
-    open.delete(id)
-    return null
+  }
+
+  /** The intent, where it is one and has no outcome. */
+  async function look(id: string): Promise<{ readonly id: string; readonly event: (Event & { kind: 'intent' }) | null }> {
+    try {
+      if (!isIntentId(id) || await get(outcomeId(id)) !== null) return { id, event: null }
+      const event = await get(id)
+      return { id, event: event?.kind === 'intent' && isSound(event) ? event : null }
+    } catch (error) {
+      if (error instanceof Damage) return { id, event: null }       // nobody can say what became of it; the log's look tells of it
+      throw error
+    }
   }
   async function get(id: string): Promise<Event | null> {
     const { Item: item } = await dynamo('GetItem', { TableName, Key: keyOf(id), ConsistentRead: true })
@@ -85,18 +103,26 @@ export function createUnsettled(parts: { readonly cold: Dynamo; readonly now: ()
   }
 }
 
-/** Nothing is settled by what is read here, so what is damaged is read as it can be: an intent that is none, or has an outcome, is forgotten. */
-async function readPlace(dynamo: Dynamo): Promise<Place> {
+async function readPlace(dynamo: Dynamo, before: number): Promise<Place> {
   const { Item: item } = await dynamo('GetItem', { TableName: tables.state.name, Key: key, ConsistentRead: true })
-  return { at: Number(item?.['at']?.N ?? 0), near: Number(item?.['near']?.N ?? 0), open: new Map(Object.entries(item?.['open']?.M ?? {}).map(([id, { N: settleBy }]) => [id, Number(settleBy)])) }
+  const open = Object.entries(item?.['open']?.M ?? {}).filter(([id]) => isIntentId(id) && timeOf(id) <= before).map(([id, { N: settleBy }]) => [id, within(id, Number(settleBy))] as const)
+  return { at: Number(item?.['at']?.N ?? 0) || 0, near: Number(item?.['near']?.N ?? 0) || 0, open: new Map(open) }
 }
 
 function note(open: Map<string, number>, items: readonly Item[]): void {
   for (const { sk, kind, settleBy } of items) {
     const id = sk?.S ?? ''
-    if (kind?.S === 'intent') open.set(id, Date.parse(settleBy?.S ?? ''))
-    else if (kind?.S === 'outcome') open.delete(`${id.slice(0, -1)}0`)
+    if (kind?.S === 'intent' && isIntentId(id)) open.set(id, within(id, Date.parse(settleBy?.S ?? '')))
+    else if (kind?.S === 'outcome' && id.endsWith('1')) open.delete(`${id.slice(0, -1)}0`)
   }
 }
+
+/** From when this intent may be settled: never later than any may. */
+const within = (id: string, settleBy: number): number => Math.min(timeOf(id) + longestMs, Number.isNaN(settleBy) ? Infinity : settleBy)
+
+/** What an outcome is made of is there: of an intent that somebody wrote who is not the gate it may not be. */
+const isSound = ({ at, evaluation, settleBy, connection, session, policy, who, request }: Event & { kind: 'intent' }): boolean =>
+  [at, settleBy].every((time) => typeof time === 'string' && !Number.isNaN(Date.parse(time))) && typeof evaluation === 'string' && [connection, session, policy].every((one) => one === null || typeof one === 'string')
+  && (who === null || (typeof who?.subject === 'string' && Array.isArray(who.actors) && who.actors.every((actor) => typeof actor === 'string'))) && (request === undefined || typeof request === 'string')
 
 const same = (a: Place, b: Place): boolean => a.at === b.at && a.near === b.near && a.open.size === b.open.size && [...b.open.keys()].every((id) => a.open.has(id))

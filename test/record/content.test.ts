@@ -58,7 +58,7 @@ describe('the rim', () => {
     const given: (Event | null)[] = []
     const ledger: Ledger = {
       append: async (event) => { stored.set(event.id, event); return 'stored' }, get: async (id) => stored.get(id) ?? null,
-      list: async () => ({ events: [...stored.values()], next: null }), async *scan() { yield { events: [...stored.values()], until: Infinity } }, unsettled: async () => [...stored.values()].filter((event) => event.kind === 'intent'),
+      list: async () => ({ events: [...stored.values()], next: null }), async *scan() { yield { events: [...stored.values()], damaged: [], until: Infinity } }, unsettled: async () => [...stored.values()].filter((event) => event.kind === 'intent'),
     }
     const requests = { create: async (...[, event]: Parameters<Requests['create']>) => { given.push(event); return { created: true as const } }, swap: async (...[, event]: Parameters<Requests['swap']>) => { given.push(event); return true } }
     const keys = createMemoryKeys()

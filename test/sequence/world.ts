@@ -63,12 +63,12 @@ export function createMemoryLedger() {
         const [slice, until] = [found.slice(at, end), end < found.length ? timeOf(found[end]!.id) : to ?? Infinity]
         // In pieces, an intent and what became of it in different ones, and nothing of it said to be over before the last.
         const [some, others] = [slice.filter(({ kind }) => kind === 'intent'), slice.filter(({ kind }) => kind !== 'intent')]
-        yield { events: some, until: at === 0 ? from : timeOf(found[at]!.id) }
+        yield { events: some, damaged: [], until: at === 0 ? from : timeOf(found[at]!.id) }
         check()
-        yield { events: others, until }
+        yield { events: others, damaged: [], until }
         at = end
       }
-      if (to !== null) yield { events: [], until: to }
+      if (to !== null) yield { events: [], damaged: [], until: to }
     },
     unsettled: async () => [],
   }

@@ -108,7 +108,7 @@ function createLedger(check: () => void): { ledger: Ledger; events: Event[] } {
     },
     async *scan(from, to) {
       check()
-      yield { events: events.filter(({ id }) => timeOf(id) >= from && (to === null || timeOf(id) < to)), until: to ?? Infinity }
+      yield { events: events.filter(({ id }) => timeOf(id) >= from && (to === null || timeOf(id) < to)), damaged: [], until: to ?? Infinity }
     },
     unsettled: async () => { check(); return [] },
   }

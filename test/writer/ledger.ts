@@ -37,7 +37,7 @@ export function createStore(startMs = Date.parse('2026-11-22T09:00:00.000Z')) {
   }
   const ledger: Ledger = {
     append: (event) => suffer(() => put(event)), get: async (id) => events.get(id) ?? null,
-    list: async () => ({ events: [...events.values()], next: null }), async *scan() { yield { events: [...events.values()], until: Infinity } }, unsettled: async () => [],
+    list: async () => ({ events: [...events.values()], next: null }), async *scan() { yield { events: [...events.values()], damaged: [], until: Infinity } }, unsettled: async () => [],
   }
   /** One item with a revision, and the event in the same write. */
   const item = { revision: 0 }
