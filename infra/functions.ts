@@ -63,7 +63,7 @@ export const machine = new aws.sfn.StateMachine('Machine', { name: machineName, 
 
 /** Writes the log: the one role that signs, and the one that writes its tables and objects.  */
 export const sequencer = lambda('Sequencer', {
-  bundle: 'sequencer', megabytes: 1024, seconds: 300, environment: { ...common, ...log, ...index },
+  bundle: 'sequencer', megabytes: 1769, seconds: 300, environment: { ...common, ...log, ...index },
   may: [
     secretsOf(indexSecret),
     ...onBucket('Sequencer'),

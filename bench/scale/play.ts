@@ -17,7 +17,7 @@ export const own = 'an item of one request or event'
 function keyOf({ table, index, key }: Use, agent: number, event: string): { readonly sort: string; readonly key: string } {
   const alike = (sort: string, which: string) => ({ sort: `${table}${index === null ? '' : ` ${index}`}, ${sort}`, key: which })
   switch (table) {
-    case tables.audit.name: return key === 'days' ? alike('`days`', key) : alike('one of the day\'s 16', eventKey(event).pk)
+    case tables.audit.name: return key === 'days' ? alike('`days`', key) : key.startsWith('fate#') ? alike(own, own) : alike('one of the day\'s 16', eventKey(event).pk)
     case tables.keys.name: return alike('the day', dayOf(event))
     case tables.requests.name: return index === 'byState' ? alike(`\`${key}\``, key) : index === 'byRequester' ? alike('a requester', String(agent)) : alike(own, own)
     case tables.state.name: return key.startsWith('meter#') ? alike('a meter', String(agent)) : key.startsWith('task#') ? alike(own, own) : alike(`\`${key}\``, key)

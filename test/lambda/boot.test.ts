@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { itemOf } from '../../functions/aws/event.ts'
-import { createStores } from '../../functions/aws/ports.ts'
+import type { createStores } from '../../functions/aws/ports.ts'
 import { signedDynamo } from '../../functions/aws/signed.ts'
 import { sealing } from '../../functions/record/content.ts'
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
@@ -95,10 +95,8 @@ describe('the sweeper', () => {
     expect(await invoke({ source: 'schedule' })).toBeUndefined()
   })
   test('settles as unknown what a process intended that is gone, once, and leaves what may still be under way', async () => {
-    const earlier = createStores({ region: 'local', endpoint: env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '', credentials, tables: 'sluice-test' }, () => Date.now() - 600_000)
-    const [gone, fresh] = [intentEvent(earlier), intentEvent(stores)]
-    for (const [at, event] of [[earlier, gone], [stores, fresh]] as const) await sealing(at, at.keys, at.now).ledger.append(event)
-    earlier.close()
+    const [gone, fresh] = [intentEvent(stores, { settleBy: new Date(Date.now() - 1000).toISOString() }), intentEvent(stores)]
+    for (const event of [gone, fresh]) await sealing(stores, stores.keys, stores.now).ledger.append(event)
     const invoke = await boot('sweeper')
     await invoke({ source: 'schedule' })
     const told = await stores.ledger.get(outcomeId(gone.id))
