@@ -20,6 +20,8 @@ export interface Exchanges {
   destroy(reason: Error | null): void
   /** Nothing more is asked: `quit` says so to the server. What is under way is cut off. */
   end(quit: () => void): void
+  /** Nothing is begun on it any more: it is gone, or about to be. */
+  over(): boolean
 }
 const gone = () => new TransportError('unreachable', 'the connection was cut')
 
@@ -43,6 +45,7 @@ export function createExchanges({ stop, drop, understood }: Ways): Exchanges {
       const end = (why: TransportError) => {
         if (ended !== null) return
         ended = why                                                  // what the server says of being stopped is no answer of its own
+        over = true                                                  // already: the stop may arrive after the answer, and would end whatever was begun meanwhile, another caller's too
         void stop().catch(() => {}).then(() => { destroy(why); reject(why) })
       }
       const halt = () => { if (cut) end(cutShort(cut)) }
@@ -59,7 +62,7 @@ export function createExchanges({ stop, drop, understood }: Ways): Exchanges {
     })
   }
   return {
-    exchange, destroy,
+    exchange, destroy, over: () => over,
     end(quit) {
       if (over) return
       if (waiting !== null) return destroy(gone())

@@ -36,11 +36,12 @@ export function createDirect(alarm: Alarm): (secret: string) => Session {
         ended = true
         opened?.end()
       },
+      over: () => ended || (opened?.over() ?? false),
     }
   }
 }
 
-interface Opened { run(text: string, bounds: Bounds): Promise<RawResult>; end(): void }
+interface Opened { run(text: string, bounds: Bounds): Promise<RawResult>; end(): void; over(): boolean }
 
 /** `leave`: called once, when the connection is gone or none came about. */
 async function open(address: Address, timeoutMs: number, leave: () => void, cut: AbortSignal | undefined): Promise<Opened> {
@@ -51,7 +52,7 @@ async function open(address: Address, timeoutMs: number, leave: () => void, cut:
     leave()
     throw error
   }
-  const { exchange, destroy, end } = createExchanges({ stop: () => kill(address, connection.threadId), drop() { leave(); connection.destroy() }, understood })
+  const { exchange, destroy, end, over } = createExchanges({ stop: () => kill(address, connection.threadId), drop() { leave(); connection.destroy() }, understood })
   connection.on('error', (error) => destroy(understood(error)))     // without a listener, a server that goes away takes this process along
   connection.on('end', () => destroy(new TransportError('unreachable', 'the connection ended')))
   await exchange({ timeoutMs, cut }, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
@@ -66,7 +67,7 @@ async function open(address: Address, timeoutMs: number, leave: () => void, cut:
       stream.on('data', watch)
       return runText(connection, text).finally(() => stream.removeListener('data', watch))
     }),
-    end: () => end(() => { connection.end(() => leave()) }),
+    end: () => end(() => { connection.end(() => leave()) }), over,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Refusal } from '../../../schema/refusal.ts'
+import { cutShort } from '../halt.ts'
 import { TransportError } from '../post.ts'
 import { expected, planned } from './estimate.ts'
 import type { Job } from './execute.ts'
@@ -114,6 +115,10 @@ async function runOne(job: Job, say: Say, statement: PlannedStatement, index: nu
 const answered = ({ columns, rows }: NonNullable<PlannedStatement['answer']>): RawResult => ({ fields: columns.map((name) => ({ name, type: 'VARCHAR', charset: 45 })), rows, affected: 0 })
 
 async function commit(job: Job, lease: Lease, results: readonly Fitted[], bounds: Bounds): Promise<Ran> {
+  if (lease.session.over?.()) {                                      // told to stop, and answered before it heard: no COMMIT was sent, so the target rolls back
+    lease.end()
+    return outcomeOf(bounds.cut?.aborted ? cutShort(bounds.cut) : new TransportError('unreachable', 'the connection was cut'), job, null)
+  }
   try {
     await lease.session.run('COMMIT', bounds)
     if (leavesNothing(job)) lease.rest()

@@ -52,7 +52,7 @@ export function createSessions(open: (url: string) => Session, now: () => number
       session: own.session, end: once(() => drop(own)),
       rest: once(() => {
         own.since = now()
-        if (own.since - own.born >= ageMs) return drop(own)
+        if (own.since - own.born >= ageMs || own.session.over?.()) return drop(own)   // what was told to stop ends a little later, and with it whoever had taken it
         own.timer = setTimeout(() => drop(own), restMs)
         own.timer.unref()
         resting.push(own)
@@ -63,7 +63,7 @@ export function createSessions(open: (url: string) => Session, now: () => number
     kept(url, pins) {
       for (const own of resting.toReversed()) {
         if (own.url !== url || own.pins !== pins) continue
-        if (now() - own.since >= restMs || now() - own.born >= ageMs) { drop(own); continue }
+        if (now() - own.since >= restMs || now() - own.born >= ageMs || own.session.over?.()) { drop(own); continue }
         if (own.timer) clearTimeout(own.timer)
         resting.splice(resting.indexOf(own), 1)
         return lend(own)

@@ -34,6 +34,8 @@ export interface Session {
   run(text: string, bounds: Bounds): Promise<RawResult>
   /** Nothing more is sent: what was not committed is rolled back. Left out: it ends by itself when nothing is sent any more. */
   end?(): void
+  /** Nothing that is run on it any more is sent. Left out: that is not known before. */
+  over?(): boolean
 }
 
 export const binaryCharset = 63

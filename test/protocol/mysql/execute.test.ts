@@ -257,6 +257,27 @@ describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${w
     expect(await count("name = 'lost' AND id = 4")).toBe(1)
     await expect.poll(() => count("name = 'lost' AND id = 5")).toBe(0)
   })
+  it('sends no COMMIT to a session that was told to stop as its last statement answered, and knows that nothing is there', async () => {
+    const told: string[] = []
+    tap = (inner) => {
+      let over = false
+      const run: Session['run'] = async (text, within) => {
+        told.push(text.split(' ')[0] ?? '')
+        const done = await inner.run(text, within)
+        over ||= text.startsWith('UPDATE')
+        return done
+      }
+      return { run, over: () => over, end: () => { void inner.run('ROLLBACK', { maxBytes: 1e6, timeoutMs: 5000 }) } }
+    }
+    const change = [statement("UPDATE d.t SET name = 'over' WHERE id = 5", null)]
+    expect(await go(change)).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable' } })
+    const cut = new AbortController()
+    const inner = tap
+    tap = (session) => { const own = inner(session); return { ...own, over: () => { const over = own.over?.() ?? false; if (over) cut.abort(new Error('locked')); return over } } }
+    expect(await go(change, { run: { cut: cut.signal } })).toMatchObject({ status: 'failed', refusal: { reason: 'cut' } })
+    tap = (session) => session
+    expect([told.includes('UPDATE'), told.includes('COMMIT'), await count("name = 'over'")]).toEqual([true, false, 0])
+  })
   it('tells errors in words of its own: no value, key or name of the target leaves, and near classified data not which of them it was', async () => {
     const broken = [insert(`INSERT INTO d.t VALUES (99, 'x', '${canary}-1', 1)`), insert("INSERT INTO d.t VALUES (99, 'x', 'y', 950)"), insert("INSERT INTO d.t VALUES (99, 'far longer than twenty characters', 'y', 1)"), statement('UPDATE d.t SET n = n / 0 WHERE id = 1', null)]
     const told = []
