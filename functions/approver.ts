@@ -22,7 +22,7 @@ import { locksOn } from './own.ts'
 import { findLock } from './resolve/locks.ts'
 import { createSteward } from './steward.ts'
 import { silent } from './stream.ts'
-import { vouched } from './vouch.ts'
+import { unwished, vouched, wished } from './vouch.ts'
 
 type Permitted = Extract<Decision, { kind: 'permit' }>
 type Store = NonNullable<Parameters<Story['intend']>[1]>
@@ -73,6 +73,10 @@ export function createApprover(ports: Ports, gate: Gate) {
     const story = gate.recorder.begin(evaluation, admitted, bound.connection, request)
     const query: Query = { ...bound.query, purpose: bound.purpose }
     story.asked(query)
+    if (!await wished(ports, request)) {                                  // before anything is asked of the target in a name that may be forged
+      ports.alarm('a request is not on record', { request: request.id })
+      return stop(request, story, unwished)
+    }
     const known = await vouched(ports, request)
     if (request.verdicts.some((verdict) => verdict.decision === 'approve' && !known.has(verdict))) ports.alarm('an approval is not on record', { request: request.id })
     let changes: readonly string[] = []

@@ -13,6 +13,7 @@ import type { Gate } from './gate.ts'
 import { locksOn, type Admitted, type Door, type Own } from './own.ts'
 import { CursorError, type Ports } from './ports.ts'
 import { findLock } from './resolve/locks.ts'
+import { unwished, wished } from './vouch.ts'
 
 export const requestFilters = ['status', 'limit', 'after'] as const
 const pageLength = { usual: 50, most: 200 }
@@ -56,6 +57,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     if (!request.ok) return request
     const view = seen(admitted, request.value)
     if (!view) return refuse(none)
+    if (concerns(request.value.bound, admitted.caller, admitted.policy) && await forged(request.value)) return refuse(unwished)   // nobody reads it as a wish, and the target is asked nothing in its name
     const estimate = view.mayDecide ? await estimated(admitted, request.value) : undefined
     const diffNow = view.mayDecide && view.diff !== undefined ? await differing(admitted, request.value) : undefined
     const shown: RequestView = { ...view, ...(estimate === undefined ? {} : { estimate }), ...(diffNow === undefined || diffNow === view.diff ? {} : { diffNow }) }
@@ -89,6 +91,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     if (!asked.ok) return asked
     const { decision, reason = null, digest } = asked.value
     if (digest !== found.value.digest) return refuse({ slug: 'approval-stale', reason: 'digest_differs', next: 'fix', detail: 'the digest is not that of this request: read it again, and decide on what it says now' })
+    if (decision === 'approve' && await forged(found.value)) return story(admitted, evaluation, found.value).refuse(unwished)
     const verdict: Verdict = {
       decision, issuer: caller.issuer, trust: admitted.policy.trustOf(caller.issuer) ?? '', subject: caller.subject.id, groups: caller.subject.groups, signedInAt: new Date(signedInMs(caller, admitted.policy) ?? 0).toISOString(), at: now(), reason, evaluation,
     }
@@ -148,6 +151,12 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   async function find(admitted: Admitted, id: string): Promise<Result<AccessRequest>> {
     const request = store && /^arq_[0-9A-Z]{26}$/.test(id) ? await store.get(id as Id<'arq'>) : null
     return request && (isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy)) ? ok(request) : refuse(away(id))
+  }
+  /** Of one that may still run. To say no to it stays free. */
+  async function forged(request: AccessRequest): Promise<boolean> {
+    if ((request.status !== 'pending' && request.status !== 'approved') || await wished(ports, request)) return false
+    ports.alarm('a request is not on record', { request: request.id })
+    return true
   }
   function seen(admitted: Admitted, request: AccessRequest): RequestView | null {
     return isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy) ? view(admitted, request) : null

@@ -1,6 +1,26 @@
 import type { AccessRequest, Verdict } from '../schema/approval.ts'
 import type { Event } from '../schema/event.ts'
+import type { Refusal } from '../schema/refusal.ts'
+import { digestOf } from './approve/digest.ts'
 import type { Ports } from './ports.ts'
+
+/**
+ * Whether the record vouches for it that this was asked, by whom it says and in the words it says: the first of the events a request names was stored in one write with it, has its digest and names its caller. The digest covers groups and
+ * claims too. Whoever can write requests alone can copy one under another subject, or with a group more, and make a digest that fits; people would give true words for a wish that nobody had. Costs a read of the record. Throws Fault store-unavailable.
+ */
+export async function wished({ ledger }: Pick<Ports, 'ledger'>, { id, digest, bound, told }: AccessRequest): Promise<boolean> {
+  const first = told?.[0]
+  if (first === undefined || digestOf(bound) !== digest) return false
+  const event = await ledger.get(first)
+  if (event?.kind !== 'request' || event.request !== id || event.change['digest'] !== digest || event.who === null) return false
+  const { issuer, subject, actors } = event.who
+  return issuer === bound.issuer && subject === bound.subject.id && actors.length === bound.actors.length && actors.every((actor, n) => actor === bound.actors[n]?.id)
+}
+
+/** What people who would decide it are told, and how it ends where it is approved. */
+export const unwished: Refusal = {
+  slug: 'approval-stale', reason: 'not_on_record', next: 'request', detail: 'that anybody asked for this, as it stands here, is not on record, so nobody is asked and nothing runs; send the call again to ask for it',
+}
 
 /**
  * The approvals among a request's verdicts that the record vouches for. Each was stored in one write with the event that tells of it, and the request names those events in the order of its verdicts, behind the one by which it was asked.

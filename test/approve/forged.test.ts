@@ -42,7 +42,7 @@ test.each<[string, Parameters<typeof attempt>[0]]>([
 ])('a request written over as approved runs nothing: %s', async (_, forge) => {
   const { ran, status, ending } = await attempt(forge)
   expect([ran, status]).toEqual([[], 'stale'])
-  expect(ending?.refusal?.detail).toMatch(/^(whether its approvers count|who must approve).* changed after people approved it|^it was approved, and what holds now/)
+  expect(ending?.refusal?.detail).toMatch(/^(whether its approvers count|who must approve).* changed after people approved it|^it was approved, and what holds now|^that anybody asked for this/)
 })
 
 test('the operator is told of a word that is not on record, and not of a state that words are lacking for', async () => {
@@ -100,4 +100,55 @@ test('a record that does not answer holds it up, and nothing ends by it', async 
   await expect(at.approver.proceed(request.id)).rejects.toMatchObject({ code: 'store-unavailable' })
   at.world.broken.clear()
   expect([(await at.memory.requests.get(request.id))?.status, await at.approver.proceed(request.id)]).toEqual(['approved', 'succeeded'])
+})
+
+/** A row of its own for what nobody asked, made of one that somebody did: with a digest that fits, and the event of the true one. */
+const unasked = 'a request is not on record'
+const copied = 'arq_01KAQZ0000AAAAAAAAAAAAAAA0'
+const wishes: readonly (readonly [string, (given: { readonly request: AccessRequest; readonly other: AccessRequest }) => Partial<AccessRequest>])[] = [
+  ['under another id', () => ({ id: copied })],
+  ['of another subject', ({ request: { bound } }) => ({ id: copied, bound: { ...bound, subject: { ...bound.subject, id: 'agent:never-called' } } })],
+  ['of another subject, in the place of the true one', ({ request: { bound } }) => ({ bound: { ...bound, subject: { ...bound.subject, id: 'agent:never-called' } } })],
+  ['of another subject, with the digest that people know', ({ request: { bound, digest } }) => ({ bound: { ...bound, subject: { ...bound.subject, id: 'agent:never-called' } }, digest })],
+  ['of another issuer', ({ request: { bound } }) => ({ bound: { ...bound, issuer: 'okta' } })],
+  ['with a group more', ({ request: { bound } }) => ({ bound: { ...bound, subject: { ...bound.subject, groups: [...bound.subject.groups, 'analysts'] } } })],
+  ['with another claim', ({ request: { bound } }) => ({ bound: { ...bound, claims: { ...bound.claims, department: 'finance' } } })],
+  ['through an agent', ({ request: { bound } }) => ({ bound: { ...bound, actors: [{ id: 'agent:helper', kind: 'agent', groups: [] }] } })],
+  ['with another parameter', ({ request: { bound }, other }) => ({ bound: { ...bound, query: other.bound.query } })],
+  ['by the event of another', ({ other }) => ({ told: other.told })],
+  ['by an event that is none', () => ({ told: ['evt_01KAQZ0000AAAAAAAAAAAAAAA0'] })],
+  ['by no event', () => ({ told: [] })],
+]
+async function wish(change: (typeof wishes)[number][1]) {
+  const at = createApproving(withRules([refunds]))
+  const ids = [(await asked(await at.as(support))).id, (await asked(await at.as(support), { ...refund, params: [8] })).id]
+  const [request, other] = await Promise.all(ids.map(async (id) => (await at.memory.requests.get(id))!))
+  const changed = change({ request: request!, other: other! })
+  const forged: AccessRequest = { ...request!, ...changed, digest: changed.digest ?? digestOf(changed.bound ?? request!.bound) }
+  at.memory.stored.set(forged.id, forged)
+  return { at, forged, other: other! }
+}
+
+test.each(wishes)('what nobody asked is neither shown to people nor taken from them, and they may say no to it: %s', async (_, change) => {
+  const { at, forged } = await wish(change)
+  const person = await at.as(lead)
+  const seen = await person.call('GET', `/v1/requests/${forged.id}`)
+  const approved = await say(person, 'approve', forged)
+  expect([seen.status, seen.json['reason'], approved.status, approved.json['reason'], (await at.memory.requests.get(forged.id))?.verdicts]).toEqual([409, 'not_on_record', 409, 'not_on_record', []])
+  expect(at.world.alarms.map(({ what }) => what)).toContain(unasked)
+  expect((await say(person, 'reject', forged)).status).toBe(200)
+})
+
+test.each(wishes)('what nobody asked is not executed, whoever gave a true word for it: %s', async (_, change) => {
+  const { at, forged, other } = await wish(change)
+  // As a lead's approval would be on record: of this very id and digest.
+  await say(await at.as(lead), 'approve', other)
+  const [verdict] = (await at.memory.requests.get(other.id))!.verdicts
+  const index = at.world.events.findIndex(({ kind }) => kind === 'approval')
+  const event = at.world.events[index]!
+  at.world.events[index] = { ...event, request: forged.id, change: { ...(event as { change: object }).change, digest: forged.digest } } as Event
+  at.memory.stored.set(forged.id, { ...forged, status: 'approved', verdicts: [verdict!], told: [...forged.told.slice(0, 1), event.id] })
+  expect([await at.approver.proceed(forged.id), at.world.engine.ran]).toEqual(['stale', []])
+  expect((await at.memory.requests.get(forged.id))?.ending?.refusal?.reason).toBe('not_on_record')
+  expect(at.world.alarms.map(({ what }) => what)).toContain(unasked)
 })
