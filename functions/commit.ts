@@ -1,14 +1,15 @@
 import { hash } from 'node:crypto'
 import { openOf } from '../schema/content.ts'
 import type { Event, Id } from '../schema/event.ts'
-import { timeOf } from '../schema/item.ts'
+import { canonicalJson } from '../schema/bundle.ts'
+import { isEventId, timeOf } from '../schema/item.ts'
 import { Fault, type Head, type Log, type Ports } from './ports.ts'
 import { checkpointText, openCheckpoint } from './record/log/checkpoint.ts'
 import { entryOf, isTime } from './record/log/entry.ts'
 import { append, edgeFrom, emptyLog, growing, type LogEdge } from './record/log/grow.ts'
 import { formatNote, sign } from './record/log/note.ts'
 import { decodeStage, encodeStage, stagePath, type Stage } from './record/log/stage.ts'
-import { parseTilePath, tilePath, tileWidth } from './record/log/tile.ts'
+import { maxEntryBytes, parseTilePath, tilePath, tileWidth } from './record/log/tile.ts'
 import { look } from './placed.ts'
 import { createRing } from './succession.ts'
 
@@ -150,7 +151,7 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
   /** Puts leaves into the log, in their order, those left out that are in it. `mark`: what is known of the ledger by now. Gives how many were added. Throws Fault; then some may be in. */
   async function commit(leaves: readonly Leaf[], mark: Mark): Promise<number> {
     let added = 0
-    for (let rest = leaves; rest.length > 0;) {
+    for (let rest = leaves.filter(({ id }) => isEventId(id)); rest.length > 0;) {         // nothing else has a place
       const over = await stand()
       const near = rest.slice(0, mostLeaves)
       const entries = new Map(near.map(({ id, entry }) => [id, entry]))
@@ -200,21 +201,37 @@ function firstOf(leaves: readonly Leaf[]): readonly Leaf[] {
   return end < 0 ? leaves : leaves.slice(0, end)
 }
 
-/** As it is stored, so that the leaf of an event does not depend on who brings it. What canonical JSON cannot say (a lone surrogate), or no reader of the log would take (no time), goes in by the digest of what is stored. */
+/**
+ * As it is stored, so that the leaf of an event does not depend on who brings it. Never throws, and gives nothing that a reader of the log does not take, because what is in it nobody takes out: what canonical JSON cannot say (a lone surrogate),
+ * or what is no event of ours (no time, no kind, members of another sort), goes in by the digest of what is stored, in a form of which every member is made here.
+ */
 export function leafOf(event: Event): Leaf {
-  const json = JSON.stringify(openOf(event))
-  const digest = (at: string): Leaf => {
-    const { id, kind, writer } = event
-    return { id, entry: Buffer.from(JSON.stringify({ ...(writer === undefined ? {} : { about: { writer } }), at, digest: hash('sha256', json, 'hex'), id, kind, v: 1 })) }
-  }
-  if (typeof event.at !== 'string' || !isTime(event.at)) return digest(new Date(timeOf(event.id)).toISOString())
   try {
-    const succession = event.kind === 'log-key' && typeof event.change['note'] === 'string' ? { succession: event.change['note'] } : {}
-    return { id: event.id, entry: entryOf(JSON.parse(json) as Event), ...succession }
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    return digest(event.at)
+    if (isTime(event.at) && isKind(event.kind)) {
+      const entry = entryOf(JSON.parse(JSON.stringify(openOf(event))) as Event)
+      const note: unknown = event.kind === 'log-key' ? event.change['note'] : null
+      if (entry.length <= maxEntryBytes) return { id: event.id, entry, ...(typeof note === 'string' ? { succession: note } : {}) }
+    }
+  } catch {
+    // whatever of it cannot be said
   }
+  const { id, kind, at, writer } = event
+  const told = writerOf(writer)
+  return { id, entry: Buffer.from(canonicalJson({ ...(told === null ? {} : { about: { writer: told } }), at: isTime(at) ? at : timeText(id), digest: hash('sha256', textOf(event), 'hex'), id, kind: isKind(kind) ? kind : 'unknown', v: 1 })) }
+}
+const isKind = (kind: unknown): kind is string => typeof kind === 'string' && /^[a-z-]{1,40}$/.test(kind)
+const timeText = (id: Id<'evt'>): string => new Date(Math.min(timeOf(id), Date.parse('9999-12-31T23:59:59.999Z'))).toISOString()
+function textOf(event: Event): string {
+  try {
+    return JSON.stringify(openOf(event))
+  } catch {
+    return event.id                                                 // nested deeper than anything can write
+  }
+}
+function writerOf(writer: unknown): { readonly id: string; readonly n: number; readonly open?: readonly number[] } | null {
+  const { id, n, open } = typeof writer === 'object' && writer !== null ? writer as Readonly<Record<string, unknown>> : {}
+  const isNumber = (one: unknown): one is number => Number.isSafeInteger(one)
+  return isEventId(id) && isNumber(n) ? { id, n, ...(Array.isArray(open) && open.length <= 1000 && open.every(isNumber) ? { open } : {}) } : null
 }
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : 'unknown'

@@ -3,7 +3,8 @@ import { correctionId, isIntentId, mostCorrections, outcomeId, timeOf } from '..
 import { abreast } from './abreast.ts'
 import { leafOf, type Committer, type Mark } from './commit.ts'
 import { createOrdering } from './ordering.ts'
-import type { Head, Ledger, Ports } from './ports.ts'
+import { Damage, type Head, type Ledger, type Ports } from './ports.ts'
+import { isSettleable } from './settleable.ts'
 
 /**
  * How long after the time in its id an event may still appear: 15 minutes until it is sent (aws/entry.ts refuses it later), 5 while its signed request is good, and 10 for clocks
@@ -16,7 +17,7 @@ const correctionMs = 24 * 3_600_000
 const soonMs = 10_000
 /** A process that comes up looks back further than the last look came, because what that one saw begin is not written down. */
 const backMs = 2 * 60_000
-/** Further back it looks once, piece by piece, and no further than so many events: a clock that was wrong may have set the mark before what was stored after it was set right. AWS takes nothing that is signed by such a clock. */
+/** Further back it looks once, piece by piece, and no further than so many events: a clock that was wrong may have set the mark before what was stored after it was set right. */
 const astrayMs = [15 * 60_000, 3_600_000, 4 * 3_600_000, 24 * 3_600_000]
 const mostAstray = 10_000
 /** The least that is worth a second look of its own. */
@@ -59,7 +60,7 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
   /** Gives how many events it added. Throws Fault; what was added stays. */
   async function reconcile(): Promise<number> {
     const begun = now()
-    if (begun < lastBegun) [passed, astray] = [Math.min(passed ?? 0, begun - graceMs), astrayMs]              // the clock was set back: what it said is not to be relied on
+    if (begun < lastBegun && passed !== null) [passed, astray] = [Math.min(passed, begun - graceMs), astrayMs]  // the clock was set back: what it said is not to be relied on
     lastBegun = begun
     adopt(await committer.head(), begun - graceMs)
     let [added, failed]: [number, unknown] = [0, null]
@@ -72,6 +73,7 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
   function adopt(head: Head | null, safe: number): void {
     if (head !== null && head.mark >= latest.mark) latest = { mark: head.mark, near: head.near, awaited: head.awaited }
     if (latest.mark > safe) distrusted = Math.max(distrusted, latest.mark)
+    if (latest.mark > safe + graceMs) alarm('the mark of the log lies in the future', { mark: new Date(Math.min(latest.mark, 8e15)).toISOString() })
     if (passed !== null && !(passed < latest.mark && latest.mark <= safe && latest.mark > distrusted)) return
     passed = Math.min(latest.mark, safe)
     for (const { id, until } of latest.awaited) if (isIntentId(id) && !waiting.has(id)) waiting.set(id, until)
@@ -87,7 +89,7 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
       added += await add(events)
       for (const { id, kind } of events) {
         if (kind === 'intent' && isIntentId(id) && open.size < mostOpen) open.add(id)
-        if (kind === 'outcome') open.delete(intentOf(id))
+        if (kind === 'outcome' && isOutcomeId(id)) open.delete(intentOf(id))
       }
       if (until <= reached) continue                                // there is more of that part
       reached = until
@@ -106,10 +108,7 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
     for await (const { events, damaged, until } of ledger.scan(passed, safe)) {
       added += await add(events)
       for (const id of damaged) alarm('an event in the record cannot be read', { id })
-      for (const event of events) {
-        if (event.kind === 'intent' && isIntentId(event.id) && !intents.has(event.id)) intents.set(event.id, null)
-        if (event.kind === 'outcome') intents.set(intentOf(event.id), untilOf(event))
-      }
+      for (const event of events) note(intents, event, begun)
       if (until <= reached) continue
       passed = reached = until
       for (const [id, till] of intents) {
@@ -125,14 +124,17 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
   }
 
   /** Once in a process: what lies before all that it would look at. */
-  async function behind(): Promise<number> {
+  async function behind(begun: number): Promise<number> {
     let [added, read] = [0, 0]
     const end = passed ?? 0
     for (const [n, back] of astray.entries()) {
+      const intents = new Map<Id<'evt'>, number | null>()
       for await (const { events } of ledger.scan(end - back, end - (astray[n - 1] ?? 0))) {
         added += await add(events)
+        for (const event of events) note(intents, event, begun)
         if ((read += events.length) > mostAstray) break
       }
+      for (const [id, till] of intents) if (till === null || till > begun) waiting.set(id, till)
       if (read > mostAstray) break
     }
     astray = []
@@ -152,8 +154,9 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
   async function settle(begun: number): Promise<number> {
     const asked = [...waiting].slice(0, mostAsked)
     const found = await abreast(asked, async ([id, until]) => {
-      const outcome = until === null ? await get(outcomeId(id)) : null
-      return { id, until: until ?? (outcome && untilOf(outcome)), events: [...outcome ? [outcome] : [], ...until === null && outcome === null ? [] : await corrections(id)] }
+      const outcome = until === null ? await ended(id) : null
+      if (outcome === 'damaged') return { id, until: 0, events: [] }
+      return { id, until: until ?? (outcome && untilOf(outcome, begun)), events: [...outcome ? [outcome] : [], ...until === null && outcome === null ? [] : await corrections(id)] }
     })
     const added = await put(found.flatMap(({ events }) => events))
     for (const { id, until } of found) {
@@ -177,6 +180,16 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
     return added
   }
 
+  /** What became of an intent. `damaged`: nobody can say any more, and nothing else can come in its place. */
+  async function ended(intent: Id<'evt'>): Promise<Event | 'damaged' | null> {
+    try {
+      return await ledger.get(outcomeId(intent))
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error
+      return 'damaged'                                              // told of where it was come upon
+    }
+  }
+
   async function corrections(intent: Id<'evt'>): Promise<readonly Event[]> {
     const found: Event[] = []
     for (let n = 1; n <= mostCorrections; n++) {
@@ -197,13 +210,20 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
 
 /** Of the id of an outcome: whose it is. */
 const intentOf = (outcome: Id<'evt'>): Id<'evt'> => `evt_${outcome.slice(4, -1)}0`
+const isOutcomeId = (id: Id<'evt'>): boolean => id === outcomeId(intentOf(id))
+
+/** Into a list of intents, and how long more of each may come: null, until its outcome does. */
+function note(intents: Map<Id<'evt'>, number | null>, event: Event, now: number): void {
+  if (isSettleable(event) && !intents.has(event.id)) intents.set(event.id, null)
+  if (event.kind === 'outcome' && isOutcomeId(event.id)) intents.set(intentOf(event.id), untilOf(event, now))
+}
 
 /** How long something may still come after this outcome, epoch ms. Nothing where the gate itself told it. */
-const untilOf = (outcome: Event): number => outcome.kind === 'outcome' && outcome.by === 'sweeper' ? Date.parse(outcome.at) + correctionMs || 0 : 0
+const untilOf = (outcome: Event, now: number): number => outcome.kind === 'outcome' && outcome.by === 'sweeper' ? Math.min(Date.parse(outcome.at), now) + correctionMs || 0 : 0
 
 /** The mark that this head can have: its awaited intents are all that there are before it. */
 function markOf(passed: number, waiting: ReadonlyMap<Id<'evt'>, number | null>): Pick<Mark, 'mark' | 'awaited'> {
-  const awaited = [...waiting].map(([id, until]) => ({ id, until })).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const awaited = [...waiting].filter(([id]) => timeOf(id) < passed).map(([id, until]) => ({ id, until })).toSorted((a, b) => (a.id < b.id ? -1 : 1))
   const first = awaited[mostAwaited]
   return first === undefined ? { mark: passed, awaited } : { mark: timeOf(first.id), awaited: awaited.slice(0, mostAwaited).filter(({ id }) => timeOf(id) < timeOf(first.id)) }
 }

@@ -1,4 +1,4 @@
-import type { OutcomeEvent } from '../schema/event.ts'
+import type { IntentEvent, OutcomeEvent } from '../schema/event.ts'
 import { outcomeId } from '../schema/item.ts'
 import { Fault, type Ports } from './ports.ts'
 
@@ -15,24 +15,33 @@ const budgetMs = 120_000
 export async function sweep(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>): Promise<number> {
   let settled = 0
   const begun = ports.now()
-  for (let round = 0; round < rounds && ports.now() - begun < budgetMs; round++) {
-    const intents = await ports.ledger.unsettled(ports.now(), page)
-    if (intents.length === 0) break
-    const before = settled
-    for (const { id, at, evaluation, session, who, connection, policy, request } of intents) {
-      const outcome: OutcomeEvent = {
-        id: outcomeId(id), at: new Date(ports.now()).toISOString(), evaluation, session, who, connection, policy, kind: 'outcome', intent: id,
-        status: 'unknown', rowCounts: [], truncated: false, ...(request === undefined ? {} : { request }), refusal: null, durationMs: Math.max(0, ports.now() - Date.parse(at)), by: 'sweeper',
+  const inTime = (): boolean => ports.now() - begun < budgetMs
+  try {
+    for (let round = 0; round < rounds && inTime(); round++) {
+      const before = settled
+      for (const intent of await ports.ledger.unsettled(ports.now(), page)) {
+        if (!inTime()) break
+        if (await settle(ports, intent)) settled++
       }
-      try {
-        if (await ports.ledger.append(outcome) === 'stored') settled++
-      } catch (error) {
-        if (error instanceof Fault && error.code === 'store-unavailable') throw error
-        ports.alarm('an intent cannot be settled', { intent: id, error: error instanceof Error ? error.message : 'unknown' })       // and keeps no other from it
-      }
+      if (settled === before) break
     }
-    if (settled === before) break
+  } finally {
+    if (settled > 0) ports.alarm('intents without an outcome were settled as unknown', { count: settled })
   }
-  if (settled > 0) ports.alarm('intents without an outcome were settled as unknown', { count: settled })
   return settled
+}
+
+/** One that cannot be settled keeps no other from it. Throws Fault store-unavailable. */
+async function settle(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>, { id, at, evaluation, session, who, connection, policy, request }: IntentEvent): Promise<boolean> {
+  const outcome: OutcomeEvent = {
+    id: outcomeId(id), at: new Date(ports.now()).toISOString(), evaluation, session, who, connection, policy, kind: 'outcome', intent: id,
+    status: 'unknown', rowCounts: [], truncated: false, ...(request === undefined ? {} : { request }), refusal: null, durationMs: Math.max(0, ports.now() - Date.parse(at)), by: 'sweeper',
+  }
+  try {
+    return await ports.ledger.append(outcome) === 'stored'
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'store-unavailable') throw error
+    ports.alarm('an intent cannot be settled', { intent: id, error: error instanceof Error ? error.message : 'unknown' })
+    return false
+  }
 }

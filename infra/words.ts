@@ -13,7 +13,7 @@ export const counted: Readonly<Record<string, Counted>> = {
   EventNotRecorded: { words: ['event not recorded', 'the end of a stream is not recorded', 'a sign-in is not recorded', 'count of unauthenticated calls not recorded', 'an event is not promised'] },
   LogWentBack: { words: [
     'the log went back', 'the tiles of the log are not those of its checkpoint', 'events of the log are not in the record', 'entries are said to be removed, and are not as old as that',
-    'an index that the log never gave', 'the log has something else in the place of an event', 'an event in the record cannot be read',
+    'an index that the log never gave', 'the log has something else in the place of an event', 'an event in the record cannot be read', 'the mark of the log lies in the future',
   ] },
   HeadGone: { words: ['the head of the log is gone'] },
   LocksNotLengthened: { words: ['locks of the log are not lengthened'] },
@@ -31,7 +31,7 @@ export const counted: Readonly<Record<string, Counted>> = {
   TargetUnfit: { words: ['owner_or_superuser', 'read_role_can_write', 'setting_not_held'] },
   RequestStuck: { words: ['a request is stuck', 'the outcome of an approved request is not known', 'nobody was told of an access request', 'the answer of an approved request is not kept', 'a request came back from before its end'] },
   /** Somebody writes the table of requests past the gate; or the record was put back to before people gave their word. Nothing ran by it. */
-  ApprovalForged: { words: ['an approval is not on record'] },
+  ApprovalForged: { words: ['an approval is not on record', 'a request is not on record'] },
   HostNotKnown: { words: ['a host showed a key that is not known'] },
   SecretUnusable: { words: ['secret missing', 'a secret cannot be used'] },
   GateFailed: { words: ['unexpected error', 'internal fault'] },

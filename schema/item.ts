@@ -71,7 +71,7 @@ const symbols = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const eventId = /^evt_[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 const requestId = /^arq_[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 
-export const isEventId = (id: string): id is Id<'evt'> => eventId.test(id)
+export const isEventId = (id: unknown): id is Id<'evt'> => typeof id === 'string' && eventId.test(id)          // a regular expression takes an array of one for its text
 /** Asked before an id becomes a key: in a table of several kinds of items, another text would read another kind. */
 export const isRequestId = (id: string): id is Id<'arq'> => requestId.test(id)
 
@@ -118,7 +118,7 @@ export const correctionId = (intent: Id<'evt'>, n: number): Id<'evt'> => sibling
 
 /** Corrections that one intent can have, by the symbols there are. */
 export const mostCorrections = symbols.length - 2
-export const isIntentId = (id: string): id is Id<'evt'> => isEventId(id) && id.endsWith('0')
+export const isIntentId = (id: unknown): id is Id<'evt'> => isEventId(id) && id.endsWith('0')
 
 function sibling(intent: Id<'evt'>, n: number): Id<'evt'> {
   const symbol = symbols[n]

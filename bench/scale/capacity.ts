@@ -51,7 +51,7 @@ async function before(to: string, heard: (call: { readonly headers: IncomingHttp
 }
 
 /** A way to a server that takes its time. */
-export async function distant(to: string, ms: number) {
+export async function away(to: string, ms: number) {
   const { url, close } = await before(to, () => new Promise((resolve) => { setTimeout(resolve, ms) }))
   return { url, close }
 }

@@ -1,7 +1,7 @@
 import type { Item } from '../../functions/aws/dynamo.ts'
 import { signedDynamo } from '../../functions/aws/signed.ts'
 import { tables } from '../../schema/item.ts'
-import { distant, type Use } from './capacity.ts'
+import { away, type Use } from './capacity.ts'
 import type { Done, World } from './serve.ts'
 import { start, type Opened } from './world.ts'
 
@@ -10,6 +10,8 @@ export interface Log {
   readonly perEvent: readonly Use[]; readonly perCommit: readonly Use[]; readonly s3: Readonly<Record<string, number>>; readonly entries: number; readonly perSecond: number; readonly cpuMsEach: number
   /** Entries a second where each round trip takes what `trips` say. */
   readonly distantPerSecond: number
+  /** The same by two at once, as two shards of the stream wake them: they take turns at one head. */
+  readonly twoPerSecond: number
   /** The sequencer's look at what is new, by one of two that share the stream, and its look at what nothing more can come to, by one that knows nothing of it; each pass of the sweeper. */
   readonly looks: Readonly<Record<'first' | 'second' | 'sweeper', Look>>
 }
@@ -24,7 +26,7 @@ export const trips = { dynamo: Number(process.env['ROUND_TRIP_MS'] ?? 5), s3: 25
 const share = (uses: readonly Use[], of: number): Use[] => uses.map((use) => ({ ...use, writes: use.writes / of, reads: use.reads / of }))
 
 /**
- * The real sequencer over what was recorded, a thousand at a time as the stream brings it: one that is counted has the first third; one that has farther to go to its stores is timed with the second, one that has nothing in between with the rest. Then those who look through the record again, each once counted
+ * The real sequencer over what was recorded, a thousand at a time as the stream brings it: one that is counted has the first quarter; one that has farther to go to its stores is timed with the second, it and another one at once with the third, one that has nothing in between with the rest. Then those who look through the record again, each once counted
  * and once timed.
  * `total`: all that lies in it.
  */
@@ -35,9 +37,10 @@ export async function measureLog({ place, world, dynamo, bucket, gate }: Opened,
     onEnd(one.end)
     return one
   }
-  const [farDynamo, farBucket] = [await distant(place.dynamo.url, trips.dynamo), await distant(bucket.url, trips.s3)]
+  const [farDynamo, farBucket] = [await away(place.dynamo.url, trips.dynamo), await away(bucket.url, trips.s3)]
   for (const { close } of [farDynamo, farBucket]) onEnd(close)
-  const [log, timed, far] = [await started(world), await started(direct), await started({ ...direct, place: { ...place, dynamo: { ...place.dynamo, url: farDynamo.url } }, bucket: farBucket.url, signMs: trips.kms })]
+  const distant = { ...direct, place: { ...place, dynamo: { ...place.dynamo, url: farDynamo.url } }, bucket: farBucket.url, signMs: trips.kms }
+  const [log, timed, far, another] = [await started(world), await started(direct), await started(distant), await started(distant)]
   async function rounds(of: typeof log, most: number) {
     await of.ask({ what: 'round', images: images.splice(0, 100) })  // it knows where the log stands
     dynamo.take()
@@ -49,9 +52,13 @@ export async function measureLog({ place, world, dynamo, bucket, gate }: Opened,
     }
     return { entries, commits, ms, cpuMs, uses: dynamo.take().uses, s3: Object.fromEntries([...Map.groupBy(bucket.requests, ({ method, path }) => (path.startsWith('/?') ? 'LIST' : method))].map(([method, found]) => [method, found.length / commits])) }
   }
-  const part = Math.max(streamBatch, Math.floor(images.length / 3 / streamBatch) * streamBatch)
+  const part = Math.max(streamBatch, Math.floor(images.length / 4 / streamBatch) * streamBatch)
   const { entries, commits, uses, s3 } = await rounds(log, part)
   const distance = await rounds(far, part)
+  await another.ask({ what: 'round', images: images.splice(0, 100) })
+  const begun = performance.now()
+  const two = await Promise.all([far, another].map((one) => rounds(one, part / 2)))
+  const twoMs = performance.now() - begun
   const time = await rounds(timed, Infinity)
 
   async function look(run: () => Promise<Done>, again: () => Promise<Done>): Promise<Look> {
@@ -71,5 +78,5 @@ export async function measureLog({ place, world, dynamo, bucket, gate }: Opened,
   }
   const looks = { first: await look(of(log), of(timed)), second: await look(of(await started({ ...world, aheadMs })), of(await started({ ...direct, aheadMs }))), sweeper: await look(swept, swept) }
   const [ofEvents, rest] = [uses.filter(({ key }) => key.startsWith('evt_')), uses.filter(({ table, key }) => table === tables.log.name && !key.startsWith('evt_'))]
-  return { perEvent: share(ofEvents, entries), perCommit: share(rest, commits), s3, entries: entries / commits, perSecond: time.entries / time.ms * 1000, cpuMsEach: time.cpuMs / time.entries, distantPerSecond: distance.entries / distance.ms * 1000, looks }
+  return { perEvent: share(ofEvents, entries), perCommit: share(rest, commits), s3, entries: entries / commits, perSecond: time.entries / time.ms * 1000, cpuMsEach: time.cpuMs / time.entries, distantPerSecond: distance.entries / distance.ms * 1000, twoPerSecond: two.reduce((sum, { entries: some }) => sum + some, 0) / twoMs * 1000, looks }
 }

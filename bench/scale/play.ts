@@ -94,7 +94,7 @@ export function play({ kinds, log, readsPerWaiting, pointer }: Measured, { agent
     }
     for (const agent of decided[second] ?? []) { happen(ending, agent); waiting-- }
     most.events += events / seconds
-    const taken = Math.min(unsequenced + events, log.perSecond)
+    const taken = Math.min(unsequenced + events, log.perSecond, log.distantPerSecond, log.twoPerSecond)
     unsequenced += events - taken
     for (const use of perEvent) now.add(use, taken, 0, '')
     for (const use of perCommit) now.add(use, Math.ceil(taken / 1000), 0, '')

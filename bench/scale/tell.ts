@@ -51,28 +51,30 @@ An approval from its asking to its end: US$ ${money(costOf(measured, first).doll
 }
 
 function logRows(measured: Measured): string {
-  const { s3, entries, perSecond, distantPerSecond, cpuMsEach, perCommit, looks: { first, second, sweeper } } = measured.log
+  const { s3, entries, perSecond, distantPerSecond, twoPerSecond, cpuMsEach, perCommit, looks: { first, second, sweeper } } = measured.log
   const units = unitsOf(perCommit)
   const dollars = units.writes * prices.writes + units.reads * prices.reads + ((s3['PUT'] ?? 0) + (s3['LIST'] ?? 0)) * prices.put + (s3['GET'] ?? 0) * prices.get + prices.sign + prices.calls
   const look = ({ readsPerEvent, readsPerKilobyte, perSecond: events }: Look): string => `${money(readsPerEvent)} r an event, ${money(readsPerKilobyte)} r a KB; on the local store ${whole(events)} events a second`
   return table(['the log', ''], [
     [`a commit, of ${whole(entries)} entries here`, `1 signature of KMS; S3: ${Object.entries(s3).map(([method, times]) => `${times.toFixed(1)} ${method}`).join(', ')}; sluice-log ${told(units)}`],
     ['a million commits, beside their entries\' units and the function\'s time', `US$ ${money(dollars)}; one a second is ${whole(dollars * 86_400 * 30 / 1e6)} a month`],
-    ['entries a second, one sequencer on the local store', whole(perSecond)], [`the same with round trips of ${trips.dynamo} ms to DynamoDB, ${trips.s3} to S3, ${trips.kms} to KMS`, whole(distantPerSecond)], ['CPU of the sequencer, ms an entry', cpuMsEach.toFixed(3)],
+    ['entries a second, one sequencer on the local store', whole(perSecond)], [`the same with round trips of ${trips.dynamo} ms to DynamoDB, ${trips.s3} to S3, ${trips.kms} to KMS`, whole(distantPerSecond)], ['the same by two at once, who take turns at one head', whole(twoPerSecond)], ['CPU of the sequencer, ms an entry', cpuMsEach.toFixed(3)],
     ['the sequencer\'s look at what is new, by one of two that share the stream', look(first)], ['its look at what nothing more can come to', look(second)], ['a look of the sweeper', look(sweeper)],
   ])
 }
 
+/** Entries a second, of the ways in which it was measured. */
+const slowest = ({ perSecond, distantPerSecond, twoPerSecond }: Measured['log']): number => Math.min(perSecond, distantPerSecond, twoPerSecond)
 const busy = ({ writes, reads }: Units): number => Math.max(writes / partition.writes, reads / partition.reads)
 /** Requests a second of the mix at which each thing comes to its end. */
 function limitsOf(measured: Measured, played: Played) {
   const { requests: rate, events, kilobytes } = played
-  const { log: { perSecond, looks: { first, second, sweeper } } } = measured
+  const { log: { looks: { first, second, sweeper } } } = measured
   const again = againOf(measured, kilobytes)
   // Of each second, the seconds that looks take of it.
   const looking = events * (looks.sequencer.first / first.perSecond + looks.sequencer.second / second.perSecond)
   const sweeping = events * (looks.sweeper.first + looks.sweeper.second) / sweeper.perSecond
-  return { again, looking, sweeping, log: rate * perSecond / events, look: rate / looking, sweep: rate / sweeping, quota: rate * quota / again }
+  return { again, looking, sweeping, log: rate * slowest(measured.log) / events, look: rate / looking, sweep: rate / sweeping, quota: rate * quota / again }
 }
 
 function agents(measured: Measured, played: Played): string {
@@ -105,7 +107,7 @@ function says(measured: Measured, played: Played): string {
   const over = played.unsequenced > 0 ? `is ${whole(played.unsequenced)} behind after ten minutes` : 'keeps up'
   return `- **The record is the cost.** A query of one row has an intent and an outcome: ${money(cost.mine.writes)} write units in the record, ${money(cost.log.writes)} in the log, and ${whole(cost.again)} read units by the time it is an hour old, because the sequencer and the sweeper each go through the record twice. That is US$ ${money(cost.again * prices.reads)} of its ${money(cost.dollars)} a million. With 200 rows the outcome carries up to 32 KB of the masked answer, sealed: ${money(costly.mine.writes)} write units, ${whole(costly.again)} read. \`record: none\` on a connection keeps no results.
 - **Looking again holds.** Of each minute of this load the sequencer's looks take ${whole(limits.looking * 100)} % of one of its ${sequencers} places and the sweeper's ${whole(limits.sweeping * 100)} % of one, on the local store; all of them together read ${whole(limits.again)} units a second of the quota's ${quota}. A look reads what is new since the last one, and once more what has become half an hour old (the sweeper's: an hour), when nothing more can come to it; nothing is read a third time. What a look does not end in its time the next one goes on with. An execution that people approved names the events by which they did, so it begins no look.
-- **The log takes ${whole(measured.log.perSecond)} entries a second**, one sequencer on the local store and nothing else to do, and ${over}${played.unsequenced > 0 ? `: from ${whole(limits.log)} requests a second it falls behind` : `: to ${whole(limits.log)} requests a second`}. What is not in it yet lies in the record and is lost nowhere; receipts are late. On AWS it has S3's and KMS's round trips in the place of this machine's, and the stream of a busy table has several shards, which wake two sequencers at once that take turns at one head: neither is measured.
+- **The log takes ${whole(slowest(measured.log))} entries a second** at the least of the three ways it was measured in, and ${over}${played.unsequenced > 0 ? `: from ${whole(limits.log)} requests a second it falls behind` : `: to ${whole(limits.log)} requests a second`}. What is not in it yet lies in the record and is lost nowhere; receipts are late. The round trips are guesses (\`ROUND_TRIP_MS\` for DynamoDB's); the stream's batches are taken to be full, as they are where it is busy.
 - **Keys.** The record's events spread over 16 partitions a day by their id: the busiest is at its limit from ${at(record)} requests a second, for seconds at a time; DynamoDB splits it by itself where it stays so, because the sort key spreads. The index \`byState\` has one partition of open requests and one of ended ones, in the order of time, which no split helps: \`open\` takes ${money(open.writes)} write units in the busiest second (${(busy(open) * 100).toFixed(1)} %) and is at its limit from ${at(open)} requests a second of this mix, ${whole(played.requests * mix.shares[asking] / busy(open))} of them asking people. Then asking and deciding are tried again within their 3 s and refused; nobody else touches that table. It is left as it is. The policy's pointer is one item that every process reads each 2 s: 6 000 processes fit into one partition's reads.
 - **A new table takes ${fresh.writes} write units a second**, and twice its own peak later; the record needs ${whole(played.tables.get(tables.audit.name)?.writes ?? NaN)} here. Whoever begins at this size warms it first (DynamoDB: warm throughput).`
 }

@@ -1,5 +1,5 @@
 import type { Event } from '../../schema/event.ts'
-import { eventKey } from '../../schema/item.ts'
+import { eventKey, isEventId } from '../../schema/item.ts'
 import { Damage } from '../ports.ts'
 import type { Item } from './dynamo.ts'
 
@@ -20,9 +20,10 @@ export function itemOf(event: Event, json: string): Item {
   }
 }
 
-/** What is stored was written by us under a condition nobody passes twice; a text that is no event, or one of another id, is damage, and is said so. Throws Damage. */
+/** What is stored was written by us under a condition nobody passes twice; a text that is no event, or one of another id, or one that lies where its id does not, is damage, and is said so. Throws Damage. */
 export function readEvent(item: Item): Event {
-  const id = item['sk']?.S
+  const [id, pk] = [item['sk']?.S, item['pk']?.S]
+  if (!isEventId(id) || (pk !== undefined && eventKey(id).pk !== pk)) throw new Damage(`\`${id}\` is no event`)
   try {
     const event = JSON.parse(item['event']?.S ?? '') as Event | null
     if (typeof event === 'object' && event !== null && typeof event.kind === 'string' && event.id === id) return event

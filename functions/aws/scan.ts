@@ -1,4 +1,4 @@
-import { firstIdAt, isEventId, shards, tables, timeOf } from '../../schema/item.ts'
+import { eventKey, firstIdAt, isEventId, shards, tables, timeOf } from '../../schema/item.ts'
 import type { Event, Id } from '../../schema/event.ts'
 import { Damage, type Ledger } from '../ports.ts'
 import type { Dynamo, Item } from './dynamo.ts'
@@ -29,14 +29,20 @@ export function createPages(dynamo: Dynamo, project: Readonly<Record<string, str
           ExpressionAttributeValues: { ':pk': { S: pk }, ':from': { S: low }, ':to': { S: high } }, ...(start ? { ExclusiveStartKey: start } : {}),
         }) })))
         open = found.flatMap(({ pk, page: { LastEvaluatedKey: start } }) => start ? [{ pk, start }] : [])
-        // BETWEEN includes its end, which is the next day's.
-        yield { items: found.flatMap(({ page }) => (page.Items ?? []).filter((item) => idOf(item) < high)), until: open.reduce((at, { start = {} }) => Math.min(at, isEventId(idOf(start)) ? timeOf(idOf(start)) : 0), end) }
+        // BETWEEN includes its end, which is the next day's. What lies where its id does not was put there by somebody else, and is of no event.
+        const items = found.flatMap(({ pk, page }) => (page.Items ?? []).filter((item) => { const id = idOf(item); return id < high && isEventId(id) && eventKey(id).pk === pk }))
+        yield { items, until: open.reduce((at, { start = {} }) => Math.min(at, beginOf(idOf(start))), end) }
       }
     }
     if (to !== null) yield { items: [], until: to }
   }
 }
 const idOf = (item: Item): string => item['sk']?.S ?? ''
+/** The time of a key, also of one that is no event's. */
+function beginOf(key: string): number {
+  const id = `${key.slice(0, 14)}0000000000000000`
+  return isEventId(id) ? timeOf(id) : 0
+}
 
 /** Days that have events, oldest first. */
 async function daysBetween(dynamo: Dynamo, from: number, to: number | null): Promise<readonly string[]> {
@@ -60,11 +66,9 @@ export function createScan(dynamo: Dynamo): Ledger['scan'] {
     for await (const { items, until } of pages(from, to)) {
       const [events, damaged]: [Event[], Id<'evt'>[]] = [[], []]
       for (const item of items) {
-        const id = idOf(item)
-        if (!isEventId(id)) continue                                // nothing of ours has such a key, and nothing can be asked for by it
         const event = soundly(item)
         if (event) events.push(event)
-        else damaged.push(id)
+        else damaged.push(idOf(item) as Id<'evt'>)
       }
       yield { events, damaged, until }
     }

@@ -2,6 +2,7 @@ import type { Event } from '../../schema/event.ts'
 import { isIntentId, outcomeId, tables, timeOf } from '../../schema/item.ts'
 import { abreast } from '../abreast.ts'
 import { Damage, type Ledger } from '../ports.ts'
+import { isSettleable } from '../settleable.ts'
 import type { Dynamo, Item } from './dynamo.ts'
 import { keyOf, readEvent } from './event.ts'
 import { createPages } from './scan.ts'
@@ -21,7 +22,8 @@ const mostOpen = 3000
 /** Each of the two passes, so that a call of the sweeper's function has time for the rest. */
 const budgetMs = 60_000
 /** As functions/gather.ts looks back. */
-const [astrayMs, mostAstray] = [24 * 3_600_000, 10_000]
+const astrayMs = [15 * 60_000, 3_600_000, 4 * 3_600_000, 24 * 3_600_000]
+const mostAstray = 10_000
 
 /** Every intent older than `at` (epoch ms) has its outcome, or is in `open`, with the time from which it may be settled. What is before `near` was looked through once. */
 interface Place { readonly at: number; readonly near: number; readonly open: ReadonlyMap<string, number> }
@@ -50,16 +52,19 @@ export function createUnsettled({ cold: dynamo, now }: { readonly cold: Dynamo; 
     await part(async () => { for await (const { until } of go(open, near, before + 1)) near = Math.max(near, Math.min(until, before - soonMs)) })
     await part(async () => { if (end - at >= stepMs) for await (const { until } of go(open, at, end)) at = until })
     await part(async () => {
-      if (astray) for await (const { count } of go(open, place.at - astrayMs, Math.min(place.at, end))) if (count > mostAstray) break
+      const from = Math.min(place.at, end)
+      for (let [n, read] = [0, 0]; astray && n < astrayMs.length && read < mostAstray; n++) for await (const { count } of go(open, from - (astrayMs[n] ?? 0), from - (astrayMs[n - 1] ?? 0))) if ((read = Math.max(read, count)) > mostAstray) break
       astray = false
     })
     const due = [...open].filter(([, settleBy]) => settleBy < before).map(([id]) => id).toSorted()
     const left: (Event & { kind: 'intent' })[] = []
-    for (let i = 0; i < due.length && left.length < limit; i += limit) {
-      const looked = await abreast(due.slice(i, i + limit), look)
-      for (const { id, event } of looked) if (event === null) open.delete(id)
-      left.push(...looked.flatMap(({ event }) => event ?? []))
-    }
+    await part(async () => {
+      for (let i = 0; i < due.length && left.length < limit; i += limit) {
+        const looked = await abreast(due.slice(i, i + limit), look)
+        for (const { id, event } of looked) if (event === null) open.delete(id)
+        left.push(...looked.flatMap(({ event }) => event ?? []))
+      }
+    })
     await part(() => write(place, { at, near, open }))
     if (failures.length > 0 && left.length === 0) throw failures[0]
     return left.slice(0, limit)
@@ -83,7 +88,7 @@ export function createUnsettled({ cold: dynamo, now }: { readonly cold: Dynamo; 
     try {
       if (!isIntentId(id) || await get(outcomeId(id)) !== null) return { id, event: null }
       const event = await get(id)
-      return { id, event: event?.kind === 'intent' && isSound(event) ? event : null }
+      return { id, event: event !== null && isSettleable(event) ? event : null }
     } catch (error) {
       if (error instanceof Damage) return { id, event: null }       // nobody can say what became of it; the log's look tells of it
       throw error
@@ -119,10 +124,5 @@ function note(open: Map<string, number>, items: readonly Item[]): void {
 
 /** From when this intent may be settled: never later than any may. */
 const within = (id: string, settleBy: number): number => Math.min(timeOf(id) + longestMs, Number.isNaN(settleBy) ? Infinity : settleBy)
-
-/** What an outcome is made of is there: of an intent that somebody wrote who is not the gate it may not be. */
-const isSound = ({ at, evaluation, settleBy, connection, session, policy, who, request }: Event & { kind: 'intent' }): boolean =>
-  [at, settleBy].every((time) => typeof time === 'string' && !Number.isNaN(Date.parse(time))) && typeof evaluation === 'string' && [connection, session, policy].every((one) => one === null || typeof one === 'string')
-  && (who === null || (typeof who?.subject === 'string' && Array.isArray(who.actors) && who.actors.every((actor) => typeof actor === 'string'))) && (request === undefined || typeof request === 'string')
 
 const same = (a: Place, b: Place): boolean => a.at === b.at && a.near === b.near && a.open.size === b.open.size && [...b.open.keys()].every((id) => a.open.has(id))

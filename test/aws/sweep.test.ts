@@ -73,6 +73,18 @@ describe('one item that somebody wrote into the record keeps no other from being
     await lose()
     expect(await run(3)).toBe(1)
   })
+  test('an outcome that lies in another partition than its id gives', async () => {
+    const lost = await lose()
+    const { pk } = keyOf(lost.id)
+    await rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk.S.endsWith('b') ? pk.S.replace(/b$/, 'c') : pk.S.replace(/.$/, 'b') }, sk: { S: outcomeId(lost.id) }, kind: { S: 'outcome' }, event: { S: JSON.stringify({ id: outcomeId(lost.id), kind: 'outcome', intent: lost.id }) } } })
+    expect(await run(3)).toBe(1)
+  })
+  test('an intent whose sealing is none: it is settled as well', async () => {
+    const odd = [null, 'x', { key: { toString: 1 } }, { key: '2026-11-22.AAAAAAAAAAAAAAAA.3', text: 5, commitment: ['a'] }]
+    for (const content of odd) await raw({ ...intentEvent(rig.ports), statements: [], purpose: null, content } as unknown as IntentEvent)
+    await lose()
+    expect(await run(3)).toBe(1 + odd.length)
+  })
   test('a text that is no event, and one that is another\'s', async () => {
     const other = intentEvent(rig.ports)
     await raw(intentEvent(rig.ports), '{')

@@ -100,6 +100,12 @@ describe('what somebody wrote into the record who is not the gate stops no look'
     'an outcome of what is no id': (world, intent) => [of(world, intent, { intent: 'x' as never })],
     'every correction that there can be': (world, intent) => [intent, outcomeEvent(world.ids, intent, 'sweeper'), ...Array.from({ length: mostCorrections }, (_, n) => of(world, intent, { kind: 'correction', id: correctionId(intent.id, n + 1) }))],
     'an outcome of no time': (world, intent) => [intent, of(world, intent, { at: 'never', by: 'sweeper' } as Partial<Event>)],
+    'an intent without content': (_, intent) => [{ ...intent, content: null as never }],
+    'a key of the log that says nothing': (world) => [{ ...refusalEvent(world.ids), kind: 'log-key' } as never],
+    'a kind that is half a character, and one that is too long': (world) => [{ ...refusalEvent(world.ids), kind: '\ud800' as never }, { ...refusalEvent(world.ids), kind: 'x'.repeat(70_000) as never }],
+    'a number that is no number': (world) => [{ ...refusalEvent(world.ids), at: 1 as never, writer: { n: '\ud800', id: 'x'.repeat(70_000) } as never }],
+    'what is nested deeper than anything can write': (world) => [{ ...refusalEvent(world.ids), accesses: JSON.parse('['.repeat(4000) + ']'.repeat(4000)) }],
+    'ids that are lists': (world, intent) => [of(world, intent, { intent: [intent.id] as never }), { ...intentEvent(world.ids), request: world.ids.id('arq'), basis: [[intent.id]] as never }],
     'an execution whose basis is no list': (world, intent) => [{ ...intent, request: world.ids.id('arq'), basis: 'x' as never }],
   }
   test.each(Object.entries(written))('%s', async (_, make) => {
@@ -136,7 +142,7 @@ describe('what somebody wrote into the record who is not the gate stops no look'
     const world = createLogWorld()
     const one = world.sequencer()
     const slow = intentEvent(world.ids)
-    for (const event of [slow, of(world, slow, { id: world.ids.id('evt') }), of(world, slow, { id: `evt_${world.ids.id('evt').slice(4, -1)}1` })]) await world.ledger.append(event)
+    for (const event of [slow, of(world, slow, { id: world.ids.id('evt') }), of(world, slow, { id: `evt_${world.ids.id('evt').slice(4, -1)}1` }), of(world, slow, { id: correctionId(slow.id, 5) })]) await world.ledger.append(event)
     async function pass(minutes: number): Promise<void> { for (let n = 0; n < minutes; n++) { world.clock.ms += minute; await world.ledger.append(refusalEvent(world.ids)); await one.reconcile() } }
     await pass(50)
     await world.ledger.append(outcomeEvent(world.ids, slow))

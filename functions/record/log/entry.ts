@@ -58,7 +58,7 @@ export function readEntry(bytes: Uint8Array, isCanonical = false): Entry {
 }
 
 const time = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/
-export const isTime = (text: string): boolean => time.test(text)
+export const isTime = (text: unknown): text is string => typeof text === 'string' && time.test(text)
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The engine's own writer is many times faster than ours. It differs in the order of members, and in half characters, which canonical JSON has none of and other JSON must escape. */
