@@ -56,9 +56,9 @@ export function disclose(key: ContentKey, event: Event): Disclosure | null {
 /** null: it is not what `seal` made of this event with this key: damage, or somebody else wrote there. */
 export function open(key: ContentKey, event: Event): Event | null {
   const { content } = event
-  if (content?.text === undefined || !/^[0-9a-f]{64}$/.test(content.commitment)) return null
-  const commitment = Buffer.from(content.commitment, 'hex')
+  if (typeof content?.text !== 'string' || typeof content.commitment !== 'string' || !/^[0-9a-f]{64}$/.test(content.commitment)) return null       // a list of one text has its form as well
   try {
+    const commitment = Buffer.from(content.commitment, 'hex')
     const bytes = Buffer.from(content.text, 'base64')
     const decipher = createDecipheriv('aes-256-gcm', key.encryption, commitment.subarray(0, nonceBytes), { authTagLength: tagBytes }).setAAD(Buffer.from(event.id))
     decipher.setAuthTag(bytes.subarray(-tagBytes))

@@ -1,6 +1,6 @@
 import { join, split } from '../../schema/content.ts'
-import type { Event } from '../../schema/event.ts'
-import type { ContentKeys, Ledger, Requests } from '../ports.ts'
+import type { Event, Sealed } from '../../schema/event.ts'
+import { Fault, type ContentKeys, type Ledger, type Requests } from '../ports.ts'
 import { open, seal } from './cipher.ts'
 import { createFinder, createKeyring, readKeyId } from './keyring.ts'
 
@@ -61,10 +61,26 @@ export function sealing<S extends { readonly ledger: Ledger; readonly requests: 
 }
 
 type Find = ReturnType<typeof createFinder>
-/** Content that does not open, though its key is there, is told as damaged and holds up nothing else: one item that somebody wrote over must not hide a whole page. */
+/**
+ * Content that does not open, though its key is there, is told as damaged and holds up nothing else: one item that somebody wrote over must not hide a whole page, nor keep the sweeper from the others. Rejects only where the store of
+ * keys does not answer: that is no damage, and at the next look it may open.
+ */
 async function readable(find: Find, event: Event): Promise<Event> {
   if (event.content === undefined) return event
-  const key = await find(event.content.key)
-  return key === null ? join(event, readKeyId(event.content.key) === null ? 'damaged' : 'erased') : open(key, event) ?? join(event, 'damaged')
+  const { key: id, commitment } = aboutOf(event.content)
+  if (readKeyId(id) === null) return join({ ...event, content: { key: id, commitment } }, 'damaged')
+  try {
+    const key = await find(id)
+    return key === null ? join(event, 'erased') : open(key, event) ?? join(event, 'damaged')
+  } catch (error) {
+    if (error instanceof Fault) throw error
+    return join(event, 'damaged')
+  }
+}
+/** What is said there of the sealing, by whoever wrote it: what is no text is left out, and names no key. */
+function aboutOf(content: unknown): Pick<Sealed, 'key' | 'commitment'> {
+  const about: Readonly<Record<string, unknown>> = typeof content === 'object' && content !== null ? Object.fromEntries(Object.entries(content)) : {}
+  const [key, commitment] = [about['key'], about['commitment']]
+  return { key: typeof key === 'string' ? key : '', commitment: typeof commitment === 'string' ? commitment : '' }
 }
 

@@ -123,6 +123,34 @@ describe('the rim', () => {
     await expect(mine.ledger.list({}, { limit: 1, after: null })).rejects.toMatchObject({ code: 'store-unavailable' })
   })
 
+  test('one event whose sealing is none is told as damaged, and hides neither the others of its page nor an intent from the sweeper', async () => {
+    const { stored, keys, rim: mine } = rim()
+    await mine.ledger.append(events.intent)
+    const { content, ...open } = stored.get(events.intent.id)!
+    const commitment = 'a'.repeat(64)
+    const key = content?.key ?? ''
+    const odd = [null, 7, 'x', [], {}, { key: null }, { key: 5 }, { key: [key] }, { key: { toString: 1 } }, { key, text: 5, commitment }, { key, text: null, commitment }, { key, text: {}, commitment: [commitment] }, { key, text: content?.text, commitment: [content?.commitment] },
+      { key: `${key}\n`, text: content?.text, commitment: content?.commitment }]
+    for (const one of odd) {
+      const id = createIds(Date.now)('evt')
+      stored.set(id, { ...open, id, content: one } as unknown as Event)
+    }
+    const { events: page } = await mine.ledger.list({}, { limit: 100, after: null })
+    expect(page.map((event) => event.content?.state)).toEqual([undefined, ...odd.map(() => 'damaged')])
+    expect(await mine.ledger.unsettled(0, 100)).toHaveLength(1 + odd.length)
+    for (const id of stored.keys()) expect(await mine.ledger.get(id as Id<'evt'>)).toMatchObject({ kind: 'intent', content: { key: expect.any(String) as string } })
+    keys.state.broken = true
+    await expect(mine.ledger.list({}, { limit: 1, after: null })).rejects.toMatchObject({ code: 'store-unavailable' })
+  })
+
+  test('a key whose bytes are none is damage, and no fault of the store', async () => {
+    const { stored, keys, rim: mine } = rim()
+    await mine.ledger.append(events.intent)
+    for (const sheet of keys.rows.values()) for (const slot of sheet.keys()) sheet.set(slot, null as unknown as Uint8Array)
+    expect(await mine.ledger.get(events.intent.id)).toMatchObject({ content: { state: 'damaged' } })
+    expect(stored.size).toBe(1)
+  })
+
   test('ids of keys come with the event, so that whoever erases knows what to destroy', async () => {
     const { rim: mine } = rim()
     const id = createIds(Date.now)('evt') as Id<'evt'>
