@@ -20,7 +20,7 @@ interface Copy<P> extends Standing<P> { readonly version: string; readonly at: n
 export function createStanding<P>(ports: Pick<Ports, 'now' | 'policies' | 'alarm'>, compile: (bundle: Bundle) => P | Promise<P>) {
   let copy: Copy<P> | null = null
   let flight: Promise<Refusal | null> | null = null
-  let corrupt: { readonly version: string; readonly at: number } | null = null
+  let refused: { readonly version: string; readonly at: number; readonly refusal: Refusal } | null = null
 
   /** A clock that went backwards makes no copy young. */
   const youngerThan = (limit: number): boolean => copy !== null && ports.now() - copy.at <= limit && ports.now() >= copy.at
@@ -59,13 +59,13 @@ export function createStanding<P>(ports: Pick<Ports, 'now' | 'policies' | 'alarm
 
   async function load(pointer: Pointer): Promise<Result<P>> {
     const { version, chunks } = pointer
-    // a version found corrupt is looked at again, but not by every request: somebody may have repaired it
-    if (corrupt?.version === version && Math.abs(ports.now() - corrupt.at) < freshMs) return refuse(broken(version))
+    // a version that could not be used is looked at again, but not by every request: somebody may have repaired it
+    if (refused?.version === version && Math.abs(ports.now() - refused.at) < freshMs) return refuse(refused.refusal)
     let bundle: Bundle
     try {
       bundle = await within(ports.policies.load(version, chunks), loadTimeoutMs)
     } catch (error) {
-      if (!(error instanceof Fault) || error.code !== 'policy-corrupt') return refuse(unreadable(messageOf(error)))
+      if (!isCorrupt(error)) return refuse(unreadable(messageOf(error)))
       return refuse(reject(version, error))
     }
     try {
@@ -75,10 +75,14 @@ export function createStanding<P>(ports: Pick<Ports, 'now' | 'policies' | 'alarm
     }
   }
 
+  /** Of what fails while a bundle becomes a policy, only what says so is the bundle's fault: a file of ours that cannot be opened just now makes no sound version a corrupt one. Said once, whichever it is. */
   function reject(version: string, error: unknown): Refusal {
-    if (corrupt?.version !== version) ports.alarm('policy version refused', { version, error: messageOf(error) })
-    corrupt = { version, at: ports.now() }
-    return broken(version)
+    const refusal = isCorrupt(error) ? broken(version) : unreadable(messageOf(error))
+    const said = refused?.version === version && refused.refusal.reason === refusal.reason
+    if (!said && isCorrupt(error)) ports.alarm('policy version refused', { version, error: messageOf(error) })
+    else if (!said) ports.alarm('unexpected error', { version, error: messageOf(error) })
+    refused = { version, at: ports.now(), refusal }
+    return refusal
   }
 
   return { current }
@@ -91,6 +95,7 @@ const broken = (version: string): Refusal =>
 const unreadable = (inner: string): Refusal =>
   unavailable('policy_unreadable', 'the policy could not be read within 5 s, so nothing can be decided; it recovers by itself', inner)
 
+const isCorrupt = (error: unknown): boolean => error instanceof Fault && error.code === 'policy-corrupt'
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** A store that hangs is a store that is down. What it answers later is dropped: something newer may be in place. */

@@ -5,11 +5,11 @@ import type { Bundle } from '../../schema/policy.ts'
 
 /** A store whose every answer the test decides; what it does not use throws. */
 function world() {
-  const state = { now: 1_000_000, reads: 0, loads: 0, compiled: 0, alarms: [] as string[], pointer: async (): Promise<Pointer | null> => at('v1'), load: async (): Promise<Bundle> => ({ documents: [] }) }
+  const state = { now: 1_000_000, reads: 0, loads: 0, compiled: 0, broken: false, alarms: [] as string[], pointer: async (): Promise<Pointer | null> => at('v1'), load: async (): Promise<Bundle> => ({ documents: [] }) }
   const no = () => { throw new Error('not here') }
   const policies: PolicyStore = { pointer: () => { state.reads++; return state.pointer() }, load: (version) => { state.loads++; loaded = version; return state.load() }, apply: no, lock: no, unlock: no }
   let loaded = ''
-  const standing = createStanding({ now: () => state.now, policies, alarm: (what) => { state.alarms.push(what) } }, () => { state.compiled++; if (loaded === 'bad') throw new Error('no policy'); return loaded })
+  const standing = createStanding({ now: () => state.now, policies, alarm: (what) => { state.alarms.push(what) } }, () => { state.compiled++; if (loaded === 'bad') throw new Fault('policy-corrupt', 'no policy'); if (state.broken) throw new Error('EMFILE: too many open files'); return loaded })
   const current = async () => { const got = await standing.current(); return got.ok ? `${got.value.policy}${got.value.locks.map((lock) => `+${lock.target}`).join('')}` : got.refusal.reason }
   return { state, current, standing }
 }
@@ -109,6 +109,16 @@ describe('while it does not', () => {
     state.pointer = async () => at('bad')
     expect(await current()).toBe('policy_corrupt')
     expect(state.alarms).toEqual(['policy version refused'])
+  })
+  test('what fails here while a sound version is made ready is no corruption: it is said once, tried again 2 s later, and decides nothing meanwhile', async () => {
+    const { state, current } = world()
+    state.broken = true
+    expect([await current(), await current(), state.compiled]).toEqual(['policy_unreadable', 'policy_unreadable', 1])
+    state.now += 2000
+    expect([await current(), state.compiled, state.alarms]).toEqual(['policy_unreadable', 2, ['unexpected error']])
+    state.broken = false
+    state.now += 2000
+    expect(await current()).toBe('v1')
   })
   test('chunks that cannot be reached are no corruption', async () => {
     const { state, current } = world()
