@@ -37,7 +37,7 @@ interface Place { readonly at: number; readonly near: number; readonly open: Rea
  */
 export function createUnsettled({ cold: dynamo, now }: { readonly cold: Dynamo; readonly now: () => number }): Ledger['unsettled'] {
   const pages = createPages(dynamo, { '#id': 'sk', '#kind': 'kind', '#settleBy': 'settleBy' })
-  let astray = true
+  let astray: readonly number[] = astrayMs
 
   return async (before, limit) => {
     const place = await readPlace(dynamo, before)
@@ -53,8 +53,12 @@ export function createUnsettled({ cold: dynamo, now }: { readonly cold: Dynamo; 
     await part(async () => { if (end - at >= stepMs) for await (const { until } of go(open, at, end)) at = until })
     await part(async () => {
       const from = Math.min(place.at, end)
-      for (let [n, read] = [0, 0]; astray && n < astrayMs.length && read < mostAstray; n++) for await (const { count } of go(open, from - (astrayMs[n] ?? 0), from - (astrayMs[n - 1] ?? 0))) if ((read = Math.max(read, count)) > mostAstray) break
-      astray = false
+      let read = 0
+      for (const [n, back] of astray.entries()) {
+        for await (const { count } of go(open, from - back, from - (astray[n - 1] ?? 0))) if ((read = Math.max(read, count)) > mostAstray) break
+        if (read > mostAstray) break
+      }
+      astray = []
     })
     const due = [...open].filter(([, settleBy]) => settleBy < before).map(([id]) => id).toSorted()
     const left: (Event & { kind: 'intent' })[] = []
