@@ -37,13 +37,13 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
   return { file: join(folder, 'index.mjs'), ...size(true), later: size(false) }
 }
 
-/** A `.wasm` is copied into the function's folder and read from there. Inlined it would be a megabyte of text more, for the parser of JavaScript to read at each cold start: 80 ms of CPU. */
+/** A `.wasm` is copied into the function's folder and read from there, by whoever calls what is imported: a read that fails while modules are evaluated would fail for the rest of the process. Inlined it would be a megabyte of text more, for the parser of JavaScript to read at each cold start: 80 ms of CPU. */
 const bytesBeside = (folder: string): Plugin => ({
   name: 'bytes-beside',
   setup({ onLoad }) {
     onLoad({ filter: /\.wasm$/ }, ({ path }) => {
       copyFileSync(path, join(folder, basename(path)))
-      return { contents: `import { readFileSync } from 'node:fs'\nexport default readFileSync(new URL('./${basename(path)}', import.meta.url))`, loader: 'js' }
+      return { contents: `import { readFileSync } from 'node:fs'\nexport default () => readFileSync(new URL('./${basename(path)}', import.meta.url))`, loader: 'js' }
     })
   },
 })

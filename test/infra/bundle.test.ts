@@ -46,6 +46,11 @@ test('the language of conditions is not read before a policy has one', () => {
   const starts = (['http', 'people', 'websocket'] as const).map((name) => [...filesOf(name)].find(([file]) => (filesOf(name).get('index.mjs') ?? '').includes(file))?.[1] ?? '')
   for (const text of starts) expect([text.length > 100_000, text.includes('maxAstNodes')]).toEqual([true, false])
 })
+test('the grammar\'s bytes are read when they are asked for, and not while a file is evaluated, which could fail only once', () => {
+  const reads = names.flatMap((name) => [...filesOf(name).values()].flatMap((text) => [...text.matchAll(/(.{5})\w+\(new URL\("\.\/libpg-query\.wasm"/g)].map(([, before]) => before ?? '')))
+  expect(reads.length).toBeGreaterThan(0)
+  expect(reads.filter((before) => !before.endsWith('()=>'))).toEqual([])
+})
 test('what parses no SQL keeps to 350 KB gzipped, with all that it ever reads', () => {
   for (const name of ['people', 'sequencer'] as const) expect(built.get(name)?.gzipBytes).toBeLessThan(350 * 1024)
 })

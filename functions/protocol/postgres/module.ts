@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
-import grammar from '#grammar'
+import read from '#grammar'
 
 /**
  * The grammar's module, compiled once a process. Its bytes are libpg-query's, but for how much memory an instance has from the start: 128 MB there, of which 33 are its stack, and whatever else it wants it can have by growing. V8 counts all of it
@@ -8,11 +8,12 @@ import grammar from '#grammar'
 let compiled: WebAssembly.Module | undefined
 export function grammarModule(): WebAssembly.Module {
   if (compiled) return compiled
+  const bytes = sparing(read())                                      // before the flag, and anew each time until it was read once
   // V8 compiles a function of WebAssembly a second time, optimised, once it has run so much of it. The grammar's largest is that far within a first statement, and it costs 200 ms of CPU on another thread: ten times later it is worth it.
   // A module takes the number with it, so the flag is as it was again at once: under another one Node's own modules would be compiled without their cache from here on.
   setFlagsFromString('--wasm-tiering-budget=130000000')
   try {
-    return compiled = new WebAssembly.Module(sparing(grammar))
+    return compiled = new WebAssembly.Module(bytes)
   } finally {
     setFlagsFromString('--wasm-tiering-budget=13000000')
   }
