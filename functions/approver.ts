@@ -9,7 +9,7 @@ import { bind, differenceOf, digestOf } from './approve/digest.ts'
 import { met } from './approve/eligible.ts'
 import { resultKeySecret, seal } from './approve/seal.ts'
 import { end, expired, stale, step } from './approve/step.ts'
-import { because, conflict, createConclusion } from './conclude.ts'
+import { because, conflict, createConclusion, fateOf } from './conclude.ts'
 import type { Admitted } from './door.ts'
 import type { Gate } from './gate.ts'
 import { keptOf } from './kept.ts'
@@ -52,7 +52,7 @@ export function createApprover(ports: Ports, gate: Gate) {
       if (request === null) return 'expired'                             // forgotten after its time
       if (!isOpen(request.status)) return request.status
       if (request.status === 'executing') return await finish(request) ?? 'executing'
-      const fate = await requests.fate(id)                               // first: whatever else it could end as may be untrue
+      const fate = await fateOf(requests, id)                            // first: whatever else it could end as may be untrue
       if (fate !== null) await recall(request, fate)
       else if (ports.now() >= Date.parse(request.bound.expiresAt)) await store(end(request, 'expired', now(), expired), nobody(request, 'expiry', { digest: request.digest }))
       else if (request.status === 'pending') return 'pending'

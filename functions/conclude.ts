@@ -4,7 +4,7 @@ import { outcomeId } from '../schema/item.ts'
 import type { Refusal } from '../schema/refusal.ts'
 import { end, ending, expired, rejected, stale, step } from './approve/step.ts'
 import { lost } from './ask.ts'
-import type { Ports, Requests } from './ports.ts'
+import { Damage, type Ports, type Requests } from './ports.ts'
 
 const tries = 20
 /** From its outcome on record to the answer kept, a living process takes no longer, ms. */
@@ -56,7 +56,12 @@ export function createConclusion(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>,
    * It began or ended, and its row was put back to before that, or written over: nothing runs, and it comes to what it came to. No event: the one that tells of it is on record. What was kept of an answer was in the same table, and is gone with
    * what was put back.
    */
-  async function recall(request: AccessRequest, fate: Id<'evt'>): Promise<void> {
+  async function recall(request: AccessRequest, fate: Id<'evt'> | 'damaged'): Promise<void> {
+    // Somebody wrote over what tells of its end, and it may have run. It ends as that, or it would answer every repeat of its call as one that is open, for good.
+    if (fate === 'damaged') {
+      if (await store({ ...request, status: 'outcome-unknown', ending: ending(now(), lost), revision: request.revision + 1 }, null)) ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation: request.evaluation })
+      return
+    }
     const first = await ports.ledger.get(fate)
     if (await store(cameTo(request, fate, first?.request === request.id ? first : null), null)) ports.alarm('a request came back from before its end', { request: request.id, event: fate })
   }
@@ -71,6 +76,16 @@ export function createConclusion(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>,
   }
 
   return { store, recall, finish, conclude }
+}
+
+/** What the record says a request came to; null: nothing yet. `damaged`: what lies there is no event of ours, and stays so. Throws Fault store-unavailable. */
+export async function fateOf(requests: Pick<Requests, 'fate'>, id: Id<'arq'>): Promise<Id<'evt'> | 'damaged' | null> {
+  try {
+    return await requests.fate(id)
+  } catch (error) {
+    if (error instanceof Damage) return 'damaged'
+    throw error
+  }
 }
 
 /** What a target that speaks HTTP says where an object is not what it was. */

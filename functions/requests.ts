@@ -8,6 +8,7 @@ import { answerOf } from './ask.ts'
 import { concerns, ineligible, ownersOf, signedInMs } from './approve/eligible.ts'
 import { end, settledAlready, vote } from './approve/step.ts'
 import { summaryOf, viewOf } from './approve/view.ts'
+import { createConclusion, fateOf } from './conclude.ts'
 import type { Reply } from './door.ts'
 import type { Gate } from './gate.ts'
 import { locksOn, type Admitted, type Door, type Own } from './own.ts'
@@ -29,6 +30,7 @@ const patienceMs = 2000
  */
 export function createRequests(ports: Ports, gate: Gate, own: Own) {
   const store = ports.approvals?.requests
+  const conclusion = store && createConclusion(ports, store, (id) => gate.waits.ring(id))
 
   const list = (door: Door, search: Readonly<Partial<Record<(typeof requestFilters)[number], string>>>) => own.admitted(door, async (admitted) => {
     const asked = readFilter(search)
@@ -131,12 +133,21 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
       const stepped = next(found.value)
       if (!stepped.ok) return stepped
       // Said before: nothing to store. But who repeats it may never have heard that it was stored, and then nobody was woken.
-      if (stepped.value !== found.value && !await tell(stepped.value, event(stepped.value))) continue
+      if (stepped.value !== found.value && !await tell(stepped.value, event(stepped.value))) { await recalled(found.value); continue }
       gate.waits.ring(stepped.value.id)
       if (stepped.value.status !== 'pending') await ports.approvals?.workflow.wake(stepped.value.id).catch((error: unknown) => ports.alarm('a decided request waits for the sweeper', { request: id, error: String(error) }))
       return stepped
     }
     return refuse(busy)
+  }
+  /** Nothing is stored of what ran or ended already, also where its row was put back to before that: it comes to its end now, and whoever decides or cancels hears which. Dies in between: the sweeper does the rest. */
+  async function recalled(request: AccessRequest): Promise<void> {
+    if (!store || !conclusion) return
+    const fate = await fateOf(store, request.id)
+    if (fate === null) return                                            // somebody else was first with another word
+    await conclusion.recall(request, fate)
+    const now = await store.get(request.id)
+    if (now?.status === 'executing') await conclusion.finish(now)
   }
   async function tell(next: AccessRequest, event: ApprovalEvent): Promise<boolean> {
     return await store?.swap({ ...next, told: [...next.told, event.id] }, event) ?? false

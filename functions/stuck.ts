@@ -1,6 +1,7 @@
 import { isOpen, type AccessRequest, type Status } from '../schema/approval.ts'
 import type { Id } from '../schema/event.ts'
 import { untold } from './announce.ts'
+import { fateOf } from './conclude.ts'
 import type { Ports } from './ports.ts'
 
 /** A request untouched for so long, ms, was left by a process that is gone, or by a state machine that did not answer. */
@@ -23,7 +24,7 @@ export async function unstick(ports: Pick<Ports, 'now' | 'approvals' | 'alarm'>,
       if (!isLeft(request, ports.now())) continue
       seen++
       try {
-        if (isChore(request, ports.now()) && await approvals.requests.fate(request.id) === null) {
+        if (isChore(request, ports.now()) && await fateOf(approvals.requests, request.id) === null) {
           await approvals.workflow.start(request.id, Date.parse(request.bound.expiresAt))   // it may never have been
           await approvals.workflow.wake(request.id)
           continue

@@ -1,6 +1,6 @@
 import type { Event, Id } from '../../schema/event.ts'
 import { fateKey, isEventId, isRequestId, outcomeId, tables } from '../../schema/item.ts'
-import { Fault, type Requests } from '../ports.ts'
+import { Damage, type Requests } from '../ports.ts'
 import type { Dynamo } from './dynamo.ts'
 
 const TableName = tables.audit.name
@@ -21,7 +21,7 @@ export function createFate(dynamo: Dynamo): Requests['fate'] {
     if (!item) return null
     const by = item['by']?.S ?? ''
     // There, and of no event of ours: somebody else wrote it. That the request is over is believed all the same, so nothing begins.
-    if (!isEventId(by) || !isFirst(by)) throw new Fault('store-unavailable', `what is said of the end of \`${request}\` is damaged`)
+    if (!isEventId(by) || !isFirst(by)) throw new Damage(`what is said of the end of \`${request}\` is damaged`)
     return by
   }
 }

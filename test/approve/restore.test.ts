@@ -3,7 +3,7 @@ import { createApp } from '../../functions/app.ts'
 import { createApprover } from '../../functions/approver.ts'
 import type { Item } from '../../functions/aws/dynamo.ts'
 import { createGate } from '../../functions/gate.ts'
-import type { Ports } from '../../functions/ports.ts'
+import { Damage, type Ports } from '../../functions/ports.ts'
 import { unstick } from '../../functions/stuck.ts'
 import { sweep } from '../../functions/sweep.ts'
 import type { AccessRequest } from '../../schema/approval.ts'
@@ -140,15 +140,27 @@ describe('the table of requests alone, in DynamoDB', () => {
     const { execution } = await stored(other.id)
     const { pk, sk } = fateKey(request.id)
     const forge = (by: string) => rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk }, sk: { S: sk }, by: { S: by } } })
-    await forge('arq_x')
-    await expect(process().approver.proceed(request.id)).rejects.toMatchObject({ code: 'store-unavailable' })
-    await forge(correctionId(execution?.intent ?? 'evt_', 1))
-    await expect(process().approver.proceed(request.id)).rejects.toMatchObject({ code: 'store-unavailable' })
     await forge(execution?.intent ?? '')                                     // another's, which succeeded
     world.clock.ms += minuteMs
     expect(await process().approver.proceed(request.id)).toBe('outcome-unknown')
     expect((await stored(request.id)).ending).toMatchObject({ outcome: null, rowCounts: [] })
     expect(world.engine.ran).toHaveLength(1)
+  })
+
+  test.each(['pending', 'approved'] as const)('what is no event and lies where the end of a request that is %s is told: it ends as not known, once and with an alarm, and its call is not held by it for good', async (status) => {
+    const { as, world, process, sweeps } = replicas()
+    for (const by of ['arq_x', correctionId('evt_01KAQZ0000AAAAAAAAAAAAAAA0', 1)]) {
+      const request = await asked(await as(support), { ...refund, params: [by.length] })
+      if (status === 'approved') await say(await as(lead), 'approve', request)
+      const { pk, sk } = fateKey(request.id)
+      await rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { pk: { S: pk }, sk: { S: sk }, by: { S: by } } })
+      world.clock.ms += status === 'pending' ? 31 * minuteMs : minuteMs
+      await sweeps()
+      expect(await stored(request.id)).toMatchObject({ status: 'outcome-unknown', execution: null, ending: { outcome: null, rowCounts: [], refusal: { slug: 'outcome-unknown' } } })
+      expect(await process().approver.proceed(request.id)).toBe('outcome-unknown')
+      expect(world.alarms.filter(({ detail }) => detail['request'] === request.id).map(({ what }) => what)).toEqual(['the outcome of an approved request is not known'])
+    }
+    expect(world.engine.ran).toEqual([])
   })
 })
 
@@ -214,11 +226,27 @@ describe('put back', () => {
     const at = await begun()
     await at.approver.proceed(at.id)
     at.memory.stored.set(at.id, { ...at.approved, status: 'pending', verdicts: [], told: at.approved.told.slice(0, 1) })
+    let swaps = 0
+    const { swap } = at.memory.requests
+    Object.assign(at.memory.requests, { swap: (...given: Parameters<typeof swap>) => { swaps++; return swap(...given) } })
     const said = await say(await at.as(otherLead), 'reject', { id: at.id, digest: at.approved.digest })
-    expect([said.status, said.json['reason'], (await (await at.as(support)).call('DELETE', `/v1/requests/${at.id}`)).json['reason']]).toEqual([409, 'busy', 'busy'])
-    await say(await at.as(otherLead), 'approve', { id: at.id, digest: at.approved.digest })
+    expect([said.status, said.json['slug'] ?? said.json['type'], said.json['reason']]).toEqual([409, expect.stringContaining('request-settled'), 'succeeded'])
+    expect((await (await at.as(support)).call('DELETE', `/v1/requests/${at.id}`)).json['reason']).toBe('succeeded')
+    expect([swaps, await at.status(), at.world.alarms.filter(({ what }) => what === back).length]).toEqual([3, 'succeeded', 1])   // the word that was too late, and the two by which it came to its end
     expect([await at.approver.proceed(at.id), at.world.engine.ran.length]).toEqual(['succeeded', 1])
     expect(at.world.events.filter(({ kind }) => kind === 'rejection' || kind === 'cancellation')).toEqual([])
+  })
+
+  test.each<[string, (at: Awaited<ReturnType<typeof begun>>) => void, 'reject' | 'cancel', string]>([
+    ['a rejection, taken back', (at) => at.memory.fates.set(at.id, at.world.events.find(({ kind }) => kind === 'rejection')!.id), 'cancel', 'rejected'],
+    ['what is no event, rejected', (at) => Object.assign(at.memory.requests, { fate: async () => { throw new Damage('what is said of the end is damaged') } }), 'reject', 'outcome_unknown'],
+  ])('to where people had not decided, it is told as what the record says of it, at once: %s', async (_, change, word, reason) => {
+    const at = await begun()
+    await say(await at.as(otherLead), 'reject', { id: at.id, digest: at.approved.digest })
+    at.memory.stored.set(at.id, { ...at.approved, status: 'pending', verdicts: [], told: at.approved.told.slice(0, 1) })
+    change(at)
+    const said = word === 'reject' ? await say(await at.as(lead), 'reject', { id: at.id, digest: at.approved.digest }) : await (await at.as(support)).call('DELETE', `/v1/requests/${at.id}`)
+    expect([said.status, said.json['reason'], at.world.engine.ran]).toEqual([409, reason, []])
   })
 
   test('what is said of its end, by another event of its own, is believed no further than that nothing begins', async () => {
