@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
 import { addressBy, type Address, type Alarm } from '../address.ts'
 import { createExchanges } from '../exchange.ts'
@@ -27,7 +27,7 @@ export function createDirect(alarm: Alarm): (secret: string) => Session {
     return {
       async run(text, { maxBytes, timeoutMs, cut }) {
         const until = performance.now() + timeoutMs
-        if (!ended) opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs), cut)
+        if (!ended) opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs), cut, alarm)
         if (ended) opened?.end()                                     // also while it was opened, when there was nothing to end
         if (opened === null || ended) throw new TransportError('unreachable', 'the connection was cut')
         return opened.run(text, { maxBytes, timeoutMs: Math.max(1, until - performance.now()), cut })
@@ -44,7 +44,7 @@ export function createDirect(alarm: Alarm): (secret: string) => Session {
 interface Opened { run(text: string, bounds: Bounds): Promise<RawResult>; end(): void; over(): boolean }
 
 /** `leave`: called once, when the connection is gone or none came about. */
-async function open(address: Address, timeoutMs: number, leave: () => void, cut: AbortSignal | undefined): Promise<Opened> {
+async function open(address: Address, timeoutMs: number, leave: () => void, cut: AbortSignal | undefined, alarm: Alarm): Promise<Opened> {
   let connection: Connection
   try {
     connection = createConnection(optionsOf(address, timeoutMs))
@@ -52,14 +52,24 @@ async function open(address: Address, timeoutMs: number, leave: () => void, cut:
     leave()
     throw error
   }
-  const { exchange, destroy, end, over } = createExchanges({ stop: () => kill(address, connection.threadId), drop() { leave(); connection.destroy() }, understood })
+  let place: Place | null = null
+  const { exchange, destroy, end, over } = createExchanges({ stop: () => (place === null ? Promise.resolve() : kill(address, place, alarm)), drop() { leave(); connection.destroy() }, understood })
   connection.on('error', (error) => destroy(understood(error)))     // without a listener, a server that goes away takes this process along
   connection.on('end', () => destroy(new TransportError('unreachable', 'the connection ended')))
-  await exchange({ timeoutMs, cut }, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) })).catch((error: Error) => {
-    destroy(error)
+  const stream = (connection as unknown as { stream: Socket }).stream
+  const until = performance.now() + timeoutMs
+  try {
+    await exchange({ timeoutMs, cut }, () => new Promise<void>((resolve, reject) => { connection.connect((error) => (error ? reject(error) : resolve())) }))
+    const server = await exchange({ timeoutMs: Math.max(1, until - performance.now()), cut }, () => serverOf(connection)).catch((error: unknown) => {
+      if (error instanceof ServerError) return null
+      throw error
+    })
+    const { remoteAddress: host, remotePort: port } = stream
+    if (host !== undefined && port !== undefined) place = { host, port, server, id: Number(connection.threadId) }
+  } catch (error) {
+    destroy(error as Error)
     throw error
-  })
-  const stream = (connection as unknown as { stream: NodeJS.EventEmitter }).stream
+  }
   return {
     run: (text, { maxBytes, ...bounds }) => exchange(bounds, () => {
       let left = maxBytes + overheadBytes
@@ -87,11 +97,24 @@ function sslOf(tls: NonNullable<Address['tls']>): object {
 }
 const kept = new WeakMap<object, object>()
 
-/** Ends a connection of this account, and with it its statement and its transaction. Resolves when that is done, or a little later; never rejects. */
-function kill(address: Address, id: number | null | undefined): Promise<void> {
-  if (!Number.isSafeInteger(id)) return Promise.resolve()
+/** Where a connection is on the network, which server is there by its own word (null: it has none), and the connection's number there. */
+interface Place { readonly host: string; readonly port: number; readonly server: string | null; readonly id: number }
+/** What no two servers have alike. MariaDB knows no `server_uuid`. Rejects where the server refuses to say. */
+async function serverOf(connection: Connection): Promise<string | null> {
+  const { rows } = await runText(connection, "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid', 'hostname', 'server_id', 'port')")
+  return rows.length === 0 ? null : JSON.stringify(rows.toSorted(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1)))
+}
+
+/**
+ * Ends a connection of this account, and with it its statement and its transaction. Numbers of connections are small and every server's own, and an account may end its own: behind a name or an address of several servers this
+ * one's number is somebody else's call on another. So it goes to the very address, the certificate checked by the name as ever, and says nothing there before that server is known for the same. Resolves when that is done, or a
+ * little later; never rejects.
+ */
+function kill(address: Address, { host, port, server, id }: Place, alarm: Alarm): Promise<void> {
+  const unsaid = (why: string) => alarm('a cut was not said', { why })
+  if (!Number.isSafeInteger(id) || server === null) return Promise.resolve(unsaid('the server does not say which it is'))
   return new Promise((resolve) => {
-    const other = createConnection(optionsOf(address, killMs))
+    const other = createConnection({ ...optionsOf(address, killMs), stream: () => connect({ host, port }) } as ConnectionOptions)
     const end = () => {
       clearTimeout(timer)
       other.destroy()
@@ -99,7 +122,10 @@ function kill(address: Address, id: number | null | undefined): Promise<void> {
     }
     const timer = setTimeout(end, killMs)
     other.on('error', end)
-    other.query(`KILL ${Number(id)}`, end)
+    serverOf(other).then((there) => {
+      if (there === server) other.query(`KILL ${id}`, end)
+      else { unsaid('another server answered'); end() }
+    }, end)
   })
 }
 

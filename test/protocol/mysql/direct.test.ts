@@ -133,6 +133,32 @@ describe.skipIf(mysqlServer === null)(`MySQL's own protocol${whyNot}`, () => {
     await nobody()
     expect((await plain.admin.query('SELECT x FROM d.t FOR UPDATE'))[0]).toEqual([{ x: 0 }])
   })
+  it('stops it where it runs, though its name leads elsewhere by then', async () => {
+    const spy = named('nowhere')
+    const session = createDirect(() => {})(secret(url(`localhost:${sealedPort}`)))
+    await session.run('SELECT 1', bounds)
+    spy.mockImplementation(((_: string, options: { all?: boolean }, done: (error: Error | null, ...more: unknown[]) => void) => (options.all ? done(null, [{ address: '127.0.0.9', family: 4 }]) : done(null, '127.0.0.9', 4))) as unknown as typeof dns.lookup)
+    await expect(session.run('SELECT SLEEP(61)', { ...bounds, timeoutMs: 300 })).rejects.toMatchObject({ kind: 'timeout' })
+    spy.mockRestore()
+    expect(JSON.stringify((await sealed.admin.query("SELECT INFO FROM information_schema.PROCESSLIST WHERE USER = 'app'"))[0])).not.toContain('SLEEP')
+  })
+  it('says no number of its own to another server behind the same address, where it is somebody else\'s, and says that it did not', async () => {
+    const sent: Buffer[] = []
+    const ports = [port, sealedPort]
+    const server = createServer((near) => {
+      const far = connect(ports.shift() ?? sealedPort, '127.0.0.1')
+      far.on('error', () => near.destroy()).on('data', (data) => near.write(data)).on('close', () => near.destroy())
+      near.on('error', () => {}).on('data', (data) => { sent.push(data); far.write(data) }).on('close', () => far.destroy())
+    })
+    servers.push(server)
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    const alarms: unknown[] = []
+    const session = createDirect((what, detail) => { alarms.push([what, detail]) })(url(`127.0.0.1:${(server.address() as AddressInfo).port}`))
+    await session.run('SELECT 1', bounds)
+    await expect(session.run('SELECT SLEEP(1)', { ...bounds, timeoutMs: 300 })).rejects.toMatchObject({ kind: 'timeout' })
+    expect([ports.length, Buffer.concat(sent).includes('KILL'), alarms]).toEqual([0, false, [['a cut was not said', { why: 'another server answered' }]]])
+    await nobody()
+  })
   it('runs nothing once it is ended, also where it was still on its way in', async () => {
     const session = createDirect(() => {})(url())
     const ran = session.run('INSERT INTO d.t VALUES (8)', bounds)
