@@ -27,7 +27,7 @@ export function createAudit(ports: Ports, own: Own) {
     const noticed = await story.notice('audit-read', { ...filter, limit, ...(after === null ? {} : { after }), ...(taking === null ? {} : { export: taking }) })
     if (!noticed.ok) return noticed
     try {
-      const found = indexOnly.some((name) => filter[name] !== undefined) ? await lookUp(filter, { limit, after }) : ok(await ports.ledger.list(filter, { limit, after }))
+      const found: Result<Awaited<ReturnType<Ports['ledger']['list']>>> = indexOnly.some((name) => filter[name] !== undefined) ? await lookUp(filter, { limit, after }) : ok(await ports.ledger.list(filter, { limit, after }))
       if (!found.ok || taking === null) return found
       return ok({ ...found.value, log: await placesIn(ports.log, found.value.events) })
     } catch (error) {

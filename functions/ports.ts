@@ -129,9 +129,10 @@ export interface Ledger {
   get(id: Id<'evt'>): Promise<Event | null>
   /**
    * Newest first, by the time an event's id carries; an outcome has the time of its intent, so that a range never tears a story apart.
-   * `next` continues after the last event given, is stable under new events, and belongs to its filter: throws CursorError for any other.
+   * `next` continues after the last event given, is stable under new events, and belongs to its filter: throws CursorError for any other. A page may be short, or empty, and go on.
+   * `damaged`: ids within the page under which no event can be read; left out where there is none.
    */
-  list(filter: EventFilter, page: { readonly limit: number; readonly after: string | null }): Promise<{ readonly events: readonly Event[]; readonly next: string | null }>
+  list(filter: EventFilter, page: { readonly limit: number; readonly after: string | null }): Promise<{ readonly events: readonly Event[]; readonly next: string | null; readonly damaged?: readonly Id<'evt'>[] }>
   /**
    * Everything whose id carries a time from `from` until before `to` (epoch ms; null: and later) and that was stored when it began, each once, as it is stored: its content sealed. In pieces that can be held, from early to late: after one,
    * all that is before its `until` was given. Of one intent nothing comes before it; else events of a piece are in no order. What it reads of the store grows with what it gives, and with nothing else. `damaged`: ids under which no event

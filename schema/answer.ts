@@ -65,10 +65,11 @@ export const events = z.object({
     opaque: z.int().describe('events of which only id, kind and time could be indexed: no other filter finds them'),
   }).optional().describe('where the index of the log was asked: what is later was not looked through'),
   missing: z.array(z.string()).optional().describe('events that are in the log and no longer in the record'),
+  damaged: z.array(z.string()).optional().describe('within this page: ids under which no event can be read'),
   log: z.object({ checkpoint: z.string(), places: z.record(z.string(), z.int()).describe('event id → index in the log') }).nullable().optional().describe('of an export: the checkpoint it belongs to'),
 })
 export const oneEvent = z.object({ event })
-export const erased = z.object({ erased: z.int().describe('keys destroyed by this call'), next: z.string().nullable().describe('more is to be looked through'), event: z.string().describe('the erasure on record') })
+export const erased = z.object({ erased: z.int().describe('keys destroyed by this call'), next: z.string().nullable().describe('more is to be looked through'), event: z.string().describe('the erasure on record'), damaged: z.array(z.string()).optional().describe('events that cannot be read, so that nobody knows what sealed them') })
 export const session = z.object({
   session: z.string(), events: z.array(event), next: z.string().nullable(), missing: z.array(z.string()).optional().describe('events that are in the log and no longer in the record'),
   requests: z.array(z.object({

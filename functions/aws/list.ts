@@ -1,20 +1,26 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../schema/bundle.ts'
-import type { Event } from '../../schema/event.ts'
+import type { Event, Id } from '../../schema/event.ts'
 import { firstIdAt, isEventId, shards, tables } from '../../schema/item.ts'
-import { CursorError, type EventFilter, type Ledger } from '../ports.ts'
+import { CursorError, Damage, type EventFilter, type Ledger } from '../ports.ts'
 import type { Dynamo, Item, Value } from './dynamo.ts'
-import { readEvent } from './event.ts'
+import { keyOf, readEvent } from './event.ts'
 
 const TableName = tables.audit.name
 /** Days a single page may look through for its matches; then it ends early and its cursor goes on from there. */
 const maxDays = 31
 const lowest = firstIdAt(0)
 const highest = 'evt_~'
+const dayMs = 86_400_000
+/** Bytes of a sort key in DynamoDB. */
+const mostKeyBytes = 1024
 
 /**
  * Newest first over every day and shard: the days that have events from their marks, in each day the sixteen partitions merged by id, each read
  * a small page at a time and only as far as the merge needs.
+ *
+ * What somebody wrote there who is not the gate hides nothing else: an event that cannot be read is told by its id, what lies where no event of ours has its place is passed by. Both count as what a page looks at, and a cursor
+ * stands on either: so no number of them keeps a reader from what is behind.
  */
 export function createList(dynamo: Dynamo): Ledger['list'] {
   return async (filter, { limit, after }) => {
@@ -22,18 +28,27 @@ export function createList(dynamo: Dynamo): Ledger['list'] {
     const below = after === null ? endOf(filter) : readCursor(after, binding)
     const from = filter.from === undefined ? lowest : firstIdAt(Date.parse(filter.from))
     const events: Event[] = []
-    let last = below
+    const damaged: Id<'evt'>[] = []
+    let [last, seen] = [below, 0]
+    if (from >= below) return { events, next: null }
+    const page = (next: string | null) => ({ events, next, ...(damaged.length === 0 ? {} : { damaged }) })
     const days = await daysBetween(dynamo, from, below)
     for (const [n, day] of days.entries()) {
-      if (n >= maxDays) return { events, next: writeCursor(last, binding) }
-      for await (const item of newest(dynamo, day, { from, below, filter, page: Math.max(8, Math.ceil(limit / 8)) })) {
-        if (events.length === limit) return { events, next: writeCursor(last, binding) }
-        events.push(readEvent(item))
-        last = item['sk']?.S ?? last
+      if (n >= maxDays) return page(writeCursor(last, binding))
+      for await (const item of newest(dynamo, day, { ...within(day, from, below), filter, page: Math.max(8, Math.ceil(limit / 8)) })) {
+        if (seen++ === limit) return page(writeCursor(last, binding))
+        last = idOf(item)
+        if (!isEventId(last) || !isPlaced(item)) continue
+        try {
+          events.push(readEvent(item))
+        } catch (error) {
+          if (!(error instanceof Damage)) throw error
+          damaged.push(last)
+        }
       }
       last = firstIdAt(Date.parse(day))
     }
-    return { events, next: null }
+    return page(null)
   }
 }
 
@@ -45,7 +60,7 @@ async function* newest(dynamo: Dynamo, day: string, bounds: Bounds): AsyncGenera
   }))
   for (;;) {
     let first: (typeof streams)[number] | null = null
-    for (const stream of streams) if (!stream.head.done && (first === null || idOf(stream.head.value) > idOf(first.head.value ?? {}))) first = stream
+    for (const stream of streams) if (!stream.head.done && (first === null || isBefore(stream.head.value, first.head.value ?? {}))) first = stream
     if (first === null || first.head.done) return
     const { value } = first.head
     yield value
@@ -53,6 +68,9 @@ async function* newest(dynamo: Dynamo, day: string, bounds: Bounds): AsyncGenera
   }
 }
 const idOf = (item: Item): string => item['sk']?.S ?? ''
+const isPlaced = (item: Item): boolean => isEventId(idOf(item)) && keyOf(idOf(item)).pk.S === item['pk']?.S
+/** Of one id in two partitions first the one that is ours: a cursor on the other would stand behind both. */
+const isBefore = (a: Item, b: Item): boolean => idOf(a) > idOf(b) || (idOf(a) === idOf(b) && isPlaced(a))
 
 interface Bounds { readonly from: string; readonly below: string; readonly filter: EventFilter; readonly page: number }
 
@@ -93,13 +111,26 @@ function filterOf(filter: EventFilter): { readonly expression: string | null; re
   return { expression: parts.length === 0 ? null : parts.join(' AND '), names, values }
 }
 
+/** Only ids of the day itself: one of another day, in the partition of this one, would have a cursor stand where all that is between was not given. */
+function within(day: string, from: string, below: string): Pick<Bounds, 'from' | 'below'> {
+  const [start, end] = [firstIdAt(Date.parse(day)), firstIdAt(Date.parse(day) + dayMs)]
+  return { from: from > start ? from : start, below: below < end ? below : end }
+}
+
 /** Days that have events, newest first, that can hold an id in [from, below). */
 async function daysBetween(dynamo: Dynamo, from: string, below: string): Promise<readonly string[]> {
-  const { Items: items } = await dynamo('Query', {
-    TableName, ConsistentRead: true, ScanIndexForward: false, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': { S: 'days' } },
-  })
-  return (items ?? []).map(idOf).filter((day) => firstIdAt(Date.parse(day)) < below && firstIdAt(Date.parse(day) + 86_400_000) > from)
+  const days: string[] = []
+  let start: Item | undefined
+  do {
+    const output = await dynamo('Query', {
+      TableName, ConsistentRead: true, ScanIndexForward: false, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': { S: 'days' } }, ...(start ? { ExclusiveStartKey: start } : {}),
+    })
+    days.push(...(output.Items ?? []).map(idOf).filter(isDay).filter((day) => firstIdAt(Date.parse(day)) < below && firstIdAt(Date.parse(day) + dayMs) > from))
+    start = output.LastEvaluatedKey                                  // a megabyte of what is no day may lie before those that are
+  } while (start)
+  return days
 }
+const isDay = (day: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(day) && !Number.isNaN(Date.parse(day)) && new Date(day).toISOString().startsWith(day)
 
 /** `from` counts, `to` does not: two ranges that meet show nothing twice. */
 const endOf = (filter: EventFilter): string => filter.to === undefined ? highest : firstIdAt(Date.parse(filter.to))
@@ -109,6 +140,6 @@ const writeCursor = (id: string, binding: string): string => Buffer.from(`${bind
 function readCursor(cursor: string, binding: string): string {
   const text = Buffer.from(cursor, 'base64url').toString('utf8')
   const id = text.slice(16)
-  if (!text.startsWith(binding) || !(isEventId(id) || id === highest)) throw new CursorError()
+  if (!text.startsWith(binding) || !id.startsWith('evt_') || Buffer.byteLength(id) > mostKeyBytes) throw new CursorError()
   return id
 }

@@ -42,9 +42,9 @@ export function sealing<S extends { readonly ledger: Ledger; readonly requests: 
         return event && await readable(createFinder(keys), event)
       },
       list: async (...question: Parameters<Ledger['list']>) => {
-        const { events, next } = await ledger.list(...question)
+        const page = await ledger.list(...question)
         const find = createFinder(keys)
-        return { events: await Promise.all(events.map((event) => readable(find, event))), next }
+        return { ...page, events: await Promise.all(page.events.map((event) => readable(find, event))) }
       },
       scan: ledger.scan,
       unsettled: async (...question: Parameters<Ledger['unsettled']>) => {

@@ -79,7 +79,7 @@ export async function createRig(carrier: (typeof carriers)[number]): Promise<Rig
     const { ledger: opened, requests } = sealing(raw, sealed, now)
     const ledger: Ledger = {                                         // what is told of sealing is no part of what a test wrote
       ...opened, get: async (id) => { const event = await opened.get(id); return event && plain(event) },
-      list: async (...question) => { const { events, next } = await opened.list(...question); return { events: events.map(plain), next } },
+      list: async (...question) => { const page = await opened.list(...question); return { ...page, events: page.events.map(plain) } },
       unsettled: async (...question) => (await opened.unsettled(...question)).map((event) => plain(event) as typeof event),
     }
     return { now, id: createIds(now), policies: createPolicies(parts), ledger, keys, idempotency: createIdempotency(parts), meter: createMeter(parts), requests, logStore: createLogStore(dynamo) }
