@@ -1,8 +1,9 @@
 import type { Row } from '../schema/audit.ts'
+import type { Event, Id } from '../schema/event.ts'
 import { isEventId } from '../schema/item.ts'
 import { leafOf } from './commit.ts'
 import { readTile } from './log.ts'
-import { Fault, type Ledger, type Log, type Ports, type Shelf, type Shelved } from './ports.ts'
+import { Damage, Fault, type Ledger, type Log, type Ports, type Shelf, type Shelved } from './ports.ts'
 import { openCheckpoint } from './record/log/checkpoint.ts'
 import { readEntry } from './record/log/entry.ts'
 import { FormatError } from './record/log/format.ts'
@@ -113,11 +114,21 @@ export function createCatalogue({ now, alarm, log, shelf, ledger }: Pick<Ports, 
     try {
       const entry = readEntry(bytes)
       if (entry.whole || !isEventId(entry.id)) return rowOf(entry, index)
-      const stored = await ledger.get(entry.id)
+      const stored = await storedAs(entry.id)
       if (stored === null || Buffer.compare(leafOf(stored).entry, bytes) !== 0) return rowOf(entry, index)
       return rowOf({ ...entry, whole: true, event: Object.fromEntries(Object.entries(stored)) }, index)
     } catch (error) {
       if (error instanceof FormatError) return stop('the log holds an entry that this version cannot read', { index })
+      throw error
+    }
+  }
+
+  /** null: not there, or damaged: asked for again it would be so for ever, and no entry behind it would be found. */
+  async function storedAs(id: Id<'evt'>): Promise<Event | null> {
+    try {
+      return await ledger.get(id)
+    } catch (error) {
+      if (error instanceof Damage) return null
       throw error
     }
   }

@@ -151,6 +151,26 @@ test('an event that lies in the log by its digest is indexed from the record onl
   expect(await world.search.find({ kind: 'intent' }, { limit: 5, after: null })).toMatchObject({ ids: [long.id] })
 })
 
+test('an event that lies in the log by its digest, and is damaged in the record, is indexed by what the log says, and holds up nothing behind it', async () => {
+  const world = await createIndexed(server)
+  const [intent, ...others] = eventsOf(6)
+  const long = { ...intent!, accesses: Array.from({ length: 2000 }, (_, i) => ({ action: 'select', resource: `public.partition_${i}` })) } as Event
+  await world.grow([long, ...others])
+  world.record.set(long.id, 'damaged')
+  expect(await world.catalogue().follow()).toBe(6)
+  expect(await world.search.find({ object: 'public.partition_7' }, { limit: 5, after: null })).toMatchObject({ ids: [], indexedTo: { size: 6, opaque: 1 } })
+  expect((await dump(world))['events']).toHaveLength(6)
+})
+
+test('a record that does not answer is no damage: what it would tell is not left out', async () => {
+  const world = await createIndexed(server)
+  const [intent] = eventsOf(1)
+  await world.grow([{ ...intent!, accesses: Array.from({ length: 2000 }, (_, i) => ({ action: 'select', resource: `public.partition_${i}` })) } as Event])
+  world.record.set(intent!.id, 'unavailable')
+  await expect(world.catalogue().follow()).rejects.toMatchObject({ code: 'store-unavailable' })
+  expect((await dump(world))['events']).toEqual([])
+})
+
 test('tables of another shape are made anew, by one of those that find them so', async () => {
   const world = await createIndexed(server)
   await world.grow(eventsOf(10))

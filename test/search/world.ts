@@ -3,7 +3,7 @@ import { createSearch } from '../../functions/aws/search.ts'
 import { createShelf } from '../../functions/aws/shelf.ts'
 import { createCatalogue } from '../../functions/catalogue.ts'
 import { makeIndex } from '../../functions/local/search.ts'
-import type { Head, Ports, Search, Shelf } from '../../functions/ports.ts'
+import { Damage, Fault, type Head, type Ports, type Search, type Shelf } from '../../functions/ports.ts'
 import { append, emptyLog, type LogEdge } from '../../functions/record/log/grow.ts'
 import { entriesOf, headNote, origin, signerOf } from '../record/log/sample.ts'
 import { createMemoryLog, type MemoryLog } from '../support/log.ts'
@@ -16,7 +16,8 @@ export interface Indexed {
   readonly shelf: Shelf
   readonly search: Search
   readonly alarms: string[]
-  readonly record: Map<Id<'evt'>, Event>
+  /** What the record tells of an event; or how it fails to. */
+  readonly record: Map<Id<'evt'>, Event | 'damaged' | 'unavailable'>
   catalogue(shelf?: Shelf): ReturnType<typeof createCatalogue>
   /** Puts events into the log and publishes it. */
   grow(events: readonly Event[], mark?: number): Promise<void>
@@ -31,7 +32,7 @@ export async function createIndexed(server: TestPostgres): Promise<Indexed> {
   const endpoint = { http: `${server.neonUrl}/sql`, websocket: '' }
   const shelf = createShelf({ url: urls.write, endpoint })
   const alarms: string[] = []
-  const record = new Map<Id<'evt'>, Event>()
+  const record: Indexed['record'] = new Map()
   let log: LogEdge = emptyLog
   let head: Head | null = null
   async function publish(grown: ReturnType<typeof append>, mark: number): Promise<void> {
@@ -43,7 +44,14 @@ export async function createIndexed(server: TestPostgres): Promise<Indexed> {
     head = next
     log = grown.log
   }
-  const ledger: Pick<Ports['ledger'], 'get'> = { get: async (id) => record.get(id) ?? null }
+  const ledger: Pick<Ports['ledger'], 'get'> = {
+    get: async (id) => {
+      const event = record.get(id) ?? null
+      if (event === 'damaged') throw new Damage('damaged')
+      if (event === 'unavailable') throw new Fault('store-unavailable', 'the record is down')
+      return event
+    },
+  }
   return {
     memory, urls, shelf, alarms, record, search: createSearch({ url: urls.read, endpoint }),
     catalogue: (one = shelf) => createCatalogue({ now: () => 1_000_000, alarm: (what) => { alarms.push(what) }, log: memory.log, shelf: one, ledger }),
