@@ -18,6 +18,7 @@ import { createOwn, Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
 import { inEither, inSql } from './question.ts'
+import { endOf } from './remaining.ts'
 import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
 import { seldom } from './seldom.ts'
@@ -77,7 +78,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     if (!search.ok) return no(c, search.refusal)
     const key = keyOf(c)
     if (!key.ok) return no(c, key.refusal)
-    const { evaluation, session, result } = await gate.query({ ...call(c), idempotencyKey: key.value })
+    const { evaluation, session, result } = await gate.query({ ...callOf(c, ports.now()), idempotencyKey: key.value })
     const frame: Frame = { url: ports.self.url, evaluation, session }
     const promise = promised(evaluation)
     if (!result.ok) return sendProblem(c, frame, result.refusal, promise)
@@ -124,8 +125,8 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     .get('/v1/connections/:connection/schema', (c) => route(c, ['purpose'], ({ purpose }) => discovery.schema(door(c), name(c), purpose ?? null)))
     .get('/v1/connections/:connection/grants', (c) => route(c, [], async () => (await office()).grants(door(c), name(c))))
     .post('/v1/connections/:connection/query', query)
-    .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain({ ...call(c), question: inEither(ofCommand, () => readBody(c.req.raw)) }))))
-    .post('/v1/connections/:connection/exec', (c) => route(c, [], () => exec(call(c), keyOf(c), () => readBody(c.req.raw))))
+    .post('/v1/connections/:connection/explain', (c) => route(c, [], async () => explained(await gate.explain({ ...callOf(c, ports.now()), question: inEither(ofCommand, () => readBody(c.req.raw)) }))))
+    .post('/v1/connections/:connection/exec', (c) => route(c, [], () => exec(callOf(c, ports.now()), keyOf(c), () => readBody(c.req.raw))))
     .all('/v1/kubernetes/*', kubernetes)
     .get('/v1/requests', (c) => route(c, requestFilters, (search) => requests.list(door(c), search)))
     .get('/v1/requests/:id', (c) => route(c, [], () => requests.show(door(c), c.req.param('id'))))
@@ -183,7 +184,7 @@ const methodNotAllowed = (method: string, allow: string): Refusal =>
   ({ slug: 'invalid-request', reason: 'method_not_allowed', next: 'fix', detail: `method \`${method.slice(0, 16)}\` does nothing here; this path takes ${allow}` })
 const noRoute: Refusal = { slug: 'not-found', reason: 'no_route', next: 'fix', detail: 'there is no such path; /openapi.json lists those there are' }
 
-const call = (c: Context): Call => ({ ...door(c), connection: name(c), idempotencyKey: null, waitMs: waitOf(c), question: inSql(() => readBody(c.req.raw)) })
+const callOf = (c: Context, now: number): Call => ({ ...door(c), ...endOf(c.env, now), connection: name(c), idempotencyKey: null, waitMs: waitOf(c), question: inSql(() => readBody(c.req.raw)) })
 
 /** No connection has a longer name, and a record must not carry a path of kilobytes. */
 const name = (c: Context): string => (c.req.param('connection') ?? '').slice(0, 64)

@@ -26,6 +26,14 @@ export function inTime<E extends Env, S extends Schema>(app: Hono<E, S>): Hono {
   }, { replaceRequest: false })                                        // as it came: its path stays the same
 }
 
+/** What stopping a statement takes, and recording how it ended. */
+const endMs = 3000
+/** Epoch ms after which nothing of this call may run: later than that nobody judges it any more, and a lock would stop nothing of it in a private network. Empty where nobody says. */
+export function endOf(env: unknown, now: number): { readonly until?: number } {
+  const left = leftOf(env)
+  return left === null ? {} : { until: now + left - marginMs - endMs }
+}
+
 /** Milliseconds that Lambda gives this call yet. Its context has one name where an answer is streamed and another where it is not. null: nobody says. */
 function leftOf(env: unknown): number | null {
   const context: unknown = typeof env === 'object' && env !== null ? Reflect.get(env, 'context') ?? Reflect.get(env, 'lambdaContext') : undefined

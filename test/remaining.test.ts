@@ -1,5 +1,7 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
+import { createApp } from '../functions/app.ts'
+import type { Call, Gate } from '../functions/gate.ts'
 import { inTime } from '../functions/remaining.ts'
 
 /** Lambda's context, as it stands in what hono's adapter hands on. */
@@ -30,4 +32,13 @@ test('what is answered in time is that answer, with the platform\'s own event be
 })
 test.each([{}, undefined, { lambdaContext: null }, { lambdaContext: { getRemainingTimeInMillis: () => NaN } }, { lambdaContext: { getRemainingTimeInMillis: 5 } }])('where nobody says what is left (%j), nothing is cut', async (env) => {
   expect(await (await inTime(new Hono().get('/x', (c) => c.text('rows'))).request('/x', {}, env)).text()).toBe('rows')
+})
+test.each(['query', 'exec'])('a %s has ended before its function does, and with it whoever judges it: whatever runs is told when', async (path) => {
+  const calls: Call[] = []
+  const gate = { query: async (call: Call) => { calls.push(call); return { evaluation: 'eval_x', session: null, result: { ok: false, refusal: { slug: 'denied', reason: 'x', detail: 'x', next: 'none' } } } } } as unknown as Gate
+  const app = createApp({ now: () => 1_000_000, self: { url: 'http://gate.test', console: 'http://gate.test' }, engines: {} } as never, gate)
+  const ask = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+  await app.request(`/v1/connections/shop/${path}`, ask, left(59_000))
+  await app.request(`/v1/connections/shop/${path}`, ask)
+  expect(calls.map(({ until }) => until)).toEqual([1_055_000, undefined])
 })
