@@ -1,8 +1,9 @@
+import type * as Files from 'node:fs'
 import { expect, test, vi } from 'vitest'
 
 const [left, read] = [{ failing: 1 }, { times: 0 }]
 vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof import('node:fs')>()
+  const fs = await original<typeof Files>()
   return {
     ...fs,
     readFileSync: (...args: Parameters<typeof fs.readFileSync>) => {
