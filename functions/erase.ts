@@ -1,4 +1,4 @@
-import type { Event } from '../schema/event.ts'
+import type { Event, Id } from '../schema/event.ts'
 import { ok, refuse, type Result } from '../schema/refusal.ts'
 import { timeOf } from '../schema/item.ts'
 import type { Reply } from './door.ts'
@@ -14,8 +14,8 @@ const most = { events: 1000, page: 100, ms: 10_000 }
 /** A session's id carries when it began; another process's clock may have been a little behind. */
 const skewMs = 60_000
 
-/** `erased`: keys destroyed by this call. `next`: more is to be looked through; null: all of it is erased. `event`: the erasure on record. */
-export interface Erased { readonly erased: number; readonly next: string | null; readonly event: string }
+/** `erased`: keys destroyed by this call. `next`: more is to be looked through; null: all of it is erased. `event`: the erasure on record. `damaged`: events that cannot be read, so that nobody knows what sealed them. */
+export interface Erased { readonly erased: number; readonly next: string | null; readonly event: string; readonly damaged?: readonly Id<'evt'>[] }
 
 /**
  * Erases content by destroying its keys, for those whom a rule permits `delete` on `audit`, by that name. First the event that says who erases what and names the keys, durable; then the keys. Dies in
@@ -44,30 +44,33 @@ export function createErasure(ports: Pick<Ports, 'now' | 'ledger' | 'keys'>, own
       if (after !== null && (after.length === 0 || after.length > 2000)) return badCursor
       const found = await collect(filter, after)
       if (!found.ok) return found
+      const damaged = found.value.damaged.length === 0 ? {} : { damaged: found.value.damaged }
       const doomed = await livingOf(ports.keys, keysOf(found.value.events))
       const names = namesOf(doomed)
-      const noticed = await story.notice('erasure', { ...about, keys: names, ...(after === null ? {} : { continued: true }) })
+      const noticed = await story.notice('erasure', { ...about, keys: names, ...damaged, ...(after === null ? {} : { continued: true }) })
       if (!noticed.ok) return noticed                                // not on record, so not done
       await destroy(ports.keys, doomed)
-      return ok({ erased: names.length, next: found.value.next, event: noticed.value })
+      return ok({ erased: names.length, next: found.value.next, event: noticed.value, ...damaged })
     })
   }
 
-  async function collect(filter: EventFilter, after: string | null): Promise<Result<{ readonly events: readonly Event[]; readonly next: string | null }>> {
+  async function collect(filter: EventFilter, after: string | null): Promise<Result<{ readonly events: readonly Event[]; readonly damaged: readonly Id<'evt'>[]; readonly next: string | null }>> {
     const events: Event[] = []
+    const damaged: Id<'evt'>[] = []
     const until = ports.now() + most.ms
     let next = after
     try {
       do {
         const page = await ports.ledger.list(filter, { limit: most.page, after: next })
         events.push(...page.events)
+        damaged.push(...page.damaged ?? [])
         next = page.next
-      } while (next !== null && events.length < most.events && ports.now() < until)
+      } while (next !== null && events.length + damaged.length < most.events && ports.now() < until)
     } catch (error) {
       if (error instanceof CursorError) return badCursor
       throw error
     }
-    return ok({ events, next })
+    return ok({ events, damaged, next })
   }
 }
 

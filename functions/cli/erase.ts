@@ -1,6 +1,7 @@
 import { encode, parse, search, type World } from './command.ts'
-import { object, printJson, refused } from './output.ts'
+import { list, object, printJson, refused, text } from './output.ts'
 import { exit, Stop, type Exit } from './terminal.ts'
+import { visible } from './visible.ts'
 
 const usage = 'sluice audit erase SESSION --yes | sluice audit erase --subject user:… --before TIME --yes'
 
@@ -16,6 +17,7 @@ export async function erase(args: readonly string[], { terminal, gate }: World):
   const client = await gate()
   const path = session === undefined ? '/v1/audit/content' : `/v1/audit/sessions/${encode(session)}/content`
   const events: unknown[] = []
+  const damaged: string[] = []
   let erased = 0
   for (let after: string | undefined; ;) {
     const reply = await client.call('DELETE', `${path}${search({ subject, before, after })}`)
@@ -26,10 +28,12 @@ export async function erase(args: readonly string[], { terminal, gate }: World):
     const body = object(reply.body)
     erased += Number(body['erased'] ?? 0)
     events.push(body['event'])
+    damaged.push(...list(body['damaged']).map(text))
     if (typeof body['next'] !== 'string') break
     after = body['next']
   }
-  if (values.json) printJson(terminal, { erased, events })
+  if (values.json) printJson(terminal, { erased, events, ...(damaged.length === 0 ? {} : { damaged }) })
   else terminal.err(erased === 0 ? 'there was nothing left to erase\n' : `${erased} ${erased === 1 ? 'key is' : 'keys are'} destroyed; what they sealed is gone, and the log still verifies\n`)
+  if (damaged.length > 0) terminal.err(`events that cannot be read, so that nobody knows what sealed them: ${damaged.map(visible).join(', ')}\n`)
   return exit.done
 }

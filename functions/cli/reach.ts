@@ -1,10 +1,11 @@
 import { list, object, text } from './output.ts'
 import { visible } from './visible.ts'
 
-/** What a page out of the index leaves unsaid, in words: nobody may take silence for absence. None where the ledger itself answered. */
+/** What a page out of the index leaves unsaid, in words: nobody may take silence for absence. Where the ledger itself answered, only what of it cannot be read. */
 export function reachOf(page: Readonly<Record<string, unknown>>): readonly string[] {
   const { at, size, behind, opaque } = object(page['indexedTo'])
-  if (typeof size !== 'number') return []
+  const damaged = list(page['damaged']).map(text)
+  if (typeof size !== 'number') return damaged.length > 0 ? [`in the record and cannot be read: ${damaged.map(visible).join(', ')}`] : []
   const missing = list(page['missing']).map(text)
   return [
     typeof behind === 'number' && behind > 0 ? `the index is ${behind} ${behind === 1 ? 'entry' : 'entries'} behind the log: what came after ${visible(text(at))} is not among these` : `out of the index: everything that was in the log at ${visible(text(at))}, ${size} entries`,

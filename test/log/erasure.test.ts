@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { keyOf } from '../../functions/aws/event.ts'
+import { tables } from '../../schema/item.ts'
 import { createGateway, auditor, support } from '../support/caller.ts'
 import { createSealedWorld, eraser, type SealedWorld } from '../support/sealed.ts'
 
@@ -112,6 +114,20 @@ describe('erasure', () => {
     const { events } = JSON.parse((await world.sluice(['audit', 'list', '--kind', 'erasure', '--json'], { as: auditor })).out) as { events: { who: { subject: string }; change: { session: string; keys: string[] } }[] }
     expect(events[0]).toMatchObject({ who: { subject: eraser.subject }, change: { session, keys: [expect.stringMatching(/^2026-11-22\.[\w-]{16}\.\d+$/)] } })
     expect(await world.bytesOf('keys')).toBe(held)
+  })
+
+  test('an event of it that somebody wrote over keeps nothing else from being erased, nor from being listed, and is told by its id', async () => {
+    const session = await ask()
+    const id = world.world.ports.id('evt')
+    await world.rig.dynamo('PutItem', { TableName: tables.audit.name, Item: { ...keyOf(id), event: { S: '{' }, kind: { S: 'intent' }, session: { S: session } } })
+    const erased = await world.sluice(['audit', 'erase', session, '--yes', '--json'], { as: eraser })
+    expect(erased).toMatchObject({ code: 0, err: expect.stringContaining(id) })
+    expect(JSON.parse(erased.out)).toMatchObject({ erased: 1, damaged: [id] })
+    const listed = await world.sluice(['audit', 'list', '--kind', 'erasure', '--json'], { as: auditor })
+    expect(JSON.parse(listed.out)).toMatchObject({ events: [{ change: { session, keys: [expect.any(String)], damaged: [id] } }] })
+    const all = await world.sluice(['audit', 'list'], { as: auditor })
+    expect(all).toMatchObject({ code: 0, err: expect.stringContaining(`cannot be read: ${id}`) })
+    expect((await world.sluice(['audit', 'replay', session, '--json'], { as: auditor })).out).not.toContain(canary)
   })
 
   test('run again after it broke off it does the rest, and run twice it does no harm', async () => {
