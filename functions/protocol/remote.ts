@@ -88,7 +88,7 @@ export function createRemote({ secrets, now, isPermit, send, here, cuts, by = nu
     // It came to its end before it heard. Whom a lock stops gets no rows that came after it; of a write that is there, that it is there is the truth.
     if (cut?.aborted && deed !== 'change') return deed === 'read' ? { status: 'failed', refusal: cutOff(reasonOf(cut)) } : byItself(reasonOf(cut))
     const left = (items: number) => outcome.answer?.listed === undefined || maxRows === null ? maxRows : Math.max(0, maxRows - items)
-    const { rows, masked } = arrived(outcome, { lastsMs: plan.lastsMs ?? 0, now, cut: cut ?? null, async more(after, items) {
+    const { rows, masked } = arrived(cut?.aborted ? bare(outcome) : outcome, { lastsMs: plan.lastsMs ?? 0, now, cut: cut ?? null, async more(after, items) {
       const next = await carried({ deadline: now() + pieceMs, maxRows: left(items), piece: { after } })
       return next.status === 'succeeded' ? next.answer ?? null : null
     } })
@@ -150,6 +150,8 @@ function digestible(effects: Effects): string | null {
     return null
   }
 }
+/** What a statement that changed something says of it to whom it may not go on for: how many rows, and none of them, for they were masked as was true when it began. */
+const bare = (outcome: Extract<CarriedOutcome, { status: 'succeeded' }>): typeof outcome => ({ ...outcome, results: outcome.results.map((result) => (result.rows.length === 0 ? result : { ...result, rows: [], truncated: true })) })
 type Undone = Exclude<Executed, { status: 'succeeded' }>
 const unreachable = (inner: string): Undone => ({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'target_unreachable', detail: 'the target cannot be reached', next: 'retry', retryAfterSeconds: 2, inner } })
 const unknown = (detail: string, inner: string): Undone => ({ status: 'unknown', refusal: { slug: 'outcome-unknown', reason: 'answer_lost', detail, next: 'none', inner } })

@@ -47,7 +47,7 @@ function stand({ readOnly = false, command = false, cuts = rows(), mute = false,
         cut?.addEventListener('abort', () => { ran.push('stopped'); resolve(stopped((cut.reason as Error).message)) })
       })
     },
-    mask: () => ({ results: [] }),
+    mask: () => ({ results: [{ columns: [{ name: 'x', type: 'text' }], rows: [{ x: 'returned' }], rowCount: 1, truncated: false }] }),
   } as unknown as Protocol
   const { carry } = createCarrier()
   const inside = createInside({ engines: { postgres: engine }, secrets, now: Date.now, alarm: (what) => { alarms.push(what) }, carry, cuts: cuts.cuts })
@@ -65,7 +65,7 @@ function stand({ readOnly = false, command = false, cuts = rows(), mute = false,
     const permit = makePermit(plan.value.effects, { masks: [], revealed: [], detect: [], limits: { ...widest, timeoutMs: 600_000 } })
     const running = remote.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'object', maxRows: null, cut: cut.signal, heard })
     await settle()
-    return { running, cut: (why: string) => { cut.abort(new Error(why)) }, plan: plan.value }
+    return { running, cut: (why: string) => { cut.abort(new Error(why)) }, plan: plan.value, permit }
   }
   return { ...cuts, remote, inside, sealed, alarms, ran, begin, end: () => { for (const one of ends) one() } }
 }
@@ -112,6 +112,19 @@ describe('whoever runs an errand', () => {
 })
 
 describe('what is cut', () => {
+  test('and had changed something by then says that it did and how many rows, and shows none of them', async () => {
+    const shown = async (why: string | null) => {
+      const at = stand()
+      const { running, cut, plan, permit } = await at.begin()
+      if (why !== null) cut(why)
+      at.end()
+      const ended = await running
+      if (ended.status !== 'succeeded') throw new Error(ended.status)
+      return at.remote.mask(permit, plan, ended.rows).results.map(({ rows, rowCount, truncated }) => ({ rows, rowCount, truncated }))
+    }
+    expect(await shown(null)).toEqual([{ rows: [{ x: 'returned' }], rowCount: 1, truncated: false }])
+    expect(await shown('locked')).toEqual([{ rows: [], rowCount: 1, truncated: true }])
+  })
   test('is told so where it runs, is stopped there, and its end is what the record has', async () => {
     const at = stand()
     const { running, cut } = await at.begin()
