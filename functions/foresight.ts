@@ -38,7 +38,7 @@ export async function replayRecent(ports: Ports, proposed: Policy, { policy, cal
         sums.set(`${was} ${would}`, { was, would, count: (sums.get(`${was} ${would}`)?.count ?? 0) + 1 })
         if (events.length < most.told) events.push(foreseen)
       }
-      seen += page.events.length
+      seen += most.page                                              // also where it could read none of them: a record full of damage makes no long plan
       after = page.next
     } while (after !== null && seen < most.events)
   } catch (error) {

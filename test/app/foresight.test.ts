@@ -35,6 +35,13 @@ test('who asked what is told only to whom a rule lets read the audit, and that i
   Object.assign(world.ports.ledger, { append: async () => { throw new Error('full') } })
   expect((await (await as(both)).call('POST', '/v1/policy/plan', narrower)).text).not.toContain('support-bot')
 })
+test('a record in which nothing can be read any more makes no endless plan', async () => {
+  const { world, as } = await recorded()
+  let pages = 0
+  Object.assign(world.ports.ledger, { list: async () => ({ events: [], damaged: [world.ports.id('evt')], next: pages++ < 1000 ? 'x' : null }) })
+  expect((await (await as(platform)).call('POST', '/v1/policy/plan', narrower)).json['replay']).toMatchObject({ decisions: 0 })
+  expect(pages).toBeLessThan(50)
+})
 test('a record that cannot be read takes nothing from the rest of the plan', async () => {
   const { world, as } = await recorded()
   Object.assign(world.ports.ledger, { list: async () => { throw new Error('gone') } })

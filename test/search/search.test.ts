@@ -6,7 +6,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createSearch } from '../../functions/aws/search.ts'
 import { createFinder } from '../../functions/finder.ts'
-import { CursorError, Fault, type Ports } from '../../functions/ports.ts'
+import { CursorError, Damage, Fault, type Ports } from '../../functions/ports.ts'
 import { entriesOf, eventsOf, origin, signerOf, writeLog } from '../record/log/sample.ts'
 import { withPostgres, type TestPostgres } from '../support/postgres.ts'
 import { createIndexed, type Indexed } from './world.ts'
@@ -91,6 +91,15 @@ test('says how far it came: what is in the log and not in the index is counted, 
   expect((await find({ object: 'public.*' }, { limit: 1, after: null })).indexedTo).toEqual({ size: 100, at: new Date(1_000_000).toISOString(), completeBefore: new Date(0).toISOString(), behind: 60, opaque: 0 })
   await late.catalogue().follow()
   expect((await find({ object: 'public.*' }, { limit: 1, after: null })).indexedTo).toEqual({ size: 160, at: new Date(5_000_000).toISOString(), completeBefore: new Date(77_000).toISOString(), behind: 0, opaque: 0 })
+})
+
+test('what the log has and is damaged in the record is named as well, and hides nothing else', async () => {
+  const { find, alarms } = finder({ ledger: { get: async (id: (typeof events)[number]['id']) => { if (id.endsWith('0')) throw new Damage('damaged'); return world.record.get(id) ?? null } } as Ports['ledger'] })
+  const found = await find({ object: 'public.orders' }, { limit: 50, after: null })
+  expect(found.missing?.length).toBeGreaterThan(0)
+  expect(found.events.length).toBeGreaterThan(0)
+  expect(found.events.length + (found.missing?.length ?? 0)).toBe(50)
+  expect(alarms).toHaveLength(1)
 })
 
 test('what the log has and the record no longer is named, not left out', async () => {
