@@ -14,7 +14,9 @@ const mostPlaces = 64
 const lookMs = 1000
 /** A statement that is over sooner is not judged again, ms. */
 const longMs = 2000
-/** For one judgement, ms. */
+/** So long after the last good judgement it is ended, ms: a look that is late ends nothing, for a policy that is being applied or an issuer that renews its keys may be slow for all at once. */
+const goodMs = 5000
+/** The least that one judgement has, ms, also in a process that stood still meanwhile. */
 const judgingMs = 1500
 /** After a cut, how long the engine has to say what it gave, ms. */
 const lastWordMs = 5000
@@ -27,11 +29,11 @@ interface Asking { readonly call: Knock; readonly admitted: Admitted; readonly q
  */
 export interface Place { readonly cut?: AbortSignal; follow<D extends Done>(done: D, considered: Considered): D; during<T>(considered: Considered, run: () => Promise<T>): Promise<T> }
 /** `over`: why it must end now; null: it stands. */
-interface Open { readonly over: () => Promise<string | null>; readonly control: AbortController; /** Ends by itself, soon. */ readonly brief: boolean; readonly from: number; cut: string | null }
+interface Open { readonly over: () => Promise<string | null>; readonly control: AbortController; /** Ends by itself, soon. */ readonly brief: boolean; readonly from: number; cut: string | null; /** When the last good judgement began, epoch ms. */ good: number; judging: boolean }
 
 /**
  * Answers that go on: each is asked again, a moment long, whether the same call would still be permitted and masked alike (its token, locks, policy, roles, connection), and is ended where not.
- * One look judges all streams of the process and costs at most one freshness read. Whatever cannot be judged is ended. A process that dies ends its streams with it; the record then has their
+ * One look judges all streams of the process and costs at most one freshness read. Whatever cannot be judged for 5 s is ended. A process that dies ends its streams with it; the record then has their
  * outcome and no `stream`. So is a command while it runs, whoever waits for it.
  */
 export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, consider }: Pick<Door, 'admit'> & { readonly consider: Consider }) {
@@ -76,7 +78,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
   }
 
   function follow(asking: Asking, considered: Considered, { masked, outcome }: Done, ended: Promise<StreamEnd>, control: AbortController, leave: () => void): Masked {
-    const one: Open = { over: judgeOf(asking, considered), control, brief: false, from: 0, cut: null }
+    const one: Open = { over: judgeOf(asking, considered), control, brief: false, from: 0, cut: null, good: ports.now(), judging: false }
     const began = ports.now()
     enter(one)
     const { answer } = masked
@@ -92,7 +94,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** Runs it while `over` says nothing; where it does, `control` is aborted with its word, and whoever runs must end. Not asked before `from`, epoch ms. */
   async function during<T>(over: Open['over'], control: AbortController, run: () => Promise<T>, from = 0): Promise<T> {
-    const one: Open = { over, control, brief: true, from, cut: null }
+    const one: Open = { over, control, brief: true, from, cut: null, good: ports.now(), judging: false }
     enter(one)
     try {
       return await run()
@@ -111,10 +113,25 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** Judges every open stream as of now; the timer does it, and a test. Never throws. */
   async function look(): Promise<void> {
-    await Promise.all([...open].filter(({ from }) => from <= ports.now()).map(async (one) => {
-      const reason = await Promise.race([one.over(), late()]).catch(() => 'not_judged')
-      if (reason !== null) cut(one, reason)
-    }))
+    await Promise.all([...open].filter(({ from, judging }) => from <= ports.now() && !judging).map(judge))
+  }
+
+  /** One at a time. One that fails is made again by the next look, unless that would come too late. */
+  async function judge(one: Open): Promise<void> {
+    one.judging = true
+    const began = ports.now()
+    const late = Promise.withResolvers<string>()
+    const timer = setTimeout(() => late.resolve('not_judged'), Math.max(judgingMs, one.good + goodMs - began)).unref()
+    try {
+      const reason = await Promise.race([one.over(), late.promise])
+      if (reason === null) one.good = began
+      else cut(one, reason)
+    } catch {
+      if (ports.now() + lookMs > one.good + goodMs) cut(one, 'not_judged')
+    } finally {
+      clearTimeout(timer)
+      one.judging = false
+    }
   }
 
   function cut(one: Open, reason: string): void {
@@ -132,8 +149,8 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 
   /** The very call is made again as far as its decision, with the token it came with. */
   function judgeOf({ call, admitted, query }: Asking, first: Considered): Open['over'] {
-    const stands = standsOf(first, admitted)
-    return () => over(call, admitted, query, stands)
+    let stands: string | undefined                                         // made at the first look: most are over before it
+    return () => over(call, admitted, query, stands ??= standsOf(first, admitted))
   }
   async function over(call: Knock, admitted: Admitted, query: Query, stands: string): Promise<string | null> {
     if (ports.now() >= admitted.caller.expiresAt) return 'token_expired'   // a new call gets some seconds for clocks that differ; what runs already has had its time
@@ -148,16 +165,17 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
   return { hold, during, look, close, /** How many there are, for readiness and tests. */ count: () => open.size }
 }
 
-/** What of a decision shows in the answer, and as whom the target is asked. A span or a limit changes nothing that is already on its way. */
-function standsOf({ connection, plan, decision }: Considered, { policy, caller }: Admitted): string {
+/**
+ * What of a decision shows in the answer, and as whom the target is asked. A span or a limit changes nothing that is already on its way, nor do tables that are known by now; what a class means for the answer is in `shown` and its masks.
+ * But what is said to carry nothing is not looked through: that counts where something is looked for.
+ */
+function standsOf({ connection: { limits: _limits, known: _known, classify = {}, ...asked }, plan, decision }: Considered, { policy, caller }: Admitted): string {
   const { masks = [], detect = [] } = decision.kind === 'permit' ? decision.permit.obligations : {}
   const shown = plan.effects.shown.map(({ resource, column, dataClass, statement, output }) => [resource, column, dataClass, statement, output])
-  return canonicalJson([connection, policy.rolesOf(caller.actors[0] ?? caller.subject), shown, masks, detect])
+  const empty = detect.length === 0 ? [] : Object.entries(classify).filter(([, entry]) => (typeof entry === 'string' ? entry : entry.class) === 'none').map(([column]) => column)
+  return canonicalJson([asked, policy.rolesOf(caller.actors[0] ?? caller.subject), shown, masks, detect, empty.toSorted()])
 }
 export const silent: Pick<Story, 'refuse' | 'decided'> = { refuse: async (refusal) => ({ ok: false, refusal }), decided: () => {} }
-
-/** An issuer or a store that hangs holds no stream open: what is not judged in time is ended. */
-const late = (): Promise<string> => new Promise((resolve) => { setTimeout(() => resolve('not_judged'), judgingMs).unref() })
 
 /** null, a while after the signal. */
 const silence = (signal: AbortSignal): Promise<null> => new Promise((resolve) => {
