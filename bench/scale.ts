@@ -8,7 +8,7 @@ import { tell } from './scale/tell.ts'
 /**
  * `node bench/scale.ts [--write]`: what a deployment needs, from what requests do; `--write` puts it into docs/scale.md, between its marks. First each kind of request is made on real local servers, in a process of its own whose CPU is
  * counted, every DynamoDB operation taken down on its way (scale/capacity.ts); then the sequencer puts all of it into a log, by the adapter of S3; then whoever looks through the record each minute does so. Then 10 000 agents are
- * played for ten minutes against the keys that schema/item.ts makes (scale/play.ts). COUNT: reads that are made, 1500. PRICES and ROUND_TRIP_MS: scale/tell.ts.
+ * played for ten minutes against the keys that schema/item.ts makes (scale/play.ts). COUNT: reads that are made, 6000. PRICES and ROUND_TRIP_MS: scale/tell.ts.
  */
 if (process.argv[2] === 'serve') await serve(process.argv[3] === 'gate' ? 'gate' : 'sequencer', JSON.parse(process.argv[4] ?? '{}') as World)
 else {

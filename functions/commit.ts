@@ -24,6 +24,8 @@ const mostLeaves = 1024
 const mostBytes = 8 * 1024 * 1024
 const mostKnown = 100_000
 const abreast = 12
+/** So long whoever swapped a head is given to bring it into effect itself, and so often that is looked for, ms. */
+const [patienceMs, againMs] = [1500, 40]
 /** Says that this log has had a head. Without it a lost head would look like a log that never was, and a second one would be signed under the same name. */
 const begun = 'begun'
 /** Says, beside the store of heads, that there has been a head of this revision. So a store of heads that was put back, from a backup or by whoever runs it, is not continued with another tree. */
@@ -46,7 +48,7 @@ const mostTurns = 300
  *
  * A process that comes up compares the head with what was published: a store of heads that was put back is not continued, nor one that was lost begun anew.
  */
-export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'> & { readonly log: Log }) {
+export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 'now' | 'alarm'> & { readonly log: Log; readonly pause?: (ms: number) => Promise<unknown> }) {
   const { signer, objects, store } = log
   const ring = createRing(log)
   let standing: Standing | null = null
@@ -82,17 +84,25 @@ export function createCommitter({ now, alarm, log }: Pick<Ports, 'now' | 'alarm'
   }
 
   async function effect(head: Head): Promise<Standing> {
-    const bytes = await objects.get(head.bundle)
+    let [shown, bytes, beyond] = await Promise.all([store.published(), objects.get(head.bundle), objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth }))])
+    // Whoever made it a moment ago is most likely at it: doing the same beside it would cost both as much again. Where it died, so much time.
+    for (let waited = 0; (shown?.size ?? 0) < head.size && waited < patienceMs && now() - head.at < patienceMs; waited += againMs) {
+      await pause(againMs)
+      shown = await store.published()
+    }
+    const isShown = shown?.checkpoint === head.checkpoint           // the last step, so nothing is left to be done
     const stage = bytes && decodeStage(head.bundle, bytes)
-    // What is staged may be gone after a long silence. Published is the last step, so a head that is has nothing left to be done.
-    if (stage === null && (await store.published())?.checkpoint !== head.checkpoint) throw new Fault('internal', 'the staged object of the head is missing')
-    if (await objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth })) !== null) throw new Fault('internal', 'the log went back: there are tiles beyond its head')
+    if (stage === null && !isShown) throw new Fault('internal', 'the staged object of the head is missing')
+    if (beyond !== null) throw new Fault('internal', 'the log went back: there are tiles beyond its head')
     // Before anything is written that nobody can take back: whoever writes the row of heads alone has no signature, and whoever has an old one not its tree.
     const staged = new Map(stage?.tiles.map(({ path, bytes: tile }) => [path, tile]))
     const edge = await edgeFrom(head.size, async (path) => staged.get(path) ?? objects.get(path))
     const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), await ring.keys())
     if (checkpoint.size !== head.size || Buffer.compare(growing(edge.edge, () => {}).root(), checkpoint.root) !== 0) throw new Fault('internal', 'the tiles are not those of the head\'s checkpoint')
-    if (stage !== null) await apply(head, stage)
+    if (stage !== null && isShown) {
+      largest = Math.max(largest, head.size)
+      remember(stage.ids)
+    } else if (stage !== null) await apply(head, stage)
     return { head, edge }
   }
 
@@ -234,4 +244,5 @@ function writerOf(writer: unknown): { readonly id: string; readonly n: number; r
   return isEventId(id) && isNumber(n) ? { id, n, ...(Array.isArray(open) && open.length <= 1000 && open.every(isNumber) ? { open } : {}) } : null
 }
 
+const sleep = (ms: number): Promise<unknown> => new Promise((resolve) => { setTimeout(resolve, ms) })
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : 'unknown'

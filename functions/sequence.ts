@@ -16,7 +16,7 @@ const idleMs = 10 * 60_000
  * stored, `reconcile` looks through the ledger for what anybody stored. Any number of sequencers may run, and both of one at once. Both give how many events were added, and throw Fault:
  * what was not added is found by the next `reconcile`.
  */
-export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> & { readonly log: Log }, hints: Hints) {
+export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> & { readonly log: Log; /** Left out: a timer. */ readonly pause?: (ms: number) => Promise<unknown> }, hints: Hints) {
   const { now, ledger } = ports
   const committer = createCommitter(ports)
   const gathering = createGathering(ports, committer)

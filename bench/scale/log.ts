@@ -26,7 +26,7 @@ export const trips = { dynamo: Number(process.env['ROUND_TRIP_MS'] ?? 5), s3: 25
 const share = (uses: readonly Use[], of: number): Use[] => uses.map((use) => ({ ...use, writes: use.writes / of, reads: use.reads / of }))
 
 /**
- * The real sequencer over what was recorded, a thousand at a time as the stream brings it: one that is counted has the first quarter; one that has farther to go to its stores is timed with the second, it and another one at once with the third, one that has nothing in between with the rest. Then those who look through the record again, each once counted
+ * The real sequencer over what was recorded, a thousand at a time as the stream brings it: one that is counted has the first fifth; one that has farther to go to its stores is timed with the second, it and another one at once with two more, one that has nothing in between with the rest. Then those who look through the record again, each once counted
  * and once timed.
  * `total`: all that lies in it.
  */
@@ -41,8 +41,8 @@ export async function measureLog({ place, world, dynamo, bucket, gate }: Opened,
   for (const { close } of [farDynamo, farBucket]) onEnd(close)
   const distant = { ...direct, place: { ...place, dynamo: { ...place.dynamo, url: farDynamo.url } }, bucket: farBucket.url, signMs: trips.kms }
   const [log, timed, far, another] = [await started(world), await started(direct), await started(distant), await started(distant)]
+  const warm = (of: typeof log) => of.ask({ what: 'round', images: images.splice(0, 100) })                  // it knows where the log stands
   async function rounds(of: typeof log, most: number) {
-    await of.ask({ what: 'round', images: images.splice(0, 100) })  // it knows where the log stands
     dynamo.take()
     bucket.requests.length = 0
     let [entries, commits, ms, cpuMs] = [0, 0, 0, 0]
@@ -52,13 +52,17 @@ export async function measureLog({ place, world, dynamo, bucket, gate }: Opened,
     }
     return { entries, commits, ms, cpuMs, uses: dynamo.take().uses, s3: Object.fromEntries([...Map.groupBy(bucket.requests, ({ method, path }) => (path.startsWith('/?') ? 'LIST' : method))].map(([method, found]) => [method, found.length / commits])) }
   }
-  const part = Math.max(streamBatch, Math.floor(images.length / 4 / streamBatch) * streamBatch)
+  const part = Math.max(streamBatch, Math.floor(images.length / 5 / streamBatch) * streamBatch)
+  await warm(log)
   const { entries, commits, uses, s3 } = await rounds(log, part)
+  await warm(far)
   const distance = await rounds(far, part)
-  await another.ask({ what: 'round', images: images.splice(0, 100) })
+  await warm(another)
+  await warm(far)
   const begun = performance.now()
-  const two = await Promise.all([far, another].map((one) => rounds(one, part / 2)))
+  const two = await Promise.all([far, another].map((one) => rounds(one, part)))
   const twoMs = performance.now() - begun
+  await warm(timed)
   const time = await rounds(timed, Infinity)
 
   async function look(run: () => Promise<Done>, again: () => Promise<Done>): Promise<Look> {

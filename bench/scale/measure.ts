@@ -15,7 +15,7 @@ export interface Measured { readonly kinds: Readonly<Record<string, Kind>>; read
 export const asking = 'asking for approval, people told'
 export const ending = 'its approval, execution and end'
 const query = '/v1/connections/shop/query'
-const count = Number(process.env['COUNT'] ?? 1500)
+const count = Number(process.env['COUNT'] ?? 6000)
 const asks = 20
 const rounds = 3
 const share = (uses: readonly Use[], of: number): Use[] => uses.map((use) => ({ ...use, writes: use.writes / of, reads: use.reads / of }))

@@ -94,7 +94,7 @@ export function createLogWorld(memory: MemoryLog = createMemoryLog()): LogWorld 
   const hints = createHints()
   return {
     clock, ids: { now, id: createIds(now) }, ledger, stored: events, state, memory, alarms, hints,
-    sequencer: (own = createHints(), log = memory.log) => createSequencer({ now, ledger, alarm: (what) => { alarms.push(what) }, log }, own),
+    sequencer: (own = createHints(), log = memory.log) => createSequencer({ now, ledger, alarm: (what) => { alarms.push(what) }, log, pause: () => new Promise((resolve) => { setImmediate(resolve) }) }, own),
   }
 }
 
