@@ -84,8 +84,9 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
   }
 
   async function effect(head: Head): Promise<Standing> {
-    let [shown, bytes, beyond] = await Promise.all([store.published(), objects.get(head.bundle), objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth }))])
+    const [first, bytes, beyond] = await Promise.all([store.published(), objects.get(head.bundle), objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth }))])
     // Whoever made it a moment ago is most likely at it: doing the same beside it would cost both as much again. Where it died, so much time.
+    let shown = first
     for (let waited = 0; (shown?.size ?? 0) < head.size && waited < patienceMs && now() - head.at < patienceMs; waited += againMs) {
       await pause(againMs)
       shown = await store.published()
