@@ -202,7 +202,7 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
     standing = { head, edge }
     return true
   }
-  return { head: () => inTurn(async () => (await stand()).head), fresh, commit: (leaves: readonly Leaf[], mark: Mark) => inTurn(() => commit(leaves, mark)) }
+  return { /** Of the head that was last seen. */ near: () => standing?.head?.near ?? 0, head: () => inTurn(async () => (await stand()).head), fresh, commit: (leaves: readonly Leaf[], mark: Mark) => inTurn(() => commit(leaves, mark)) }
 }
 export type Committer = ReturnType<typeof createCommitter>
 

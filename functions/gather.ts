@@ -84,7 +84,7 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
     near = Math.max(safe, Math.min(doubted, near ?? latest.near - backMs))
     doubted = Infinity
     if (near > begun) near = safe                                   // the clock was set back
-    let [added, reached] = [0, near]
+    let [added, reached, isWhole] = [0, near, true]
     for await (const { events, until } of ledger.scan(near, null)) {
       added += await add(events)
       for (const { id, kind } of events) {
@@ -95,8 +95,12 @@ export function createGathering({ now, alarm, ledger }: Pick<Ports, 'now' | 'ala
       reached = until
       near = Math.max(near, Math.min(until, begun - soonMs))
       latest = { ...latest, near: Math.max(near, latest.mark) }
-      if (now() - from > budgetMs) break
+      if (now() - from <= budgetMs) continue
+      isWhole = false
+      break
     }
+    if (isWhole) near = Math.max(near, begun - soonMs)              // also where there was nothing
+    latest = { ...latest, near: Math.max(near, latest.mark) }
     return added
   }
 

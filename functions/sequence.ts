@@ -8,6 +8,8 @@ import { createOrdering } from './ordering.ts'
 import type { Log, Ports } from './ports.ts'
 import { createRing } from './succession.ts'
 
+/** No sequencer has looked for so long: where the stream takes every place, the schedule's call finds none. */
+const lateMs = 3 * 60_000
 /** Silence is told so often. */
 const idleMs = 10 * 60_000
 
@@ -77,6 +79,6 @@ export function createSequencer(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'> &
       throw error
     }
   }
-  return { round, reconcile, /** A look through the ledger is due sooner than usual. */ isBehind: () => behind }
+  return { round, reconcile, /** A look through the ledger is due sooner than usual. */ isBehind: () => behind || now() - Math.max(gathering.mark().near, committer.near()) > lateMs }
 }
 export type Sequencer = ReturnType<typeof createSequencer>

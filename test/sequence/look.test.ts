@@ -68,6 +68,29 @@ describe('a look reads what is new', () => {
     }
   })
 
+  test('whoever has rounds to do looks where nobody has for some minutes, and not where another did', async () => {
+    const world = createLogWorld()
+    const [hints, others] = [createHints(), createHints()]
+    const [busy, other] = [world.sequencer(hints), world.sequencer(others)]
+    await busy.reconcile()
+    async function pass(): Promise<boolean> { world.clock.ms += minute; const event = refusalEvent(world.ids); await world.ledger.append(event); hints.hint(event); await busy.round(); return busy.isBehind() }
+    expect([await pass(), await pass(), await pass(), await pass()]).toEqual([false, false, true, true])
+    await busy.reconcile()
+    expect(await pass()).toBe(false)
+    for (let n = 0; n < 6; n++) {
+      await other.reconcile()
+      const event = refusalEvent(world.ids)
+      await world.ledger.append(event)
+      others.hint(event)
+      await other.round()
+      expect(await pass()).toBe(false)
+    }
+    world.clock.ms += 30 * 60 * minute                               // a day without events
+    expect(busy.isBehind()).toBe(true)
+    await busy.reconcile()
+    expect(busy.isBehind()).toBe(false)
+  })
+
   test('what a round could not put into the log is where the next look begins', async () => {
     const world = createLogWorld()
     const hints = createHints()
