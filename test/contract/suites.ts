@@ -25,6 +25,8 @@ const suites: readonly Suite[] = [
   { file: 'test/protocol/postgres/execute.stop.test.ts', port: 'target: PostgreSQL', title: /^on a real server, \d+, by (\w+)$/ },
   { file: 'test/protocol/postgres/render.test.ts', port: 'target: PostgreSQL, its values', title: /^values of a real server, \d+, by (\w+)$/ },
   { file: 'test/protocol/mysql/execute.test.ts', port: 'target: MySQL', title: /^a plan on a real server, by (\w+)(?: \(.*)?$/s },
+  { file: 'test/protocol/mysql/execute.stop.test.ts', port: 'target: MySQL', title: /^a plan on a real server, by (\w+)(?: \(.*)?$/s },
+  { file: 'test/protocol/mysql/execute.session.test.ts', port: 'target: MySQL', title: /^a plan on a real server, by (\w+)(?: \(.*)?$/s },
   { file: 'test/protocol/ssh/ways.test.ts', port: 'target: a host', title: new RegExp(`^by (${here}|${apart})(?: \\(.*)?$`, 's') },
   { file: 'test/kubectl/suite.test.ts', port: 'target: a cluster, each command of kubectl answered as the cluster itself does', title: /^kubectl through the gate$/, adapter: here, within: 'answers whoever may see everything as the cluster itself does' },
   { file: 'test/kubectl/private.test.ts', port: 'target: a cluster, each command of kubectl answered as the cluster itself does', title: /^kubectl, and a cluster that only a private network reaches$/, adapter: apart, within: 'answers as the cluster itself does' },
