@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { createHints } from '../../functions/hint.ts'
 import { Fault } from '../../functions/ports.ts'
-import { decodeStage } from '../../functions/record/log/stage.ts'
-import type { Event, IntentEvent } from '../../schema/event.ts'
-import { correctionId, timeOf } from '../../schema/item.ts'
+import type { IntentEvent } from '../../schema/event.ts'
 import { intentEvent, outcomeEvent, refusalEvent } from '../contract/ledger.ts'
-import { createLogWorld, draws, expectWhole, verifyHistory, verifyLog, type LogWorld } from './world.ts'
+import { expectMark } from './mark.ts'
+import { createLogWorld, expectWhole, verifyLog, type LogWorld } from './world.ts'
 
 const minute = 60_000
 
@@ -17,22 +16,6 @@ function heard(world: LogWorld): string[] {
     for await (const piece of scan(...call)) { ids.push(...piece.events.map(({ id }) => id)); yield piece }
   } })
   return ids
-}
-
-const turns = async (n: number) => { for (let i = 0; i < n; i++) await new Promise((resolve) => { setImmediate(resolve) }) }
-
-/** What Head promises of `mark`, held against all that is stored: older events are in the log, or belong to an intent that is awaited. */
-function expectMark({ memory, stored }: LogWorld): void {
-  const head = memory.heads.at(-1)
-  if (head === undefined) return
-  const awaited = new Map(head.awaited.map(({ id, until }) => [id, until]))
-  const bytes = memory.objects.get(head.bundle)                     // committed, and perhaps not brought into effect; let go of where it is
-  const places = new Set([...memory.places.keys(), ...bytes ? decodeStage(head.bundle, bytes).ids : []])
-  for (const event of stored.values()) {
-    if (places.has(event.id) || timeOf(event.id) >= head.mark) continue
-    const until = event.kind === 'outcome' || event.kind === 'correction' ? awaited.get(event.intent) : undefined
-    expect(until === null || (event.kind === 'correction' && until !== undefined), `${event.kind} ${event.id} is older than the mark, not in the log, and not awaited`).toBe(true)
-  }
 }
 
 describe('a look reads what is new', () => {
@@ -127,118 +110,4 @@ describe('a look reads what is new', () => {
     expect(sizes.at(-1)).toBe(4000)
     expectWhole(await verifyLog(world.memory.log), world.stored.values())
   })
-})
-
-describe('the mark is true', () => {
-  test('after every step of sequencers that fail, die and come up, over events and outcomes that come as late as they may', async () => {
-    let marks = 0
-    for (let seed = 1; seed <= 20; seed++) {
-      const world = createLogWorld()
-      const draw = draws(seed * 104_729)
-      const coming: { readonly at: number; readonly event: () => Event }[] = []
-      const come = (most: number, event: () => Event): void => { coming.push({ at: world.clock.ms + Math.floor(draw() ** 3 * most), event }) }
-      world.memory.fail = () => { if (draw() < 0.01) throw new Fault('store-unavailable', 'injected') }
-      const { scan } = world.ledger
-      Object.assign(world.ledger, { scan: async function* (...call: Parameters<typeof scan>) {
-        for await (const piece of scan(...call)) {
-          if (draw() < 0.05) throw new Fault('store-unavailable', 'a page is not to be had')
-          yield piece
-        }
-      } })
-      const hints = createHints()
-      let runners = [world.sequencer(hints), world.sequencer()]
-      for (let step = 0; step < 150; step++) {
-        for (let i = Math.floor(draw() * 6); i > 0; i--) {
-          const event = draw() < 0.5 ? refusalEvent(world.ids) : intentEvent(world.ids)
-          come(29 * minute, () => event)
-          if (event.kind !== 'intent' || draw() < 0.1) continue
-          const late = draw() < 0.3
-          come((late ? 300 : 3) * minute, () => outcomeEvent(world.ids, event, late ? 'sweeper' : 'gate'))
-          if (late) come(20 * 60 * minute, () => ({ ...outcomeEvent(world.ids, event), id: correctionId(event.id, 1), kind: 'correction' }))
-        }
-        world.clock.ms += Math.floor(draw() * 3 * minute)
-        for (const due of coming.filter(({ at }) => at <= world.clock.ms)) {
-          const event = due.event()
-          // A correction is told beside an outcome, and an outcome after its intent.
-          const before = event.kind === 'outcome' ? event.intent : event.kind === 'correction' ? `${event.id.slice(0, -1)}1` : null
-          if (before !== null && !world.stored.has(before)) continue
-          coming.splice(coming.indexOf(due), 1)
-          if (await world.ledger.append(event) === 'stored' && draw() < 0.8) hints.hint(event)
-        }
-        await Promise.all(runners.map(async (runner) => {
-          for (const turn of [runner.round, runner.reconcile]) if (draw() < 0.7) await turn().catch((error: unknown) => { if (!(error instanceof Fault)) throw error })
-        }))
-        expectMark(world)
-        if (draw() < 0.1) runners = [world.sequencer(hints), runners[0]!]
-      }
-      marks += new Set(world.memory.heads.map(({ mark }) => mark)).size
-      world.memory.fail = () => {}
-      Object.assign(world.ledger, { scan })
-      for (let n = 0; n < 40; n++) { world.clock.ms += minute; await runners[0]!.reconcile() }
-      expectWhole(await verifyLog(world.memory.log), world.stored.values())
-      await verifyHistory(world.memory)
-    }
-    expect(marks).toBeGreaterThan(1000)
-  }, 240_000)
-
-  test('after every turn of three sequencers of which each call may fail or freeze for an hour, as a function does that is thawed late', async () => {
-    for (let seed = 1; seed <= 6; seed++) {
-      const world = createLogWorld()
-      const draw = draws(seed * 104_729 + 7)
-      let step = 0
-      const frozen: { until: number; go: () => void }[] = []
-      let calm = false
-      const maybe = async () => {
-        if (calm) return
-        if (draw() < 0.004) throw new Fault('store-unavailable', 'injected')
-        if (draw() < 0.004) await new Promise<void>((go) => { frozen.push({ until: step + Math.floor(draw() * 60), go }) })
-        else if (draw() < 0.05) await turns(1)
-      }
-      world.memory.fail = maybe
-      const { scan, get } = world.ledger
-      Object.assign(world.ledger, {
-        get: async (id: Event['id']) => { await maybe(); const found = await get(id); await maybe(); return found },
-        scan: async function* (...call: Parameters<typeof scan>) { for await (const piece of scan(...call)) { await maybe(); yield piece } },
-      })
-      const hints = createHints()
-      const make = (own = createHints()) => ({ sequencer: world.sequencer(own), look: null as Promise<unknown> | null, round: null as Promise<unknown> | null })
-      let runners = [make(hints), make(), make()]
-      const coming: { at: number; event: () => Event }[] = []
-      const come = (most: number, event: () => Event) => { coming.push({ at: world.clock.ms + Math.floor(draw() ** 3 * most), event }) }
-      for (step = 0; step < 220; step++) {
-        for (let i = Math.floor(draw() * 6); i > 0; i--) {
-          const event = draw() < 0.5 ? refusalEvent(world.ids) : intentEvent(world.ids)
-          come(25 * minute, () => event)
-          if (event.kind !== 'intent' || draw() < 0.1) continue
-          const late = draw() < 0.3
-          come((late ? 300 : 3) * minute, () => outcomeEvent(world.ids, event, late ? 'sweeper' : 'gate'))
-          if (late) come(20 * 60 * minute, () => ({ ...outcomeEvent(world.ids, event), id: correctionId(event.id, 1), kind: 'correction' }))
-        }
-        world.clock.ms += Math.floor(draw() * 3 * minute)
-        for (const due of coming.filter(({ at }) => at <= world.clock.ms)) {
-          const event = due.event()
-          const before = event.kind === 'outcome' ? event.intent : event.kind === 'correction' ? `${event.id.slice(0, -1)}1` : null
-          if (before !== null && !world.stored.has(before)) continue
-          coming.splice(coming.indexOf(due), 1)
-          if (await world.ledger.append(event) === 'stored' && draw() < 0.6) hints.hint(event)
-        }
-        for (const one of frozen.filter(({ until }) => until <= step)) { frozen.splice(frozen.indexOf(one), 1); one.go() }
-        const ignore = (error: unknown) => { if (!(error instanceof Fault)) throw error }
-        for (const runner of runners) {
-          if (draw() < 0.7) runner.round ??= runner.sequencer.round().catch(ignore).finally(() => { runner.round = null })
-          if (draw() < 0.7) runner.look ??= runner.sequencer.reconcile().catch(ignore).finally(() => { runner.look = null })
-        }
-        for (let i = 0; i < 6; i++) { await turns(4); expectMark(world) }
-        if (draw() < 0.08) runners = [make(hints), ...runners.slice(0, 2)]
-      }
-      calm = true
-      for (const { go } of frozen) go()
-      await turns(50)
-      await Promise.all(runners.flatMap(({ look, round }) => [look, round]))
-      for (let n = 0; n < 60; n++) { world.clock.ms += minute; await runners[0]!.sequencer.reconcile() }
-      expectMark(world)
-      expectWhole(await verifyLog(world.memory.log), world.stored.values())
-      await verifyHistory(world.memory)
-    }
-  }, 200_000)
 })
