@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Event, Id, IntentEvent, OutcomeEvent, RefusalEvent } from '../../schema/event.ts'
-import { correctionId, eventKey, firstIdAt, outcomeId, timeOf } from '../../schema/item.ts'
+import { correctionId, eventKey, outcomeId } from '../../schema/item.ts'
 import { CursorError, type Ports } from '../../functions/ports.ts'
 import type { Rig } from './rig.ts'
 
-const iso = (at: number) => new Date(at).toISOString()
+export const iso = (at: number) => new Date(at).toISOString()
 type Ids = Pick<Ports, 'now' | 'id'>
 
 export function common({ now, id }: Ids) {
@@ -28,7 +28,7 @@ export function outcomeEvent(ids: Ids, intent: IntentEvent, by: 'gate' | 'sweepe
   }
 }
 
-/** What Ledger promises, whoever keeps it. */
+/** What Ledger promises of single events and of lists, whoever keeps it; what it promises of whole ranges is in scan.ts, of intents that nobody settled in unsettled.ts. */
 export function ledgerContract(name: string, create: () => Promise<Rig>): void {
   describe(`ledger by ${name}`, () => {
     let rig: Rig
@@ -185,137 +185,6 @@ export function ledgerContract(name: string, create: () => Promise<Rig>): void {
       for (const [filter, after] of [[{}, next], [{ kind: 'intent' }, next], [{}, ''], [{}, 'x'], [{}, Buffer.from('a'.repeat(46)).toString('base64url')]] as const) {
         await expect(list(filter, 5, after)).rejects.toThrow(CursorError)
       }
-    })
-
-    /** Every id that a scan gives, and how early each could have been told to be over. */
-    async function scanned(from: number, to: number | null): Promise<readonly string[]> {
-      const ids: string[] = []
-      let over = from
-      for await (const { events, until } of rig.other().ledger.scan(from, to)) {
-        for (const { id } of events) expect(timeOf(id)).toBeGreaterThanOrEqual(over)
-        expect(until).toBeGreaterThanOrEqual(over)
-        over = until
-        ids.push(...events.map(({ id }) => id))
-      }
-      if (to !== null && from < to) expect(over).toBe(to)
-      return ids
-    }
-
-    test('a scan gives all of a range once, over days and shards, in pieces from early to late', async () => {
-      const events: Event[] = []
-      for (let i = 0; i < 60; i++) {
-        rig.clock.ms += i % 10 === 0 ? 86_400_000 * 3 : i % 3 * 40_000
-        const intent = intentEvent(rig.ports)
-        for (const event of [intent, outcomeEvent(rig.ports, intent)]) { events.push(event); await rig.ports.ledger.append(event) }
-      }
-      const expected = events.map(({ id }) => id).toSorted()
-      const all = await scanned(0, rig.clock.ms + 1)
-      expect(all.toSorted()).toEqual(expected)
-      for (const { id, kind } of events) if (kind === 'intent') expect(all.indexOf(id)).toBeLessThan(all.indexOf(outcomeId(id)))
-      const [from, to] = [timeOf(expected[30]!), timeOf(expected[90]!)]
-      expect((await scanned(from, to)).toSorted()).toEqual(expected.filter((id) => timeOf(id) >= from && timeOf(id) < to))
-      expect(await scanned(to, to)).toEqual([])
-      expect(await scanned(to, from)).toEqual([])
-    })
-
-    test('a scan of one partition full in one millisecond: pages that neither repeat nor skip', async () => {
-      const ids = Array.from({ length: 640 }, (_, n) => `${firstIdAt(rig.clock.ms).slice(0, 14)}${String(n).padStart(14, '0')}70` as Id<'evt'>)
-      const next = ids.values()
-      await Promise.all(Array.from({ length: 16 }, async () => { for (const id of next) await rig.ports.ledger.append({ ...refusalEvent(rig.ports), id }) }))
-      expect((await scanned(rig.clock.ms, rig.clock.ms + 1)).toSorted()).toEqual(ids.toSorted())
-    })
-
-    test('a scan without an end gives what clocks that run ahead wrote; the smallest id of a time belongs to what begins there', async () => {
-      const edge = rig.clock.ms + 60_000
-      const beat: Event = { ...common(rig.ports), id: firstIdAt(edge), kind: 'heartbeat', change: {} }
-      await rig.ports.ledger.append(beat)
-      const ids = [beat.id]
-      for (const ahead of [0, 20 * 60_000, 9 * 86_400_000]) {
-        rig.clock.ms += ahead
-        const event = refusalEvent(rig.ports)
-        await rig.ports.ledger.append(event)
-        rig.clock.ms -= ahead
-        ids.push(event.id)
-      }
-      expect((await scanned(rig.clock.ms, null)).toSorted()).toEqual(ids.toSorted())
-      expect(await scanned(edge - 1, edge)).toEqual([])
-      expect(await scanned(edge, edge + 1)).toEqual([beat.id])
-    })
-
-    test('a scan asks for what there is: a month without events costs nothing, a minute of one day one query a partition', async () => {
-      await rig.ports.ledger.append(refusalEvent(rig.ports))
-      rig.clock.ms += 30 * 86_400_000
-      await rig.ports.ledger.append(refusalEvent(rig.ports))
-      rig.calls()
-      expect(await scanned(rig.clock.ms - 29 * 86_400_000, rig.clock.ms - 86_400_000)).toEqual([])
-      expect(rig.calls()).toEqual(['Query'])
-      expect(await scanned(rig.clock.ms - 30_000, rig.clock.ms + 30_000)).toHaveLength(1)
-      expect(rig.calls()).toHaveLength(17)
-    })
-
-    test('unsettled: intents past settleBy without an outcome, also of a process that is gone, oldest first', async () => {
-      const [done, lost, fresh] = [intentEvent(rig.other()), intentEvent(rig.other()), intentEvent(rig.other(), { settleBy: iso(rig.clock.ms + 600_000) })]
-      for (const event of [done, lost, fresh, outcomeEvent(rig.ports, done)]) await rig.ports.ledger.append(event)
-      expect(await rig.ports.ledger.unsettled(rig.clock.ms + 45_000, 10)).toEqual([])
-      expect(await rig.ports.ledger.unsettled(rig.clock.ms + 45_001, 10)).toEqual([lost])
-    })
-
-    test('unsettled finds an intent whose clock ran ahead of the sweeper, and one over midnight, days later too', async () => {
-      rig.clock.ms = Date.parse('2026-11-22T23:59:59.999Z')
-      const late = intentEvent(rig.ports)
-      await rig.ports.ledger.append(late)
-      expect(await rig.ports.ledger.unsettled(rig.clock.ms - 10_000, 10)).toEqual([])
-      expect(await rig.ports.ledger.unsettled(rig.clock.ms + 40 * 86_400_000, 10)).toEqual([late])
-    })
-
-    test('the sweeper\'s place is kept: what is settled is not read again, what is open holds it back', async () => {
-      const hour = 3_600_000
-      const open = intentEvent(rig.ports, { settleBy: iso(rig.clock.ms + hour) })
-      await rig.ports.ledger.append(open)
-      rig.clock.ms += hour / 2
-      expect(await rig.ports.ledger.unsettled(rig.clock.ms, 10)).toEqual([])
-      rig.clock.ms += 30 * hour
-      expect(await rig.other().ledger.unsettled(rig.clock.ms + 71 * hour, 10)).toEqual([open])
-      await rig.ports.ledger.append(outcomeEvent(rig.ports, open, 'sweeper'))
-      rig.clock.ms += 80 * hour
-      await rig.ports.ledger.append(refusalEvent(rig.ports))
-      expect(await rig.ports.ledger.unsettled(rig.clock.ms, 10)).toEqual([])
-      rig.calls()
-      expect(await rig.ports.ledger.unsettled(rig.clock.ms + 1, 10)).toEqual([])
-      expect(rig.calls().filter((operation) => operation === 'Query').length).toBeLessThanOrEqual(17)
-    })
-
-    test('the sweeper reads an event twice, whenever it looks: when it is new, and when nothing more can come beside it', async () => {
-      const minute = 60_000
-      const open: IntentEvent[] = []
-      const sweeper = rig.other()
-      for (let n = 0; n < 90; n++) {
-        rig.clock.ms += 20_000
-        for (let i = 0; i < 4; i++) {
-          const intent = intentEvent(rig.ports, { settleBy: iso(rig.clock.ms + 60 * minute) })
-          await rig.ports.ledger.append(intent)
-          if (n % 30 === 7 && i === 0) open.push(intent)
-          else await rig.ports.ledger.append(outcomeEvent(rig.ports, intent))
-        }
-        if (n === 0) rig.given()
-        rig.clock.ms += 40_000
-        expect(await sweeper.ledger.unsettled(rig.clock.ms, 10)).toEqual(open.filter(({ settleBy }) => Date.parse(settleBy) < rig.clock.ms))
-      }
-      expect(rig.given()).toBeLessThan(2.2 * 90 * 8 + 2 * 90)        // and each time the days there are
-      for (const intent of open.slice(1)) await rig.ports.ledger.append(outcomeEvent(rig.ports, intent))
-      expect(await rig.other().ledger.unsettled(rig.clock.ms + 300 * minute, 10)).toEqual(open.slice(0, 1))
-    })
-
-    test('an intent that is stored as late as it may be is found, also where the sweeper has looked at its time already', async () => {
-      const late = intentEvent(rig.ports)
-      for (let n = 0; n < 70; n++) {
-        if (n === 1) { rig.clock.ms -= 15_000; await rig.ports.ledger.append(late) }
-        rig.clock.ms += 60_000
-        await rig.ports.ledger.append(refusalEvent(rig.ports))
-        const found = await rig.other().ledger.unsettled(rig.clock.ms, 10)
-        if (found.length > 0) { expect(found).toEqual([late]); return }
-      }
-      expect.unreachable('it was never found')
     })
   })
 }
