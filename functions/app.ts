@@ -2,6 +2,7 @@ import { Hono, type Context } from 'hono'
 import { TrieRouter } from 'hono/router/trie-router'
 import type { AccessRequest } from '../schema/approval.ts'
 import type { Refusal } from '../schema/refusal.ts'
+import { endOf } from './allowance.ts'
 import { type Frame, rowsBody, send, sendJson, sendProblem } from './answer.ts'
 import { waitingOf } from './approve/view.ts'
 import { readBody } from './body.ts'
@@ -18,7 +19,6 @@ import { createOwn, Waiting } from './own.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
 import { inEither, inSql } from './question.ts'
-import { endOf } from './remaining.ts'
 import { createRequests, requestFilters } from './requests.ts'
 import { readSearch } from './search.ts'
 import { seldom } from './seldom.ts'
@@ -132,7 +132,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     .get('/v1/requests/:id', (c) => route(c, [], () => requests.show(door(c), c.req.param('id'))))
     .delete('/v1/requests/:id', (c) => route(c, [], () => requests.cancel(door(c), c.req.param('id'))))
     .post('/v1/requests/:id/decision', (c) => route(c, [], () => requests.decide(door(c), c.req.param('id'), () => readBody(c.req.raw))))
-    .post('/mcp', async (c) => (await mcp())(c.req.raw))
+    .post('/mcp', async (c) => (await mcp())(c.req.raw, endOf(c.env, ports.now())))
     .get('/v1/audit/events', async (c) => {
       const { audit } = await office()
       return route(c, audit.filters, (search) => audit.list(door(c), search))

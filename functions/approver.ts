@@ -21,16 +21,18 @@ import type { Story } from './record/story.ts'
 import { locksOn } from './own.ts'
 import { findLock } from './resolve/locks.ts'
 import { createSteward } from './steward.ts'
-import { silent } from './stream.ts'
+import { outOfTime, silent } from './stream.ts'
 import { unwished, vouched, wished } from './vouch.ts'
 
 type Permitted = Extract<Decision, { kind: 'permit' }>
 type Store = NonNullable<Parameters<Story['intend']>[1]>
-/** `body`: the serialised answer, of a target that says no in its own protocol too. `began`: whether there may be an effect. */
+/** `body`: the serialised answer, of a target that says no in its own protocol too. `promise`: of its outcome, where that is taken already. `began`: whether there may be an effect. */
 type Performed =
-  | { readonly ok: true; readonly body: string; readonly outcome: Id<'evt'>; readonly rowCounts: readonly number[] }
-  | { readonly ok: false; readonly refusal: Refusal; readonly began: 'no' | 'unknown'; readonly outcome: Id<'evt'> | null; readonly body?: string }
+  | { readonly ok: true; readonly body: string; readonly outcome: Id<'evt'>; readonly rowCounts: readonly number[]; readonly promise?: string | null }
+  | { readonly ok: false; readonly refusal: Refusal; readonly began: 'no' | 'unknown'; readonly outcome: Id<'evt'> | null; readonly body?: string; readonly promise?: string | null }
 const tries = 20
+/** Less of its process's time than this is too little to decide again and begin, ms: the next look has more. */
+const leastMs = 15_000
 
 /**
  * What the state machine asks of the gate. Each step may be called twice, late, or by two processes at once: it looks at the stored request, never at
@@ -45,8 +47,8 @@ export function createApprover(ports: Ports, gate: Gate) {
 
   const pending = async (id: Id<'arq'>): Promise<boolean> => (await requests.get(id))?.status === 'pending'
 
-  /** Brings a request as far as it can go now; gives where it is. `pending`: people still have time. Throws Fault where a store or the target does not answer before anything began. */
-  async function proceed(id: Id<'arq'>): Promise<Status> {
+  /** Brings a request as far as it can go now; gives where it is. `pending`: people still have time. Throws Fault where a store or the target does not answer before anything began. `until`: epoch ms, after which nobody here judges what runs, so that nothing runs for longer; left out: the process has no end. */
+  async function proceed(id: Id<'arq'>, until?: number): Promise<Status> {
     for (let i = 0; i < tries; i++) {
       const request = await requests.get(id)
       if (request === null) return 'expired'                             // forgotten after its time
@@ -56,13 +58,14 @@ export function createApprover(ports: Ports, gate: Gate) {
       if (fate !== null) await recall(request, fate)
       else if (ports.now() >= Date.parse(request.bound.expiresAt)) await store(end(request, 'expired', now(), expired), nobody(request, 'expiry', { digest: request.digest }))
       else if (request.status === 'pending') return 'pending'
-      else await execute(request)
+      else if (until !== undefined && ports.now() + leastMs > until) return request.status
+      else await execute(request, until)
     }
     throw new Error('a request that changes faster than it can be read')
   }
 
   /** Resolve and decide again, as of now; then, and only where all of it is what was approved, the one write that begins. */
-  async function execute(request: AccessRequest): Promise<void> {
+  async function execute(request: AccessRequest, until: number | undefined): Promise<void> {
     const { bound } = request
     const current = await gate.standing.current()
     if (!current.ok) throw new Fault('store-unavailable', current.refusal.detail)   // not decided: the state machine, or the sweeper, comes again
@@ -109,15 +112,18 @@ export function createApprover(ports: Ports, gate: Gate) {
     await begin(request, admitted, evaluation, async (store) => {
       if (work === null) return performChore(admitted, query, decision, story, store)
       const cut = new AbortController()
-      const done = await gate.perform(work, decision, query, admitted, story, { store, cut: cut.signal, during: (_, run) => gate.streams.during(over, cut, run) })
+      const done = await gate.perform(work, decision, query, admitted, story, { store, cut: cut.signal, during: (_, run) => gate.streams.during(over, cut, run), until })
       if (!done.ok) return done
-      const { masked, outcome, rowCounts } = done.value
-      const { body, refusal } = await keptOf(masked, query.batch, { evaluation, session: request.session, event: outcome }, cut)
-      return refusal ? { ok: false, refusal, began: 'no', outcome, body } : { ok: true, body, outcome, rowCounts }
+      const { masked, outcome, rowCounts, ended } = done.value
+      const promise = ports.promise?.(evaluation) ?? null                // of the outcome: how a stream ended is recorded after it
+      const keeping = () => keptOf(masked, query.batch, { evaluation, session: request.session, event: outcome }, cut)
+      const { body, refusal } = await (ended ? gate.streams.read(story, { over, control: cut, outcome, ended }, keeping) : keeping())
+      return refusal ? { ok: false, refusal, began: 'no', outcome, body, promise } : { ok: true, body, outcome, rowCounts, promise }
     })
 
     /** Why what runs must end: it would not run now. There is no token any more, so it is judged by the claims it was asked with. */
     async function over(): Promise<string | null> {
+      if (until !== undefined && ports.now() >= until) return outOfTime
       const then = await gate.standing.current()
       if (!then.ok) return then.refusal.reason
       const stopped = findLock(locksOn(then.value.locks, bound), then.value.policy, caller, bound.connection, ports.now())
@@ -158,7 +164,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     if (!done.ok && done.outcome === null) return
     // A conflict is told as what it is, a change since the approval; any other no of the target's is given in its own words.
     if (done.body !== undefined && (done.ok || done.refusal.reason !== conflict)) await keep(begun, done.body)
-    const promise = done.outcome === null ? null : ports.promise?.(evaluation) ?? null     // of the outcome: nothing of this evaluation is recorded after it
+    const promise = done.outcome === null ? null : done.promise ?? ports.promise?.(evaluation) ?? null
     const to = done.ok ? 'succeeded' : done.began === 'unknown' ? 'outcome-unknown' : 'failed'
     if (to === 'outcome-unknown') ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation })
     await conclude(request.id, to, done.ok ? null : because(done.refusal), { rowCounts: done.ok ? done.rowCounts : [], outcome: done.outcome, ...(promise === null ? {} : { promise }) })

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
+import { endOf } from './allowance.ts'
 import { send } from './answer.ts'
 import { challenge } from './authenticate/challenge.ts'
 import { readBytes } from './body.ts'
@@ -31,7 +32,7 @@ export function createKubernetes(ports: Ports, gate: Gate, targetOf: RawTarget) 
     if (whole === undefined || connection === undefined) return refused(c, ambiguous, null, {})
     const key = keyOf(c)
     const { evaluation, session, result } = await gate.query({
-      ...doorOf(c), connection, idempotencyKey: key.ok ? key.value : null, waitMs: waitOf(c), gone: () => c.req.raw.signal.aborted, strict: true, question: async () => (key.ok ? read(c, `${path}${query}`) : key),
+      ...doorOf(c), ...endOf(c.env, ports.now()), connection, idempotencyKey: key.ok ? key.value : null, waitMs: waitOf(c), gone: () => c.req.raw.signal.aborted, strict: true, question: async () => (key.ok ? read(c, `${path}${query}`) : key),
     })
     const promise = ports.promise?.(evaluation) ?? null
     const headers = { ...(session === null ? {} : { 'sluice-session': session }), ...(promise === null ? {} : { 'sluice-promise': promise }) }

@@ -3,7 +3,7 @@ import type { Refusal } from '../schema/refusal.ts'
 import { challenge } from './authenticate/challenge.ts'
 import { readBody } from './body.ts'
 import type { Gate } from './gate.ts'
-import { createCalls, type McpParts } from './mcp/call.ts'
+import { createCalls, type Caller, type McpParts } from './mcp/call.ts'
 import { problemOf, faultRefusal, statusOf } from './problem.ts'
 import type { Ports } from './ports.ts'
 
@@ -11,7 +11,7 @@ import type { Ports } from './ports.ts'
  * `POST /mcp`: the Model Context Protocol, revision 2026-07-28, and for older clients 2024-11-05 to 2025-11-25, without any state between two calls. Order:
  * Origin, token, body, and only then the protocol's own server, which sees no stranger's byte. Answers are JSON, never a stream.
  */
-export function createMcp(ports: Ports, gate: Gate, parts: McpParts): (request: Request) => Promise<Response> {
+export function createMcp(ports: Ports, gate: Gate, parts: McpParts): (request: Request, end: Pick<Caller, 'until'>) => Promise<Response> {
   const calls = createCalls(ports, gate, parts)
 
   /** As HTTP does it, and not as the SDK does: no `error` in the challenge where no token came (RFC 6750 section 3.1). */
@@ -21,7 +21,7 @@ export function createMcp(ports: Ports, gate: Gate, parts: McpParts): (request: 
     ...(session === null ? {} : { 'sluice-session': session }),
   })
 
-  async function serve(request: Request): Promise<Response> {
+  async function serve(request: Request, end: Pick<Caller, 'until'>): Promise<Response> {
     // A page in a browser that reached this by a name of its own (DNS rebinding) says where it comes from; programs say nothing.
     const origin = request.headers.get('origin')
     if (origin !== null && origin !== new URL(ports.self.url).origin) return problem(foreignOrigin)
@@ -33,13 +33,13 @@ export function createMcp(ports: Ports, gate: Gate, parts: McpParts): (request: 
     if (!body.ok) return rpcError(body.refusal, null, session)
     const refusal = unfit(body.value)
     if (refusal) return rpcError(refusal, idOf(body.value), session)
-    const response = await (await loadServer()).serve(calls({ authorization, session }, { signal: request.signal, tokenExpiresAt: caller.expiresAt }), request, body.value)
+    const response = await (await loadServer()).serve(calls({ authorization, session, ...end }, { signal: request.signal, tokenExpiresAt: caller.expiresAt }), request, body.value)
     return answer(response.body, response.status, response.headers.get('content-type'), { ...allowOf(response), 'sluice-session': session })
   }
 
-  return async function mcp(request) {
+  return async function mcp(request, end) {
     try {
-      return await serve(request)
+      return await serve(request, end)
     } catch (error) {
       return problem(faultRefusal(error, ports.alarm))
     }

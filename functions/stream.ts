@@ -3,10 +3,12 @@ import type { Id } from '../schema/event.ts'
 import type { Refusal, Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import type { Consider, Considered } from './consider.ts'
-import type { Admitted, Door, Knock } from './door.ts'
+import type { Admitted, Door } from './door.ts'
+import type { Call } from './gate.ts'
 import type { Ports } from './ports.ts'
 import type { Masked, StreamEnd } from './protocol/protocol.ts'
 import type { Story } from './record/story.ts'
+import { guarded } from './torn.ts'
 
 /** Calls at work and streams of one subject on one connection, in one process: a client that watches everything opens some forty, and a storm of watches ends here. */
 const mostPlaces = 64
@@ -22,12 +24,13 @@ const judgingMs = 1500
 const lastWordMs = 5000
 
 interface Done { readonly masked: Masked; readonly outcome: Id<'evt'>; readonly ended?: Promise<StreamEnd> | undefined }
-interface Asking { readonly call: Knock; readonly admitted: Admitted; readonly query: Query; readonly story: Story }
+interface Asking { readonly call: Pick<Call, 'authorization' | 'connection' | 'until'>; readonly admitted: Admitted; readonly query: Query; readonly story: Story }
 /**
  * `cut`: ends the answer; none where it ends by itself. `follow`: gives the answer as it leaves; one that streams keeps its place until it ends. `during`: what runs before there is an answer, judged
  * meanwhile as a stream is. `considered`: what it was permitted as.
  */
 export interface Place { readonly cut?: AbortSignal; follow<D extends Done>(done: D, considered: Considered): D; during<T>(considered: Considered, run: () => Promise<T>): Promise<T> }
+interface Read { readonly over: Open['over']; readonly control: AbortController; readonly outcome: Id<'evt'>; readonly ended: Promise<StreamEnd> }
 /** `over`: why it must end now; null: it stands. */
 interface Open { readonly over: () => Promise<string | null>; readonly control: AbortController; /** Ends by itself, soon. */ readonly brief: boolean; readonly from: number; cut: string | null; /** When the last good judgement began, epoch ms. */ good: number; judging: boolean }
 
@@ -86,8 +89,8 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     const ending = Promise.race([ended, silence(control.signal)]).then(async (end) => {
       exit(one)
       leave()
-      await asking.story.notice('stream', { outcome, bytes: given.bytes, items: end?.items ?? null, how: one.cut === null ? end?.how ?? 'not known' : `cut: ${one.cut}`, detected: end?.detected ?? {}, seconds: Math.round((ports.now() - began) / 1000) })
-    }).catch((error: unknown) => ports.alarm('the end of a stream is not recorded', { error: error instanceof Error ? error.message : 'unknown' })).finally(() => endings.delete(ending))
+      await tell(asking.story, outcome, one, end, given.bytes, began)
+    }).finally(() => endings.delete(ending))
     endings.add(ending)
     return answer && answer.body instanceof ReadableStream ? { ...masked, answer: { ...answer, body: guarded(answer.body, control.signal, given) } } : masked
   }
@@ -101,6 +104,26 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     } finally {
       exit(one)
     }
+  }
+  /** Reads an answer that goes on for somebody who is not there: `run` takes what it wants of it and aborts `control`. Judged meanwhile, and its end on record, as of any stream. */
+  async function read<T>(story: Pick<Story, 'notice'>, { over, control, outcome, ended }: Read, run: () => Promise<T>): Promise<T> {
+    const one: Open = { over, control, brief: true, from: 0, cut: null, good: ports.now(), judging: false }
+    const began = ports.now()
+    const end = Promise.race([ended, silence(control.signal)])             // before it runs: a signal is heard only by who listens then
+    enter(one)
+    try {
+      return await run()
+    } finally {
+      exit(one)
+      const last = await end
+      await tell(story, outcome, one, last, last?.bytes ?? 0, began)
+    }
+  }
+  /** How it ended, and how much was given of it. Never throws: what was given is given. */
+  async function tell(story: Pick<Story, 'notice'>, outcome: Id<'evt'>, { cut }: Open, end: StreamEnd | null, bytes: number, began: number): Promise<void> {
+    const how = cut === null ? end?.how ?? 'not known' : `cut: ${cut}`
+    await story.notice('stream', { outcome, bytes, items: end?.items ?? null, how, detected: end?.detected ?? {}, seconds: Math.round((ports.now() - began) / 1000) })
+      .catch((error: unknown) => ports.alarm('the end of a stream is not recorded', { error: error instanceof Error ? error.message : 'unknown' }))
   }
   function enter(one: Open): void {
     open.add(one)
@@ -152,7 +175,8 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     let stands: string | undefined                                         // made at the first look: most are over before it
     return () => over(call, admitted, query, stands ??= standsOf(first, admitted))
   }
-  async function over(call: Knock, admitted: Admitted, query: Query, stands: string): Promise<string | null> {
+  async function over(call: Asking['call'], admitted: Admitted, query: Query, stands: string): Promise<string | null> {
+    if (call.until !== undefined && ports.now() >= call.until) return outOfTime
     if (ports.now() >= admitted.caller.expiresAt) return 'token_expired'   // a new call gets some seconds for clocks that differ; what runs already has had its time
     const again = await admit({ authorization: call.authorization, session: admitted.session })
     if (!again.ok) return again.refusal.reason
@@ -162,7 +186,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
     if (decision.kind !== 'permit') return decision.refusal.reason
     return standsOf(considered.value, again.value) === stands ? null : 'permitted_otherwise'
   }
-  return { hold, during, look, close, /** How many there are, for readiness and tests. */ count: () => open.size }
+  return { hold, during, read, look, close, /** How many there are, for readiness and tests. */ count: () => open.size }
 }
 
 /**
@@ -175,40 +199,14 @@ function standsOf({ connection: { limits: _limits, known: _known, classify = {},
   const empty = detect.length === 0 ? [] : Object.entries(classify).filter(([, entry]) => (typeof entry === 'string' ? entry : entry.class) === 'none').map(([column]) => column)
   return canonicalJson([asked, policy.rolesOf(caller.actors[0] ?? caller.subject), shown, masks, detect, empty.toSorted()])
 }
+/** Whoever judges it is about to end: what went on would be judged by nobody, and its end would be on no record. */
+export const outOfTime = 'out_of_time'
 export const silent: Pick<Story, 'refuse' | 'decided'> = { refuse: async (refusal) => ({ ok: false, refusal }), decided: () => {} }
 
 /** null, a while after the signal. */
 const silence = (signal: AbortSignal): Promise<null> => new Promise((resolve) => {
   signal.addEventListener('abort', () => { setTimeout(() => resolve(null), lastWordMs).unref() }, { once: true })
 })
-
-/**
- * The stream as it leaves: nothing after the cut, whatever the engine still gives; and torn, not closed, so that half an answer is never taken for a whole one. Pulled only as the reader
- * reads; a reader that goes away cancels the engine's stream, and with it the target's request.
- */
-function guarded(body: ReadableStream<Uint8Array>, signal: AbortSignal, given: { bytes: number }): ReadableStream<Uint8Array> {
-  const reader = body.getReader()
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      signal.addEventListener('abort', () => {
-        controller.error(torn())
-        void reader.cancel(signal.reason).catch(() => {})
-      }, { once: true })
-    },
-    async pull(controller) {
-      const part = await reader.read().catch(() => null)
-      if (signal.aborted) return
-      if (part === null) return controller.error(torn())
-      if (part.done) return controller.close()
-      given.bytes += part.value.byteLength
-      controller.enqueue(part.value)
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 })
-}
-
-/** Servers write an error's words behind the answer, and into their logs: so it has none of the target's, and no stack. */
-const torn = (): Error => Object.assign(new Error('the answer ends here, unfinished'), { stack: 'the answer ends here, unfinished' })
 
 const crowded: Refusal = {
   slug: 'rate-limited', reason: 'too_many_streams', next: 'retry', retryAfterSeconds: 5,

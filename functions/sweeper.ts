@@ -1,3 +1,4 @@
+import { endOf } from './allowance.ts'
 import { createAnnouncer } from './announce.ts'
 import { createApprover } from './approver.ts'
 import { createApart } from './aws/apart.ts'
@@ -37,13 +38,16 @@ async function retain(): Promise<void> {
   retained = Date.now()
 }
 
-export async function handler(): Promise<void> {
+const approver = approvals && createApprover(ports, gate)
+
+export async function handler(_?: unknown, context?: unknown): Promise<void> {
+  const { until } = endOf({ context }, Date.now())
   const done = await Promise.allSettled([
     retain(),
     home ? ports.beat() : 0,
     sweep(ports), cutSockets(ports, gate),
-    approvals === null ? 0 : unstick(ports, {
-      ...createApprover(ports, gate), announce: createAnnouncer({ ...ports, approvals }, gate.standing.current).announce,
+    approvals === null || approver === null ? 0 : unstick(ports, {
+      proceed: (id) => approver.proceed(id, until), announce: createAnnouncer({ ...ports, approvals }, gate.standing.current).announce,
       tell: (id) => notifyRequest(ports, gate, requests, { id }),
     }),
   ])

@@ -2,9 +2,9 @@ import * as z from 'zod'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Gate } from '../gate.ts'
-import type { Door } from '../own.ts'
 import type { Ports } from '../ports.ts'
 import { createAct, objectAgain, objectDone } from './act.ts'
+import type { Caller } from './call.ts'
 import type { Told } from './fence.ts'
 import { refused } from './refused.ts'
 import { patchTypes } from './tools.ts'
@@ -32,10 +32,10 @@ export function createCluster(ports: Ports, gate: Gate) {
       if (body === undefined) throw new TypeError('invariant: an engine of its own protocol answers in it')
       const whole = body instanceof Uint8Array
       const bytes = whole ? body : await collected(body)
-      return bytes === null ? refused(tooMuch, known.evaluation) : objectDone(answer, known, bytes, keep, whole)      // as over HTTP: what streamed is not kept for a repeat
+      return typeof bytes === 'string' ? refused(bytes === 'torn' ? torn : tooMuch, known.evaluation) : objectDone(answer, known, bytes, keep, whole)      // as over HTTP: what streamed is not kept for a repeat
     },
   })
-  return async function cluster(door: Door, sent: Readonly<Record<string, unknown>>): Promise<Told> {
+  return async function cluster(door: Caller, sent: Readonly<Record<string, unknown>>): Promise<Told> {
     const parsed = form.safeParse(sent)
     if (!parsed.success) return refused(wrong(parsed.error.issues[0]), null)
     const { connection, key = null, check = false } = parsed.data
@@ -59,19 +59,20 @@ const patches: Readonly<Record<(typeof patchTypes)[number], string>> = {
   merge: 'application/merge-patch+json', strategic: 'application/strategic-merge-patch+json', json: 'application/json-patch+json', apply: 'application/apply-patch+yaml',
 }
 
-/** null: it is more than has room, or did not end in time. Let go of at once, so that the cluster sends no more of it. */
-async function collected(stream: ReadableStream<Uint8Array>): Promise<Uint8Array | null> {
+/** `much`: it is more than has room, or did not end in time. Let go of at once, so that the cluster sends no more of it. `torn`: it broke off, or was cut; half of it is not given for the whole. */
+async function collected(stream: ReadableStream<Uint8Array>): Promise<Uint8Array | 'much' | 'torn'> {
   const reader = stream.getReader()
   const parts: Uint8Array[] = []
   let [bytes, late] = [0, false]
   const timer = setTimeout(() => { late = true; void reader.cancel('not awaited any longer').catch(() => {}) }, most.ms)
   try {
     for (;;) {
-      const part = await reader.read()
-      if (late) return null
+      const part = await reader.read().catch(() => null)
+      if (late) return 'much'
+      if (part === null) return 'torn'
       if (part.done) return Buffer.concat(parts)
       bytes += part.value.byteLength
-      if (bytes > most.bytes) { void reader.cancel('too much').catch(() => {}); return null }
+      if (bytes > most.bytes) { void reader.cancel('too much').catch(() => {}); return 'much' }
       parts.push(part.value)
     }
   } finally {
@@ -80,6 +81,7 @@ async function collected(stream: ReadableStream<Uint8Array>): Promise<Uint8Array
 }
 
 const endless: Refusal = { slug: 'statement-unsupported', reason: 'stream', next: 'fix', detail: 'a tool\'s result does not go on: leave `watch` and `follow` out, and call again to see what changed' }
+const torn: Refusal = { slug: 'target-unavailable', reason: 'connection_lost', next: 'retry', retryAfterSeconds: 2, detail: 'the answer broke off before its end: the cluster let go of it, or it may not go on any more (a lock, the token\'s end, another policy); how much of it was given, and why it ended, is on record' }
 const tooMuch: Refusal = { slug: 'too-large', reason: 'answer_too_large', next: 'fix', detail: 'the answer is over 4 MB, or did not end in 20 s: add `limit=`, a selector or `tailLines=`, or ask for `table`' }
 function wrong(issue: z.core.$ZodIssue | undefined): Refusal {
   const name = issue?.code === 'unrecognized_keys' ? issue.keys[0] : issue?.path.join('.')

@@ -1,9 +1,9 @@
 import { ok, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Gate } from '../gate.ts'
-import type { Door } from '../own.ts'
 import type { Ports } from '../ports.ts'
 import { argumentsOf, createAct, objectAgain, objectDone } from './act.ts'
+import type { Caller } from './call.ts'
 import type { Told } from './fence.ts'
 import { refused } from './refused.ts'
 
@@ -23,7 +23,7 @@ export function createCommand(ports: Ports, gate: Gate, read: ReadCommand) {
       return objectDone(answer, known, body, keep, true)
     },
   })
-  return async function command(door: Door, sent: Readonly<Record<string, unknown>>): Promise<Told> {
+  return async function command(door: Caller, sent: Readonly<Record<string, unknown>>): Promise<Told> {
     const parsed = argumentsOf(sent)
     if (!parsed.ok) return refused(parsed.refusal, null)
     const { connection, check, key, body } = parsed.value

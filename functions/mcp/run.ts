@@ -2,10 +2,10 @@ import * as z from 'zod'
 import { ok } from '../../schema/refusal.ts'
 import { rowsBody } from '../answer.ts'
 import type { Gate } from '../gate.ts'
-import type { Door } from '../own.ts'
 import type { Ports } from '../ports.ts'
 import { inSql } from '../question.ts'
 import { argumentsOf, createAct } from './act.ts'
+import type { Caller } from './call.ts'
 import { fence, type Told } from './fence.ts'
 import { refused } from './refused.ts'
 import { usualRows } from './tools.ts'
@@ -24,7 +24,7 @@ export function createRun(ports: Ports, gate: Gate) {
       return answered(body, 200, evaluation)
     },
   })
-  return async function run(door: Door, sent: Readonly<Record<string, unknown>>): Promise<Told> {
+  return async function run(door: Caller, sent: Readonly<Record<string, unknown>>): Promise<Told> {
     const parsed = argumentsOf(sent)
     if (!parsed.ok) return refused(parsed.refusal, null)
     const { connection, check, key, body } = parsed.value
