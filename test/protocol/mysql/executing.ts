@@ -1,3 +1,4 @@
+import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import type { Effects, Obligations, Shown } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import type { Permit } from '../../../functions/permit.ts'
@@ -11,7 +12,7 @@ import { createMask } from '../../../functions/protocol/mysql/mask.ts'
 import type { MySqlPlan, PlannedStatement } from '../../../functions/protocol/mysql/plan.ts'
 import { createSessions, type Sessions } from '../../../functions/protocol/mysql/sessions.ts'
 import { openSession, type Session } from '../../../functions/protocol/mysql/transport.ts'
-import { startServer } from '../../local/server.mysql.ts'
+import { mysqlServer, startServer, whyNot } from '../../local/server.mysql.ts'
 
 export const canary = 'canary-7c1f'
 const schema = `
@@ -31,7 +32,7 @@ CREATE USER slim@'127.0.0.1' IDENTIFIED BY 'slim'; GRANT SELECT (id, name) ON d.
 const guardQuery = "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'd' ORDER BY TABLE_NAME, ORDINAL_POSITION"
 
 type Way = (endpoint: PlanetScale) => (url: string) => Session
-export const ways: readonly (readonly [string, Way])[] = [
+const ways: readonly (readonly [string, Way])[] = [
   ['by planetscale', (endpoint) => (url) => openSession(url, { http: endpoint.url, username: usernameOf(readTarget(url)) })],
   ['by mysql2', () => createDirect(() => {})],
 ]
@@ -56,7 +57,7 @@ export interface Asked {
 }
 
 /** A server with the engine on it, reached by that way. `go`: what becomes of statements; `tap`: what comes between the engine and its sessions from now on, nothing where it is left out; `count`: rows of `t`. */
-export async function startExecuting(way: Way) {
+async function startExecuting(way: Way) {
   const db = await startServer(schema)
   const endpoint = await startPlanetScale({ sessions: { size: 12 } })
   const session = way(endpoint)
@@ -105,4 +106,16 @@ export async function startExecuting(way: Way) {
     tap: (change: typeof between = (inner) => inner) => { between = change },
     async close() { await endpoint.close(); await db.stop() },
   }
+}
+
+type Executing = Awaited<ReturnType<typeof startExecuting>>
+/** These tests on a real server, by each way to it. What `at` has is there once they run. */
+export function executing(tests: (at: Executing) => void): void {
+  describe.skipIf(mysqlServer === null).each(ways)(`a plan on a real server, %s${whyNot}`, (_, way) => {
+    const at = {} as Executing
+    beforeAll(async () => { Object.assign(at, await startExecuting(way)) }, 120_000)
+    afterEach(() => at.tap())
+    afterAll(() => at.close?.(), 60_000)
+    tests(at)
+  })
 }

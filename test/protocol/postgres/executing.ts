@@ -1,6 +1,7 @@
+import { afterAll, beforeAll, describe } from 'vitest'
 import { openTarget } from '../../contract/target.ts'
-import type { transports } from '../../contract/transports.ts'
-import { withPostgres } from '../../support/postgres.ts'
+import { transports } from '../../contract/transports.ts'
+import { majors, withPostgres } from '../../support/postgres.ts'
 
 export const canary = 'canary-7c1f'
 const schema = `
@@ -19,7 +20,7 @@ const roles = `
   CREATE TABLE owned (id int); ALTER TABLE owned OWNER TO owner; GRANT SELECT ON owned TO PUBLIC; ALTER ROLE app SET search_path = 'evil'; ALTER ROLE app SET DateStyle = 'German'; ALTER ROLE app SET standard_conforming_strings = off;`
 
 /** A server of that version with a target on it, reached by that transport; `as`: another, by another role; `count`: rows of `t`. */
-export async function startExecuting(major: number, transport: (typeof transports)[number][1]) {
+async function startExecuting(major: number, transport: (typeof transports)[number][1]) {
   const server = await withPostgres({ major })
   const database = await server.createDatabase(schema + roles)
   const open: ReturnType<typeof openTarget>[] = []
@@ -32,4 +33,15 @@ export async function startExecuting(major: number, transport: (typeof transport
     server, database, as, target: as('app'), count: async (where = 'true') => Number((await database.query(`SELECT count(*) FROM t WHERE ${where}`)).rows[0].count),
     async close() { for (const one of open) await one.close(); await server.stop() },
   }
+}
+
+type Executing = Awaited<ReturnType<typeof startExecuting>>
+/** These tests on a real server of each version, by each transport. What `at` has is there once they run. */
+export function executing(tests: (at: Executing) => void): void {
+  for (const major of majors) describe.each(transports)(`on a real server, ${major}, %s`, (_, transport) => {
+    const at = {} as Executing
+    beforeAll(async () => { Object.assign(at, await startExecuting(major, transport)) })
+    afterAll(() => at.close?.())
+    tests(at)
+  })
 }
