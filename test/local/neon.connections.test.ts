@@ -1,23 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startNeon } from '../../functions/local/neon.ts'
-import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../support/postgres.ts'
-import { driver, failure, people, post, send, through } from './neon.ts'
+import { beforeEachMajor, driver, failure, post, send, through } from './neon.ts'
 
-describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
-  let server: TestPostgres
-  let database: TestDatabase
-  const sql = (url = database.url) => driver(url)
-
-  beforeAll(async () => {
-    server = await withPostgres({ major })
-    through(server.neonUrl)
-    database = await server.createDatabase(people)
-  })
-  afterAll(() => server.stop())
+beforeEachMajor((at) => {
+  const sql = (url = at.database.url) => driver(url)
 
   describe('connections', () => {
     it('carry nothing from one request to the next', async () => {
-      const url = database.as('postgres', new URL(database.url).password)
+      const url = at.database.as('postgres', new URL(at.database.url).password)
       const pool = { size: 1 }
       const endpoint = await startNeon({ pool })
       through(endpoint.url)
@@ -32,19 +22,19 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
         expect(left?.['secret'] ?? '').toBe('')
       } finally {
         await endpoint.close()
-        through(server.neonUrl)
+        through(at.server.neonUrl)
       }
     })
 
     it('with a transaction left open are ended, and it is rolled back', async () => {
       const endpoint = await startNeon({ pool: { size: 1 } })
-      const ask = async (query: string) => (await post(endpoint.url, database.url, { query, params: [] })).body.rows
+      const ask = async (query: string) => (await post(endpoint.url, at.database.url, { query, params: [] })).body.rows
       try {
         const before = await ask('SELECT pg_backend_pid() AS pid')
         await ask('BEGIN')
         expect(await ask('SELECT pg_backend_pid() AS pid')).not.toEqual(before)
         await ask(`INSERT INTO people (id, name) VALUES (20, 'committed')`)
-        expect((await database.query('SELECT FROM people WHERE id = 20')).rowCount).toBe(1)
+        expect((await at.database.query('SELECT FROM people WHERE id = 20')).rowCount).toBe(1)
       } finally {
         await endpoint.close()
       }
@@ -60,22 +50,22 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
     it('that the server drops while idle are not used again', async () => {
       const s = sql()
       await s.query('SELECT 1')
-      await database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+      await at.database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
       await expect.poll(async () => s.query('SELECT 1 AS one').then(({ rows }) => rows, () => null)).toEqual([{ one: 1 }])
     })
 
     it('of a caller that hangs up are cancelled, and what waited for one does not run for nobody', async () => {
       const endpoint = await startNeon({ pool: { size: 1 } })
       try {
-        const first = send(endpoint.url, database.url, { query: 'SELECT pg_sleep(60)', params: [] })
+        const first = send(endpoint.url, at.database.url, { query: 'SELECT pg_sleep(60)', params: [] })
         await expect.poll(() => running('%pg_sleep(60)%')).toBe(1)
-        const second = send(endpoint.url, database.url, { query: `INSERT INTO people (id, name) VALUES (30, 'nobody')`, params: [] })
+        const second = send(endpoint.url, at.database.url, { query: `INSERT INTO people (id, name) VALUES (30, 'nobody')`, params: [] })
         await new Promise((done) => { second.once('finish', done) })
         await fetch(endpoint.url)                                // answered after what was sent before it was read
         second.destroy()
         first.destroy()
         await expect.poll(() => running('%pg_sleep(60)%')).toBe(0)
-        expect((await post(endpoint.url, database.url, { query: 'SELECT count(*)::int AS n FROM people WHERE id = 30', params: [] })).body.rows).toEqual([{ n: '0' }])
+        expect((await post(endpoint.url, at.database.url, { query: 'SELECT count(*)::int AS n FROM people WHERE id = 30', params: [] })).body.rows).toEqual([{ n: '0' }])
       } finally {
         await endpoint.close()
       }
@@ -84,29 +74,29 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
     it('are no more than the pool allows, and the pools no more than the cap', async () => {
       const endpoint = await startNeon({ pool: { size: 2, pools: 1, waitMs: 200 } })
       try {
-        const one = database.url
+        const one = at.database.url
         const work = [1, 2].map(() => post(endpoint.url, one, { query: 'SELECT pg_sleep(0.6)', params: [] }))
         await expect.poll(() => running('%pg_sleep(0.6)%')).toBe(2)
         expect((await post(endpoint.url, one, { query: 'SELECT 1', params: [] })).status).toBe(503)
-        expect((await post(endpoint.url, server.superuserUrl, { query: 'SELECT 1', params: [] })).status).toBe(503)
+        expect((await post(endpoint.url, at.server.superuserUrl, { query: 'SELECT 1', params: [] })).status).toBe(503)
         expect((await Promise.all(work)).map(({ status }) => status)).toEqual([200, 200])
-        await expect.poll(async () => (await post(endpoint.url, server.superuserUrl, { query: 'SELECT 1', params: [] })).status).toBe(200)   // an idle pool makes room
+        await expect.poll(async () => (await post(endpoint.url, at.server.superuserUrl, { query: 'SELECT 1', params: [] })).status).toBe(200)   // an idle pool makes room
       } finally {
         await endpoint.close()
       }
     })
 
     it('to a server that is not there are a 500 without the connection string in it', async () => {
-      const answer = await post(server.neonUrl, 'postgres://someone:s3cret@127.0.0.1:1/db', { query: 'SELECT 1', params: [] })
+      const answer = await post(at.server.neonUrl, 'postgres://someone:s3cret@127.0.0.1:1/db', { query: 'SELECT 1', params: [] })
       expect(answer.status).toBe(500)
       expect(answer.text).not.toContain('s3cret')
     })
 
     it('with a wrong password are the server\'s own refusal', async () => {
-      expect(await failure(sql(database.as('postgres', 'wrong')).query('SELECT 1'))).toMatchObject({ code: '28P01' })
+      expect(await failure(sql(at.database.as('postgres', 'wrong')).query('SELECT 1'))).toMatchObject({ code: '28P01' })
     })
   })
 
   const running = async (pattern: string): Promise<number> =>
-    (await database.query(`SELECT FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE $1`, [pattern])).rowCount ?? 0
+    (await at.database.query(`SELECT FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE $1`, [pattern])).rowCount ?? 0
 })

@@ -1,27 +1,17 @@
 import { Pool } from '@neondatabase/serverless'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startNeon } from '../../functions/local/neon.ts'
-import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../support/postgres.ts'
-import { driver, failure, people, post, through, upgrade } from './neon.ts'
+import { beforeEachMajor, driver, failure, post, upgrade } from './neon.ts'
 
-describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
-  let server: TestPostgres
-  let database: TestDatabase
-  const sql = (url = database.url) => driver(url)
-
-  beforeAll(async () => {
-    server = await withPostgres({ major })
-    through(server.neonUrl)
-    database = await server.createDatabase(people)
-  })
-  afterAll(() => server.stop())
+beforeEachMajor((at) => {
+  const sql = (url = at.database.url) => driver(url)
 
   describe('one statement', () => {
     it('gives rows as the server wrote them, with the origin of each column', async () => {
-      const oid = Number((await database.query(`SELECT 'people'::regclass::oid AS oid`)).rows[0]?.oid)
+      const oid = Number((await at.database.query(`SELECT 'people'::regclass::oid AS oid`)).rows[0]?.oid)
       const text = 'SELECT id, name AS n, born, tags, data, big, id + 1 AS next FROM people WHERE id = $1'
-      expect((await post(server.neonUrl, database.url, { query: text, params: ['1'] })).body.rows).toEqual([{ id: '1', n: 'Zoë 🐕', born: '1990-02-03', tags: '{a,NULL,"b c"}', data: '{"a": [1, null]}', big: '9007199254740993', next: '2' }])
+      expect((await post(at.server.neonUrl, at.database.url, { query: text, params: ['1'] })).body.rows).toEqual([{ id: '1', n: 'Zoë 🐕', born: '1990-02-03', tags: '{a,NULL,"b c"}', data: '{"a": [1, null]}', big: '9007199254740993', next: '2' }])
       const result = await sql().query(text, [1])
       expect(result.fields.map(({ name, tableID, columnID, dataTypeID }) => [name, tableID, columnID, dataTypeID])).toEqual([
         ['id', oid, 1, 23], ['n', oid, 2, 25], ['born', oid, 3, 1082], ['tags', oid, 4, 1009], ['data', oid, 5, 3802], ['big', oid, 6, 20], ['next', 0, 0, 23]])
@@ -29,7 +19,7 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
     })
 
     it('reports the view, not its table, as the origin of a view\'s column', async () => {
-      const oid = Number((await database.query(`SELECT 'names'::regclass::oid AS oid`)).rows[0]?.oid)
+      const oid = Number((await at.database.query(`SELECT 'names'::regclass::oid AS oid`)).rows[0]?.oid)
       const { fields } = await sql().query('SELECT called FROM names')
       expect(fields.map(({ tableID, columnID }) => [tableID, columnID])).toEqual([[oid, 1]])
     })
@@ -58,7 +48,7 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
     })
 
     it('refuses more parameters than the wire can count', async () => {
-      const answer = await post(server.neonUrl, database.url, { query: 'SELECT 1', params: Array.from({ length: 65_536 }, () => 1) })
+      const answer = await post(at.server.neonUrl, at.database.url, { query: 'SELECT 1', params: Array.from({ length: 65_536 }, () => 1) })
       expect([answer.status, answer.body.message]).toEqual([400, 'more than 65535 parameters'])
     })
   })
@@ -81,7 +71,7 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
     })
 
     it('refuses an isolation level nobody knows', async () => {
-      const answer = await post(server.neonUrl, database.url, { queries: [{ query: 'SELECT 1', params: [] }] }, { 'neon-batch-isolation-level': 'ReadCommitted; DROP TABLE people' })
+      const answer = await post(at.server.neonUrl, at.database.url, { queries: [{ query: 'SELECT 1', params: [] }] }, { 'neon-batch-isolation-level': 'ReadCommitted; DROP TABLE people' })
       expect([answer.status, answer.body.message]).toEqual([400, 'unknown `Neon-Batch-Isolation-Level`'])
     })
 
@@ -94,34 +84,34 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
     })
 
     it('of none gives none', async () => {
-      const answer = await post(server.neonUrl, database.url, { queries: [] })
+      const answer = await post(at.server.neonUrl, at.database.url, { queries: [] })
       expect([answer.status, answer.body.results]).toEqual([200, []])
     })
   })
 
   describe('caps', () => {
     it('answers over 10 MiB are a 507, and the next request works', async () => {
-      const answer = await post(server.neonUrl, database.url, { query: `SELECT repeat('x', 1000000) FROM generate_series(1, 12)`, params: [] })
+      const answer = await post(at.server.neonUrl, at.database.url, { query: `SELECT repeat('x', 1000000) FROM generate_series(1, 12)`, params: [] })
       expect([answer.status, answer.body.message]).toEqual([507, 'response is too large (max is 10485760 bytes)'])
-      expect((await post(server.neonUrl, database.url, { query: 'SELECT 1 AS one', params: [] })).status).toBe(200)
+      expect((await post(at.server.neonUrl, at.database.url, { query: 'SELECT 1 AS one', params: [] })).status).toBe(200)
     })
 
     it('the answers of a batch count together, and an oversized one leaves nothing', async () => {
       const big = { query: `SELECT repeat('x', 6000000)`, params: [] }
-      const answer = await post(server.neonUrl, database.url, { queries: [{ query: `INSERT INTO people (id, name) VALUES (40, 'x')`, params: [] }, big, big] })
+      const answer = await post(at.server.neonUrl, at.database.url, { queries: [{ query: `INSERT INTO people (id, name) VALUES (40, 'x')`, params: [] }, big, big] })
       expect(answer.status).toBe(507)
-      expect((await database.query('SELECT 1 FROM people WHERE id = 40')).rowCount).toBe(0)
+      expect((await at.database.query('SELECT 1 FROM people WHERE id = 40')).rowCount).toBe(0)
     })
 
     it('requests over 10 MiB are a 413', async () => {
-      const answer = await post(server.neonUrl, database.url, { query: 'SELECT $1', params: ['x'.repeat(10 * 1024 * 1024)] })
+      const answer = await post(at.server.neonUrl, at.database.url, { query: 'SELECT $1', params: ['x'.repeat(10 * 1024 * 1024)] })
       expect(answer.status).toBe(413)
     })
   })
 
   describe('the websocket', () => {
     it('carries the wire protocol, notices and several statements included', async () => {
-      const pool = new Pool({ connectionString: database.url })
+      const pool = new Pool({ connectionString: at.database.url })
       const client = await pool.connect()
       try {
         await client.query('BEGIN')
@@ -135,42 +125,42 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
     })
 
     it('is not for a browser, nor for a database that is not allowed', async () => {
-      const at = server.neonUrl.replace('http', 'ws')
-      expect(await upgrade(`${at}/v2?address=127.0.0.1:${server.port}`, { Origin: 'https://evil.example' })).toBe(403)
-      expect(await upgrade(`${at}/v2?address=10.0.0.1:5432`)).toBe(403)
-      expect(await upgrade(`${at}/v2?address=127.0.0.1`)).toBe(400)
-      expect(await upgrade(`${at}/v2`)).toBe(400)
-      expect(await upgrade(`${at}/other?address=127.0.0.1:${server.port}`)).toBe(404)
-      expect(await upgrade(`${at}/v2?address=127.0.0.1:${server.port}`, { Host: 'rebound.example' })).toBe(403)
-      expect(await upgrade(`${at}/v2?address=127.0.0.1:${server.port}`)).toBe(101)
+      const socket = at.server.neonUrl.replace('http', 'ws')
+      expect(await upgrade(`${socket}/v2?address=127.0.0.1:${at.server.port}`, { Origin: 'https://evil.example' })).toBe(403)
+      expect(await upgrade(`${socket}/v2?address=10.0.0.1:5432`)).toBe(403)
+      expect(await upgrade(`${socket}/v2?address=127.0.0.1`)).toBe(400)
+      expect(await upgrade(`${socket}/v2`)).toBe(400)
+      expect(await upgrade(`${socket}/other?address=127.0.0.1:${at.server.port}`)).toBe(404)
+      expect(await upgrade(`${socket}/v2?address=127.0.0.1:${at.server.port}`, { Host: 'rebound.example' })).toBe(403)
+      expect(await upgrade(`${socket}/v2?address=127.0.0.1:${at.server.port}`)).toBe(101)
     })
   })
 
   describe('who may ask', () => {
     const statement = { query: 'SELECT 1', params: [] }
     it('only programs on this machine: no rebound name, no page', async () => {
-      expect((await post(server.neonUrl, database.url, statement, { host: 'rebound.example' })).status).toBe(403)
-      expect((await post(server.neonUrl, database.url, statement, { host: '127.0.0.1.evil.example' })).status).toBe(403)
-      expect((await post(server.neonUrl, database.url, statement, { origin: 'http://localhost:3000' })).status).toBe(403)
-      expect((await post(server.neonUrl, database.url, statement, { host: `localhost:${new URL(server.neonUrl).port}` })).status).toBe(200)
+      expect((await post(at.server.neonUrl, at.database.url, statement, { host: 'rebound.example' })).status).toBe(403)
+      expect((await post(at.server.neonUrl, at.database.url, statement, { host: '127.0.0.1.evil.example' })).status).toBe(403)
+      expect((await post(at.server.neonUrl, at.database.url, statement, { origin: 'http://localhost:3000' })).status).toBe(403)
+      expect((await post(at.server.neonUrl, at.database.url, statement, { host: `localhost:${new URL(at.server.neonUrl).port}` })).status).toBe(200)
     })
 
     it('for databases that are allowed, whatever the connection string tries', async () => {
-      const endpoint = await startNeon({ allow: (host, port) => host === '127.0.0.1' && port === server.port })
+      const endpoint = await startNeon({ allow: (host, port) => host === '127.0.0.1' && port === at.server.port })
       try {
-        const { password } = new URL(database.url)
-        const at = `127.0.0.1:${server.port}`
+        const { password } = new URL(at.database.url)
+        const place = `127.0.0.1:${at.server.port}`
         for (const url of [
-          `postgres://postgres:${password}@localhost:${server.port}/postgres`, `postgres://postgres:${password}@127.0.0.1:1/postgres`,
-          `postgres://postgres:${password}@${at}/postgres?host=10.0.0.1`, `postgres://postgres:${password}@${at}/postgres?port=1`,
-          `postgres://postgres:${password}@${at}/postgres?sslrootcert=/etc/passwd`, `postgres://postgres:${password}@%2Fvar%2Frun/postgres`,
-          'socket:/var/run/postgresql?db=x', '/var/run/postgresql x', 'not a url', '', 'https://127.0.0.1/x', `postgres://${at}/postgres`, `postgres://postgres:%zz@${at}/postgres`,
+          `postgres://postgres:${password}@localhost:${at.server.port}/postgres`, `postgres://postgres:${password}@127.0.0.1:1/postgres`,
+          `postgres://postgres:${password}@${place}/postgres?host=10.0.0.1`, `postgres://postgres:${password}@${place}/postgres?port=1`,
+          `postgres://postgres:${password}@${place}/postgres?sslrootcert=/etc/passwd`, `postgres://postgres:${password}@%2Fvar%2Frun/postgres`,
+          'socket:/var/run/postgresql?db=x', '/var/run/postgresql x', 'not a url', '', 'https://127.0.0.1/x', `postgres://${place}/postgres`, `postgres://postgres:%zz@${place}/postgres`,
         ]) {
           const { status, text } = await post(endpoint.url, url, statement)
           expect([url, [400, 403].includes(status)]).toEqual([url, true])
           expect(text).not.toContain(password)
         }
-        expect((await post(endpoint.url, database.url, statement)).status).toBe(200)
+        expect((await post(endpoint.url, at.database.url, statement)).status).toBe(200)
       } finally {
         await endpoint.close()
       }
@@ -178,15 +168,15 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
 
     it('says what is wrong with a body, and lives', async () => {
       for (const body of ['', 'nonsense', '[]', 'null', '1', '{}', '{"query":1}', '{"query":"SELECT 1","params":{}}', '{"queries":{}}', '{"queries":[1]}', '{"queries":[{"query":null}]}', '{"query":"SELECT 1","arrayMode":"x"}']) {
-        expect([body, (await post(server.neonUrl, database.url, body)).status]).toEqual([body, 400])
+        expect([body, (await post(at.server.neonUrl, at.database.url, body)).status]).toEqual([body, 400])
       }
-      expect((await post(server.neonUrl, database.url, statement, { 'neon-raw-text-output': 'false' })).status).toBe(400)
-      expect((await post(server.neonUrl, database.url, statement, { authorization: 'Bearer x' })).status).toBe(400)
-      expect((await post(server.neonUrl, database.url, statement)).status).toBe(200)
+      expect((await post(at.server.neonUrl, at.database.url, statement, { 'neon-raw-text-output': 'false' })).status).toBe(400)
+      expect((await post(at.server.neonUrl, at.database.url, statement, { authorization: 'Bearer x' })).status).toBe(400)
+      expect((await post(at.server.neonUrl, at.database.url, statement)).status).toBe(200)
     })
 
     it('lives through noise on the socket', async () => {
-      const { hostname, port } = new URL(server.neonUrl)
+      const { hostname, port } = new URL(at.server.neonUrl)
       for (const noise of ['\0\x01\x02', 'GET', 'POST /sql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\n', 'GET /v2?address=127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n']) {
         await new Promise<void>((done) => {
           const socket = connect(Number(port), hostname, () => {
@@ -195,7 +185,7 @@ describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
           }).on('error', () => {}).on('close', () => done())
         })
       }
-      expect((await post(server.neonUrl, database.url, statement)).status).toBe(200)
+      expect((await post(at.server.neonUrl, at.database.url, statement)).status).toBe(200)
     })
   })
 })

@@ -1,13 +1,15 @@
 import { neon, neonConfig, NeonDbError } from '@neondatabase/serverless'
 import { request } from 'node:http'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { WebSocket } from 'ws'
+import { majors, withPostgres, type TestDatabase, type TestPostgres } from '../support/postgres.ts'
 
 neonConfig.useSecureWebSocket = false
 neonConfig.pipelineConnect = false
 neonConfig.webSocketConstructor = WebSocket
 
-/** What is there to be asked for. */
-export const people = `
+/** What is there to be asked for, in each database. */
+const people = `
   CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, born date, tags text[], data jsonb, big bigint, CHECK (id > 0));
   INSERT INTO people VALUES (1, 'Zoë 🐕', '1990-02-03', '{a,NULL,"b c"}', '{"a": [1, null]}', 9007199254740993), (2, 'Tom', NULL, NULL, NULL, NULL);
   CREATE VIEW names AS SELECT name AS called FROM people`
@@ -50,5 +52,19 @@ export function upgrade(url: string, headers: Record<string, string> = {}): Prom
       response.resume()
       done(response.statusCode ?? 0)
     }).on('error', () => done(0))
+  })
+}
+
+/** These tests before a server of each version. What `at` has is there once they run; the driver goes by that server's endpoint. */
+export function beforeEachMajor(tests: (at: { readonly server: TestPostgres; readonly database: TestDatabase }) => void): void {
+  describe.each(majors)('the neon endpoint before postgresql %i', (major) => {
+    const at = {} as { server: TestPostgres; database: TestDatabase }
+    beforeAll(async () => {
+      at.server = await withPostgres({ major })
+      through(at.server.neonUrl)
+      at.database = await at.server.createDatabase(people)
+    })
+    afterAll(() => at.server?.stop())
+    tests(at)
   })
 }
