@@ -1,9 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createApp } from '../../functions/app.ts'
-import { createApprover } from '../../functions/approver.ts'
 import type { Item } from '../../functions/aws/dynamo.ts'
-import { createGate } from '../../functions/gate.ts'
-import { Damage, type Ports } from '../../functions/ports.ts'
+import { Damage } from '../../functions/ports.ts'
 import { unstick } from '../../functions/stuck.ts'
 import { sweep } from '../../functions/sweep.ts'
 import type { AccessRequest } from '../../schema/approval.ts'
@@ -11,8 +8,8 @@ import type { Event, Id } from '../../schema/event.ts'
 import { fateKey, correctionId, outcomeId, tables } from '../../schema/item.ts'
 import { createRig, type Rig } from '../contract/rig.ts'
 import { asked, createApproving, lead, otherLead, path, refund, say } from '../support/approvals.ts'
-import { createGateway, support } from '../support/caller.ts'
-import { createWorld } from '../support/ports.ts'
+import { support } from '../support/caller.ts'
+import { createReplicas } from '../support/replicas.ts'
 
 /** Tables put back to an earlier moment (docs/deploy.md, "A table put back"): whatever ran does not run again, and nobody is told that it did not. */
 const back = 'a request came back from before its end'
@@ -23,21 +20,16 @@ describe('the table of requests alone, in DynamoDB', () => {
   beforeEach(async () => { rig = await createRig('signed') })
   afterEach(() => rig.close())
 
-  /** A gate whose processes share nothing but the store. */
+  /** `sweeps`: all that a sweeper does once, in a process of its own. */
   function replicas() {
-    const world = createWorld()
-    const over = (stores: Rig['ports']): Ports => ({
-      ...world.ports, ledger: stores.ledger, now: () => world.clock.ms, approvals: { requests: stores.requests, workflow: { start: async () => undefined, wake: async () => undefined }, post: { slack: null, mail: null } },
-    })
-    const ports = over(rig.ports)
-    const { as } = createGateway({ ...world, ports }, createApp(ports, createGate(ports)))
-    const process = () => { const its = over(rig.other()); return { ports: its, approver: createApprover(its, createGate(its)) } }
+    const made = createReplicas(rig)
+    const { process } = made
     async function sweeps(): Promise<void> {
       const { ports: its, approver } = process()
       await sweep(its)
       await unstick(its, { announce: async () => undefined, proceed: (id) => approver.proceed(id), tell: async () => undefined })
     }
-    return { as, world, process, sweeps }
+    return { ...made, sweeps }
   }
   const TableName = tables.requests.name
   const read = async (pk: string): Promise<Item | undefined> => (await rig.dynamo('GetItem', { TableName, Key: { pk: { S: pk } } })).Item
@@ -47,10 +39,9 @@ describe('the table of requests alone, in DynamoDB', () => {
     return async () => { for (const { pk, item } of was) await (item ? rig.dynamo('PutItem', { TableName, Item: item }) : rig.dynamo('DeleteItem', { TableName, Key: { pk: { S: pk } } })) }
   }
   const stored = async (id: Id<'arq'>): Promise<AccessRequest> => { const request = await rig.ports.requests.get(id); if (!request) throw new Error('no request'); return request }
-  const story = async (id: Id<'arq'>) => (await rig.ports.ledger.list({}, { limit: 50, after: null })).events.filter(({ request }) => request === id).map(({ kind }) => kind).toReversed()
 
   test.each(['approved', 'pending'] as const)('put back to where it was %s, a request that ran is not run again by any sweeper, and its requester gets the end of its one execution', async (status) => {
-    const { as, world, process, sweeps } = replicas()
+    const { as, world, process, sweeps, story } = replicas()
     const request = await asked(await as(support))
     const early = await copy(await stored(request.id))
     await say(await as(lead), 'approve', request)
