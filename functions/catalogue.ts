@@ -1,7 +1,7 @@
 import type { Row } from '../schema/audit.ts'
 import type { Event, Id } from '../schema/event.ts'
 import { isEventId } from '../schema/item.ts'
-import { leafOf } from './commit.ts'
+import { leafOf } from './leaf.ts'
 import { readTile } from './log.ts'
 import { Damage, Fault, type Ledger, type Log, type Ports, type Shelf, type Shelved } from './ports.ts'
 import { openCheckpoint } from './record/log/checkpoint.ts'

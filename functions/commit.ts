@@ -1,31 +1,29 @@
-import { hash } from 'node:crypto'
-import { openOf } from '../schema/content.ts'
-import type { Event, Id } from '../schema/event.ts'
-import { canonicalJson } from '../schema/bundle.ts'
-import { isEventId, timeOf } from '../schema/item.ts'
+import type { Id } from '../schema/event.ts'
+import { isEventId } from '../schema/item.ts'
+import { abreast, together } from './abreast.ts'
+import type { Leaf } from './leaf.ts'
 import { Fault, type Head, type Log, type Ports } from './ports.ts'
 import { checkpointText, openCheckpoint } from './record/log/checkpoint.ts'
-import { entryOf, isTime } from './record/log/entry.ts'
 import { append, edgeFrom, emptyLog, growing, type LogEdge } from './record/log/grow.ts'
 import { formatNote, sign } from './record/log/note.ts'
 import { decodeStage, encodeStage, stagePath, type Stage } from './record/log/stage.ts'
-import { maxEntryBytes, parseTilePath, tilePath, tileWidth } from './record/log/tile.ts'
+import { parseTilePath, tilePath, tileWidth } from './record/log/tile.ts'
 import { look } from './placed.ts'
 import { createRing } from './succession.ts'
 
-/** One event on its way into the log. `entry`: the leaf's bytes. */
-export interface Leaf { readonly id: Id<'evt'>; readonly entry: Uint8Array; /** Of an event `log-key`: the statement. */ readonly succession?: string }
 /** How far back the ledger need not be looked through again (ports.ts, Head). */
 export type Mark = Pick<Head, 'mark' | 'near' | 'awaited'>
-interface Standing { readonly head: Head | null; readonly edge: LogEdge }
+/** `inEffect`: resolves when all that the head says can be read. Asked for as often as one likes; begun when it is first asked for, and anew where it failed. */
+interface Standing { readonly head: Head | null; readonly edge: LogEdge; readonly inEffect: () => Promise<void> }
 
 /** A bundle is staged whole, and a level of tiles with it: so many entries, or so many bytes of them. */
-const mostLeaves = 1024
+const mostLeaves = 2048
 const mostBytes = 8 * 1024 * 1024
 const mostKnown = 100_000
-const abreast = 12
+/** Objects written at once: those of a whole batch, so that it takes one round trip. */
+const mostWrites = 32
 /** So long whoever swapped a head is given to bring it into effect itself, and so often that is looked for, ms. */
-const [patienceMs, againMs] = [1500, 40]
+const [patienceMs, againMs] = [1500, 10]
 /** Says that this log has had a head. Without it a lost head would look like a log that never was, and a second one would be signed under the same name. */
 const begun = 'begun'
 /** Says, beside the store of heads, that there has been a head of this revision. So a store of heads that was put back, from a backup or by whoever runs it, is not continued with another tree. */
@@ -36,16 +34,17 @@ const mostTurns = 300
 /**
  * The log's only writer, safe whatever runs beside it. The order of one commit, and what dying after each step leaves:
  *
- * 1. read the head, and bring it into effect (5 to 7) unless this process did: whoever swapped it may have died.
- * 2. ask which of the events have an index. Everything up to that head has, by step 1: so an event without one is not in the log.
+ * 1. read the head, and its staged object unless this process made it. Whoever swapped it may have died, so that it has to be brought into effect (6 to 8) before it is followed: that may take its time until step 5.
+ * 2. ask which of the events have an index. Everything before that head has, by step 1, and what it adds itself is staged: so an event without one is not in the log.
  * 3. stage tiles and indexes as one object. Dying: an object nobody names.
- * 4. sign the checkpoint, by the key or keys that the head's own statements name, and swap the head: with it goes the statement of another key, where one is among the events. THE COMMIT POINT: before it nothing has happened, after it everything will. Whoever else swapped since step 1 makes this
- *    fail, and then nothing of steps 2 to 4 holds: begin anew. An answer that is lost means neither; the next read of the head says.
- *    A checkpoint is shown to nobody before its head is stored: a signature over a tree that never was would be a fork.
- * 5. write that this revision has been, and the tiles, each once. Dying here or later: step 1 of whoever comes next does the rest from the staged object.
- * 6. beside it write the indexes, which lead nobody to a tile before it is published. An event that has another one is refused by the store: in the log once, or an alarm.
- * 7. publish the checkpoint, now that all it covers can be read: an object beside the tiles, for ever, and the sign that this head is in effect; then let go of what is superfluous.
+ * 4. sign the checkpoint, by the key or keys that the head's own statements name. It is shown to nobody before its head is stored: a signature over a tree that never was would be a fork.
+ * 5. swap the head, when the one before is in effect; with it goes the statement of another key, where one is among the events. THE COMMIT POINT: before it nothing has happened, after it everything will. Whoever else swapped since step 1 makes this fail, and then nothing
+ *    of steps 2 to 4 holds: begin anew. An answer that is lost means neither; the next read of the head says.
+ * 6. write that this revision has been, and the tiles, each once. Dying here or later: whoever comes next does the rest from the staged object.
+ * 7. beside it write the indexes, which lead nobody to a tile before it is published. An event that has another one is refused by the store: in the log once, or an alarm.
+ * 8. publish the checkpoint, now that all it covers can be read: an object beside the tiles, for ever, and the sign that this head is in effect; then let go of what is superfluous.
  *
+ * Of two sequencers the other does steps 1 to 4 of its batch while the first does 6 to 8 of its own.
  * A process that comes up compares the head with what was published: a store of heads that was put back is not continued, nor one that was lost begun anew.
  */
 export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 'now' | 'alarm'> & { readonly log: Log; readonly pause?: (ms: number) => Promise<unknown> }) {
@@ -54,10 +53,12 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
   let standing: Standing | null = null
   let known = new Set<Id<'evt'>>()
   let earlier = known
+  /** Of what was asked for: not in the log, nor in what `standing` added to it. */
+  const absent = new Set<Id<'evt'>>()
   let largest = 0
   let last: Promise<unknown> = Promise.resolve()
 
-  /** Steps 1, 5 to 7. Throws Fault. */
+  /** Step 1. Throws Fault. */
   async function stand(): Promise<Standing> {
     for (;;) {
       const shown = standing === null ? await store.published() : null              // before the head: that may be further by then, never less
@@ -69,13 +70,13 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
         throw new Fault('internal', 'the head of the log is older than one that was seen')
       }
       if (head === null) {
-        if (shown === null && await objects.get(begun) === null) return standing = { head, edge: emptyLog }
+        if (shown === null && await objects.get(begun) === null) return standing = { head, edge: emptyLog, inEffect: async () => {} }
         if (await store.head() !== null) continue                   // somebody has just made the first
         alarm('the head of the log is gone', {})
         throw new Fault('internal', 'the head is gone and its log is not: another one must not begin in its place')
       }
       try {
-        return standing = await effect(head)
+        return standing = await learn(head)
       } catch (error) {
         const moved = (await store.head())?.revision !== head.revision
         if (!moved) throw error                                     // otherwise what we looked for was let go of by whoever moved it
@@ -83,16 +84,10 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
     }
   }
 
-  async function effect(head: Head): Promise<Standing> {
-    const [first, bytes, beyond] = await Promise.all([store.published(), objects.get(head.bundle), objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth }))])
-    // Whoever made it a moment ago is most likely at it: doing the same beside it would cost both as much again. Where it died, so much time.
-    let shown = first
-    for (let waited = 0; (shown?.size ?? 0) < head.size && waited < patienceMs && now() - head.at < patienceMs; waited += againMs) {
-      await pause(againMs)
-      shown = await store.published()
-    }
-    const isShown = shown?.checkpoint === head.checkpoint           // the last step, so nothing is left to be done
+  async function learn(head: Head): Promise<Standing> {
+    const [shown, bytes, beyond] = await Promise.all([store.shown(head.size), objects.get(head.bundle), objects.get(tilePath({ level: 0, index: Math.floor(head.size / tileWidth), width: tileWidth }))])
     const stage = bytes && decodeStage(head.bundle, bytes)
+    const isShown = shown === head.checkpoint                       // the last step, so nothing is left to be done
     if (stage === null && !isShown) throw new Fault('internal', 'the staged object of the head is missing')
     if (beyond !== null) throw new Fault('internal', 'the log went back: there are tiles beyond its head')
     // Before anything is written that nobody can take back: whoever writes the row of heads alone has no signature, and whoever has an old one not its tree.
@@ -100,28 +95,38 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
     const edge = await edgeFrom(head.size, async (path) => staged.get(path) ?? objects.get(path))
     const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), await ring.keys())
     if (checkpoint.size !== head.size || Buffer.compare(growing(edge.edge, () => {}).root(), checkpoint.root) !== 0) throw new Fault('internal', 'the tiles are not those of the head\'s checkpoint')
-    if (stage !== null && isShown) {
-      largest = Math.max(largest, head.size)
-      remember(stage.ids)
-    } else if (stage !== null) await apply(head, stage)
-    return { head, edge }
+    follow(stage)
+    return { head, edge, inEffect: once(async () => { if (stage !== null && !isShown && !await appears(head)) await apply(head, stage) }) }
   }
 
+  /** Whoever made it a moment ago is most likely at it: doing the same beside it would cost both as much again. Where it died, so much time. */
+  async function appears({ size, checkpoint, at }: Head): Promise<boolean> {
+    for (let waited = 0; (await store.hinted() ?? 0) < size && waited < patienceMs && now() - at < patienceMs; waited += againMs) await pause(againMs)
+    return await store.shown(size) === checkpoint
+  }
+
+  /** Steps 6 to 8. */
   async function apply({ revision, size, checkpoint }: Head, { first, ids, tiles, before }: Stage): Promise<void> {
     const note = Buffer.from(checkpoint)
     // First, or a table of heads that is put back just now would be continued by another tree, beside tiles that nobody can take away.
     await objects.create(turn(revision), note)
-    const next = [...revision === 1 ? [{ path: begun, bytes: note }] : [], ...tiles].values()
-    const writing = Array.from({ length: abreast }, async () => { for (const { path, bytes } of next) await objects.create(path, bytes) })
-    const written = await Promise.allSettled([...writing, store.placed(ids.map((id, at) => ({ id, index: first + at })))])
-    for (const one of written) if (one.status === 'rejected') throw one.reason                                // when all have ended: nothing of this goes on behind who tries again
-    await store.publish({ size, checkpoint })
-    largest = Math.max(largest, size)
-    remember(ids)
+    const written = together([
+      abreast([...revision === 1 ? [{ path: begun, bytes: note }] : [], ...tiles], ({ path, bytes }) => objects.create(path, bytes), mostWrites),
+      store.placed(ids.map((id, at) => ({ id, index: first + at }))),
+    ])
+    await store.publish({ size, checkpoint }, written)
     const full = tiles.filter(({ path }) => parseTilePath(path).width === tileWidth)
     for (const path of [...before === null ? [] : [before], ...revision > mostTurns ? [turn(revision - mostTurns)] : [], ...full.map((tile) => `${tile.path}.p/`)]) {
       await objects.forget(path).catch((error: unknown) => alarm('a superfluous object stays', { path, error: messageOf(error) }))
     }
+  }
+
+  /** What another head adds is in the log. Of one that is not the next after `standing`, others may be that nobody here has heard of. null: nor of this one. */
+  function follow(stage: Stage | null): void {
+    if (standing === null || stage === null || stage.before !== (standing.head?.bundle ?? null)) absent.clear()
+    if (stage === null) return
+    largest = Math.max(largest, stage.first + stage.ids.length)
+    remember(stage.ids)
   }
 
   function remember(ids: readonly Id<'evt'>[]): void {
@@ -129,15 +134,22 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
       earlier = known                                               // the oldest all at once
       known = new Set()
     }
-    for (const id of ids) known.add(id)
+    for (const id of ids) {
+      known.add(id)
+      absent.delete(id)
+    }
   }
 
   /** Step 2, for any number. Only what is not in the log, in the order given. `entryOf`: the leaf of one, where it is at hand, to hold the tree to it. */
   async function fresh(ids: readonly Id<'evt'>[], entryOf: (id: Id<'evt'>) => Uint8Array | null = () => null): Promise<readonly Id<'evt'>[]> {
+    const at = standing
     const asked = [...new Set(ids)].filter((id) => !known.has(id) && !earlier.has(id))
-    if (asked.length === 0) return []
-    const there = await store.where(asked)
+    const unsure = asked.filter((id) => !absent.has(id))
+    if (unsure.length === 0) return asked
+    const there = await store.where(unsure)
     if (there.size > 0) await believe(there, entryOf)
+    if (absent.size > mostKnown) absent.clear()
+    if (at !== null && at === standing) for (const id of unsure) if (!there.has(id)) absent.add(id)             // otherwise it was asked of another head
     return asked.filter((id) => !there.has(id))
   }
 
@@ -169,40 +181,46 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
       const wanted = new Set(await fresh([...entries.keys()], (id) => entries.get(id) ?? null))
       const missing = near.filter(({ id }) => wanted.delete(id))    // and of two under one id the first
       const bundle = firstOf(missing)
-      if (bundle.length > 0 && !await swap(over, bundle, mark)) continue
+      if (bundle.length === 0) await over.inEffect()
+      else if (!await swap(over, bundle, mark)) continue
       added += bundle.length
       rest = [...missing.slice(bundle.length), ...rest.slice(near.length)]
     }
     return added
   }
 
-  /** Steps 3 to 7. false: somebody else moved the head. Where a head of this revision has been and is none now, nothing is signed. */
+  /** Steps 3 to 8. false: somebody else moved the head. */
   async function swap(over: Standing, leaves: readonly Leaf[], mark: Mark): Promise<boolean> {
     const { log: edge, root, tiles } = append(over.edge, leaves.map(({ entry }) => entry))
     const revision = (over.head?.revision ?? 0) + 1
-    const first = over.head?.size ?? 0
-    const stage: Stage = { first, ids: leaves.map(({ id }) => id), tiles, before: over.head?.bundle ?? null }
+    const stage: Stage = { first: over.head?.size ?? 0, ids: leaves.map(({ id }) => id), tiles, before: over.head?.bundle ?? null }
     const bytes = encodeStage(stage)
     const bundle = stagePath(revision, bytes)
-    const [been] = await Promise.all([objects.get(turn(revision)), objects.create(bundle, bytes)])
-    if (been !== null) {
-      if ((await store.head())?.revision !== over.head?.revision) return false
-      alarm('the log went back', { revision: over.head?.revision ?? 0 })
-      throw new Fault('internal', 'the head of the log is older than one that was, and another tree must not be signed in its place')
-    }
-    const text = checkpointText({ origin: signer.name, size: edge.edge.size, root, extensions: [] })
     const keys = await ring.followed(over.head?.keys ?? [], leaves.flatMap(({ succession }) => succession ?? []))
-    const signatures = []
-    for (const one of await ring.signing(keys, now())) signatures.push(await sign(text, one))
-    const checkpoint = formatNote({ text, signatures }).toString()
+    const text = checkpointText({ origin: signer.name, size: edge.edge.size, root, extensions: [] })
+    const [checkpoint] = await together([signed(over, revision, text, keys), objects.create(bundle, bytes), over.inEffect()])
+    if (checkpoint === null) return false
     const further = over.head !== null && over.head.mark >= mark.mark ? over.head : mark
     const head: Head = { revision, size: edge.edge.size, bundle, checkpoint, at: now(), mark: further.mark, near: Math.max(mark.near, over.head?.near || 0), awaited: further.awaited, ...(keys.length === 0 ? {} : { keys }) }
     if (!await store.advance(head, over.head)) return false
-    await apply(head, stage)
-    standing = { head, edge }
+    follow(stage)
+    standing = { head, edge, inEffect: once(() => apply(head, stage)) }
+    await standing.inEffect()
     return true
   }
-  return { /** Of the head that was last seen. */ near: () => standing?.head?.near ?? 0, head: () => inTurn(async () => (await stand()).head), fresh, commit: (leaves: readonly Leaf[], mark: Mark) => inTurn(() => commit(leaves, mark)) }
+
+  /** Step 4. null: somebody else moved the head. Where a head of this revision has been and is none now, nothing is signed. */
+  async function signed({ head }: Standing, revision: number, text: string, keys: readonly string[]): Promise<string | null> {
+    if (await objects.get(turn(revision)) !== null) {
+      if ((await store.head())?.revision !== head?.revision) return null
+      alarm('the log went back', { revision: revision - 1 })
+      throw new Fault('internal', 'the head of the log is older than one that was, and another tree must not be signed in its place')
+    }
+    const signatures = []
+    for (const one of await ring.signing(keys, now())) signatures.push(await sign(text, one))
+    return formatNote({ text, signatures }).toString()
+  }
+  return { /** Of the head that was last seen. */ near: () => standing?.head?.near ?? 0, head: () => inTurn(async () => { const { head, inEffect } = await stand(); await inEffect(); return head }), fresh, commit: (leaves: readonly Leaf[], mark: Mark) => inTurn(() => commit(leaves, mark)) }
 }
 export type Committer = ReturnType<typeof createCommitter>
 
@@ -212,38 +230,10 @@ function firstOf(leaves: readonly Leaf[]): readonly Leaf[] {
   return end < 0 ? leaves : leaves.slice(0, end)
 }
 
-/**
- * As it is stored, so that the leaf of an event does not depend on who brings it. Never throws, and gives nothing that a reader of the log does not take, because what is in it nobody takes out: what canonical JSON cannot say (a lone surrogate),
- * or what is no event of ours (no time, no kind, members of another sort), goes in by the digest of what is stored, in a form of which every member is made here.
- */
-export function leafOf(event: Event): Leaf {
-  try {
-    if (isTime(event.at) && isKind(event.kind)) {
-      const entry = entryOf(JSON.parse(JSON.stringify(openOf(event))) as Event)
-      const note: unknown = event.kind === 'log-key' ? event.change['note'] : null
-      if (entry.length <= maxEntryBytes) return { id: event.id, entry, ...(typeof note === 'string' ? { succession: note } : {}) }
-    }
-  } catch {
-    // whatever of it cannot be said
-  }
-  const { id, kind, at, writer } = event
-  const told = writerOf(writer)
-  return { id, entry: Buffer.from(canonicalJson({ ...(told === null ? {} : { about: { writer: told } }), at: isTime(at) ? at : timeText(id), digest: hash('sha256', textOf(event), 'hex'), id, kind: isKind(kind) ? kind : 'unknown', v: 1 })) }
+/** Run when it is first asked for, and by whoever asks next where it failed. */
+function once(run: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | null = null
+  return () => done ??= run().catch((error: unknown) => { done = null; throw error })
 }
-const isKind = (kind: unknown): kind is string => typeof kind === 'string' && /^[a-z-]{1,40}$/.test(kind)
-const timeText = (id: Id<'evt'>): string => new Date(Math.min(timeOf(id), Date.parse('9999-12-31T23:59:59.999Z'))).toISOString()
-function textOf(event: Event): string {
-  try {
-    return JSON.stringify(openOf(event))
-  } catch {
-    return event.id                                                 // nested deeper than anything can write
-  }
-}
-function writerOf(writer: unknown): { readonly id: string; readonly n: number; readonly open?: readonly number[] } | null {
-  const { id, n, open } = typeof writer === 'object' && writer !== null ? writer as Readonly<Record<string, unknown>> : {}
-  const isNumber = (one: unknown): one is number => Number.isSafeInteger(one)
-  return isEventId(id) && isNumber(n) ? { id, n, ...(Array.isArray(open) && open.length <= 1000 && open.every(isNumber) ? { open } : {}) } : null
-}
-
 const sleep = (ms: number): Promise<unknown> => new Promise((resolve) => { setTimeout(resolve, ms) })
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : 'unknown'

@@ -242,20 +242,23 @@ export interface LogStore {
   where(ids: readonly Id<'evt'>[]): Promise<ReadonlyMap<Id<'evt'>, number>>
   /** Durable when it returns; written again it changes nothing. Throws Fault internal where an event has another index: it is in the log once. */
   placed(entries: readonly { readonly id: Id<'evt'>; readonly index: number }[]): Promise<void>
-  /** The checkpoint readers get: everything it covers is in place. Durable, among the write-once objects, when it returns. Throws Fault internal where that tree size has another: a fork. */
-  publish(published: Published): Promise<void>
+  /** The checkpoint readers get, once everything it covers is in place, which is when `covered` resolves (left out: it is); where that throws, it throws the same. Durable, among the write-once objects, when it returns. Throws Fault internal where that tree size has another: a fork. */
+  publish(published: Published, covered?: Promise<unknown>): Promise<void>
+  /** The checkpoint that was published of this size. null: none was. */
+  shown(size: number): Promise<string | null>
   /** The newest among the objects. null: nothing was ever published. Throws Fault. */
   published(): Promise<Published | null>
+  /** Where the newest may be looked for first, by its size: a row that says when it is worth looking. Nothing rests on it. */
+  hinted(): Promise<number | null>
   /** How far locks were lengthened (functions/lengthen.ts). null: never. */
   lengthened(): Promise<Lengthened | null>
   progress(lengthened: Lengthened): Promise<void>
 }
 export interface Published { readonly size: number; readonly checkpoint: string }
 /** What of a LogStore is small rows that change. `functions/publish.ts` makes the whole of it: what is published is an object, and no row says which. */
-export interface LogRows extends Omit<LogStore, 'publish' | 'published'> {
-  /** Where the newest checkpoint may be looked for first, by its size; nothing rests on it. Only a larger one replaces it. */
+export interface LogRows extends Omit<LogStore, 'publish' | 'shown' | 'published'> {
+  /** Only a larger one replaces it. */
   hint(size: number): Promise<void>
-  hinted(): Promise<number | null>
 }
 /** A walk over all objects by which their locks come to end as late as `goal` says. `after`: the last path it came to; null: it is through. `since`: epoch ms, when it began. */
 export interface Lengthened { readonly goal: string; readonly since: number; readonly after: string | null }

@@ -1,3 +1,4 @@
+import { together } from './abreast.ts'
 import { Fault, type LogRows, type LogStore, type Objects, type Published } from './ports.ts'
 import { checkpointPath, checkpoints, parseCheckpoint, parseCheckpointPath } from './record/log/checkpoint.ts'
 import { FormatError } from './record/log/format.ts'
@@ -10,7 +11,7 @@ import { parseNote } from './record/log/note.ts'
  *
  * Published after everything the checkpoint covers: dying before, the next sequencer publishes it (commit.ts). The object first, then the row: dying between, a reader looks one step further.
  */
-export function publishing(objects: Pick<Objects, 'create' | 'get' | 'after'>, { hint, hinted, ...rows }: LogRows): LogStore {
+export function publishing(objects: Pick<Objects, 'create' | 'get' | 'after'>, { hint, ...rows }: LogRows): LogStore {
   /** The smallest size over `size` that has a checkpoint. */
   async function next(size: number): Promise<number | null> {
     const [path] = await objects.after(checkpoints, size < 0 ? '' : checkpointPath(size), 1)
@@ -44,7 +45,7 @@ export function publishing(objects: Pick<Objects, 'create' | 'get' | 'after'>, {
   }
 
   async function published(): Promise<Published | null> {
-    const told = await hinted()
+    const told = await rows.hinted()
     const near = told === null ? null : await read(told)
     const size = await newest(near?.size ?? -1)
     if (size === null) return null
@@ -53,14 +54,14 @@ export function publishing(objects: Pick<Objects, 'create' | 'get' | 'after'>, {
     throw new Fault('store-unavailable', `the checkpoint of ${size} entries is listed and is not there`)
   }
 
-  async function publish({ size, checkpoint }: Published): Promise<void> {
+  async function publish({ size, checkpoint }: Published, covered: Promise<unknown> = Promise.resolve()): Promise<void> {
     const [path, bytes] = [checkpointPath(size), Buffer.from(checkpoint)]
-    const there = await objects.get(path)                           // in S3 the condition of a write does not see what a delete marker hides, and reading does
+    const [there] = await together([objects.get(path), covered])    // in S3 the condition of a write does not see what a delete marker hides, and reading does
     if (there !== null && Buffer.compare(there, bytes) !== 0) throw new Fault('internal', `another checkpoint of ${size} entries was published: this one would be a fork`)
     await objects.create(path, bytes)
     await hint(size)
   }
-  return { ...rows, publish, published }
+  return { ...rows, publish, shown: async (size) => (await read(size))?.checkpoint ?? null, published }
 }
 
 /** What lies there was written once by the log's own writer. Of anything else nobody can say what is published, and an older checkpoint in its place would be a rollback. */

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
 import type { Event, Id } from '../schema/event.ts'
 import { firstIdAt } from '../schema/item.ts'
-import { createCommitter, leafOf } from './commit.ts'
+import { createCommitter } from './commit.ts'
 import { createGathering } from './gather.ts'
 import type { Hints } from './hint.ts'
 import { createOrdering } from './ordering.ts'
+import { leafOf } from './leaf.ts'
 import type { Log, Ports } from './ports.ts'
 import { createRing } from './succession.ts'
 

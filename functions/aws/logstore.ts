@@ -1,5 +1,6 @@
 import type { Id } from '../../schema/event.ts'
 import { isEventId, tables } from '../../schema/item.ts'
+import { abreast } from '../abreast.ts'
 import { Fault, type Head, type Lengthened, type LogRows } from '../ports.ts'
 import { conditionFailed, type Dynamo, type Item } from './dynamo.ts'
 import { failed, transact } from './transact.ts'
@@ -12,7 +13,7 @@ const lengthened = { pk: { S: 'lengthened' } } as const
 const batch = 100
 const maxBatches = 20
 /** Batches of reads, and transactions of places, at once; they meet at no item. */
-const abreast = 8
+const most = 24
 
 /** Where the log stands, in DynamoDB. One item is the commit point, moved only by a condition on the revision it was read at. */
 export function createLogStore(dynamo: Dynamo): LogRows {
@@ -91,11 +92,7 @@ export function createLogStore(dynamo: Dynamo): LogRows {
 
 /** Some at once. Throws what the first throws, when none goes on. */
 async function eachPiece<T>(all: readonly T[], run: (piece: readonly T[]) => Promise<void>): Promise<void> {
-  const pieces: (readonly T[])[] = []
-  for (let i = 0; i < all.length; i += batch) pieces.push(all.slice(i, i + batch))
-  const next = pieces.values()
-  const done = await Promise.allSettled(Array.from({ length: abreast }, async () => { for (const piece of next) await run(piece) }))
-  for (const one of done) if (one.status === 'rejected') throw one.reason
+  await abreast(Array.from({ length: Math.ceil(all.length / batch) }, (_, n) => all.slice(n * batch, (n + 1) * batch)), run, most)
 }
 
 const placeOf = (id: Id<'evt'>, index: number): object => ({
