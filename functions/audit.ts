@@ -1,8 +1,8 @@
-import type { Event } from '../schema/event.ts'
+import type { Event, Id } from '../schema/event.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Door, Own } from './own.ts'
 import { createFinder, type Found } from './finder.ts'
-import { CursorError, Fault, type Ports, type SearchFilter } from './ports.ts'
+import { CursorError, Damage, Fault, type Ports, type SearchFilter } from './ports.ts'
 
 const filters = ['from', 'to', 'subject', 'actor', 'connection', 'kind', 'session', 'evaluation', 'object', 'action', 'decision', 'rule', 'limit', 'after', 'export'] as const
 /** What the ledger's own lists cannot answer: asked of the index, which follows the log. Everything else is answered by the ledger, strongly consistent. */
@@ -52,9 +52,16 @@ export function createAudit(ports: Ports, own: Own) {
     if (!isEventId(id)) return notFound
     const noticed = await story.notice('audit-read', { event: id })
     if (!noticed.ok) return noticed
-    const event = await ports.ledger.get(id)
-    return event === null ? notFound : ok({ event })
+    try {
+      const event = await ports.ledger.get(id)
+      return event === null ? notFound : ok({ event })
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error
+      return refuse({ ...damaged(id, await entryOf(id)), inner: error.message })
+    }
   })
+  /** Which entry of the log it is; null: none, or nobody can say now. */
+  const entryOf = async (id: Id<'evt'>): Promise<number | null> => (await ports.log?.store.where([id]).catch(() => null))?.get(id) ?? null
   return { filters, list, show }
 }
 
@@ -86,6 +93,11 @@ async function placesIn(log: Ports['log'], events: readonly Event[]): Promise<{ 
 
 const unanswered: Refusal = { slug: 'audit-unavailable', reason: 'index_unavailable', next: 'retry', retryAfterSeconds: 5, detail: '`object`, `action`, `decision` and `rule` are answered by the index of the log, which does not answer now; send the same call again in a few seconds, or ask without them' }
 const noIndex = refuse({ slug: 'audit-unavailable', reason: 'no_index', next: 'fix', detail: 'this gate keeps no index of its log, which alone can answer `object`, `action`, `decision` and `rule`; ask without them' })
+/** Neither missing nor out of reach: it stays so, and whoever asks is to know. */
+const damaged = (id: Id<'evt'>, entry: number | null): Refusal => ({
+  slug: 'audit-unavailable', reason: 'event_damaged', next: 'none',
+  detail: `what lies in the record under \`${id}\` is no event of the gate's, so somebody who is not the gate wrote over it; ${entry === null ? 'what came into the log before that' : `entry ${entry} of the log`} is as it was stored: \`sluice audit export --log DIR\``,
+})
 const isEventId = (id: string): id is `evt_${string}` => /^evt_[0-9A-HJKMNP-TV-Z]{26}$/.test(id)
 const notFound = refuse({ slug: 'not-found', reason: 'no_event', next: 'fix', detail: 'there is no such event' })
 const invalid = (reason: string, detail: string) => refuse({ slug: 'invalid-request', reason, detail, next: 'fix' })

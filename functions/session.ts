@@ -1,7 +1,7 @@
 import type { Event, Id } from '../schema/event.ts'
-import { correctionId, outcomeId } from '../schema/item.ts'
+import { correctionId, mostCorrections, outcomeId } from '../schema/item.ts'
 import { createFinder } from './finder.ts'
-import { CursorError, Fault, type Ledger, type Ports } from './ports.ts'
+import { CursorError, Damage, Fault, type Ledger, type Ports } from './ports.ts'
 
 /** `missing`: in the log, and no longer in the record. */
 type Page = Awaited<ReturnType<Ledger['list']>> & { readonly missing?: readonly Id<'evt'>[] }
@@ -42,21 +42,34 @@ export function createSessionPages(ports: Pick<Ports, 'search' | 'ledger' | 'log
       if (after !== null) throw new Fault('store-unavailable', 'the index of the log does not answer')
       return next(await ledger.list({ ...asked, to: iso(mark) }, { limit, after: null }), 'scan', mark)
     }
-    const events = [...found.events, ...await awaited(found.events, found.indexedTo.size)].toSorted((a, b) => (a.id < b.id ? 1 : -1))
-    return next({ events, next: found.next, ...(found.missing === undefined ? {} : { missing: found.missing }) }, 'older', mark)
+    const { came, damaged } = await awaited(found.events, found.indexedTo.size)
+    const events = [...found.events, ...came].toSorted((a, b) => (a.id < b.id ? 1 : -1))
+    return next({ events, next: found.next, ...(found.missing === undefined ? {} : { missing: found.missing }), ...(damaged.length === 0 ? {} : { damaged }) }, 'older', mark)
   }
 
-  /** What came to intents of this page, and is not in the index yet. */
-  async function awaited(events: readonly Event[], size: number): Promise<readonly Event[]> {
+  /** What came to intents of this page, and is not in the index yet. What cannot be read among it ends nothing: another truth may be stored behind it. */
+  async function awaited(events: readonly Event[], size: number): Promise<{ readonly came: readonly Event[]; readonly damaged: readonly Id<'evt'>[] }> {
     const waiting = new Set((await log?.store.head())?.awaited.map(({ id }) => id))
     const came: Event[] = []
-    for (const { id } of events.filter((event) => event.kind === 'intent' && waiting.has(event.id))) {
-      const outcome = await ledger.get(outcomeId(id))
-      if (outcome !== null) came.push(outcome)
-      for (let n = 1, event = await ledger.get(correctionId(id, n)); event !== null; event = await ledger.get(correctionId(id, ++n))) came.push(event)
+    const damaged: Id<'evt'>[] = []
+    const take = async (id: Id<'evt'>): Promise<boolean> => {
+      try {
+        const event = await ledger.get(id)
+        if (event !== null) came.push(event)
+        return event !== null
+      } catch (error) {
+        if (!(error instanceof Damage)) throw error
+        damaged.push(id)
+        return true
+      }
     }
-    const places: ReadonlyMap<Id<'evt'>, number> = await log?.store.where(came.map(({ id }) => id)) ?? new Map()
-    return came.filter(({ id }) => (places.get(id) ?? Infinity) >= size)
+    for (const { id } of events.filter((event) => event.kind === 'intent' && waiting.has(event.id))) {
+      await take(outcomeId(id))
+      for (let n = 1; n <= mostCorrections && await take(correctionId(id, n)); n++);
+    }
+    const places: ReadonlyMap<Id<'evt'>, number> = await log?.store.where([...came.map(({ id }) => id), ...damaged]) ?? new Map()
+    const fresh = (id: Id<'evt'>): boolean => (places.get(id) ?? Infinity) >= size
+    return { came: came.filter(({ id }) => fresh(id)), damaged: damaged.filter(fresh) }
   }
 
   function told(error: unknown): null {

@@ -72,6 +72,7 @@ export const oneEvent = z.object({ event })
 export const erased = z.object({ erased: z.int().describe('keys destroyed by this call'), next: z.string().nullable().describe('more is to be looked through'), event: z.string().describe('the erasure on record'), damaged: z.array(z.string()).optional().describe('events that cannot be read, so that nobody knows what sealed them') })
 export const session = z.object({
   session: z.string(), events: z.array(event), next: z.string().nullable(), missing: z.array(z.string()).optional().describe('events that are in the log and no longer in the record'),
+  damaged: z.array(z.string()).optional().describe('within this part: ids of events and requests under which nothing can be read'),
   requests: z.array(z.object({
     id: z.string(), status: z.enum(statuses), digest: z.string(), createdAt: time, expiresAt: time, requester: z.string(), demands: z.array(z.object({ by: z.array(z.string()), quorum: z.int(), rule: z.string() })),
     verdicts: z.array(z.object({ decision: z.enum(['approve', 'reject']), subject: z.string(), at: time, signedInAt: z.string(), reason: z.string().nullable() })),

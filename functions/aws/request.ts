@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../schema/bundle.ts'
 import { type AccessRequest, isOpen, type Status, statuses } from '../../schema/approval.ts'
 import { isRequestId, requestSeconds } from '../../schema/item.ts'
-import { Fault, type RequestFilter } from '../ports.ts'
+import { Damage, type RequestFilter } from '../ports.ts'
 import type { Item } from './dynamo.ts'
 
 /** Which part of the index `byState` a request is in. */
@@ -41,4 +41,4 @@ function parse(item: Item): AccessRequest {
   }
   throw damaged(item)
 }
-const damaged = (item: Item, cause?: unknown): Fault => new Fault('store-unavailable', `access request \`${item['pk']?.S}\` is damaged`, { cause })
+const damaged = (item: Item, cause?: unknown): Damage => new Damage(`access request \`${item['pk']?.S}\` is damaged`, { cause })

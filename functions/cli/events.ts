@@ -6,7 +6,7 @@ import type { Client, Reply } from './client.ts'
 import { parse, search, type World } from './command.ts'
 import { continued, type Out } from './continued.ts'
 import { list, object, refused, text } from './output.ts'
-import { reachOf } from './reach.ts'
+import { lackingOf, reachOf } from './reach.ts'
 import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 import { visible } from './visible.ts'
 
@@ -53,7 +53,7 @@ async function run(terminal: Terminal, gate: Client, filter: Readonly<Record<str
     for (let pages = 1; ; pages++) {
       const events = list(object(reply.body)['events'])
       const next = object(reply.body)['next']
-      if (pages === 1) for (const line of reachOf(object(reply.body))) say(line)
+      for (const line of pages === 1 ? reachOf(object(reply.body)) : lackingOf(object(reply.body))) say(line)
       count += await writer.page(events, object(reply.body)['log'])
       if (typeof next !== 'string') break
       cursor = next                                                                  // this page is written: whatever breaks now breaks after it

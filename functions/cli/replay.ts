@@ -8,7 +8,7 @@ import { problemLine } from './policy/yaml.ts'
 import { changeLines, countLines } from './replay/change.ts'
 import { fileEvents, fileSession, gateEvents, gateSession } from './replay/source.ts'
 import { stepLines } from './replay/step.ts'
-import { exit, Stop, type Exit } from './terminal.ts'
+import { exit, Stop, type Exit, type Terminal } from './terminal.ts'
 import { visible } from './visible.ts'
 
 const usage = 'sluice audit replay SESSION [--from FILE] | sluice audit replay --policy DIR [SESSION | --from-time TIME --to-time TIME] [--from FILE]'
@@ -25,17 +25,25 @@ export async function replay(args: readonly string[], world: World): Promise<Exi
 }
 
 async function play(world: World, session: string, file: string | undefined, json: boolean): Promise<Exit> {
-  const { events, requests } = file === undefined ? await gateSession(world, session, json) : await fileSession(file, session)
-  if (events.length === 0) throw new Stop(exit.invalid, `there is no event of session \`${session}\`${file === undefined ? '' : ` in \`${file}\``}`)
+  const { events, requests, missing, damaged } = file === undefined ? await gateSession(world, session, json) : await fileSession(file, session)
+  if (events.length === 0 && (file !== undefined || missing.length + damaged.length === 0)) throw new Stop(exit.invalid, `there is no event of session \`${session}\`${file === undefined ? '' : ` in \`${file}\``}${damaged.length === 0 ? '' : `, and what cannot be read there: ${damaged.join(', ')}`}`)
   const steps = stepsOf(events, requests)
-  if (json) printJson(world.terminal, { session, steps })
+  if (json) printJson(world.terminal, { session, steps, ...gapsOf(missing, damaged) })
   else for (const [i, step] of steps.entries()) { world.terminal.out(`${stepLines(step, i + 1).join('\n')}\n`); await world.terminal.drained?.() }
   if (!json) world.terminal.err(`${steps.length} ${steps.length === 1 ? 'step' : 'steps'}\n`)
-  return exit.done
+  return whole(world.terminal, missing, damaged)
+}
+
+const gapsOf = (missing: readonly string[], damaged: readonly string[]) => ({ ...(missing.length === 0 ? {} : { missing }), ...(damaged.length === 0 ? {} : { damaged }) })
+/** A replay with a gap was shown as far as it could be, and is not done: the ids say what is lacking. */
+function whole(terminal: Terminal, missing: readonly string[], damaged: readonly string[]): Exit {
+  if (damaged.length > 0) terminal.err(`not whole: in the record and cannot be read: ${damaged.map(visible).join(', ')}\n`)
+  if (missing.length > 0) terminal.err(`not whole: in the log and no longer in the record: ${missing.map(visible).join(', ')}\n`)
+  return missing.length + damaged.length === 0 ? exit.done : exit.failed
 }
 
 interface History { readonly session: string | undefined; readonly file: string | undefined; readonly from: string | undefined; readonly to: string | undefined }
-async function judge(world: World, directory: string, { session, file, from, to }: History, json: boolean): Promise<Exit> {
+async function judge(world: World, directory: string, { session: named, file, from, to }: History, json: boolean): Promise<Exit> {
   const { terminal } = world
   const { bundle, problems } = await readPolicy(directory).catch((error: NodeJS.ErrnoException) => { throw new Stop(exit.invalid, `cannot read \`${directory}\`: ${error.code === 'ENOENT' ? 'there is no such directory' : error.message}`) })
   for (const problem of problems) if (problem.level === 'error') terminal.err(`${visible(problemLine(problem))}\n`)
@@ -43,9 +51,10 @@ async function judge(world: World, directory: string, { session, file, from, to 
   const policy = compile(bundle)
   const counts: Counts = { decisions: 0, same: 0, changed: 0, unknown: 0 }
   const found: unknown[] = []
-  const whole = session === undefined ? null : file === undefined ? await gateSession(world, session, json) : await fileSession(file, session)
-  if (whole?.events.length === 0) throw new Stop(exit.invalid, `there is no event of session \`${session}\``)
-  for await (const event of whole?.events ?? (file === undefined ? gateEvents(world, { from, to }, json) : fileEvents(file, { from, to }))) {
+  const session = named === undefined ? null : file === undefined ? await gateSession(world, named, json) : await fileSession(file, named)
+  const damaged = [...session?.damaged ?? []]
+  if (session !== null && session.events.length + session.missing.length + damaged.length === 0) throw new Stop(exit.invalid, `there is no event of session \`${named}\``)
+  for await (const event of session?.events ?? (file === undefined ? gateEvents(world, { from, to }, json, damaged) : fileEvents(file, { from, to }, damaged))) {
     const foreseen = foresee(policy, event)
     if (foreseen === null) continue
     count(counts, foreseen)
@@ -53,7 +62,7 @@ async function judge(world: World, directory: string, { session, file, from, to 
     if (json) found.push(foreseen)
     else { terminal.out(`${changeLines(foreseen, event).join('\n')}\n`); await terminal.drained?.() }
   }
-  if (json) printJson(terminal, { policy: policy.version, ...counts, events: found })
+  if (json) printJson(terminal, { policy: policy.version, ...counts, events: found, ...gapsOf(session?.missing ?? [], damaged) })
   else terminal.err(`${countLines(counts)}\n`)
-  return exit.done
+  return whole(terminal, session?.missing ?? [], damaged)
 }

@@ -5,17 +5,20 @@ import { command, name, parameter, statement, words } from './shown.ts'
 import type { Notice } from './notice.ts'
 
 /** A part of a session as the gate gives it: in order; `next` leads to the part before it. */
-export interface Played { readonly session: string; readonly steps: readonly Step[]; readonly next: string | null }
+export interface Played { readonly session: string; readonly steps: readonly Step[]; readonly next: string | null; readonly missing?: readonly string[]; readonly damaged?: readonly string[] }
 
 /** A session played back, for whoever a rule lets read the audit: each step in order, statements as they were sent, and nothing to press. */
-export function replayPage({ session, steps, next }: Played): Html {
+export function replayPage({ session, steps, next, missing = [], damaged = [] }: Played): Html {
   const earlier = next === null ? '' : html`<p><a class="button" href="/audit/sessions/${session}?after=${encodeURIComponent(next)}">Earlier steps</a></p>`
   return html`<h1>A session, step by step</h1>
 <p class="soft">Session <code>${session.slice(0, 30)}</code>. Times are UTC. Reading this is on record.</p>
-${next === null ? '' : html`<p class="warn">This is a part of it: what came before is one page earlier.</p>`}${earlier}
+${next === null ? '' : html`<p class="warn">This is a part of it: what came before is one page earlier.</p>`}${lacking('These are in the record and cannot be read: somebody who is not the gate wrote over them.', damaged)}${lacking('These are in the log, and no longer in the record.', missing)}${earlier}
 <ol class="flat">${steps.map(shown)}</ol>
 ${steps.length === 0 ? html`<p>Nothing is in this part.</p>` : ''}${earlier}`
 }
+
+/** Nobody may take a gap for silence. */
+const lacking = (why: string, ids: readonly string[]): Html | '' => ids.length === 0 ? '' : html`<p class="warn">This part is not whole. ${why}</p><ul class="flat">${ids.map((id) => html`<li><code>${name(id)}</code></li>`)}</ul>`
 
 function shown(step: Step): Html {
   const { at, sinceMs, title, tone, who, connection, purpose, statements, demands, word, outcome, gone, diff, wrote } = step

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CursorError } from '../../functions/ports.ts'
+import { CursorError, Damage, Fault } from '../../functions/ports.ts'
 import { auditor, createGateway, support } from '../support/caller.ts'
 
 const denied = { sql: 'select salary from payroll.salaries' }
@@ -42,4 +42,23 @@ test('times are one form in the filter, whatever zone they came in', async () =>
   const { world, as } = createGateway()
   await (await as(auditor)).call('GET', '/v1/audit/events?from=2026-11-22T10:00:00%2B01:00&to=2026-11-23')
   expect(world.events[0]).toMatchObject({ change: { from: '2026-11-22T09:00:00.000Z', to: '2026-11-23T00:00:00.000Z' } })
+})
+
+test('an event that cannot be read is neither missing nor out of reach: its reader is told that it was written over, and which entry of the log it is', async () => {
+  const { world, as } = createGateway()
+  await (await as(support)).call('POST', '/v1/connections/shop/query', denied)
+  const id = world.events[0]!.id
+  const reader = await as(auditor)
+  Object.assign(world.ports.ledger, { get: async () => { throw new Damage('event is damaged') } })
+  const page = await reader.call('GET', `/v1/audit/events/${id}`)
+  expect([page.status, page.json['type'], page.json['reason'], page.json['next']]).toEqual([503, '/problems/audit-unavailable', 'event_damaged', 'none'])
+  expect(page.json['detail']).toContain(id)
+  expect(page.headers.get('retry-after')).toBeNull()
+  Object.assign(world.ports, { log: { store: { where: async () => new Map([[id, 41]]) } } })
+  expect((await reader.call('GET', `/v1/audit/events/${id}`)).json['detail']).toContain('entry 41 of the log')
+  Object.assign(world.ports, { log: { store: { where: async () => { throw new Fault('store-unavailable', 'x') } } } })
+  expect((await reader.call('GET', `/v1/audit/events/${id}`)).json['reason']).toBe('event_damaged')
+  Object.assign(world.ports.ledger, { get: async () => { throw new Fault('store-unavailable', 'no answer') } })
+  expect((await reader.call('GET', `/v1/audit/events/${id}`)).json).toMatchObject({ reason: 'store_unavailable', next: 'retry' })
+  expect(world.alarms).toEqual([])
 })

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { Damage, Fault } from '../../functions/ports.ts'
+import { asked, createApproving } from '../support/approvals.ts'
 import { analyst, auditor, createGateway, support } from '../support/caller.ts'
 
 const query = '/v1/connections/shop/query'
@@ -92,4 +94,34 @@ test('a store that takes long gives a short part, not a call that never ends', a
 test('a session that says it began in the far future is none', async () => {
   const { as } = createGateway()
   expect((await (await as(auditor)).call('GET', `/v1/audit/sessions/ses_7${'Z'.repeat(25)}`)).status).toBe(404)
+})
+
+/** Somebody who is not the gate wrote over events and requests of the record. */
+test('what of a session cannot be read is named, and the rest of it given', async () => {
+  const { world, as, path } = await played()
+  const { list } = world.ports.ledger
+  const lost = world.ports.id('evt')
+  Object.assign(world.ports.ledger, { list: async (...page: Parameters<typeof list>) => ({ ...await list(...page), damaged: [lost] }) })
+  const [intent, outcome] = world.events
+  world.events[1] = { ...outcome!, who: 'nobody', status: 5 } as never
+  const page = await (await as(auditor)).call('GET', path)
+  expect([page.status, kinds(page.json), page.json['damaged']]).toEqual([200, [intent!.kind, 'refusal'], [outcome!.id, lost]])
+})
+test('a session of which nothing can be read is not one there is none of', async () => {
+  const { world, as, path } = await played()
+  const lost = world.ports.id('evt')
+  Object.assign(world.ports.ledger, { list: async () => ({ events: [], next: null, damaged: [lost] }) })
+  expect(await (await as(auditor)).call('GET', path)).toMatchObject({ status: 200, json: { events: [], damaged: [lost] } })
+})
+test('a request that cannot be read is named as well, and its session is given; a store that does not answer is no damage', async () => {
+  const at = createApproving()
+  const { id } = await asked(await at.as(support))
+  const { session } = at.world.events.find(({ kind }) => kind === 'request')!
+  const reader = await at.as(auditor)
+  const read = () => reader.call('GET', `/v1/audit/sessions/${session}`)
+  const { get } = at.memory.requests
+  Object.assign(at.ports.approvals.requests, { get: async (one: typeof id) => { if (one === id) throw new Damage('damaged'); return get(one) } })
+  expect(await read()).toMatchObject({ status: 200, json: { events: [{ kind: 'request' }], requests: [], damaged: [id] } })
+  Object.assign(at.ports.approvals.requests, { get: async () => { throw new Fault('store-unavailable', 'no answer') } })
+  expect((await read()).status).toBe(503)
 })

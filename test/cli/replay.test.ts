@@ -124,10 +124,47 @@ test('a file that is none is said to be, by its line', async () => {
   const { sluice, session } = await recorded()
   const at = (content: string) => sluice(['audit', 'replay', session, '--from', file(content)])
   const good = JSON.stringify(toldOf('intent', { session }))
-  for (const [content, words] of [[`${good}\n{"id":`, 'line 2'], ['[]\n', 'line 1'], [`${good}\n{"class_uid":6005}\n`, 'OCSF'], ['', 'no event'], [JSON.stringify({ ...toldOf('intent'), at: 'soon' }), 'at']] as const) {
+  for (const [content, words] of [[`${good}\n{"id":`, 'line 2'], ['[]\n', 'line 1'], [`${good}\n{"class_uid":6005}\n`, 'OCSF'], ['', 'no event'], [JSON.stringify({ ...toldOf('intent'), at: 'soon' }), 'cannot be read']] as const) {
     expect(await at(content)).toMatchObject({ code: 3, err: expect.stringContaining(words) })
   }
   expect(await sluice(['audit', 'replay', session, '--from', join(directory, 'nowhere')])).toMatchObject({ code: 3, err: expect.stringContaining('no such file') })
+})
+/** Somebody who is not the gate writes over one of them: JSON that names it and is no event, or no JSON at all. */
+describe('what cannot be read', () => {
+  const broken = async () => {
+    const at = await recorded()
+    const outcome = at.world.events.findIndex(({ kind }) => kind === 'outcome')
+    const event = at.world.events[outcome]!
+    const { id } = event
+    at.world.events[outcome] = { ...event, who: 'nobody', status: 5 } as never
+    return { ...at, id }
+  }
+  test('is named, the rest of its session played, and the replay is not done', async () => {
+    const { run, session, id } = await broken()
+    const { code, out, err } = await run(session)
+    expect([code, out.split('\n').filter((line) => /^ {2,3}\d/.test(line)).length]).toEqual([1, 2])
+    expect(err).toContain(`not whole: in the record and cannot be read: ${id}`)
+    expect(JSON.parse((await run(session, '--json')).out)).toMatchObject({ steps: [{ kind: 'intent' }, { kind: 'refusal' }], damaged: [id] })
+  })
+  test('is named where another policy is held against the record, and where a page of it says so', async () => {
+    const { run, id, world } = await broken()
+    const other = policyDirectory({})
+    expect(await run('--policy', other)).toMatchObject({ code: 1, err: expect.stringContaining(`not whole: in the record and cannot be read: ${id}`) })
+    const { list } = world.ports.ledger
+    Object.assign(world.ports.ledger, { list: async (...page: Parameters<typeof list>) => { const { events, ...rest } = await list(...page); return { ...rest, events: events.filter((event) => event.id !== id), damaged: [id] } } })
+    expect(await run('--policy', other)).toMatchObject({ code: 1, err: expect.stringContaining(id) })
+    expect(JSON.parse((await run('--policy', other, '--json')).out)).toMatchObject({ decisions: 2, damaged: [id] })
+  })
+  test('is named out of an export too, and of every page that one is made of', async () => {
+    const { sluice, session, exported, id, world } = await broken()
+    expect(await sluice(['audit', 'replay', session, '--from', await exported()])).toMatchObject({ code: 1, err: expect.stringContaining(id) })
+    const { list } = world.ports.ledger
+    let pages = 0
+    Object.assign(world.ports.ledger, { list: async (filter: Parameters<typeof list>[0], page: Parameters<typeof list>[1]) => ({ ...await list(filter, { ...page, limit: 1 }), damaged: [`evt_01KAR0V2G0000000000000000${++pages % 10}`] }) })
+    const { err } = await sluice(['audit', 'export', '--format', 'ndjson'], { as: auditor })
+    expect(pages).toBeGreaterThan(2)
+    for (let page = 1; page <= Math.min(9, pages); page++) expect(err).toContain(`cannot be read: evt_01KAR0V2G0000000000000000${page}`)
+  })
 })
 test.each([[[]], [['a', 'b']], [['ses_1', '--from-time', '2026']], [['--policy', '/nowhere']], [['--json']], [['ses_1', '--speed', '2']]])('%j is invalid input', async (args) => {
   expect((await (await recorded()).run(...args)).code).toBe(3)

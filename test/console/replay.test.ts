@@ -45,6 +45,13 @@ test('what a stranger wrote is text: never markup, never a link, never invisible
   ])
   expect(html).not.toMatch(/<img|href="https:|\u202e|\u200b|\u001b/)
 })
+test('what cannot be read of a part, and what is gone from it, is named', async () => {
+  const world = await createWorld()
+  world.state.played = { session, steps: stepsOf([toldOf('intent')]), next: null, damaged: ['evt_01KAR0V2G00000000000000261', 'arq_<b>'], missing: ['evt_01KAR0V2G00000000000000262'] }
+  const html = await (await (await signedIn(world)).get(at)).text()
+  for (const text of ['evt_01KAR0V2G00000000000000261', 'arq_&lt;b&gt;', 'evt_01KAR0V2G00000000000000262', 'cannot be read', 'no longer in the record']) expect(html).toContain(text)
+  expect(await (await shown()).html).not.toContain('not whole')
+})
 test('a part leads to the part before it', async () => {
   const { html } = await shown([toldOf('intent')], 'cur&sor"><b>')
   expect(html).toContain(`href="${at}?after=cur%26sor%22%3E%3Cb%3E"`)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Event, Id } from '../../schema/event.ts'
 import { correctionId, outcomeId, timeOf } from '../../schema/item.ts'
-import { CursorError, Fault, type Ledger, type Ports } from '../../functions/ports.ts'
+import { CursorError, Damage, Fault, type Ledger, type Ports } from '../../functions/ports.ts'
 import { createSessionPages } from '../../functions/session.ts'
 import { eventsOf } from '../record/log/sample.ts'
 import { withPostgres, type TestPostgres } from '../support/postgres.ts'
@@ -65,6 +65,23 @@ test('what came to an older intent and is not in the index yet is in it', async 
   const pages = createSessionPages({ ...ports, search: lone.search, log: lone.memory.log })
   expect((await whole(pages, { session, from })).map(({ id }) => id)).toEqual([correction.id, outcome.id, intent.id])
   expect(world.alarms).toEqual([])
+})
+
+test('what cannot be read of what came to an older intent is named, and the truth behind it given', async () => {
+  const { ports, session, from, stored } = await record()
+  const intent = { ...eventsOf(1, Date.parse('2026-11-22T08:59:30.000Z'))[0]! }
+  const lone = await createIndexed(server)
+  await lone.grow([intent], Date.parse('2026-11-22T09:30:00.000Z'))
+  await lone.catalogue().follow()
+  const [outcome, first] = [outcomeId(intent.id), correctionId(intent.id, 1)]
+  const second = { ...intent, kind: 'correction', id: correctionId(intent.id, 2), intent: intent.id } as Event
+  for (const event of [intent, second]) stored.set(event.id, event)
+  const head = await lone.memory.log.store.head()
+  Object.assign(lone.memory.log.store, { head: async () => ({ ...head, awaited: [{ id: intent.id, until: null }] }) })
+  const get = async (id: Event['id']) => { if (id === outcome || id === first) throw new Damage('damaged'); return ports.ledger.get(id) }
+  const pages = createSessionPages({ ...ports, ledger: { ...ports.ledger, get }, search: lone.search, log: lone.memory.log })
+  const newest = await pages({ session, from }, { limit: 500, after: null })
+  expect(await pages({ session, from }, { limit: 500, after: newest.next })).toMatchObject({ events: [{ id: second.id }, { id: intent.id }], damaged: [outcome, first] })
 })
 
 test('an index that is gone, made anew or unreadable costs time and no event', async () => {
