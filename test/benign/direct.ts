@@ -9,7 +9,7 @@ export interface Direct { readonly columns: readonly string[]; readonly rows: re
 export interface Connection { ask(sql: string, params: readonly Param[]): Promise<Direct>; close(): Promise<void> }
 
 export async function connectDirect(url: string): Promise<Connection> {
-  const client = new pg.Client({ connectionString: url, options: '-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 -c search_path=pg_catalog,public' })
+  const client = new pg.Client({ connectionString: url, options: '-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 -c search_path=public' })
   client.on('error', () => {})
   await client.connect()
   return {

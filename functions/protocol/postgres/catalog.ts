@@ -56,6 +56,8 @@ export interface Relation {
   readonly invoker: boolean
   /** Attribute numbers whose values decide in which partition a row lies; 0 stands for an expression. */
   readonly partitionedBy: readonly number[]
+  /** Attribute numbers of a primary key that the server takes for all of a row when it groups: checked at once, of a table that never had children. Empty: there is none. */
+  readonly key: readonly number[]
   readonly children: readonly number[]
   readonly parents: readonly number[]
   readonly triggers: readonly Trigger[]
@@ -216,14 +218,14 @@ function readRelations(of: (kind: string) => Cells[]): Relation[] {
   const ordering = group(of('ordering').map(([relation, keys, read, whole, alone]) => ({ relation: num(relation), keys: Array.isArray(keys) ? keys.map(num) : [], read: nums(read), whole: whole === true, alone: alone === true })), (i) => i.relation)
   const entries = group(of('entry').map(([relation, columns]) => ({ relation: num(relation), columns: Array.isArray(columns) ? columns.map(num) : [] })), (e) => e.relation)
   const indexes = group(of('index').map(([relation, key, columns, whole, unique, open]) => ({ relation: num(relation), columns: [...nums(key), ...nums(columns)], whole: whole === true, unique: unique === true, open: open === true })), (i) => i.relation)
-  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, supports, planned, invoker, partitionedBy]): Relation => {
+  return of('relation').map(([id, schema, name, kind, partition, rowType, rowSecurity, print, definition, columns, rules, policies, supports, planned, invoker, partitionedBy, key]): Relation => {
     const oid = num(id)
     const own = list(columns).map(readColumn)
     const every = own.map(({ attnum }) => attnum)
     const read = ({ whole, columns: some }: { readonly whole: boolean; readonly columns: readonly number[] }) => (whole ? every : some)
     return {
       oid, schema: str(schema), name: str(name), kind: str(kind), partition: partition === true, rowType: num(rowType), rowSecurity: rowSecurity === true, print: str(print),
-      definition: typeof definition === 'string' ? definition : null, columns: own, rules: num(rules), supports: nums(supports), planned: [...strings(planned)], invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [],
+      definition: typeof definition === 'string' ? definition : null, columns: own, rules: num(rules), supports: nums(supports), planned: [...strings(planned)], invoker: invoker === true, partitionedBy: Array.isArray(partitionedBy) ? partitionedBy.map(num) : [], key: nums(key),
       policies: list(policies).map(([command, ...clauses]) => ({ command: str(command), clauses: clauses.filter((c): c is string => typeof c === 'string') })),
       children: (children.get(oid) ?? []).map((h) => h.child), parents: (parents.get(oid) ?? []).map((h) => h.parent),
       triggers: triggers.get(oid) ?? [], constraints: constraints.get(oid) ?? [], referencedBy: referencing.get(oid) ?? [],

@@ -13,7 +13,7 @@ import { judgeLengths, type Length } from './beside.ts'
 import { bindText, boundTexts } from './bind.ts'
 import { majors, readCatalog, type Catalog } from './catalog.ts'
 import { createClasses, type Classes } from './classes.ts'
-import { Findings, type Frame } from './effects.ts'
+import { Findings, isSystem, type Frame } from './effects.ts'
 import type { ParsedPolicy } from './expression.ts'
 import { joinReach, linesOf, makeGuard, reachOf, type Guard, type Reach } from './guard.ts'
 import { support } from './names.ts'
@@ -143,10 +143,13 @@ function factsFrom(known: Known, found: Findings, shown: readonly Shown[], state
   const { accesses, used, readOnly, written, lengths, scales: { heavy } } = found
   const heapOrder = found.heapOrder || (found.sorted && found.shownRead)
   return {
-    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead, parameters, statement, written, lengths, heavy,
+    ...held, accesses, shown, used, readOnly, heapOrder, plain: shown.length + used.length === 0 && !found.classifiedRead && !asksWhatThereIs(found), parameters, statement, written, lengths, heavy,
     reached: [...found.relations.values()].filter(({ relation }) => relation.oid >= 16384).map(({ relation, written }) => ({ oid: relation.oid, schema: relation.schema, name: relation.name, written })),
   }
 }
+/** information_schema shows each role what it may read: to one that can read no classified column these columns were not there. It holds no values; beside a table of the target's the wall stays. */
+const asksWhatThereIs = ({ relations }: Findings): boolean =>
+  relations.size > 0 && [...relations.values()].every(({ relation }) => isSystem(relation.schema)) && [...relations.values()].some(({ relation }) => relation.schema === 'information_schema')
 function heldOf({ catalog, reaches }: Known, reach: Reach): Held {
   const key = JSON.stringify(reach)
   const known = reaches.get(key)

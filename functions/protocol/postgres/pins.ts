@@ -40,8 +40,8 @@ export interface Pins {
 export interface Check { readonly guard: Guard; /** A query of no row, or null when there is nothing to hold. */ readonly hold: string | null }
 
 /**
- * `pg_catalog` first, so that nobody's object shadows what the analysis took for the server's own; the temporary schema last and named, because
- * unnamed it would be searched first. An error when the deadline is past by the target's own clock, or when `check` fails; else how many settings were set,
+ * `pg_catalog` is first, so that nobody's object shadows what the analysis took for the server's own: unnamed, for then the server puts it there itself, and `current_schema()`, by which ORMs
+ * ask for their tables, is the path's first and not `pg_catalog`. The temporary schema last and named, because unnamed it would be searched first. An error when the deadline is past by the target's own clock, or when `check` fails; else how many settings were set,
  * which is all of them or an error: one column, because each one comes back with a description that costs more than its value. Every name in the
  * text is qualified, operators and types too: it runs before the path is pinned, under whatever path the role or the pool left.
  */
@@ -88,7 +88,7 @@ const written = new Map<string, readonly [names: string, settings: string]>()
 const maxWritten = 500
 
 export function pathOf(searchPath: readonly string[]): string {
-  return ['pg_catalog', ...searchPath.filter((schema) => schema !== 'pg_catalog' && schema !== 'pg_temp'), 'pg_temp'].map(quote).join(', ')
+  return [...searchPath.filter((schema) => schema !== 'pg_catalog' && schema !== 'pg_temp'), 'pg_temp'].map(quote).join(', ')
 }
 export const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
 

@@ -9,7 +9,8 @@ import { sizeOf, sizeOfColumn } from './heavy.ts'
 import { fieldsOf, isFunctionName, isScalar, makeType, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { rowSecurity } from './security.ts'
-import { distinct, hasBareColumn, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
+import { distinct, resolve, tagsOf, touch, type Col, type Scope } from './scope.ts'
+import { distinctOn, group, order, type Target } from './sort.ts'
 import { isVolatile, mayFail, unasked } from './total.ts'
 import { withClause } from './with.ts'
 
@@ -26,7 +27,7 @@ export function select(a: Analysis, node: SelectStmt, parent: Scope): readonly C
   const reached = a.found.log.slice(mark)
   const targets = targetList(a, node.targetList, scope)
   expression(a, node.whereClause, scope, 'in a where clause')
-  for (const item of node.groupClause ?? []) groupItem(a, item, targets, scope)
+  group(a, node, targets, scope)
   expression(a, node.havingClause, scope, 'in a having clause')
   for (const definition of node.windowClause ?? []) if ('WindowDef' in definition) window(a, definition.WindowDef, scope)
   distinctOn(a, node.distinctClause, targets, scope)
@@ -34,7 +35,6 @@ export function select(a: Analysis, node: SelectStmt, parent: Scope): readonly C
   for (const lock of node.lockingClause ?? []) if ('LockingClause' in lock) lockRows(a, lock.LockingClause, scope, reached)
   return targets.map((target) => target.col)
 }
-export interface Target { readonly col: Col; readonly span: Span | null; /** How often it is written under its name in a sort or group is the server's to check. */ readonly expression: boolean }
 
 /** Columns read as themselves, classes and origin kept; expressions, whose classes are uses of the statement or, in a view, belong to the output. */
 export function targetList(a: Analysis, nodes: readonly Node[] | undefined, scope: Scope): Target[] {
@@ -45,10 +45,10 @@ export function targetList(a: Analysis, nodes: readonly Node[] | undefined, scop
     const span = scope.frame.span(location)
     const rows = starOf(a, val, scope, span)
     a.found.list(count += rows?.length ?? 1, span)
-    if (rows) return rows.map((col) => ({ col: plain(a, col, col.name, span, scope), span, expression: false }))
+    if (rows) return rows.map((col) => ({ col: plain(a, col, col.name, span, scope), span, expression: false, source: col }))
     const col = plainColumn(a, val, scope)
     const label = name ?? nameOf(val)
-    if (col) return [{ col: plain(a, col, label, span, scope), span, expression: false }]
+    if (col) return [{ col: plain(a, col, label, span, scope), span, expression: false, source: col }]
     return [{ col: computed(a, val, label, scope), span, expression: true }]
   })
 }
@@ -146,49 +146,6 @@ function plainColumn(a: Analysis, val: Node | undefined, scope: Scope): Col | nu
     return rowField(a, { arg, indirection: [{ String: { sval: name } }] }, scope)?.col ?? null
   }
   return 'A_Indirection' in val ? rowField(a, val.A_Indirection, scope)?.col ?? null : null
-}
-
-// ---- group, distinct, order, limit: a name or a number may stand for an output column ----
-
-function outputOf(a: Analysis, node: Node | undefined, targets: readonly Target[], scope: Scope, inputFirst: boolean): readonly Target[] | null {
-  if (node && 'A_Const' in node && node.A_Const.ival) {
-    const target = targets[(node.A_Const.ival.ival ?? 0) - 1]
-    if (!target) throw missing('42P10', 'a position is not in the select list', scope.frame.span(node.A_Const.location))
-    return [target]
-  }
-  if (!node || !('ColumnRef' in node)) return null
-  const fields = strings(node.ColumnRef.fields)
-  const [name = '', more] = fields
-  if (more !== undefined || (inputFirst && hasBareColumn({ ...scope, parent: null }, name, null))) return null
-  const found = targets.filter((target) => target.col.name === name)
-  return found.length > 0 ? found : null
-}
-function sortBy(a: Analysis, node: Node | undefined, targets: readonly Target[], scope: Scope, how: string, inputFirst: boolean): void {
-  const outputs = outputOf(a, node, targets, scope, inputFirst)
-  if (outputs) for (const output of outputs) a.found.use(tagsOf([output.col]), how, output.span)
-  else expression(a, node, scope, how)
-}
-function groupItem(a: Analysis, node: Node, targets: readonly Target[], scope: Scope): void {
-  if ('GroupingSet' in node) for (const inner of node.GroupingSet.content ?? []) groupItem(a, inner, targets, scope)
-  else if ('RowExpr' in node && node.RowExpr.row_format === 'COERCE_IMPLICIT_CAST') for (const inner of node.RowExpr.args ?? []) groupItem(a, inner, targets, scope)
-  else if ('List' in node) for (const inner of node.List.items ?? []) groupItem(a, inner, targets, scope)
-  else sortBy(a, node, targets, scope, 'in a group by', true)
-}
-function distinctOn(a: Analysis, clause: readonly Node[] | undefined, targets: readonly Target[], scope: Scope): void {
-  if (!clause) return
-  const on = clause.filter((node) => Object.keys(node).length > 0)
-  if (on.length === 0) for (const target of targets) a.found.use(tagsOf([target.col]), 'under `distinct`', target.span)
-  for (const node of on) sortBy(a, node, targets, scope, 'in a distinct on', false)
-}
-function order(a: Analysis, node: SelectStmt, targets: readonly Target[], scope: Scope): void {
-  for (const item of node.sortClause ?? []) {
-    if (!('SortBy' in item)) throw unsupported('unknown_syntax', 'this order is not supported through the gate', null)
-    const { node: key, ...rest } = item.SortBy
-    expression(a, { SortBy: rest }, scope, 'in an order by')   // USING an operator
-    sortBy(a, key, targets, scope, 'in an order by', false)
-  }
-  expression(a, node.limitCount, scope, 'in a limit')
-  expression(a, node.limitOffset, scope, 'in a limit')
 }
 
 // ---- VALUES and set operations ----

@@ -85,7 +85,8 @@ select 'relation', pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname
       or k.oid in (select pg_catalog.unnest(p.partclass::oid[]) from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid)`)} end,
     case when ${user} then ${planned} end,
     coalesce((select pg_catalog.bool_or(o ~ '^security_invoker=(true|on|yes|1|t)$') from pg_catalog.unnest(c.reloptions) o), false),
-    (select p.partattrs::int2[] from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid))::text
+    (select p.partattrs::int2[] from pg_catalog.pg_partitioned_table p where p.partrelid = c.oid),
+    case when c.relkind = 'r' and not c.relhassubclass then (select i.indkey::int2[] from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary and i.indisunique and i.indimmediate and i.indisvalid and not i.indisexclusion) end)::text
   from pin, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace left join prints on prints.relation = c.oid
   where path is not null and ((${user}) or (n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')))
 union all

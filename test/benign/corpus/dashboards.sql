@@ -1,0 +1,28 @@
+-- What Metabase, Superset, Grafana, Tableau, Looker and dbt send.
+SELECT count(*) AS "count" FROM "public"."loans" WHERE "public"."loans"."returned" IS NULL;
+/* Metabase:: userID: 1 queryType: MBQL queryHash: 0f */ SELECT CAST("public"."loans"."lent" AS date) AS "lent", COUNT(*) AS "count" FROM "public"."loans" GROUP BY CAST("public"."loans"."lent" AS date) ORDER BY CAST("public"."loans"."lent" AS date) ASC LIMIT 10;
+SELECT (CAST(extract(dow from "public"."loans"."lent") AS integer) + 1) AS "dow", (DATE_TRUNC('week', ("public"."loans"."lent" + INTERVAL '1 day')) + INTERVAL '-1 day') AS wk, AVG("public"."loans"."fine") AS "avg" FROM "public"."loans" GROUP BY 1, 2 ORDER BY 2, 1;
+SELECT FLOOR((("public"."books"."pages" - 0.0) / 50.0)) * 50.0 + 0.0 AS "pages", COUNT(*) AS "count" FROM "public"."books" GROUP BY FLOOR((("public"."books"."pages" - 0.0) / 50.0)) * 50.0 + 0.0 ORDER BY 1;
+SELECT DATE_TRUNC('month', timezone('Europe/Zurich', "public"."loans"."lent")) AS "lent", COUNT(distinct "public"."loans"."member") AS "count" FROM "public"."loans" WHERE "public"."loans"."lent" >= DATE_TRUNC('month', (NOW() + INTERVAL '-36 month')) GROUP BY 1 ORDER BY 1;
+SELECT SUM(CASE WHEN "public"."loans"."fine" > 0 THEN 1 ELSE 0.0 END) / CASE WHEN COUNT(*) = 0 THEN NULL ELSE COUNT(*) END AS "share" FROM "public"."loans";
+SELECT DATE_TRUNC('day', lent) AS "__timestamp", COUNT(*) AS count FROM public.loans WHERE lent >= TO_TIMESTAMP('2024-01-01 00:00:00.000000', 'YYYY-MM-DD HH24:MI:SS.US') AND lent < TO_TIMESTAMP('2025-01-01 00:00:00.000000', 'YYYY-MM-DD HH24:MI:SS.US') GROUP BY DATE_TRUNC('day', lent) ORDER BY count DESC LIMIT 10000;
+SELECT genre AS genre, COUNT(*) AS count FROM (SELECT * FROM books WHERE pages > 100) AS virtual_table GROUP BY genre ORDER BY count DESC LIMIT 100;
+SELECT "time", "value", metric FROM (SELECT floor(extract(epoch from lent)/86400)*86400 AS "time", count(*) AS "value", 'loans' AS metric FROM loans WHERE lent BETWEEN '2024-03-01T00:00:00Z' AND '2024-04-01T00:00:00Z' GROUP BY 1) t ORDER BY 1;
+SELECT to_timestamp(1710000000) AS "time", max(count)::float AS value FROM visits WHERE at >= to_timestamp(1700000000) AND at <= to_timestamp(1760000000);
+SELECT quote_ident(table_name) FROM information_schema.tables WHERE quote_ident(table_schema) NOT IN ('information_schema', 'pg_catalog', '_timescaledb_cache') AND quote_ident(table_schema) = 'public' ORDER BY 1;
+SELECT "books"."genre" AS "genre", SUM(1) AS "sum:Number of Records:ok" FROM "public"."books" "books" GROUP BY 1;
+SELECT CAST(TRUNC(EXTRACT(YEAR FROM "books"."published")) AS INTEGER) AS "yr", COUNT(DISTINCT "books"."id") AS "ctd" FROM "public"."books" "books" WHERE (("books"."genre" >= 'novel') AND ("books"."genre" <= 'poetry')) GROUP BY 1 ORDER BY 1;
+SELECT books.genre AS "books.genre", COALESCE(SUM(books.pages), 0) AS "books.total_pages", COUNT(*) AS "books.count" FROM public.books AS books GROUP BY (books.genre) ORDER BY 2 DESC FETCH NEXT 500 ROWS ONLY;
+SELECT TO_CHAR(DATE_TRUNC('month', lent), 'YYYY-MM') AS "lent_month", TO_CHAR(DATE_TRUNC('quarter', lent), 'YYYY-"Q"Q') AS q FROM loans GROUP BY 1, 2 ORDER BY 1 LIMIT 500;
+WITH source AS (SELECT * FROM public.loans), renamed AS (SELECT id AS loan_id, member AS member_id, lent::date AS lent_on, fine::numeric(16,2) AS fine_amount FROM source) SELECT * FROM renamed ORDER BY loan_id LIMIT 20;
+select count(*) as failures, count(*) != 0 as should_warn, count(*) != 0 as should_error from (select id from public.books where id is null) dbt_internal_test;
+select count(*) as failures from (select title as unique_field, count(*) as n_records from public.books where title is not null group by title having count(*) > 1) dbt_internal_test;
+with all_values as (select genre as value_field, count(*) as n_records from books group by genre) select * from all_values where value_field not in ('novel','poetry','history','science') order by 1;
+with child as (select book as from_field from copies where book is not null), parent as (select id as to_field from books) select from_field from child left join parent on child.from_field = parent.to_field where parent.to_field is null;
+select table_catalog as table_database, table_schema, table_name, case when table_type = 'BASE TABLE' then 'table' else lower(table_type) end from information_schema.tables where table_schema = 'public' order by table_name;
+select 'x' as database, sch.nspname as schema, tbl.relname as name, 'table' as type from pg_class tbl join pg_namespace sch on sch.oid = tbl.relnamespace where sch.nspname = 'public' and tbl.relkind in ('r','v','m') order by 3;
+select 'db' as table_database, sch.nspname as table_schema, tbl.relname as table_name, col.attnum as column_index, col.attname as column_name, pg_catalog.format_type(col.atttypid, col.atttypmod) as column_type, pg_catalog.col_description(tbl.oid, col.attnum) as column_comment from pg_catalog.pg_namespace sch join pg_catalog.pg_class tbl on tbl.relnamespace = sch.oid join pg_catalog.pg_attribute col on col.attrelid = tbl.oid where upper(sch.nspname) = upper('public') and not pg_is_other_temp_schema(sch.oid) and tbl.relpersistence in ('p', 'u') and tbl.relkind in ('r', 'v', 'f', 'p') and col.attnum > 0 and not col.attisdropped order by sch.nspname, tbl.relname, col.attnum;
+SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2;
+SELECT schemaname, viewname FROM pg_views WHERE schemaname = 'public';
+SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname != 'pg_catalog' AND schemaname != 'information_schema' ORDER BY 1;
+SELECT n.nspname AS schema, p.proname AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'public' ORDER BY 2;
