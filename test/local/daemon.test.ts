@@ -50,7 +50,9 @@ test('one that cannot be stopped is told of by its directory', async () => {
   await expect(stopOrphan(left.pid ?? 0, '--datadir=/some/data', { ...daemon, force: 'SIGINT', forcedMs: 100 })).rejects.toThrow(/^it \(pid \d+\) from an earlier start holds `\/some\/data` and does not stop$/)
 })
 test('a port can be listened on', async () => {
-  const server = createServer().listen(await freePort(), '127.0.0.1')
+  const port = await freePort()
+  const server = createServer().listen(port, '127.0.0.1')
   await once(server, 'listening')
+  expect(server.address()).toMatchObject({ port })
   server.close()
 })

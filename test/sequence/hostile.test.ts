@@ -90,7 +90,7 @@ describe('many that wait', () => {
       await one.reconcile()
       expectWhole(await verifyLog(world.memory.log), world.stored.values())
     }
-  }, 60_000)
+  }, 240_000)
 })
 
 describe('what somebody wrote into the record who is not the gate stops no look', () => {
