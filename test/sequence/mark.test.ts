@@ -41,7 +41,7 @@ describe('the mark is true', () => {
       await verifyHistory(world.memory)
     }
     expect(marks).toBeGreaterThan(1000)
-  }, 240_000)
+  }, 600_000)
 
   test('after every turn of three sequencers of which each call may fail or freeze for an hour, as a function does that is thawed late', async () => {
     for (let seed = 1; seed <= 6; seed++) {
@@ -86,5 +86,5 @@ describe('the mark is true', () => {
       expectWhole(await verifyLog(world.memory.log), world.stored.values())
       await verifyHistory(world.memory)
     }
-  }, 200_000)
+  }, 600_000)
 })

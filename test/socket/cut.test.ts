@@ -6,6 +6,18 @@ import { closers, createRig, holdExecution, query } from './rig.ts'
 
 afterEach(async () => { for (const close of closers.splice(0).reverse()) await close() })
 
+/** A call that has begun to run, and its caller locked longer than the policy at hand is good for. */
+async function lockedInACall() {
+  const rig = await createRig()
+  const client = await rig.as(analyst)
+  const hold = holdExecution(rig)
+  client.say(query('1', { sql: 'select name from public.customers' }))
+  await hold.begun
+  await rig.ports.policies.lock({ target: 'subject:agent:analyst', by: 'user:x', at: '', reason: null, until: null })
+  rig.world.clock.ms += 3000
+  return { rig, client, hold }
+}
+
 describe('being cut off', () => {
   test('a frame after the token\'s end is answered with 401, closes, and runs nothing', async () => {
     const rig = await createRig()
@@ -52,13 +64,7 @@ describe('being cut off', () => {
   })
 
   test('a lock while a call runs: the sweep cuts it, and its rows go nowhere', async () => {
-    const rig = await createRig()
-    const client = await rig.as(analyst)
-    const hold = holdExecution(rig)
-    client.say(query('1', { sql: 'select name from public.customers' }))
-    await hold.begun
-    await rig.ports.policies.lock({ target: 'subject:agent:analyst', by: 'user:x', at: '', reason: null, until: null })
-    rig.world.clock.ms += 3000
+    const { rig, client, hold } = await lockedInACall()
     await rig.sweep()
     hold.release()
     await client.closed
@@ -66,13 +72,7 @@ describe('being cut off', () => {
   })
 
   test('a connection that was cut gets no answer, also where the gateway could not be told to close it', async () => {
-    const rig = await createRig()
-    const client = await rig.as(analyst)
-    const hold = holdExecution(rig)
-    client.say(query('1', { sql: 'select name from public.customers' }))
-    await hold.begun
-    await rig.ports.policies.lock({ target: 'subject:agent:analyst', by: 'user:x', at: '', reason: null, until: null })
-    rig.world.clock.ms += 3000
+    const { rig, client, hold } = await lockedInACall()
     const { close } = rig.sockets
     Object.assign(rig.sockets, { close: async () => { throw new Error('no route') } })
     expect(await rig.sweep()).toBe(1)
@@ -141,7 +141,7 @@ describe('being cut off', () => {
     Object.assign(rig.sockets, { push: async () => { throw new Error('no route') } })
     const insert = query('1', { sql: 'insert into public.orders (id) values (9)' })
     client.say(insert)
-    while (rig.world.alarms.length === 0) await new Promise((done) => { setTimeout(done, 5) })
+    await expect.poll(() => rig.world.alarms).not.toEqual([])
     Object.assign(rig.sockets, { push })
     expect(await client.call(insert)).toMatchObject({ status: 200 })
     expect(rig.world.engine.ran).toHaveLength(1)
