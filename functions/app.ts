@@ -16,6 +16,7 @@ import type { Document } from './log.ts'
 import { createKubernetes } from './kubernetes.ts'
 import { doorOf as door, keyOf, waitOf } from './knock.ts'
 import { createOwn, Waiting } from './own.ts'
+import type { createMcp } from './mcp.ts'
 import type { Ports } from './ports.ts'
 import { faultRefusal, isSlug } from './problem.ts'
 import { inEither, inSql } from './question.ts'
@@ -26,9 +27,9 @@ import type { RawTarget } from './target.ts'
 
 /**
  * The HTTP API of CONTRACT.md section 2: one line a route. Every answer leaves through answer.ts, every refusal through problem.ts; what a
- * route may do is decided in gate.ts and own.ts, never here. `targetOf`: how the platform tells the raw target of a request; left out: it cannot, and nothing of a cluster's API is read.
+ * route may do is decided in gate.ts and own.ts, never here. `targetOf`: how the platform tells the raw target of a request; left out: it cannot, and nothing of a cluster's API is read. `loadMcp`: reads mcp.ts; null: the Model Context Protocol is not spoken here.
  */
-export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf: RawTarget = () => null) {
+export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf: RawTarget = () => null, loadMcp: Loaded | null = null) {
   const own = createOwn(ports, gate)
   const requests = createRequests(ports, gate, own)
   const health = createHealth(ports, gate)
@@ -39,7 +40,7 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
   const openapi = async () => JSON.stringify({ ...(await import('../schema/openapi.json', { with: { type: 'json' } })).default, servers: [{ url: ports.self.url }] })   // large, and seldom asked for
   const { exec, question: ofCommand } = createExec(ports, gate)
   const kubernetes = createKubernetes(ports, gate, targetOf)
-  const mcp = seldom(async () => (await import('./mcp.ts')).createMcp(ports, gate, { discovery, requests, waits: gate.waits, command: ofCommand }))
+  const mcp = loadMcp && seldom(async () => (await loadMcp()).createMcp(ports, gate, { discovery, requests, waits: gate.waits, command: ofCommand }))
 
   const no = (c: Context, refusal: Refusal, extra?: Readonly<Record<string, string>>) => sendProblem(c, open, refusal, extra)
 
@@ -132,7 +133,6 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     .get('/v1/requests/:id', (c) => route(c, [], () => requests.show(door(c), c.req.param('id'))))
     .delete('/v1/requests/:id', (c) => route(c, [], () => requests.cancel(door(c), c.req.param('id'))))
     .post('/v1/requests/:id/decision', (c) => route(c, [], () => requests.decide(door(c), c.req.param('id'), () => readBody(c.req.raw))))
-    .post('/mcp', async (c) => (await mcp())(c.req.raw, endOf(c.env, ports.now())))
     .get('/v1/audit/events', async (c) => {
       const { audit } = await office()
       return route(c, audit.filters, (search) => audit.list(door(c), search))
@@ -168,16 +168,20 @@ export function createApp(ports: Ports, gate: Gate = createGate(ports), targetOf
     .put('/v1/locks/:target{.+}', (c) => route(c, [], async () => (await office()).locking.put(door(c), c.req.param('target'), () => readBody(c.req.raw))))
     .delete('/v1/locks/:target{.+}', (c) => route(c, [], async () => (await office()).locking.lift(door(c), c.req.param('target'))))
 
-  for (const [path, allow] of methods) app.all(path, (c) => no(c, methodNotAllowed(c.req.method, allow), { allow }))
+  if (mcp) app.post('/mcp', async (c) => (await mcp())(c.req.raw, endOf(c.env, ports.now())))
+  for (const [path, allow] of mcp ? [...methods, ['/mcp', 'POST'] as const] : methods) app.all(path, (c) => no(c, methodNotAllowed(c.req.method, allow), { allow }))
   app.notFound((c) => no(c, noRoute))
   app.onError((error, c) => no(c, faultRefusal(error, ports.alarm)))
   return app
 }
 
+/** How mcp.ts is read, by whoever has it. */
+type Loaded = () => Promise<{ readonly createMcp: typeof createMcp }>
+
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ...['/healthz', '/readyz', '/.well-known/oauth-protected-resource', '/openapi.json', '/problems', '/problems/:slug', '/v1/me', '/v1/connections',
     '/v1/connections/:connection/schema', '/v1/connections/:connection/grants', '/v1/audit/events', '/v1/audit/events/:id', '/v1/audit/sessions/:id', '/v1/audit/events/:id/receipt', '/v1/audit/log/checkpoint', '/v1/audit/log/vkey', '/v1/audit/log/keys', '/v1/audit/log/:tile{tile/.+}', '/v1/locks', '/v1/requests'].map((path) => [path, 'GET, HEAD'] as const),
-  ['/v1/audit/sessions/:id/content', 'DELETE'], ['/v1/audit/content', 'DELETE'], ['/mcp', 'POST'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/connections/:connection/exec', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
+  ['/v1/audit/sessions/:id/content', 'DELETE'], ['/v1/audit/content', 'DELETE'], ['/v1/connections/:connection/query', 'POST'], ['/v1/connections/:connection/explain', 'POST'], ['/v1/connections/:connection/exec', 'POST'], ['/v1/policy', 'GET, HEAD, PUT'], ['/v1/slack', 'POST'],
   ['/v1/requests/:id', 'GET, HEAD, DELETE'], ['/v1/requests/:id/decision', 'POST'], ['/v1/policy/plan', 'POST'], ['/v1/locks/:target{.+}', 'GET, HEAD, PUT, DELETE'],
 ]
 const methodNotAllowed = (method: string, allow: string): Refusal =>

@@ -2,13 +2,14 @@ import { gzipSync } from 'node:zlib'
 import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build, type ImportKind, type Metafile, type Plugin } from 'esbuild'
+import { sparedFor } from './spared.ts'
 
 /**
  * Bundles each deployed function as Lambda runs it: ES modules in one folder, nothing installed beside them, the SQL grammar's wasm as a file among them.
  * `npm run build` prints each size in KB, minified and gzipped, of what a cold start reads, and then of what is read at its first use.
  */
 const root = join(import.meta.dirname, '..')
-export const entries = { http: 'functions/http.ts', websocket: 'functions/websocket.ts', approval: 'functions/approval.ts', people: 'functions/people.ts', sequencer: 'functions/sequencer.ts', sweeper: 'functions/sweeper.ts', private: 'functions/private.ts' } as const
+export const entries = { http: 'functions/http.ts', hold: 'functions/hold.ts', lasting: 'functions/lasting.ts', websocket: 'functions/websocket.ts', approval: 'functions/approval.ts', people: 'functions/people.ts', sequencer: 'functions/sequencer.ts', sweeper: 'functions/sweeper.ts', private: 'functions/private.ts' } as const
 interface Size { readonly bytes: number; readonly gzipBytes: number }
 
 export async function bundle(name: keyof typeof entries, outdir = join(root, 'dist')): Promise<Size & { readonly file: string; readonly later: Size }> {
@@ -21,7 +22,7 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
     splitting: true, chunkNames: '[name]-[hash]', minify: true, platform: 'node', target: 'node24', format: 'esm',
     // Native code that a library would take if it were there, and does without: what is deployed is one and the same on every machine. And what the SDK tells browsers apart by, where it runs in one.
     external: ['cpu-features', '*.node', 'bowser'],
-    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], plugins: [atOnce(join(root, entries[name])), givenCredentials, bytesBeside(folder), ...(answering.has(name) ? [] : [plainHttp])], legalComments: 'none', logLevel: 'warning',
+    mainFields: ['module', 'main'], conditions: ['bundle', 'module'], plugins: [atOnce(join(root, entries[name])), givenCredentials, sparedFor(name), bytesBeside(folder), ...(answering.has(name) ? [] : [plainHttp])], legalComments: 'none', logLevel: 'warning',
     logOverride: { 'import-is-undefined': 'silent' },                  // of atOnce: what has no default has none
     // CommonJS dependencies inside an ES module bundle still call require() for Node's own modules, and ask where they lie.
     banner: { js: "import{createRequire as sluiceRequire}from'node:module';const require=sluiceRequire(import.meta.url),__dirname=import.meta.dirname;" },
@@ -79,7 +80,7 @@ const givenCredentials: Plugin = {
   },
 }
 
-const answering: ReadonlySet<string> = new Set(['http', 'people'])
+const answering: ReadonlySet<string> = new Set(['http', 'hold', 'lasting', 'people'])
 /**
  * `import … from 'node:http'` makes Node read each member it has, and one of them is `WebSocket`, for which it loads all of undici: 30 ms of CPU. Taken as CommonJS takes it, only what is named is read. Those that answer
  * with a `Response`, which is undici's too, would gain nothing.

@@ -1,10 +1,11 @@
 /**
- * Which function a call goes to, by CloudFront: the paths, and the code that looks closer. `http` decides and answers; `hold` has places for calls that wait for people, `stream` for what lasts: a watch, a log that is followed.
- * What changes the gate itself, or reads its record, never waits, and `hold` may not do it (infra/grants.ts): it goes to `http` whatever it prefers, a lock in an emergency too. What could be either by a spelling that this does not read goes where it may last; `http` takes neither, however it is spelt (functions/aws/edge.ts).
+ * Which function a call goes to, by CloudFront: the paths, and the code that looks closer. `http` decides and answers; `hold` has places for calls that wait for people, `stream` for what lasts: a watch, a log that is followed, and a command, which
+ * takes as long as its program and so takes neither a place that queries have nor one that waits fill.
+ * What changes the gate itself, or reads its record, never waits, and `hold` may not do it (infra/grants.ts): it goes to `http` whatever it prefers, a lock in an emergency too. What could be either by a spelling that this does not read goes where it may last; `http` takes none of these, however they are spelt (functions/aws/edge.ts).
  */
-export const paths = [['/v1/kubernetes/*', 'stream'], ['/mcp', 'hold']] as const
+export const paths = [['/v1/kubernetes/*', 'stream'], ['/v1/connections/*/exec', 'stream'], ['/mcp', 'hold']] as const
 
-/** CloudFront's own function for the default path and Kubernetes', as it is published. A copy of the edge's key that a caller sends is taken away. */
+/** CloudFront's own function for the default path and those of what lasts, as it is published. A copy of the edge's key that a caller sends is taken away. */
 export const choosing = `import cf from 'cloudfront'
 function handler(event) {
   var request = event.request, prefer = request.headers['prefer'], query = request.querystring || {}

@@ -7,7 +7,6 @@ import { type Place, placeOf } from './dynamo.ts'
 import { beat } from './beat.ts'
 import { mustBeHome, policyHomeOf, regionsOf } from './home.ts'
 import { createIdempotency } from './idempotency.ts'
-import { indexBy } from './indexed.ts'
 import { createKeys } from './keys.ts'
 import { createLedger } from './ledger.ts'
 import { createLogStore } from './logstore.ts'
@@ -93,9 +92,9 @@ function logOf(place: Place, { logStore, policies }: Pick<Stores, 'logStore' | '
 
 /**
  * Ports as Lambda has them: the stores from the environment, and what the entry file still brings itself. `SLUICE_STATE_MACHINE` is the ARN of the state machine of access
- * requests (infra/approval.asl.json); without it nobody can be asked, and what needs people is refused.
+ * requests (infra/approval.asl.json); without it nobody can be asked, and what needs people is refused. `search`: the index of the record, for the one function that looks things up.
  */
-export function createPorts({ post, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search' | 'promise'> & { readonly post: Post }, env: Env = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow' | 'beat'> {
+export function createPorts({ post, search = null, ...rest }: Omit<Ports, keyof Stores | 'sockets' | 'approvals' | 'log' | 'search' | 'promise'> & { readonly post: Post; readonly search?: Ports['search'] }, env: Env = process.env): Ports & Pick<ReturnType<typeof createStores>, 'workflow' | 'beat'> {
   const { workflow, requests, sealed: _alone, locking: _sequencers, ...stores } = createRecord(rest.alarm, env)
-  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, search: indexBy(rest.secrets, env)?.search ?? null, workflow }
+  return { ...stores, policies: vetted(stores.policies), ...rest, approvals: workflow && { requests, workflow, post }, search, workflow }
 }

@@ -238,7 +238,7 @@ function sweeping(ports: Ports, steps: Steps): () => Promise<void> {
 }
 
 function serve(front: Front, pages: Front, secure: Front, ports: Ports, gate: Gate, identity: Awaited<ReturnType<typeof createIdentity>> | null, post: LocalPost): void {
-  const api = getRequestListener(createApp(ports, gate, ofNode).fetch)
+  const api = getRequestListener(createApp(ports, gate, ofNode, () => import('../mcp.ts')).fetch)
   front.serve((request, response) => {
     if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)
     if (!post.handle(request, response)) void api(request, response)

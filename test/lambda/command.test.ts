@@ -9,7 +9,7 @@ import { startRuntime, urlEvent, type Runtime } from './runtime.ts'
 
 /** A command on a host, from the bundle that would be deployed, to OpenSSH's own server. */
 const why = sshd === null ? ` (${noSshd})` : openssl === undefined ? ' (no openssl for a test certificate)' : ''
-describe.skipIf(sshd === null || openssl === undefined)(`the HTTP bundle and a host${why}`, () => {
+describe.skipIf(sshd === null || openssl === undefined)(`the bundle of what lasts and a host${why}`, () => {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-command-'))
   let [runtime, around, host, file] = [null, null, null, ''] as unknown as [Runtime, Awaited<ReturnType<typeof startGate>>, Sshd, string]
   beforeAll(async () => {
@@ -21,7 +21,7 @@ describe.skipIf(sshd === null || openssl === undefined)(`the HTTP bundle and a h
       ],
       env: { SLUICE_SECRET_BASTION_SSH: host.certified },
     })
-    ;({ file } = await bundle('http', directory))
+    ;({ file } = await bundle('lasting', directory))
     runtime = await startRuntime(file, around.env, around.preload)
   }, 120_000)
   afterAll(async () => {
@@ -41,6 +41,13 @@ describe.skipIf(sshd === null || openssl === undefined)(`the HTTP bundle and a h
     expect((await exec(['printf', '%s|', '$HOME', 'joe@acme.dev'])).status).toBe(403)
     expect((await exec(['id'])).status).toBe(403)
     expect(sessions()).toBe(1)
+  })
+  test('whoever takes a database or a name of nothing for a host is told where it is asked, though no engine of a database is here', async () => {
+    const ask = async (name: string, body: object) => JSON.parse((await runtime.invoke(urlEvent('POST', `/v1/connections/${name}/exec`, { headers: { 'content-type': 'application/json', authorization: `Bearer ${around.token}` }, body: JSON.stringify(body) }))).body) as unknown
+    expect(await ask('shop', { command: ['id'] })).toMatchObject({ status: 404, detail: expect.stringContaining('/v1/connections/shop/query') as unknown })
+    expect(await ask('shop', { namespace: 'web', pod: 'front', command: ['id'] })).toMatchObject({ status: 404, detail: expect.stringContaining('/v1/connections/shop/query') as unknown })
+    expect(await ask('nothing', { command: ['id'] })).toMatchObject({ status: 404, reason: 'no_connection' })
+    expect(runtime.output()).not.toContain('which this assembly does not have')
   })
   test('the library is read with the first command, needs nothing native, and says nothing of that', () => {
     const files = readdirSync(dirname(file))

@@ -35,9 +35,9 @@ describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime A
   const query = (body: object, headers: Record<string, string> = {}) =>
     runtime.invoke(urlEvent('POST', '/v1/connections/shop/query', { headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, ...headers }, body: JSON.stringify(body) }))
 
-  test('is within its budget, and what few calls need is not read at a cold start', () => {
-    console.log(`http bundle: ${(built.bytes / 1024).toFixed(0)} KB minified, ${(built.gzipBytes / 1024).toFixed(0)} KB gzipped`)
-    expect(built.gzipBytes).toBeLessThan(1024 * 1024)
+  test('is within its budget with all that it ever reads, and what few calls need is not read at a cold start', () => {
+    console.log(`http bundle: ${(built.bytes / 1024).toFixed(0)} KB minified, ${(built.gzipBytes / 1024).toFixed(0)} KB gzipped, and ${(built.later.gzipBytes / 1024).toFixed(0)} at first use`)
+    expect(built.gzipBytes + built.later.gzipBytes).toBeLessThan(1024 * 1024)
     expect(built.later.bytes).toBeGreaterThan(300 * 1024)
   })
 
@@ -63,12 +63,9 @@ describe.skipIf(openssl === undefined)('the HTTP bundle under a Lambda Runtime A
     expect(answer.body).toContain(said)
   })
 
-  test('speaks the Model Context Protocol, whose server is read when the first message comes', async () => {
-    const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'run', arguments: { connection: 'shop', sql: 'select id from customers order by id limit 1' } } }
-    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}` }
-    const answer = await runtime.invoke(urlEvent('POST', '/mcp', { headers, body: JSON.stringify(message) }))
-    expect(answer.status, answer.body + runtime.output()).toBe(200)
-    expect(JSON.parse(answer.body)).toMatchObject({ id: 1, result: { isError: false, structuredContent: { data: { rows: [[1]] } } } })
+  test.each([['POST', '/mcp'], ['POST', '/v1/connections/shop/exec'], ['GET', '/v1/kubernetes/cluster/api/v1/pods?watch=true']] as const)('what waits, runs on a host or lasts has places elsewhere, and is not taken here: %s %s', async (method, path) => {
+    const answer = await runtime.invoke(urlEvent(method, path, { headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, ...(method === 'POST' ? { body: '{}' } : {}) }))
+    expect([answer.status, answer.body]).toEqual([421, ''])
   })
 
   test('refuses what no rule allows with a problem', async () => {

@@ -45,11 +45,11 @@ describe.skipIf(openssl === undefined)('a running stack whose places are taken',
     machines.run(new Map([[functionArn, async () => ({})]]))                       // nobody is told, and nothing proceeds: a request stays open until it is decided
     stand = await standCluster()
     lead = await around.mint('lea', ['leads'], { client_id: 'console', auth_time: Math.floor(Date.now() / 1000) })
-    const { file } = await bundle('http', directory)
+    const files = { http: (await bundle('http', directory)).file, hold: (await bundle('hold', directory)).file, stream: (await bundle('lasting', directory)).file }
     const env = { ...around.env, AWS_ENDPOINT_URL_SFN: machines.url, SLUICE_STATE_MACHINE: arn, SLUICE_EDGE_KEY: edgeKey, SLUICE_SECRET_KUBE: stand.cluster.account('sluice/minter') }
     for (const [origin, count] of Object.entries(places) as [Origin, number][]) {
       for (let i = 0; i < count; i++) {
-        const runtime = await startRuntime(file, { ...env, ...(origin === 'http' ? { SLUICE_WAITS: 'elsewhere' } : {}) }, around.preload)
+        const runtime = await startRuntime(files[origin], env, around.preload)
         free[origin].push(runtime)
         all.push(runtime)
       }
@@ -67,7 +67,7 @@ describe.skipIf(openssl === undefined)('a running stack whose places are taken',
   /** CloudFront, by its own code, and Lambda's concurrency: null where the function that it chooses has no place left. */
   async function send(method: string, target: string, { token = around.token, body, prefer, begun }: Asked = {}): Promise<FunctionUrlAnswer | null> {
     const { pathname: uri, searchParams } = new URL(target, 'https://gate')
-    const [, routed] = paths.find(([pattern]) => (pattern.endsWith('*') ? uri.startsWith(pattern.slice(0, -1)) : uri === pattern)) ?? []
+    const [, routed] = paths.find(([pattern]) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(uri)) ?? []
     let origin: string = routed ?? 'http'
     const request = { uri, querystring: Object.fromEntries([...searchParams.keys()].map((name) => [name, {}])), headers: prefer === undefined ? {} : { prefer: { value: prefer } } }
     if (routed !== 'hold') runInNewContext(`${choosing.replace(/^import .*$/m, '')}; handler(event)`, { event: { request }, cf: { selectRequestOriginById: (id: string) => { origin = id } } })

@@ -21,7 +21,7 @@ import { openssl, startGate } from './gate.ts'
 import { type Runtime, startRuntime, urlEvent } from './runtime.ts'
 
 /**
- * The bundles of HTTP, approvals, sockets and the sweeper as one stack, each under its Runtime API, and what is deployed between them: the state machine, the WebSocket API and the tables. They speak with a database by Neon's two protocols and
+ * The bundles of HTTP, commands, approvals, sockets and the sweeper as one stack, each under its Runtime API, and what is deployed between them: the state machine, the WebSocket API and the tables. They speak with a database by Neon's two protocols and
  * with OpenSSH's own server.
  */
 const why = openssl === undefined ? ' (no openssl for a test certificate)' : sshd === null ? ` (${noSshd})` : ''
@@ -42,7 +42,7 @@ interface Request { readonly id: string; readonly digest: string; readonly statu
 
 describe.skipIf(openssl === undefined || sshd === null)(`the bundles together${why}`, () => {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-stack-'))
-  let [http, approval, websocket, sweeper] = [null, null, null, null] as unknown as [Runtime, Runtime, Runtime, Runtime]
+  let [http, lasting, approval, websocket, sweeper] = [null, null, null, null, null] as unknown as [Runtime, Runtime, Runtime, Runtime, Runtime]
   let [around, host, machines] = [null, null, null] as unknown as [Awaited<ReturnType<typeof startGate>>, Sshd, StepFunctions]
   let [gateway, server, sockets, lead] = [null, null, null, ''] as unknown as [Gateway, Server, Sockets & { end(): void }, string]
 
@@ -56,6 +56,7 @@ describe.skipIf(openssl === undefined || sshd === null)(`the bundles together${w
     const env = { ...around.env, AWS_ENDPOINT_URL_SFN: machines.url, SLUICE_STATE_MACHINE: await machines.define('approval', approvalDefinition(functionArn)), SLUICE_SOCKET_ENDPOINT: gateway.url }
     const start = async (name: Parameters<typeof bundle>[0]) => startRuntime((await bundle(name, directory)).file, env, around.preload)
     http = await start('http')
+    lasting = await start('lasting')
     approval = await start('approval')
     websocket = await start('websocket')
     sweeper = await start('sweeper')
@@ -71,7 +72,7 @@ describe.skipIf(openssl === undefined || sshd === null)(`the bundles together${w
     server?.closeAllConnections()
     server?.close()
     await machines?.close()
-    for (const runtime of [http, approval, websocket, sweeper]) await runtime?.stop()
+    for (const runtime of [http, lasting, approval, websocket, sweeper]) await runtime?.stop()
     sockets?.end()
     await around?.stop()
     await host?.stop()
@@ -79,7 +80,7 @@ describe.skipIf(openssl === undefined || sshd === null)(`the bundles together${w
   })
 
   async function send(method: string, path: string, body?: object, token = around.token): Promise<{ readonly status: number; readonly body: Said }> {
-    const { status, body: text } = await http.invoke(urlEvent(method, path, { headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, ...(body && { body: JSON.stringify(body) }) }))
+    const { status, body: text } = await (path.endsWith('/exec') ? lasting : http).invoke(urlEvent(method, path, { headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, ...(body && { body: JSON.stringify(body) }) }))
     return { status, body: JSON.parse(text) as Said }
   }
   const query = (sql: string) => send('POST', '/v1/connections/shop/query', { sql })

@@ -11,7 +11,7 @@ import { createWorld } from '../support/ports.ts'
 export async function serve() {
   const world = createWorld()
   const front = await openFront(0)
-  const app = createApp({ ...world.ports, self: { ...world.ports.self, url: front.url } })
+  const app = createApp({ ...world.ports, self: { ...world.ports.self, url: front.url } }, undefined, undefined, () => import('../../functions/mcp.ts'))
   const token = await world.token({ ...support, seconds: 3600 })
   const listener = getRequestListener(app.fetch)
   front.serve((request, response) => {

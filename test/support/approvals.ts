@@ -28,7 +28,7 @@ export function createApproving<E extends Ports['engines'] = Record<never, never
   const ports = { ...world.ports, engines: { ...world.ports.engines, ...engines?.(world) as E }, approvals: { requests: memory.requests, workflow, post: { slack: null, mail: null } } }
   const gate = createGate(ports)
   const approver = createApprover(ports, gate)
-  const app = createApp(ports, gate, targetOf)
+  const app = createApp(ports, gate, targetOf, () => import('../../functions/mcp.ts'))
   const { as } = createGateway({ ...world, ports }, app)
   /** Applies another policy, and lets the copy at hand grow old. */
   async function apply(next: Readonly<Record<string, PolicyDocument>>): Promise<void> {

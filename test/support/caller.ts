@@ -7,7 +7,7 @@ export interface Caller {
 }
 export type App = ReturnType<typeof createApp>
 
-export function createGateway(world: World = createWorld(), app: App = createApp(world.ports)): { readonly world: World; readonly app: App; as(options: TokenOptions): Promise<Caller> } {
+export function createGateway(world: World = createWorld(), app: App = createApp(world.ports, undefined, undefined, () => import('../../functions/mcp.ts'))): { readonly world: World; readonly app: App; as(options: TokenOptions): Promise<Caller> } {
   return {
     world, app,
     async as(options) {
