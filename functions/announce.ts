@@ -6,6 +6,7 @@ import { letterOf } from './approve/letter.ts'
 import { messageOf, type Message } from './approve/message.ts'
 import type { Place, Places } from './decide/places.ts'
 import { Fault, type Approvals, type Ports } from './ports.ts'
+import { notOnRecord, wished } from './vouch.ts'
 
 /** One destination; the rest are not held by it. */
 const patienceMs = 5000
@@ -21,9 +22,9 @@ interface Sent { readonly key: string; readonly sent: boolean; readonly place?: 
 
 /**
  * Tells people that something waits for them, and later what became of it. What was told is kept in the request's notices, one a destination, so that
- * a second call tells only those the first did not reach. Whatever fails here, the request is as it was: it waits, and can be found and decided.
+ * a second call tells only those the first did not reach. Of what is not on record as asked nobody is told. Whatever fails here, the request is as it was: it waits, and can be found and decided.
  */
-export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & { readonly approvals: Approvals }, current: () => Promise<Result<{ readonly policy: Pick<Places, 'places' | 'notifies'> }>>) {
+export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self' | 'ledger'> & { readonly approvals: Approvals }, current: () => Promise<Result<{ readonly policy: Pick<Places, 'places' | 'notifies'> }>>) {
   const { requests, post } = ports.approvals
 
   /**
@@ -33,7 +34,7 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & {
    */
   async function announce(id: Id<'arq'>): Promise<void> {
     const request = await requests.get(id)
-    if (request === null || !waits(request, ports.now())) return
+    if (request === null || !waits(request, ports.now()) || !await vouchedFor(request)) return
     const standing = await current()
     if (!standing.ok) throw new Fault('store-unavailable', `no policy to tell people by: ${standing.refusal.reason}`)
     const { policy } = standing.value
@@ -49,7 +50,7 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & {
   /** Says what came of it wherever it was announced: a chat's message is replaced, a mail is followed by one more. Throws as `announce`. */
   async function tell(id: Id<'arq'>): Promise<void> {
     const request = await requests.get(id)
-    if (request === null || isOpen(request.status)) return
+    if (request === null || isOpen(request.status) || !await vouchedFor(request)) return
     const standing = await current()
     const message = messageOf(request, { full: standing.ok && fullOf(standing.value.policy, request), console: ports.self.console })
     const targets = request.notices.flatMap(targetOf)
@@ -57,6 +58,13 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self'> & {
     owed(await deliver(request, targets, message, outcome), targets.map(({ key }) => key + outcome))
   }
   return { announce, tell }
+
+  /** Whoever can write requests alone would else write to everybody whom the policy names, and by made-up notices to anybody at all, in the name of whom they like. */
+  async function vouchedFor(request: AccessRequest): Promise<boolean> {
+    if (await wished(ports, request)) return true
+    ports.alarm(notOnRecord, { request: request.id })
+    return false
+  }
 
   /** To all at once, each within its time; then what came of it is kept. Gives the request as it is afterwards. */
   async function deliver(request: AccessRequest, targets: readonly Target[], message: Message, stage: string): Promise<AccessRequest> {

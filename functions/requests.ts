@@ -4,17 +4,18 @@ import type { Caller } from '../schema/caller.ts'
 import type { ApprovalEvent, Id } from '../schema/event.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { elsewhere } from '../schema/region.ts'
+import { abreast } from './abreast.ts'
 import { answerOf } from './ask.ts'
 import { concerns, ineligible, ownersOf, signedInMs } from './approve/eligible.ts'
 import { end, settledAlready, vote } from './approve/step.ts'
-import { summaryOf, viewOf } from './approve/view.ts'
+import { summaryOf, unwishedOf, viewOf } from './approve/view.ts'
 import { createConclusion, fateOf } from './conclude.ts'
 import type { Reply } from './door.ts'
 import type { Gate } from './gate.ts'
 import { locksOn, type Admitted, type Door, type Own } from './own.ts'
 import { CursorError, type Ports } from './ports.ts'
 import { findLock } from './resolve/locks.ts'
-import { unwished, wished } from './vouch.ts'
+import { createWishes, notOnRecord, unwished, wished } from './vouch.ts'
 
 export const requestFilters = ['status', 'limit', 'after'] as const
 const pageLength = { usual: 50, most: 200 }
@@ -30,6 +31,7 @@ const patienceMs = 2000
  */
 export function createRequests(ports: Ports, gate: Gate, own: Own) {
   const store = ports.approvals?.requests
+  const isWished = createWishes(ports)
   const conclusion = store && createConclusion(ports, store, (id) => gate.waits.ring(id))
 
   const list = (door: Door, search: Readonly<Partial<Record<(typeof requestFilters)[number], string>>>) => own.admitted(door, async (admitted) => {
@@ -43,7 +45,12 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
       if (!store) return ok({ requests })
       for (let page = 0; page < maxPages; page++) {
         const found = await store.list(filter, { limit: asked.value.limit - requests.length, after })
-        requests.push(...found.requests.flatMap((request) => { const view = seen(admitted, request); return view ? [summaryOf(view)] : [] }))
+        const listed = await abreast(found.requests, async (request) => {
+          const view = seen(admitted, request)
+          if (!view) return []
+          return [mayRun(request) && !await isWished(request) ? unwishedOf(summaryOf(view)) : summaryOf(view)]
+        })
+        requests.push(...listed.flat())
         after = found.next
         if (after === null || requests.length >= asked.value.limit) break
       }
@@ -59,7 +66,8 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     if (!request.ok) return request
     const view = seen(admitted, request.value)
     if (!view) return refuse(none)
-    if (concerns(request.value.bound, admitted.caller, admitted.policy) && await forged(request.value)) return refuse(unwished)   // nobody reads it as a wish, and the target is asked nothing in its name
+    // Nobody reads it as a wish, and the target is asked nothing in its name. Of the one whose it says it is, who asks every few seconds, what was known once is enough.
+    if (concerns(request.value.bound, admitted.caller, admitted.policy) ? await forged(request.value) : mayRun(request.value) && !await isWished(request.value)) return refuse(unwished)
     const estimate = view.mayDecide ? await estimated(admitted, request.value) : undefined
     const diffNow = view.mayDecide && view.diff !== undefined ? await differing(admitted, request.value) : undefined
     const shown: RequestView = { ...view, ...(estimate === undefined ? {} : { estimate }), ...(diffNow === undefined || diffNow === view.diff ? {} : { diffNow }) }
@@ -165,8 +173,8 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   }
   /** Of one that may still run. To say no to it stays free. */
   async function forged(request: AccessRequest): Promise<boolean> {
-    if ((request.status !== 'pending' && request.status !== 'approved') || await wished(ports, request)) return false
-    ports.alarm('a request is not on record', { request: request.id })
+    if (!mayRun(request) || await wished(ports, request)) return false
+    ports.alarm(notOnRecord, { request: request.id })
     return true
   }
   function seen(admitted: Admitted, request: AccessRequest): RequestView | null {
@@ -200,6 +208,8 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   }
   function now(): string { return new Date(ports.now()).toISOString() }
 }
+
+const mayRun = ({ status }: AccessRequest): boolean => status === 'pending' || status === 'approved'
 
 /** The same subject through the same actors, of the same issuer: what one agent asked for a person is not another agent's to read. */
 export const isRequester = (caller: Caller, { bound }: AccessRequest): boolean =>

@@ -1,8 +1,8 @@
 import type { AccessRequest, Verdict } from '../schema/approval.ts'
-import type { Event } from '../schema/event.ts'
+import type { Event, Id } from '../schema/event.ts'
 import type { Refusal } from '../schema/refusal.ts'
 import { digestOf } from './approve/digest.ts'
-import type { Ports } from './ports.ts'
+import { Damage, type Ports } from './ports.ts'
 
 /**
  * Whether the record vouches for it that this was asked, by whom it says and in the words it says: the first of the events a request names was stored in one write with it, has its digest and names its caller. The digest covers groups and
@@ -11,10 +11,39 @@ import type { Ports } from './ports.ts'
 export async function wished({ ledger }: Pick<Ports, 'ledger'>, { id, digest, bound, told }: AccessRequest): Promise<boolean> {
   const first = told?.[0]
   if (first === undefined || digestOf(bound) !== digest) return false
-  const event = await ledger.get(first)
+  const event = await eventOf(ledger, first)
   if (event?.kind !== 'request' || event.request !== id || event.change['digest'] !== digest || event.who === null) return false
   const { issuer, subject, actors } = event.who
   return issuer === bound.issuer && subject === bound.subject.id && actors.length === bound.actors.length && actors.every((actor, n) => actor === bound.actors[n]?.id)
+}
+
+/** How many are remembered, so that a list that is looked at again costs no reads. */
+const mostKnown = 2000
+/** `wished`, of requests that still wait, for whoever only shows them: once it was so it stays so, for the record forgets nothing and the digest is taken anew each time. Alarms once of one that was not. */
+export function createWishes(ports: Pick<Ports, 'ledger' | 'alarm'>) {
+  const known = new Set<string>()
+  const alarmed = new Set<string>()
+  const remember = (set: Set<string>, key: string) => { if (set.size >= mostKnown) set.clear(); set.add(key) }
+  return async function isWished(request: AccessRequest): Promise<boolean> {
+    const { id, digest, bound, told: [first] = [] } = request
+    const key = `${id} ${digest} ${first}`
+    if (known.has(key) && digestOf(bound) === digest) return true
+    const isSo = await wished(ports, request)
+    if (isSo) remember(known, key)
+    else if (!alarmed.has(key)) { remember(alarmed, key); ports.alarm(notOnRecord, { request: id }) }
+    return isSo
+  }
+}
+export const notOnRecord = 'a request is not on record'
+
+/** Of what somebody wrote over, nothing vouches for anything, and it stays so. Throws Fault store-unavailable for a record that does not answer. */
+async function eventOf(ledger: Ports['ledger'], id: Id<'evt'>): Promise<Event | null> {
+  try {
+    return await ledger.get(id)
+  } catch (error) {
+    if (error instanceof Damage) return null
+    throw error
+  }
 }
 
 /** What people who would decide it are told, and how it ends where it is approved. */
@@ -31,7 +60,7 @@ export async function vouched({ ledger }: Pick<Ports, 'ledger'>, request: Access
   const [, ...told] = request.told ?? []                             // left out by a version before this one: then nobody vouches
   const approvals = await Promise.all(request.verdicts.map(async (verdict, n) => {
     const id = told[n]
-    return verdict.decision === 'approve' && id !== undefined && tells(await ledger.get(id), verdict, request) ? [verdict] : []
+    return verdict.decision === 'approve' && id !== undefined && tells(await eventOf(ledger, id), verdict, request) ? [verdict] : []
   }))
   return new Set(approvals.flat())
 }

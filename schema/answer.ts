@@ -130,7 +130,7 @@ const request = z.object({
   estimate: z.array(z.object({ rows: z.number(), cost: z.number() }).nullable()).optional().describe('the target\'s own guess, for those who may decide'),
 })
 const summary = z.object({
-  ...common, summary: z.literal(true),
+  ...common, summary: z.literal(true), onRecord: z.literal(false).optional().describe('that anybody asked for this, as it stands here, is not on record: it cannot be approved, nothing of it runs, and its words are left out'),
   statements: z.array(z.object({ sql: z.string().describe('its first 500 characters, and a mark where it goes on'), missing: z.int().describe('characters left out'), params: z.int().describe('how many') })), moreStatements: z.int(),
   accesses: z.array(z.object({ action: z.string(), resource: z.string(), target: target.optional() })), moreAccesses: z.int(),
 })

@@ -220,6 +220,8 @@ export interface EndingView {
 /** A request in a list: enough to find it and to see what it is about. To decide on it, it is read whole. */
 export interface RequestSummary extends Pick<RequestView, 'id' | 'status' | 'digest' | 'approvers' | 'quorum' | 'demands' | 'createdAt' | 'expiresAt' | 'url' | 'connection' | 'purpose' | 'subject' | 'actors' | 'issuer' | 'batch' | 'decisions' | 'notices' | 'ending' | 'mine' | 'mayDecide'> {
   readonly summary: true
+  /** Left out: that it was asked, by whom it says and in these words, is on record, or it ended. false: it is not, so it cannot be approved and nothing of it runs; its words are left out. */
+  readonly onRecord?: false
   /** The first few. `sql`: its first 500 characters, with a mark where it goes on; `missing`: how many characters are left out; `params`: how many it has. */
   readonly statements: readonly { readonly sql: string; readonly missing: number; readonly params: number }[]
   readonly moreStatements: number

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createAnnouncer, untold } from '../functions/announce.ts'
-import { Fault, type Post, type Requests } from '../functions/ports.ts'
+import { digestOf } from '../functions/approve/digest.ts'
+import { Fault, type Ledger, type Post, type Requests } from '../functions/ports.ts'
 import type { AccessRequest, Status } from '../schema/approval.ts'
 import type { Place } from '../functions/decide/places.ts'
 import { asked } from './approve/asked.ts'
@@ -10,13 +11,22 @@ const mail = (to: string): Place => ({ key: `mail ${to}`, kind: 'mail', to })
 type SlackMessage = Parameters<NonNullable<Post['slack']>>[0]
 type Mail = Parameters<NonNullable<Post['mail']>>[0]
 
+/** As it is stored together with the event by which it was asked. */
+const onRecord = (request: AccessRequest): AccessRequest => ({ ...request, told: ['evt_01KAQZ0000AAAAAAAAAAAAAAA0'], digest: digestOf(request.bound) })
+const ledgerOf = (stored: () => AccessRequest | null) => ({
+  get: async () => {
+    const request = stored()
+    return request && { kind: 'request', request: request.id, change: { digest: digestOf(request.bound) }, who: { issuer: request.bound.issuer, subject: request.bound.subject.id, actors: request.bound.actors.map(({ id }) => id) } }
+  },
+}) as unknown as Ledger
+
 function rig({ places = [slack, mail('a@acme.dev')], full = false }: { places?: readonly Place[]; full?: boolean } = {}) {
   const world = {
     stored: asked() as AccessRequest | null, at: Date.parse('2026-11-22T09:00:00.000Z'), slacks: [] as SlackMessage[], mails: [] as Mail[], alarms: [] as string[], swaps: 0,
-    policy: true, slackFails: null as (() => Promise<never>) | null, mailFails: new Map<string, () => Promise<never>>(), beforeSwap: null as (() => void) | null, lost: false,
+    policy: true, forged: false, slackFails: null as (() => Promise<never>) | null, mailFails: new Map<string, () => Promise<never>>(), beforeSwap: null as (() => void) | null, lost: false,
   }
   const requests = {
-    get: async () => world.stored,
+    get: async () => world.stored && onRecord(world.stored),
     swap: async (next: AccessRequest) => {
       world.swaps++
       world.beforeSwap?.()
@@ -33,7 +43,7 @@ function rig({ places = [slack, mail('a@acme.dev')], full = false }: { places?: 
   }
   const announcer = createAnnouncer({
     now: () => world.at, alarm: (what) => { world.alarms.push(what) }, self: { url: 'https://gate', console: 'https://pages.acme.dev', localIssuer: null },
-    approvals: { requests, post, workflow: { start: async () => {}, wake: async () => {} } },
+    ledger: ledgerOf(() => world.forged ? null : world.stored), approvals: { requests, post, workflow: { start: async () => {}, wake: async () => {} } },
   }, async () => world.policy ? { ok: true, value: { policy: { places: () => places, notifies: (rule) => (full && rule !== 'quiet.rules[0]' ? 'full' : 'summary') } } } : { ok: false, refusal: { slug: 'policy-unavailable', reason: 'unreadable', detail: '', next: 'retry' } })
   const notices = () => Object.fromEntries((world.stored?.notices ?? []).map(({ to, sent, attempts }) => [to, [sent, attempts]]))
   const settle = (status: Status) => { if (world.stored) world.stored = { ...world.stored, status, revision: world.stored.revision + 1 } }
@@ -181,12 +191,28 @@ describe('nobody to tell', () => {
   })
   test('a gate without Slack and mail tells nobody, and says so', async () => {
     const { world, notices, id, post } = rig()
-    const silent = createAnnouncer({ now: () => world.at, alarm: (what) => { world.alarms.push(what) }, self: { url: '', console: '', localIssuer: null },
-      approvals: { requests: { get: async () => world.stored, swap: async (next: AccessRequest) => { world.stored = next; return true } } as unknown as Requests, post: { ...post, slack: null, mail: null }, workflow: { start: async () => {}, wake: async () => {} } } },
+    const silent = createAnnouncer({ now: () => world.at, alarm: (what) => { world.alarms.push(what) }, self: { url: '', console: '', localIssuer: null }, ledger: ledgerOf(() => world.stored),
+      approvals: { requests: { get: async () => world.stored && onRecord(world.stored), swap: async (next: AccessRequest) => { world.stored = next; return true } } as unknown as Requests, post: { ...post, slack: null, mail: null }, workflow: { start: async () => {}, wake: async () => {} } } },
     async () => ({ ok: true, value: { policy: { places: () => [slack], notifies: () => 'summary' } } }))
     await expect(silent.announce(id)).rejects.toThrow('not told yet')
     expect(notices()).toEqual({ 'slack C0000001': [false, 1] })
     expect(world.alarms).toContain('nobody was told of an access request')
+  })
+})
+
+describe('what is not on record as asked', () => {
+  test('is told to nobody, and alarmed', async () => {
+    const { world, announcer, id } = rig({ full: true })
+    world.forged = true
+    await announcer.announce(id)
+    expect([world.slacks, world.mails, world.stored?.notices, world.alarms]).toEqual([[], [], [], ['a request is not on record']])
+  })
+  test('has its end told to nobody, wherever its row says that people were told', async () => {
+    const { world, announcer, id } = rig()
+    world.forged = true
+    world.stored = { ...world.stored!, status: 'rejected', notices: [{ to: 'mail victim@elsewhere.example', at: '2026-11-22T09:00:00.000Z', sent: true, attempts: 1 }, { to: 'slack C0000009', at: '2026-11-22T09:00:00.000Z', sent: true, attempts: 1, place: { channel: 'C0000009', message: '1.0' } }] }
+    await announcer.tell(id)
+    expect([world.slacks, world.mails, world.alarms]).toEqual([[], [], ['a request is not on record']])
   })
 })
 

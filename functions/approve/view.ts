@@ -94,6 +94,8 @@ export function summaryOf(view: RequestView): RequestSummary {
     accesses: accesses.slice(0, listed.accesses), moreAccesses: Math.max(0, accesses.length - listed.accesses),
   }
 }
+/** Of what nobody is on record to have asked: what may be needed to say no to it, and none of its words, for they may be anybody's. */
+export const unwishedOf = (summary: RequestSummary): RequestSummary => ({ ...summary, onRecord: false, mayDecide: false, purpose: null, notices: [], decisions: [], statements: [], moreStatements: 0, accesses: [], moreAccesses: 0 })
 /** What changes something is said before what only reads. */
 const rank = (action: string): number => (['select', 'read', 'get', 'list', 'watch'].includes(action) ? 1 : 0)
 

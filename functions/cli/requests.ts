@@ -35,11 +35,12 @@ Deciding is \`sluice approve\` and \`sluice reject\`. Exit code of one request: 
 function showList(terminal: Terminal, body: Readonly<Record<string, unknown>>, status: string | undefined): void {
   const found = list(body['requests']).map(object)
   if (found.length === 0) return terminal.err(`nothing ${status === undefined ? 'was asked' : `is ${status}`} that is yours or yours to decide\n`)
-  const rows = found.map((request) => [request['id'], request['status'], request['subject'], request['connection'], firstLine(request), told(request), request['expiresAt'], request['mayDecide'] === true ? 'you' : list(request['approvers']).join(', ')])
+  const rows = found.map((request) => [request['id'], request['status'], request['subject'], request['connection'], firstLine(request), told(request), request['expiresAt'], request['onRecord'] === false ? 'nobody' : request['mayDecide'] === true ? 'you' : list(request['approvers']).join(', ')])
   terminal.out(`${table(['request', 'status', 'asked by', 'connection', 'statement', 'told', 'until', 'decided by'], rows, terminal.columns)}\n`)
   if (body['next'] !== undefined) terminal.err(`there are more: --after ${text(body['next'])}\n`)
 }
 const firstLine = (request: Readonly<Record<string, unknown>>): string => {
+  if (request['onRecord'] === false) return '[not on record: nobody asked for this as it stands here]'
   const [first, ...more] = list(request['statements']).map((statement) => text(object(statement)['sql']).replaceAll(/\s+/g, ' '))
   const rest = more.length + (Number(request['moreStatements']) || 0)
   return `${first ?? ''}${rest === 0 ? '' : ` (and ${rest} more)`}`

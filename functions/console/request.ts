@@ -41,13 +41,15 @@ ${request.mayDecide && stateOf(request, now) === 'pending' ? form(request, readi
 }
 
 /** What a title and a line in a list say; a request and its summary both have it. */
-export type Headed = Pick<RequestView, 'id' | 'status' | 'subject' | 'connection' | 'createdAt' | 'expiresAt' | 'mayDecide'> & Pick<RequestSummary, 'accesses'> & Partial<Pick<RequestSummary, 'moreAccesses'>>
+export type Headed = Pick<RequestView, 'id' | 'status' | 'subject' | 'connection' | 'createdAt' | 'expiresAt' | 'mayDecide'> & Pick<RequestSummary, 'accesses'> & Partial<Pick<RequestSummary, 'moreAccesses' | 'onRecord'>>
 export const title = (request: Headed): Html => {
+  if (request.onRecord === false) return html`Not on record: a request in the name of ${name(request.subject)}`
   const [first, ...rest] = [...request.accesses].sort((a, b) => rank(a) - rank(b))
   const more = rest.length + (request.moreAccesses ?? 0)
   return html`${name(request.subject)} wants to ${first === undefined ? 'run a statement' : html`${doing(first)} ${brief(first.resource)}${place(first.target)}`}${more === 0 ? '' : html` <span class="soft">and ${more} more</span>`}`
 }
 export function stateLine(request: Headed, now: number): Html {
+  if (request.onRecord === false) return html`<strong>Nobody is on record to have asked for this as it stands here.</strong> It cannot be approved and nothing of it runs; tell whoever runs this gate.`
   const { title } = states[stateOf(request, now)]
   return stateOf(request, now) === 'pending' ? html`${title}; expires ${relative(request.expiresAt, now)}` : html`${title}`
 }

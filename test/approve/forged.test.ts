@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { digestOf } from '../../functions/approve/digest.ts'
+import { Damage, Fault } from '../../functions/ports.ts'
 import type { AccessRequest, Verdict } from '../../schema/approval.ts'
 import type { Event } from '../../schema/event.ts'
 import { support } from '../support/caller.ts'
@@ -151,4 +152,80 @@ test.each(wishes)('what nobody asked is not executed, whoever gave a true word f
   expect([await at.approver.proceed(forged.id), at.world.engine.ran]).toEqual(['stale', []])
   expect((await at.memory.requests.get(forged.id))?.ending?.refusal?.reason).toBe('not_on_record')
   expect(at.world.alarms.map(({ what }) => what)).toContain(unasked)
+})
+
+/** As a list shows it: that it is not on record, and none of its words. */
+const sensitive = { sql: 'insert into public.refunds (order_id) values ($1) -- call 555-0100 first', params: [7], purpose: 'urgent: call 555-0100' }
+test.each(wishes)('what nobody asked is marked in a list, for whoever may decide it and in whose name it is, and its words are left out: %s', async (_, change) => {
+  const { at, forged, other } = await wish(change)
+  for (const reader of [lead, { subject: forged.bound.subject.id, groups: ['support-agents'] }]) {
+    const { json } = await (await at.as(reader)).call('GET', '/v1/requests?status=pending')
+    const listed = new Map((json['requests'] as { id: string }[]).map((one) => [one.id, one]))
+    const one = listed.get(forged.id)
+    if (one) expect(one).toMatchObject({ onRecord: false, mayDecide: false, purpose: null, statements: [], accesses: [], notices: [], digest: forged.digest })
+    else expect(reader).not.toBe(lead)
+    expect(listed.get(other.id) ?? {}).not.toHaveProperty('onRecord')
+  }
+})
+test('what was asked is listed with its words; what somebody writes over it with others, without', async () => {
+  const at = createApproving(withRules([refunds]))
+  const { id } = await asked(await at.as(support), sensitive)
+  const read = async (who: typeof lead) => ((await (await at.as(who)).call('GET', '/v1/requests')).json['requests'] as { id: string; purpose: string | null; onRecord?: false }[]).find((one) => one.id === id)
+  for (const who of [lead, support]) expect(await read(who)).toMatchObject({ purpose: sensitive.purpose, statements: [{ params: 1 }] })
+  const true_ = (await at.memory.requests.get(id))!
+  const bound = { ...true_.bound, purpose: 'another' }
+  for (const row of [{ ...true_, bound }, { ...true_, bound, digest: digestOf(bound) }]) {
+    at.memory.stored.set(id, row)
+    for (const who of [lead, support]) expect(await read(who)).toMatchObject({ onRecord: false, purpose: null })
+    expect(await (await at.as(support)).call('GET', `/v1/requests/${id}`)).toMatchObject({ status: 409, json: { reason: 'not_on_record' } })
+  }
+  at.memory.stored.set(id, true_)
+  for (const who of [lead, support]) expect(await read(who)).not.toHaveProperty('onRecord')
+})
+test('a hundred requests are held against the record side by side, and once', async () => {
+  const at = createApproving(withRules([refunds]))
+  const agent = await at.as(support)
+  const first = await asked(agent)
+  const request = (await at.memory.requests.get(first.id))!
+  const event = at.world.events.find(({ kind }) => kind === 'request')!
+  for (let n = 0; n < 99; n++) {
+    const [id, told] = [at.ports.id('arq'), at.ports.id('evt')]
+    at.memory.stored.set(id, { ...request, id, told: [told], callKey: `${n}` })
+    at.world.events.push({ ...event, id: told, request: id } as Event)
+  }
+  const state = { now: 0, most: 0, reads: 0 }
+  const { get } = at.ports.ledger
+  Object.assign(at.ports.ledger, { get: async (id: Event['id']) => {
+    state.reads++
+    state.most = Math.max(state.most, ++state.now)
+    await new Promise((resolve) => { setImmediate(resolve) })
+    state.now--
+    return get(id)
+  } })
+  const person = await at.as(lead)
+  const page = await person.call('GET', '/v1/requests?limit=100')
+  expect([(page.json['requests'] as unknown[]).length, state.reads, state.most]).toEqual([100, 100, 16])
+  expect(page.text).not.toContain('onRecord')
+  await person.call('GET', '/v1/requests?limit=100')
+  expect(state.reads).toBe(100)
+})
+test('a list is no list where the record does not answer', async () => {
+  const at = createApproving(withRules([refunds]))
+  await asked(await at.as(support))
+  const { get } = at.ports.ledger
+  Object.assign(at.ports.ledger, { get: async () => { throw new Fault('store-unavailable', 'no answer') } })
+  expect((await (await at.as(lead)).call('GET', '/v1/requests')).status).toBe(503)
+  Object.assign(at.ports.ledger, { get })
+  expect((await (await at.as(lead)).call('GET', '/v1/requests')).status).toBe(200)
+})
+test('an event that somebody wrote over vouches for nothing: what rests on it ends, and holds nobody up', async () => {
+  for (const kind of ['request', 'approval'] as const) {
+    const at = createApproving(withRules([refunds]))
+    const request = await asked(await at.as(support))
+    await say(await at.as(lead), 'approve', request)
+    const { id } = at.world.events.find((event) => event.kind === kind)!
+    const { get } = at.ports.ledger
+    Object.assign(at.ports.ledger, { get: async (one: Event['id']) => { if (one === id) throw new Damage('damaged'); return get(one) } })
+    expect([await at.approver.proceed(request.id), at.world.engine.ran]).toEqual(['stale', []])
+  }
 })

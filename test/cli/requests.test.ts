@@ -19,6 +19,17 @@ test('a query that waits says for whom and where, and ends with 4', async () => 
   expect(err).toMatch(/^waits for 1 of support-leads, until 2026-11-22T09:30:00\.000Z\nhttp:.*\/requests\/arq_\w+\nfollow it with `sluice requests arq_/)
 })
 
+test('what nobody is on record to have asked is listed as that, without a word of it', async () => {
+  const { at, sluice } = open()
+  await sluice(ask, { as: support })
+  const [stored] = [...at.memory.stored.values()]
+  at.memory.stored.set(stored!.id, { ...stored!, bound: { ...stored!.bound, purpose: 'call 555-0100' } })
+  const { code, out } = await sluice(['requests'], { as: lead })
+  expect(code).toBe(0)
+  expect(out).toMatch(new RegExp(`${stored!.id} +pending .*\\[not on record: nobody asked for this as it stands here\\].* nobody`))
+  expect(out).not.toContain('insert into')
+})
+
 test('requests lists what waits, one shows all of it with hidden characters visible, approve runs what was shown', async () => {
   const { at, sluice } = open()
   await sluice(ask, { as: support })

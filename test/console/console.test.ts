@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { EndingView, Status } from '../../schema/approval.ts'
 import type { Slug } from '../../schema/refusal.ts'
 import { createApp } from '../../functions/app.ts'
-import { summaryOf, viewOf } from '../../functions/approve/view.ts'
+import { summaryOf, unwishedOf, viewOf } from '../../functions/approve/view.ts'
 import { whole, wordsOf } from '../approve/whole.ts'
 import { createWorld as createGateWorld } from '../support/ports.ts'
 import { createWorld, digest, home, id, proofIn, request, signedIn } from './world.ts'
@@ -246,6 +246,16 @@ test('the list puts first what waits for the reader', async () => {
   expect(places[0]).toBeGreaterThan(0)
   world.state.refusal = refusal('policy-unavailable')
   expect((await browser.get('/requests')).status).toBe(503)
+})
+
+test('one that nobody is on record to have asked says so in the list, and is not among what waits for the reader', async () => {
+  const world = await createWorld()
+  const browser = await signedIn(world)
+  world.state.list = [unwishedOf(summaryOf(request()))]
+  const page = await (await browser.get('/requests')).text()
+  expect(page).toContain('Nobody is on record to have asked for this')
+  expect(page).toContain('Nothing waits for your decision.')
+  for (const text of ['refund', 'insert']) expect(page.slice(page.indexOf('<main'))).not.toContain(text)
 })
 
 describe('a link that names the gate', () => {
