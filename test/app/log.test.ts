@@ -85,7 +85,7 @@ test('a partial tile that was let go of is the beginning of the full one', async
   const page = await person.call('GET', '/v1/audit/log/tile/0/000.p/100')
   expect(page.status).toBe(200)
   expect(full.length).toBe(8192)
-}, 30_000)
+}, 120_000)
 
 test('tiles that are not those of the checkpoint make no receipt', async () => {
   const { person, memory, world } = await withLog(3)

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Fault } from '../../functions/ports.ts'
 import type { Refusal } from '../../schema/refusal.ts'
 import { analyst, createGateway, support } from '../support/caller.ts'
@@ -81,7 +81,7 @@ test('while one is in flight, a repeat is told to wait', async () => {
   const held = new Promise<void>((resolve) => { go = resolve })
   world.engine.execute = async (...args) => { await held; return execute(...args) }
   const first = agent.call('POST', path, read, key)
-  await vi.waitFor(() => { expect(world.events.some(({ kind }) => kind === 'intent')).toBe(true) }, { timeout: 20_000, interval: 5 })
+  await expect.poll(() => world.events.map(({ kind }) => kind), { interval: 5 }).toContain('intent')
   const second = await agent.call('POST', path, read, key)
   expect(second.status).toBe(409)
   expect(second.json['type']).toBe('/problems/idempotency-in-flight')

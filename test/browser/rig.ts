@@ -80,7 +80,7 @@ export async function signIn(page: Page, person: string): Promise<void> {
 /** As a reader does while it runs: look again until there is an end. The page itself waits a few seconds each time. */
 export async function untilEnded(page: Page): Promise<void> {
   await page.locator('.state').waitFor()
-  for (let i = 0; i < 40 && await page.getByRole('link', { name: 'Look again' }).count() > 0; i++) {
+  for (let i = 0; i < 240 && await page.getByRole('link', { name: 'Look again' }).count() > 0; i++) {
     await new Promise((done) => setTimeout(done, 500))
     await page.getByRole('link', { name: 'Look again' }).click()
     await page.locator('.state').waitFor()

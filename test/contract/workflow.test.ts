@@ -58,8 +58,7 @@ describe('the workflow of a request', () => {
   async function down(): Promise<void> { sfn.close(); await server.close() }
   /** Until real servers have answered: no timer of the machine is moved. */
   async function until(holds: () => boolean): Promise<void> {
-    for (let i = 0; i < 2000 && !holds(); i++) { await settle(); await new Promise((resolve) => { setTimeout(resolve, 2) }) }
-    expect(holds(), done.join('; ')).toBe(true)
+    await expect.poll(async () => { await settle(); return holds() || done.join('; ') }, { interval: 2 }).toBe(true)
   }
   /** Time passes as fast as what it sets off is answered. */
   async function pass(ms: number, holds: () => boolean): Promise<void> {
@@ -168,7 +167,7 @@ describe('the workflow of a request', () => {
     before['pending'] = () => new Promise(() => {})
     await workflow.start(id, expiresAt)
     await until(() => count('announce') === 1)
-    for (let i = 0; i < 200 && !(await rig.dynamo('GetItem', { TableName: 'sluice-state', Key: { pk: { S: `task#${id}` } } })).Item; i++) await settle()
+    await expect.poll(async () => (await rig.dynamo('GetItem', { TableName: 'sluice-state', Key: { pk: { S: `task#${id}` } } })).Item, { interval: 2 }).toBeDefined()
     await down()
     world.set(id, 'approved')
     before = {}

@@ -59,5 +59,5 @@ describe('npm start -- --kubeconfig', () => {
     const started = run(['--state', join(directory, 'other'), '--kubeconfig', file])
     expect(await started.ready).toBe(false)
     expect(started.said()).toContain('with a cluster that is not the demo\'s, say who vouches for callers: --issuer FILE, or --unsafe-local-identity')
-  }, 30_000)
+  }, 120_000)
 })

@@ -56,7 +56,7 @@ test('what a tool reads that is cut meanwhile is a refusal which says so, and al
   } }))
   const agent = await connect(at.app, await at.world.token(operator))
   const asking = agent.call('kubernetes', { connection: 'cluster', path: '/api/v1/namespaces/web/pods' })
-  for (let i = 0; i < 200 && engine.streams.length === 0; i++) await settle()
+  await expect.poll(() => engine.streams.length, { interval: 2 }).toBeGreaterThan(0)
   await at.ports.policies.lock({ target: 'subject:agent:operator', by: 'user:x', at: '', reason: null, until: null })
   at.world.clock.ms += 2100
   await at.gate.streams.look()
@@ -74,7 +74,7 @@ async function approved(at: At, method: 'GET' | 'PATCH' = 'GET', path = pods, bo
   return id
 }
 async function begun(at: At) {
-  for (let i = 0; i < 200 && at.cluster.streams.length === 0; i++) await new Promise((resolve) => { setImmediate(resolve) })
+  await expect.poll(() => at.cluster.streams.length, { interval: 2 }).toBeGreaterThan(0)
   await settle()
 }
 

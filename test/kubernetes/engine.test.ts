@@ -103,7 +103,7 @@ test('a lock cuts a watch, and the record says why', async () => {
   at.world.clock.ms += 3000
   await expect((async () => { for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) { /* what was on its way */ } })()).rejects.toThrow()
   await expect.poll(() => at.world.events.at(-1)).toMatchObject({ kind: 'stream', change: { how: 'cut: locked' } })
-}, 15_000)
+}, 120_000)
 
 test('of an object one may not read, nothing is told before people agree: not what a test in a patch finds, not that it is there', async () => {
   const blind = withRules([

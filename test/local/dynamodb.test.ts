@@ -196,7 +196,7 @@ describe('the process', () => {
       sdk.destroy()
     }
     expect(expected).toBeGreaterThan(200)
-  }, 60_000)
+  }, 240_000)
 
   test('a directory has one server: the second is told in one line', async () => {
     const { child } = await start()

@@ -74,7 +74,7 @@ test('one that follows at once is told what becomes of it', async () => {
   const { exchanges, calls, work } = world()
   const both = (async () => { await exchanges.exchange(long, work); return exchanges.exchange(long, work) })()
   calls[0]?.resolve('rows')
-  await vi.waitFor(() => { expect(calls).toHaveLength(2) }, { interval: 1 })
+  await expect.poll(() => calls, { interval: 1 }).toHaveLength(2)
   exchanges.destroy(new TransportError('too-large', 'past the byte cap'))
   expect(await kindOf(both)).toBe('too-large: past the byte cap')
 })

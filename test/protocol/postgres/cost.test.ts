@@ -79,8 +79,8 @@ test('five bombs die at the budget, and honest statements are answered while the
   }
   expect(answeredMeanwhile).toBeGreaterThanOrEqual(5)
   for (const { status, json } of await Promise.all(bombed)) expect([[504, 'statement_timeout'], [504, 'target_timeout'], [422, 'statement_refused'], [422, 'target_error']]).toContainEqual([status, json['reason']])
-  expect((await at.database.query("SELECT count(*) FROM pg_stat_activity WHERE usename IN ('r', 'p') AND state = 'active'")).rows[0].count).toBe('0')
-}, 30_000)
+  await expect.poll(async () => (await at.database.query("SELECT count(*) FROM pg_stat_activity WHERE usename IN ('r', 'p') AND state = 'active'")).rows[0].count).toBe('0')   // a caller is answered before the server has let go
+}, 120_000)
 
 test('an estimate plans a write as who would run it, and runs nothing', async () => {
   const shop = connection('shop')
