@@ -34,6 +34,8 @@ export interface Access {
   readonly part?: true
   readonly statement: number
   readonly span: Span | null
+  /** What serves in the place of another server's function, for the words of a refusal. Never recorded, never bound. */
+  readonly instead?: string
   /** Kubernetes only. `resource` is then `pods`, `pods/log`, `apps/deployments`, `apps/deployments/scale`, or a path of no resource (`/version`). */
   readonly target?: Target
 }

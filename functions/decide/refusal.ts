@@ -28,7 +28,7 @@ export function refuseAccess(judge: Judge, access: Access, judged: Told, who: st
         return refusal({ ...place, reason: 'condition_not_met', rule: unmet.name, next: 'fix', inner, detail: `${what} is allowed${who} by ${quote(unmet.name)} only when ${quote(unmet.when.source)}, which does not hold for this call` })
       }
       if (view) return hidden(judge, access, view, who, inner)
-      return refusal({ ...place, reason: 'no_rule', inner, ...offer(judge, access, `${what} needs a rule that allows it${who}`) })
+      return refusal({ ...place, reason: 'no_rule', inner, ...hinted(judge, access, offer(judge, access, `${what} needs a rule that allows it${who}`)) })
     }
   }
 }
@@ -53,6 +53,13 @@ function offer(judge: Judge, access: Access, text: string): { detail: string; ne
   const near = nearest(names, access.resource)
   const star = near.some((name) => / \*(?: |$)/.test(name)) ? '; a `*` is one argument: no option, no space, nothing that a shell reads' : ''
   return { detail: `${text}; your roles allow \`${access.action}\` on ${list(near, names.length)}${star}`, next: 'fix' }
+}
+
+/** What serves in the place of what was named: another server's function, or the target's own catalog. */
+function hinted(judge: Judge, access: Access, { detail, next }: ReturnType<typeof offer>): ReturnType<typeof offer> {
+  if (access.instead !== undefined) return { detail: `${detail}; if the server's own is meant, here it is ${access.instead}`, next: 'fix' }
+  if (access.action === 'select' && access.system) return { detail: `${detail}; the tables and columns you may see are told by \`/v1/connections/${clip(judge.connection)}/schema\``, next: 'fix' }
+  return { detail, next }
 }
 
 /** Of sorted commands those that begin most like the one that was asked for, the nearest first: they stand around where it would stand, so that many rules cost no more than few. */
@@ -85,7 +92,7 @@ export function refuseUse(used: Used, judged: Exclude<Revealed, { kind: 'clear' 
       inner: `${used.column} of ${used.resource} (${used.dataClass}) set to what its mask shows: ${judged.kind}`,
     })
   }
-  const text = `${quote(used.column)} of ${quote(used.resource)} holds ${quote(used.dataClass)}, which may not be seen in clear${who}, so it cannot be used ${clip(used.how)}`
+  const text = `${quote(used.column)} of ${quote(used.resource)} holds ${quote(used.dataClass)}, which may not be seen in clear${who}, so it cannot be used ${phrase(used.how)}`
   const way = judged.kind === 'asks'
     ? `; say \`reveal: [${clip(used.dataClass)}]\` to ask for it, or select the column as it is and it comes masked (${mask})`
     : `; selected as it is, it comes masked (${mask}); filter, join and sort by other columns`
@@ -129,6 +136,8 @@ const refusal = (about: Omit<Refusal, 'slug'>): Refusal => ({ slug: 'denied', ..
 
 /** Names come from statements and tokens: cut, and without what could end the quotation or the line. */
 const clip = (text: string): string => (text.length > 128 ? `${text.slice(0, 127)}…` : text).replace(/[\p{Cc}\p{Cf}\u2028\u2029`]/gu, '?')
+/** An engine's words, in which it quotes what was written: its own backticks stay where they are pairs. */
+const phrase = (text: string): string => (/^[^`]*(?:`[^`]{1,64}`[^`]*)*$/.test(text) ? text.split('`').map(clip).join('`') : clip(text))
 const quote = (text: string): string => `\`${clip(text)}\``
 const shownMost = 12
 function list(names: readonly string[], all = names.length): string {

@@ -126,6 +126,12 @@ export class Notes {
   get used(): Used[] { return [...this.#used.values()] }
 }
 
+/** A call of what another server has, with what serves here. By the name alone, whether there is such a function or not: a hint must not tell. */
+export function hinted(access: Access, insteadOf: (name: string) => string | undefined): Access {
+  const instead = access.action === 'call' && !access.system && access.via.length === 0 ? insteadOf(access.resource.slice(access.resource.indexOf('.') + 1)) : undefined
+  return instead === undefined ? access : { ...access, instead }
+}
+
 /** A column that nobody has looked at may be read and set by nobody. Of one behind a view, only the view is named. */
 export function unlooked({ schema, name }: { readonly schema: string; readonly name: string }, column: string, { via: [view] }: { readonly via: readonly string[] }): Refused {
   const what = view === undefined ? `\`${column}\` of \`${schema}.${name}\`` : `a column that \`${view}\` reads`

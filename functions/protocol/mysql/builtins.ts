@@ -29,7 +29,9 @@ const reasons: readonly (readonly [words: readonly string[], why: string])[] = [
   [words('load_file'), 'reads files of the server'],
   [words('get_lock release_lock release_all_locks is_free_lock is_used_lock master_pos_wait source_pos_wait master_gtid_wait wait_for_executed_gtid_set'), 'takes locks or waits'],
   [words('extractvalue updatexml name_const'), 'quotes its arguments in errors'],
-  [words('user current_user session_user system_user current_role database schema version connection_id last_insert_id row_count found_rows'), 'tells of the session or the server'],
+  [words('last_insert_id'), 'tells of the session; make the id yourself, or select the row by what was inserted'],
+  [words('row_count found_rows'), 'tells of the session; `rowCount` of the answer does, and COUNT(*)'],
+  [words('user current_user session_user system_user current_role database schema version connection_id'), 'tells of the session or the server; leave it out'],
   [words('nextval lastval setval'), 'moves a sequence'],
   [words('uuid uuid_short sys_guid'), 'tells of the server; make the id yourself and send it as a parameter'],
 ]

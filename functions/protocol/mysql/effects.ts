@@ -1,9 +1,11 @@
+import type { Access } from '../../../schema/effects.ts'
 import type { Span } from '../../../schema/refusal.ts'
 import type { Seen } from '../../../schema/request.ts'
-import { Notes, unlooked } from '../notes.ts'
+import { hinted, Notes, unlooked } from '../notes.ts'
 import { aliases, type Alias } from './alias.ts'
 import { systemSchemas, type Catalog, type Column, type Relation, type Routine } from './catalog.ts'
 import type { Classes } from './classes.ts'
+import { insteadOf } from './instead.ts'
 
 /** Whose text is being read: the caller's, or a view's on its way. */
 export interface Frame {
@@ -63,6 +65,7 @@ export class Findings extends Notes {
     this.access('call', schema, name, frame, span, false)
     this.readOnly = false
   }
+  override get accesses(): Access[] { return super.accesses.map((access) => hinted(access, insteadOf)) }
   replace(frame: Frame, node: object, by: object | readonly object[]): void {
     if (!frame.view) this.replaced.set(node, by)
   }

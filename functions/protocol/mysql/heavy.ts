@@ -1,4 +1,4 @@
-import { bytesWith, endless, fixedBytes, largest, parameterSize, repeated, sized, storedBytes, sum, type Size } from '../size.ts'
+import { endless, fixedBytes, largest, parameterSize, repeated, sized, sizeOfCommon, sizeOnce, storedBytes, sum, type Size } from '../size.ts'
 import type { Call, CastType, Expression } from './ast.ts'
 import { spanIn, type Findings } from './effects.ts'
 import { resolve, type Col, type Scope } from './scope.ts'
@@ -76,11 +76,7 @@ const sizeOfColumn = ({ size }: Col): Size => size ?? endless
 
 /** How large the value of an expression may be: never less than it can be, `endless` for whatever is not known here. */
 export function sizeOf(found: Findings, node: Expression, scope: Scope): Size {
-  const there = found.sizes.get(node)
-  if (there) return there
-  const size = measured(found, node, scope)
-  found.sizes.set(node, size)
-  return size
+  return sizeOnce(found.sizes, node, () => measured(found, node, scope))
 }
 function measured(found: Findings, node: Expression, scope: Scope): Size {
   const size = (inner: Expression) => sizeOf(found, inner, scope)
@@ -107,18 +103,15 @@ function sizeOfCall({ schema, name: { text: called }, arguments: args }: Call, s
   if (schema !== null) return endless
   if (short.has(name)) return sized(fixedBytes)
   const sizes = args.map(size)                           // each once: calls stand in calls
-  const [text = endless, , filling = sized(0)] = sizes
+  const [text = endless] = sizes
   const second = args[1]
+  const common = sizeOfCommon(name, sizes, second ? count(second) : Infinity)
+  if (common) return common
   if (name === 'space') return sized(args[0] ? count(args[0]) : 0)
-  if ((name === 'left' || name === 'right') && second && count(second) < Infinity) return bytesWith(text, storedBytes) < count(second) * 4 ? text : sized(count(second) * 4)
   if (keeping.has(name)) return text
   if (choosing.has(name)) return largest(sizes)
-  if (name === 'concat_ws') return sum([...sizes.slice(1), repeated(text, sizes.length)])
   if (joining.has(name)) return sum(sizes)
   if (written.has(name)) return repeated(sum(sizes), 6)
-  if (name === 'repeat') return repeated(text, second ? count(second) : Infinity)
-  if (name === 'lpad' || name === 'rpad') return sized(second ? count(second) * 4 : Infinity)
-  if (name === 'replace' || name === 'regexp_replace') return largest([text, repeated(text, bytesWith(filling, storedBytes))])
   if (name === 'date_format' || name === 'time_format') return second ? repeated(size(second), 32) : endless
   if (name === 'char' || name === 'chr') return sized(fixedBytes * args.length)
   return endless

@@ -14,18 +14,24 @@ const word = /[A-Za-z_][A-Za-z0-9_]*/y
 const number = /(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?/y
 const afterNumber = /[A-Za-z0-9_$.\u0080-\uffff]/y
 const hex = /0x(?:[0-9A-Fa-f]+)|0b[01]+/y
+/** After AS both readings of double quotes are the same name: of a text as an alias, and of a name. Only what needs no escape, so that no setting of those matters either. */
+const alias = /"([A-Za-z0-9_](?:[A-Za-z0-9_ .:()%/-]{0,62}[A-Za-z0-9_.:()%/-])?)"/y
 const symbol = /<=>|->>|->|<<|>>|<=|>=|<>|!=|&&|[-+*/%^~!&|=<>().,;?]/y
 
 /** What stands here and has another reading elsewhere, longest first; `what` goes on with what to write instead. */
 const strange: readonly (readonly [pattern: RegExp, reason: string, what: string])[] = [
-  [/\/\*!|\/\*[Mm]!/y, 'executable_comment', 'a comment that some servers execute is not understood'],
-  [/\/\*\+/y, 'optimizer_hint', 'optimizer hints are not understood'],
+  [/\/\*!|\/\*[Mm]!/y, 'executable_comment', 'a comment that some servers execute is not understood; write what is in it plainly, or leave it out'],
+  [/\/\*\+/y, 'optimizer_hint', 'optimizer hints are not understood; leave them out'],
   [/\*\//y, 'comment', '`*/` without a comment before it'],
   [/--/y, 'two_hyphens', '`--` begins a comment only before white space; write `- -` for two minus signs'],
   [/"/y, 'double_quotes', 'double quotes mean text or a name, as the server is set; write text in single quotes and names in backticks'],
   [/\|\|/y, 'pipes', '`||` means OR or CONCAT, as the server is set; write the one you mean'],
   [/:=/y, 'assignment', 'variables are not understood'],
-  [/@/y, 'variable', 'variables are not understood'],
+  [/@@/y, 'variable', 'variables of the server are not told: settings are the gate\'s; leave it out'],
+  [/@/y, 'variable', 'variables are not understood; send a value as a parameter, and number rows with `row_number() over (…)`'],
+  [/::/y, 'cast', '`::` is another server\'s; write `cast(… as …)`'],
+  [/:(?=[A-Za-z_])/y, 'named_parameter', 'parameters are written `?` and given in `params` in that order'],
+  [/\$(?=[0-9])/y, 'dollar', 'parameters are written `?` and given in `params` in that order'],
   [/[{}]/y, 'odbc_escape', 'braces are not understood'],
   [/\\/y, 'backslash', 'a backslash outside of text is not understood'],
   [/\$/y, 'dollar', 'a name with `$` is to be written in backticks'],
@@ -62,6 +68,13 @@ function skip(sql: string, from: number): number | Refusal {
     if (next < 0) return at
     at = next
   }
+}
+
+function aliasAt(sql: string, start: number, before: Token | undefined): Token | null {
+  if (before?.kind !== 'word' || before.lower !== 'as') return null
+  alias.lastIndex = start
+  const text = alias.exec(sql)?.[1]
+  return text === undefined ? null : { kind: 'quoted', text, start, end: alias.lastIndex }
 }
 
 /** What begins at `at`, where no white space is. */
@@ -131,7 +144,7 @@ export function lex(sql: string): Result<readonly Token[]> {
     const begin = skip(sql, at)
     if (typeof begin !== 'number') return refuse(begin)
     if (begin === sql.length) return ok([...tokens, { kind: 'end', text: '', start: begin, end: begin }])
-    const token = tokenAt(sql, begin)
+    const token = aliasAt(sql, begin, tokens.at(-1)) ?? tokenAt(sql, begin)
     if ('slug' in token) return refuse(token)
     tokens.push(token)
     at = token.end

@@ -4,6 +4,7 @@ import type { Call, Name, Procedure, Table } from './ast.ts'
 import { functionNames, whyNot } from './builtins.ts'
 import { tableKey, type Relation, type Routine } from './catalog.ts'
 import { isSystem, spanIn, type Findings, type Frame } from './effects.ts'
+import { insteadOf } from './instead.ts'
 
 /**
  * Names → objects. What is printed is qualified and as the catalog spells it, so nothing of the session decides what a name means: neither the current database nor, where tables are compared without
@@ -63,7 +64,8 @@ function routine(found: Findings, frame: Frame, place: Name | null, name: Name, 
   const known = entry?.[kind].get(name.text.toLowerCase())
   // Access first, whether it is there or not: both are told alike to who may not call it.
   found.call(entry?.name ?? schema, known?.name ?? name.text, frame, span)
-  if (!known) throw missing('42000', `function \`${name.text}\` is neither one of the server's that the gate knows to be harmless nor one of \`${schema}\``, span)
+  const instead = insteadOf(name.text)
+  if (!known) throw missing('42000', `function \`${name.text}\` is neither one of the server's that the gate knows to be harmless nor one of \`${schema}\`${instead === undefined ? '' : `; here it is ${instead}`}`, span)
   found.routines.set(JSON.stringify([known.schema, known.name]), known)
   return known
 }

@@ -1,6 +1,7 @@
-import { ok, refuse, type Result } from '../../../schema/refusal.ts'
+import { ok, refuse, type Refusal, type Result } from '../../../schema/refusal.ts'
 import type { Parsed, Statement } from './ast.ts'
 import { checkDepth } from './depth.ts'
+import { insteadOfStatement, meant } from './instead.ts'
 import { lex } from './lex.ts'
 import { createCursor, type Cursor, type Grammar, Stop } from './parse/cursor.ts'
 import { readExpression, readOperand } from './parse/operator.ts'
@@ -29,9 +30,15 @@ export function parse(sql: string): Result<Parsed> {
     const deep = checkDepth(statement)
     return deep ? refuse(deep) : ok({ statement, parameters: cursor.parameters() })
   } catch (error) {
-    if (error instanceof Stop) return refuse(error.refusal)
+    if (error instanceof Stop) return refuse(hinted(sql, error.refusal))
     throw error
   }
+}
+
+/** The place where the reading stopped, and what was probably meant. */
+function hinted(sql: string, refusal: Refusal): Refusal {
+  const hint = refusal.reason === 'syntax_error' ? meant(sql) : null
+  return hint === null ? refusal : { ...refusal, detail: `${refusal.detail}; ${hint}` }
 }
 
 function readStatement(cursor: Cursor): Statement {
@@ -52,7 +59,8 @@ function readStatement(cursor: Cursor): Statement {
     case 'explain': case 'describe': case 'desc': return readExplain(cursor, () => readStatement(cursor))
     default: {   // unknown means no
       if (token.kind !== 'word') return cursor.fail('a statement')
-      throw new Stop(unsupported('unsupported_statement', `a statement that begins with \`${token.text.slice(0, 60)}\` is not understood; SELECT, INSERT, REPLACE, UPDATE, DELETE, CALL, SHOW and EXPLAIN are`, { start: token.start, end: token.end }))
+      const instead = insteadOfStatement(word)
+      throw new Stop(unsupported('unsupported_statement', `a statement that begins with \`${token.text.slice(0, 60)}\` is not understood; ${instead ?? 'SELECT, INSERT, REPLACE, UPDATE, DELETE, CALL, SHOW and EXPLAIN are'}`, { start: token.start, end: token.end }))
     }
   }
 }

@@ -72,7 +72,9 @@ export const rowSecurityNames: ReadonlySet<string> = new Set(['current_setting',
 
 /** Settings `show` may tell: those the gate pins or a client needs to read values. */
 export const shownSettings: ReadonlySet<string> = new Set(['timezone', 'datestyle', 'intervalstyle', 'client_encoding', 'standard_conforming_strings', 'integer_datetimes',
-  'transaction_isolation', 'transaction_read_only', 'search_path', 'statement_timeout', 'bytea_output', 'extra_float_digits'])
+  'transaction_isolation', 'transaction_read_only', 'search_path', 'statement_timeout', 'bytea_output', 'extra_float_digits', 'server_encoding', 'max_identifier_length', 'client_min_messages'])
+/** Those that tell what `version()` does: the same rule lets them. */
+export const versionSettings: ReadonlySet<string> = new Set(['server_version', 'server_version_num'])
 /** CURRENT_USER and its kin name the target's role: `introspection`. */
 export const valueFunctions: ReadonlySet<string> = new Set(['SVFOP_CURRENT_DATE', 'SVFOP_CURRENT_TIME', 'SVFOP_CURRENT_TIME_N', 'SVFOP_CURRENT_TIMESTAMP', 'SVFOP_CURRENT_TIMESTAMP_N',
   'SVFOP_LOCALTIME', 'SVFOP_LOCALTIME_N', 'SVFOP_LOCALTIMESTAMP', 'SVFOP_LOCALTIMESTAMP_N', 'SVFOP_CURRENT_SCHEMA'])

@@ -1,12 +1,14 @@
+import type { Access } from '../../../schema/effects.ts'
 import type { Span } from '../../../schema/refusal.ts'
-import { Notes, unlooked } from '../notes.ts'
+import { hinted, Notes, unlooked } from '../notes.ts'
 import { unsupported, type Refused } from '../refused.ts'
 import type { Length } from './beside.ts'
 import type { Catalog, CatalogFunction, Column, Relation } from './catalog.ts'
 import type { Classes } from './classes.ts'
+import { insteadOf, whyNot } from './instead.ts'
 
 export const unknownFunction = (name: string, span: Span | null): Refused =>
-  unsupported('unknown_function', `function \`${name}\` is not one the gate knows to be harmless; built-in functions that only compute pass, and those of the target where a \`call\` rule of yours names them`, span)
+  unsupported('unknown_function', `function \`${name}\` ${whyNot(name) === null ? 'is not one the gate knows to be harmless; built-in functions that only compute pass, and those of the target where a `call` rule of yours names them' : `is not available through the gate: ${whyNot(name)}`}`, span)
 export const unknownType = (name: string, span: Span | null): Refused =>
   unsupported('unknown_type', `type \`${name}\` is not one the gate knows to be harmless; plain ones such as text, numeric, timestamptz and jsonb pass`, span)
 
@@ -65,6 +67,7 @@ export class Findings extends Notes {
     this.access('call', fn.schema, fn.name, frame, span, false)
     if (fn.volatility === 'v') this.readOnly = false
   }
+  override get accesses(): Access[] { return super.accesses.map((access) => hinted(access, insteadOf)) }
   looked(relation: Relation, column: Column, frame: Frame): void {
     if (this.classes.came(relation, column)) throw unlooked(relation, column.name, frame)
   }

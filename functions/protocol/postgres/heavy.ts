@@ -1,6 +1,6 @@
 import type { A_Expr, FuncCall, Node } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
-import { bytesWith, endless, fixedBytes, largest, parameterSize, repeated, sized, stored, storedBytes, sum, type Size } from '../size.ts'
+import { bytesWith, endless, fixedBytes, largest, parameterSize, repeated, sized, sizeOfCommon, sizeOnce, stored, storedBytes, sum, type Size } from '../size.ts'
 import { tooHeavy } from '../weight.ts'
 import { isTrusted } from './builtins.ts'
 import type { Findings } from './effects.ts'
@@ -91,11 +91,7 @@ export function sizeOfColumn(found: Findings, { origin, type, size }: Col): Size
 /** How large the value of an expression may be: not less than it can be but by the few times that escapes and headers take, `endless` for whatever is not known here. */
 export function sizeOf(found: Findings, node: Node | undefined, scope: Scope): Size {
   if (!node) return sized(0)
-  const there = found.sizes.get(node)
-  if (there) return there
-  const size = measured(found, node, scope)
-  found.sizes.set(node, size)
-  return size
+  return sizeOnce(found.sizes, node, () => measured(found, node, scope))
 }
 function measured(found: Findings, node: Node, scope: Scope): Size {
   const size = (inner: Node | undefined) => sizeOf(found, inner, scope)
@@ -152,18 +148,15 @@ function sizeOfCall(found: Findings, { funcname, args = [], func_variadic }: Fun
   if (short.has(name)) return sized(fixedBytes)
   if (numbers.has(name)) return sized(name === 'numrange' ? 2 * storedBytes : storedBytes)
   const sizes = args.map((arg) => sizeOf(found, arg, scope))        // each once: calls stand in calls
-  const [text = endless, , filling = sized(0)] = sizes
+  const [text = endless, format = sized(0)] = sizes
   const second = args[1]
-  const [, format = sized(0)] = sizes
   if (name === 'to_char') return largest([sized(1024), repeated(format, 16)])
   if (name === 'array_to_string') return largest([text, repeated(text, bytesWith(format, storedBytes))])
-  if (name === 'concat_ws') return func_variadic === true ? endless : sum([...sizes.slice(1), repeated(text, sizes.length)])
-  if ((name === 'left' || name === 'right') && second && count(second) < Infinity && !isNegative(second)) return bytesWith(text, storedBytes) < count(second) * 4 ? text : sized(count(second) * 4)
+  if (name === 'concat_ws' && func_variadic === true) return endless
+  const common = sizeOfCommon(name, sizes, second && !((name === 'left' || name === 'right') && isNegative(second)) ? count(second) : Infinity)
+  if (common) return common
   if (keeping.has(name)) return text
   if (joining.has(name)) return sum(sizes)
-  if (name === 'repeat') return repeated(text, count(second))
-  if (name === 'lpad' || name === 'rpad') return sized(count(second) * 4)
-  if (name === 'replace' || name === 'regexp_replace') return largest([text, repeated(text, bytesWith(filling, storedBytes))])
   if (name === 'encode') return repeated(text, 2)
   return endless
 }

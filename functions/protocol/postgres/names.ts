@@ -4,6 +4,7 @@ import { missing, unsupported, type Refused } from '../refused.ts'
 import { functionNames, introspection, isTrusted, isTrustedSupport, rowSecurityNames, typeNames } from './builtins.ts'
 import type { CatalogFunction, CatalogType, Relation } from './catalog.ts'
 import { isSystem, unknownFunction, unknownType, type Findings, type Frame } from './effects.ts'
+import { insteadOf } from './instead.ts'
 
 /**
  * Names → objects, as the server looks them up with `search_path` pinned to the frame's path: pg_catalog first, then the path in order, never the
@@ -57,7 +58,8 @@ export function findFunctions(found: Findings, frame: Frame, names: readonly str
   if (args === 1 && castByName(found, frame, schema, name, builtin || user.length > 0, span)) return { builtin: true, user }
   if (!builtin && user.length === 0) {
     found.access('call', homeOf(frame, schema), name, frame, span, false)
-    throw missing('42883', `there is no function \`${name}\` with ${args} ${args === 1 ? 'argument' : 'arguments'}`, span)
+    const instead = insteadOf(name)
+    throw missing('42883', `there is no function \`${name}\` with ${args} ${args === 1 ? 'argument' : 'arguments'}${instead === undefined ? '' : `; here it is ${instead}`}`, span)
   }
   for (const fn of user) found.functions.add(fn.oid)
   return { builtin, user }

@@ -2,6 +2,7 @@ import load, { type Grammar } from 'libpg-query/wasm/libpg-query.js'
 import type { Node } from 'libpg-query'
 import { ok, refuse, type Refusal, type Result, type Span } from '../../../schema/refusal.ts'
 import { maxStatementBytes } from '../../../schema/request.ts'
+import { meant } from './instead.ts'
 import { grammarModule } from './module.ts'
 import { checkSyntax } from './syntax.ts'
 
@@ -83,7 +84,8 @@ async function tree(sql: string): Promise<Result<unknown>> {
   } catch (error) {
     if (error instanceof GrammarError) {
       const start = [...sql].slice(0, error.position).join('').length   // the position counts code points
-      return refuse(unparsable('syntax_error', reword(error.message), { start, end: endOfToken(sql, start) }))
+      const hint = meant(sql)
+      return refuse(unparsable('syntax_error', `${reword(error.message)}${hint === null ? '' : `; ${hint}`}`, { start, end: endOfToken(sql, start) }))
     }
     if (instance === current) instance = undefined   // poisoned: later parses of this instance fail or hang, so it is never used again
     return refuse(unparsable('too_deep', 'the statement is nested too deeply'))

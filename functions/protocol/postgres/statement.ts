@@ -1,10 +1,11 @@
 import type { CallStmt, DefElem, DropStmt, ExplainStmt, Node, TruncateStmt, WithClause } from 'libpg-query'
 import { missing, unsupported, withheld } from '../refused.ts'
-import { shownSettings } from './builtins.ts'
+import { shownSettings, versionSettings } from './builtins.ts'
 import { consequences } from './consequence.ts'
 import { isSystem } from './effects.ts'
 import { expression, type Analysis } from './expression.ts'
-import { findFunctions, strings } from './names.ts'
+import { whatThereIs } from './instead.ts'
+import { findFunctions, strings, tell } from './names.ts'
 import { merge } from './merge.ts'
 import type { PlannedStatement } from './plan.ts'
 import { descend, lookup } from './relation.ts'
@@ -41,7 +42,7 @@ export function statement(a: Analysis, node: Node, scope: Scope): Analysed {
   if ('DeleteStmt' in node) return written('delete', node.DeleteStmt)
   if ('MergeStmt' in node) return written('merge', node.MergeStmt)
   if ('ExplainStmt' in node) return explain(a, node.ExplainStmt, scope)
-  if ('VariableShowStmt' in node) return show(node.VariableShowStmt.name ?? '')
+  if ('VariableShowStmt' in node) return show(a, node.VariableShowStmt.name ?? '', scope)
   if ('TruncateStmt' in node) return truncate(a, node.TruncateStmt, scope)
   if ('DropStmt' in node) return drop(a, node.DropStmt, scope)
   if ('CallStmt' in node) return call(a, node.CallStmt, scope)
@@ -69,7 +70,7 @@ function explain(a: Analysis, node: ExplainStmt, scope: Scope): Analysed {
   let costs = true
   for (const entry of node.options ?? []) {
     const option: DefElem = 'DefElem' in entry ? entry.DefElem : {}
-    if (!['costs', 'format', 'verbose'].includes(option.defname ?? '')) throw unsupported('explain_option', `\`explain (${option.defname ?? ''})\` is not supported; costs, format and verbose are`, scope.frame.span(option.location))
+    if (!['costs', 'format', 'verbose'].includes(option.defname ?? '')) throw unsupported('explain_option', `\`explain (${option.defname ?? ''})\` is not supported; costs, format and verbose are${option.defname === 'analyze' ? ', and to run a statement, send it by itself' : ''}`, scope.frame.span(option.location))
     if (option.defname === 'costs' && option.arg) costs = !isOff(option.arg)
   }
   if (!node.query || !('SelectStmt' in node.query)) throw unsupported('explain_write', 'only a select can be explained here; to see what a write would do, send it to `/explain` of the connection', null)
@@ -84,8 +85,13 @@ function explain(a: Analysis, node: ExplainStmt, scope: Scope): Analysed {
 const isOff = (arg: Node): boolean => ('String' in arg && ['off', 'false', '0'].includes((arg.String.sval ?? '').toLowerCase())) || ('Integer' in arg && (arg.Integer.ival ?? 0) === 0)
 
 const spelled: ReadonlyMap<string, string> = new Map([['timezone', 'TimeZone'], ['datestyle', 'DateStyle'], ['intervalstyle', 'IntervalStyle']])
-function show(name: string): Analysed {
+function show(a: Analysis, name: string, scope: Scope): Analysed {
   const setting = name.toLowerCase()
+  if (versionSettings.has(setting)) {
+    tell(a.found, scope.frame, 'version', null)
+    return { kind: 'show', cols: [column(setting)], wrappable: false }
+  }
+  if (/^(tables|views|databases|schemas|columns|indexes|functions|sequences|roles|users)$/.test(setting)) throw unsupported('unknown_setting', `\`show\` tells settings, and \`${name}\` is none; ${whatThereIs}`, null)
   if (!shownSettings.has(setting)) throw unsupported('unknown_setting', `\`show ${name}\` is not supported; the gate tells ${[...shownSettings].join(', ')}`, null)
   return { kind: 'show', cols: [column(spelled.get(setting) ?? setting)], wrappable: false }
 }

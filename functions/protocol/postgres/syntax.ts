@@ -55,12 +55,16 @@ const kinds: Readonly<Record<string, string>> = {
   ExplainStmt: 'query* options*', DefElem: 'defname arg* defaction location', VariableShowStmt: 'name',
   TruncateStmt: 'relations* behavior', DropStmt: 'objects* removeType behavior', CallStmt: 'funccall:FuncCall',
 }
+const migration = 'what changes names belongs into a migration, run by whoever owns the tables'
 /** What a person calls what is refused most, and what passes instead. */
 const words: Readonly<Record<string, readonly [name: string, instead?: string]>> = {
-  TransactionStmt: ['transaction control', 'send the statements as `transaction`, which runs whole or not at all'], VariableSetStmt: ['`set`', 'settings are the gate\'s; leave it out'], DoStmt: ['`do`', 'send the statements themselves'],
+  TransactionStmt: ['transaction control', 'send the statements as `transaction`, which runs whole or not at all'], VariableSetStmt: ['`set`', 'settings are the gate\'s; leave it out, write tables with their schema and times with `at time zone`'], DoStmt: ['`do`', 'send the statements themselves'],
   CopyStmt: ['`copy`', 'use select or insert'], PrepareStmt: ['`prepare`', 'send the statement with `params`'], ExecuteStmt: ['`execute`', 'send the statement with `params`'], DeallocateStmt: ['`deallocate`', 'leave it out'],
   DeclareCursorStmt: ['a cursor', 'page with `limit` and a filter on a key'], FetchStmt: ['a cursor', 'page with `limit` and a filter on a key'], ClosePortalStmt: ['a cursor', 'leave it out'],
-  ListenStmt: ['`listen`'], UnlistenStmt: ['`unlisten`'], NotifyStmt: ['`notify`'], DiscardStmt: ['`discard`', 'leave it out'], LockStmt: ['`lock table`', 'use `select … for update`'],
+  IndexStmt: ['`create index`', migration], CreateStmt: ['`create table`', migration], AlterTableStmt: ['`alter table`', migration], RenameStmt: ['`rename`', migration], ViewStmt: ['`create view`', migration], CreateFunctionStmt: ['`create function`', migration],
+  CreateTrigStmt: ['`create trigger`', migration], CreateEnumStmt: ['`create type`', migration], CreateSchemaStmt: ['`create schema`', migration], CreateSeqStmt: ['`create sequence`', migration], CommentStmt: ['`comment`', migration], GrantStmt: ['`grant`', migration],
+  VacuumStmt: ['`vacuum`, as `analyze`,', 'the server does both by itself; leave it out'], RefreshMatViewStmt: ['`refresh materialized view`', 'whoever owns it does that'],
+  ListenStmt: ['`listen`', 'ask again, by a key or a time that grows'], UnlistenStmt: ['`unlisten`'], NotifyStmt: ['`notify`'], DiscardStmt: ['`discard`', 'leave it out'], LockStmt: ['`lock table`', 'use `select … for update`'],
   IntoClause: ['`select into`', 'insert into a table that is there'], CreateTableAsStmt: ['`create table as`', 'insert into a table that is there'],
   RangeTableFunc: ['`xmltable`', 'use `xpath`'], JsonTable: ['`json_table`', 'use `jsonb_to_recordset` or `jsonb_path_query`'], CurrentOfExpr: ['`where current of`', 'name the row by its key'], MergeSupportFunc: ['`merge_action()`', 'leave it out'],
 }
