@@ -1,6 +1,6 @@
 /**
  * How large a value may become, by what the statement's text says and before anything is known of the call's parameters: never less than it can be. The algebra is the same for every SQL engine; what each function
- * and operator makes of its operands is the engine's own (heavy.ts). Each of these is of one size itself, whatever went into it: a column that doubles the one before, forty times over, is 2^40 times a parameter, and
+ * and operator makes of its operands is the engine's own (heavy.ts), but for what every engine has alike. Each of these is of one size itself, whatever went into it: a column that doubles the one before, forty times over, is 2^40 times a parameter, and
  * must not be a list of as many.
  */
 export interface Size {
@@ -33,6 +33,28 @@ export const largest = (sizes: readonly Size[]): Size => sizes.reduce((most, { b
 export const repeated = (size: Size, n: number): Size => (size.times > 0 && n > 1 ? endless : { ...size, bytes: n === 0 || size.bytes === 0 ? 0 : size.bytes * n })
 /** The bytes of it, where each parameter has so many. */
 export const bytesWith = ({ bytes, times }: Size, each: number): number => bytes + times * each
+
+/**
+ * What a function of this name makes of its arguments where every SQL engine has it and it grows alike. `length`: its second argument, where that is a number written out, in characters or times; Infinity: any other.
+ * null: it is none of these.
+ */
+export function sizeOfCommon(name: string, sizes: readonly Size[], length: number): Size | null {
+  const [text = endless, , filling = sized(0)] = sizes
+  if (name === 'left' || name === 'right') return length === Infinity || bytesWith(text, storedBytes) < length * 4 ? text : sized(length * 4)
+  if (name === 'concat_ws') return sum([...sizes.slice(1), repeated(text, sizes.length)])
+  if (name === 'repeat') return repeated(text, length)
+  if (name === 'lpad' || name === 'rpad') return sized(length * 4)
+  if (name === 'replace' || name === 'regexp_replace') return largest([text, repeated(text, bytesWith(filling, storedBytes))])
+  return null
+}
+/** Measured once: what stands in what is measured is looked at from each of its places. */
+export function sizeOnce(known: Map<object, Size>, node: object, measure: () => Size): Size {
+  const there = known.get(node)
+  if (there) return there
+  const size = measure()
+  known.set(node, size)
+  return size
+}
 
 function union(one: Size['parameters'], other: Size['parameters']): Size['parameters'] {
   if (other === 'any' || one === 'any') return 'any'

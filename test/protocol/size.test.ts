@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Refused } from '../../functions/protocol/refused.ts'
-import { bytesWith, endless, largest, parameterSize, repeated, sized, stored, sum, type Size } from '../../functions/protocol/size.ts'
+import { bytesWith, endless, largest, parameterSize, repeated, sized, sizeOfCommon, stored, sum, type Size } from '../../functions/protocol/size.ts'
 import { heavyParameter, Scales } from '../../functions/protocol/weight.ts'
 
 const [first, second] = [parameterSize(0), parameterSize(1)]
@@ -56,4 +56,15 @@ test('many that go through what may be long are refused, and a list of such by i
   expect([over(100, endless), over(101, endless), over(100, endless, stored), over(100, endless, endless), over(101, sized(2_000_000), sized(2_000_000))]).toEqual([true, false, true, true, false])
   expect([over(1, ...Array.from({ length: 101 }, () => endless)), over(1, ...Array.from({ length: 102 }, () => endless)), over(5000, stored, sized(1024 * 1024))]).toEqual([true, false, true])
   expect([over(5000, often(first, 10)), over(101, often(first, 20))]).toEqual([true, false])
+})
+
+test('what a function of both engines makes of its arguments is never less than it can be, and as much as they like where no number is written out', () => {
+  const bytes = (name: string, sizes: readonly Size[], length = Infinity) => { const size = sizeOfCommon(name, sizes, length); return size && bytesWith(size, 1000) }
+  expect([bytes('left', [stored], 10), bytes('right', [sized(8)], 10), bytes('left', [endless]), bytes('left', [first], 300)]).toEqual([40, 8, Infinity, 1200])
+  expect([bytes('repeat', [sized(3)], 4), bytes('repeat', [sized(3)]), bytes('repeat', [first], 2), bytes('repeat', [first], 1)]).toEqual([12, Infinity, Infinity, 1000])
+  expect([bytes('lpad', [sized(1)], 10), bytes('rpad', [sized(1)])]).toEqual([40, Infinity])
+  expect([bytes('replace', [sized(10), sized(1), sized(5)]), bytes('regexp_replace', [sized(10), sized(1)]), bytes('replace', [sized(10), sized(1), first])]).toEqual([50, 10, 1_310_720])
+  expect(sizeOfCommon('left', [sum([endless, first])], Infinity)?.parameters).toEqual(new Set([0]))
+  expect(bytes('concat_ws', [sized(2), sized(10), sized(20)])).toBe(36)
+  expect([bytes('lower', [sized(1)]), bytes('', [])]).toEqual([null, null])
 })
