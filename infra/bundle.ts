@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build, type ImportKind, type Metafile, type Plugin } from 'esbuild'
 import { sparedFor } from './spared.ts'
@@ -30,8 +30,10 @@ export async function bundle(name: keyof typeof entries, outdir = join(root, 'di
   const [first, all] = [reached(metafile, ['import-statement']), reached(metafile, ['import-statement', 'dynamic-import', 'require-call'])]
   // Of a module that is imported at its first use there is a file also where whatever would import it was dropped, because nobody calls it.
   for (const path of Object.keys(metafile.outputs)) if (!all.has(path)) rmSync(join(root, path), { force: true })
+  const bytes = new Set([...all].flatMap((path) => bytesOf(metafile, path)))
+  for (const file of readdirSync(folder)) if (file.endsWith('.wasm') && !bytes.has(file)) rmSync(join(folder, file))
   const size = (start: boolean): Size => {
-    const texts = Object.entries(metafile.outputs).filter(([path]) => all.has(path) && first.has(path) === start).flatMap(([path, { inputs }]) => [join(root, path), ...Object.keys(inputs).filter((input) => input.endsWith('.wasm')).map((input) => join(folder, basename(input)))])
+    const texts = Object.entries(metafile.outputs).filter(([path]) => all.has(path) && first.has(path) === start).flatMap(([path]) => [join(root, path), ...bytesOf(metafile, path).map((file) => join(folder, file))])
       .map((path) => readFileSync(path))
     return { bytes: texts.reduce((sum, text) => sum + text.length, 0), gzipBytes: texts.reduce((sum, text) => sum + gzipSync(text, { level: 9 }).length, 0) }
   }
@@ -92,6 +94,9 @@ const plainHttp: Plugin = {
     onLoad({ filter: /^http$/, namespace: 'plain' }, () => ({ contents: `module.exports = process.getBuiltinModule('node:http')`, loader: 'js' }))
   },
 }
+
+/** What lies beside an output for it to read. */
+const bytesOf = ({ outputs }: Metafile, path: string): readonly string[] => Object.keys(outputs[path]?.inputs ?? {}).filter((input) => input.endsWith('.wasm')).map((input) => basename(input))
 
 /** The entry and every file that is reached from it by these kinds of import. */
 function reached({ outputs }: Metafile, kinds: readonly ImportKind[]): ReadonlySet<string> {

@@ -43,13 +43,32 @@ test('no function looks for credentials but in its environment', () => {
   expect(holding('no credentials were given')).toContain('http')
 })
 test('the language of conditions is not read before a policy has one', () => {
-  const starts = (['http', 'people', 'websocket'] as const).map((name) => [...filesOf(name)].find(([file]) => (filesOf(name).get('index.mjs') ?? '').includes(file))?.[1] ?? '')
+  const starts = (['http', 'hold', 'lasting', 'people', 'websocket'] as const).map((name) => [...filesOf(name)].find(([file]) => (filesOf(name).get('index.mjs') ?? '').includes(file))?.[1] ?? '')
   for (const text of starts) expect([text.length > 100_000, text.includes('maxAstNodes')]).toEqual([true, false])
 })
 test('the grammar\'s bytes are read when they are asked for, and not while a file is evaluated, which could fail only once', () => {
   const reads = names.flatMap((name) => [...filesOf(name).values()].flatMap((text) => [...text.matchAll(/(.{5})\w+\(new URL\("\.\/libpg-query\.wasm"/g)].map(([, before]) => before ?? '')))
   expect(reads.length).toBeGreaterThan(0)
   expect(reads.filter((before) => !before.endsWith('()=>'))).toEqual([])
+})
+test('only what answers at its path speaks the Model Context Protocol', () => {
+  expect(holding('notifications/initialized')).toEqual(['hold'])
+})
+test('only what parses SQL has its grammar, and only what looks things up in the index, or writes it, has that', () => {
+  expect(names.filter((name) => readdirSync(join(directory, name)).includes('libpg-query.wasm'))).toEqual(['http', 'hold', 'websocket', 'approval', 'sweeper', 'private'])
+  expect(holding('drizzle')).toEqual(['http', 'sequencer'])
+})
+test('whose role changes no policy has no client for it; and who wakes no state machine, none for that', () => {
+  expect(holding('DescribeContinuousBackups')).toEqual(['http', 'hold', 'approval', 'sweeper'])
+  expect(holding('StartSyncExecution')).toEqual(names.filter((name) => name !== 'sequencer' && name !== 'private'))
+})
+test('of libraries nothing is deployed that nobody comes to: SSH\'s server, file transfers, agents and passphrases; authorities of RDS; East Asian tables; Neon\'s driver in a private network', () => {
+  expect(['fastPut', 'crypto_secretbox', 'AGFzbQ', 'pagent.exe', 'MIIEEjCCAvqg', '\\u4E02\\u4E04\\u4E05', 'prelude checksum'].flatMap(holding)).toEqual([])
+  expect(holding('neon-connection-string')).not.toContain('private')
+  expect([...filesOf('private').values()].reduce((sum, text) => sum + text.length, 0)).toBeLessThan(2 * 1024 * 1024)
+})
+test('HTTP keeps to a megabyte gzipped with all that it ever reads, the grammar too', () => {
+  expect(built.get('http')?.gzipBytes).toBeLessThan(1024 * 1024)
 })
 test('what parses no SQL keeps to 350 KB gzipped, with all that it ever reads', () => {
   for (const name of ['people', 'sequencer'] as const) expect(built.get(name)?.gzipBytes).toBeLessThan(350 * 1024)

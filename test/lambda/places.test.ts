@@ -82,6 +82,8 @@ describe.skipIf(openssl === undefined)('a running stack whose places are taken',
   }
   const query = () => send('POST', '/v1/connections/shop/query', { body: { sql: 'select id from customers order by id limit 1' } })
   const pods = () => send('GET', '/v1/kubernetes/cluster/api/v1/namespaces/web/pods')
+  /** In a container; no rule lets it run. Decided it is, where there is a place for that. */
+  const command = (prefer?: string) => send('POST', '/v1/connections/cluster/exec', { body: { namespace: 'web', pod: 'front', command: ['id'] }, ...(prefer === undefined ? {} : { prefer }) })
   const ask = (reason: string) => send('POST', '/v1/connections/shop/query', { body: { sql: `insert into public.refunds (reason) values ('${reason}')` }, prefer: 'wait=40' })
   const pending = async () => {
     const answer = await send('GET', '/v1/requests?status=pending')
@@ -100,13 +102,15 @@ describe.skipIf(openssl === undefined)('a running stack whose places are taken',
     expect(answers.map((answer) => answer?.status), answers.map((answer) => answer?.body.slice(0, 300)).join('\n')).toEqual([200, 200, 200, 200])
   }
 
-  test('queries, decisions and a cluster are answered while every place to wait is held, and whoever waits hears of the decision', async () => {
+  test('queries, decisions, commands and a cluster are answered while every place to wait is held, and whoever waits hears of the decision', async () => {
     const held = Array.from({ length: places.hold }, (_, i) => ask(`held ${i}`))
     let open = await pending()
     while (open.length < places.hold) open = await pending()
     expect(free.hold).toEqual([])
     expect([await ask('one more'), await send('POST', '/mcp', { body: { jsonrpc: '2.0', id: 1, method: 'tools/list' } })]).toEqual([null, null])
     await everythingElse()
+    expect(await command('wait=40')).toBe(null)                                    // it would wait, and so has no place of a command's
+    expect([(await command())?.status, free.stream.length]).toEqual([403, places.stream])
     const stream = watch()
     await stream.begun                                                             // streams are not kept out by waits either
     const [first, second] = open
@@ -124,6 +128,8 @@ describe.skipIf(openssl === undefined)('a running stack whose places are taken',
     while (free.stream.length > 0) await watch().begun
     expect(await send('GET', '/v1/kubernetes/cluster/api/v1/namespaces/web/pods?watch=true')).toBe(null)
     await everythingElse()
+    expect(await command()).toBe(null)
+    expect((await command('wait=40'))?.status).toBe(403)
     const held = ask('while streams last')
     let open = await pending()
     while (open.length === 0) open = await pending()
