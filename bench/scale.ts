@@ -3,7 +3,7 @@ import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { measure } from './scale/measure.ts'
 import { serve, type World } from './scale/serve.ts'
-import { tell } from './scale/tell.ts'
+import { mix, tell } from './scale/tell.ts'
 
 /**
  * `node bench/scale.ts [--write]`: what a deployment needs, from what requests do; `--write` puts it into docs/scale.md, between its marks. First each kind of request is made on real local servers, in a process of its own whose CPU is
@@ -12,7 +12,7 @@ import { tell } from './scale/tell.ts'
  */
 if (process.argv[2] === 'serve') await serve(process.argv[3] === 'gate' ? 'gate' : 'sequencer', JSON.parse(process.argv[4] ?? '{}') as World)
 else {
-  const text = `${tell(await measure())}\n\nNode ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, load average ${loadavg()[0]?.toFixed(1)} at the end: whatever is counted in seconds is slower for it.`
+  const text = `${tell(await measure(mix.shares))}\n\nNode ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, load average ${loadavg()[0]?.toFixed(1)} at the end: whatever is counted in seconds is slower for it.`
   console.log(text)
   if (process.argv.includes('--write')) {
     const file = join(import.meta.dirname, '../docs/scale.md')

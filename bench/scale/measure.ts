@@ -21,7 +21,8 @@ const rounds = 3
 const share = (uses: readonly Use[], of: number): Use[] => uses.map((use) => ({ ...use, writes: use.writes / of, reads: use.reads / of }))
 const sql = (text: string, keep = true) => ({ path: query, keep, body: { sql: text } })
 
-export async function measure(): Promise<Measured> {
+/** `shares`: of the mix that is played, by kind. */
+export async function measure(shares: Readonly<Record<string, number>>): Promise<Measured> {
   const closers: (() => unknown)[] = []
   const onEnd = (close: () => unknown): void => { closers.push(close) }
   try {
@@ -30,7 +31,9 @@ export async function measure(): Promise<Measured> {
     const [agent, lead] = [await mint(opened.place, 'agent:bot', ['readers']), await mint(opened.place, 'user:lea@acme.dev', ['leads'])]
     const kinds = await plain(opened, taking, agent)
     const { readsPerWaiting, ...approvals } = await approval(opened, taking, agent, lead)
-    return { kinds: { ...kinds, ...approvals }, readsPerWaiting, pointer: taking.pointer(), log: await measureLog(opened, taking.images, taking.total, onEnd) }
+    const all: Readonly<Record<string, Kind>> = { ...kinds, ...approvals }
+    const sum = (of: (kind: Kind) => number): number => Object.entries({ ...shares, [ending]: shares[asking] ?? 0 }).reduce((so, [name, part]) => so + part * (all[name] ? of(all[name]) : 0), 0)
+    return { kinds: all, readsPerWaiting, pointer: taking.pointer(), log: await measureLog(opened, taking.images, taking.total, sum(({ bytes }) => bytes) / sum(({ events }) => events), onEnd) }
   } finally {
     for (const close of closers.toReversed()) await close()
   }

@@ -17,7 +17,7 @@ const looks = { sequencer: { first: 70 / 60, second: 1 }, sweeper: { first: 90 /
 /** Of the sequencer's function there are so many at once (infra/places.ts): the stream's rounds and the minute's look share them. */
 const sequencers = 2
 const [one, many] = ['read, 1 row, session kept', 'read, 200 rows']
-const mix = { agents: 10_000, each: 0.1, seconds: 600, decideSeconds: 120, shares: { [one]: 0.8, [many]: 0.1, refusal: 0.08, [asking]: 0.02 } }
+export const mix = { agents: 10_000, each: 0.1, seconds: 600, decideSeconds: 120, shares: { [one]: 0.8, [many]: 0.1, refusal: 0.08, [asking]: 0.02 } }
 
 const timeMs = ({ cpuMs, calls, target }: Kind): number => cpuMs / processor + (calls + target) * roundTripMs
 const unitsOf = (uses: readonly Units[]): Units => uses.reduce<Units>((all, use) => ({ writes: all.writes + use.writes, reads: all.reads + use.reads }), { writes: 0, reads: 0 })
@@ -51,14 +51,14 @@ An approval from its asking to its end: US$ ${money(costOf(measured, first).doll
 }
 
 function logRows(measured: Measured): string {
-  const { s3, entries, perSecond, distantPerSecond, twoPerSecond, cpuMsEach, perCommit, looks: { first, second, sweeper } } = measured.log
+  const { batch, s3, entries, perSecond, distantPerSecond, twoPerSecond, quarterPerSecond, cpuMsEach, perCommit, looks: { first, second, sweeper } } = measured.log
   const units = unitsOf(perCommit)
   const dollars = units.writes * prices.writes + units.reads * prices.reads + ((s3['PUT'] ?? 0) + (s3['LIST'] ?? 0)) * prices.put + (s3['GET'] ?? 0) * prices.get + prices.sign + prices.calls
   const look = ({ readsPerEvent, readsPerKilobyte, perSecond: events }: Look): string => `${money(readsPerEvent)} r an event, ${money(readsPerKilobyte)} r a KB; on the local store ${whole(events)} events a second`
   return table(['the log', ''], [
     [`a commit, of ${whole(entries)} entries here`, `1 signature of KMS; S3: ${Object.entries(s3).map(([method, times]) => `${times.toFixed(1)} ${method}`).join(', ')}; sluice-log ${told(units)}`],
     ['a million commits, beside their entries\' units and the function\'s time', `US$ ${money(dollars)}; one a second is ${whole(dollars * 86_400 * 30 / 1e6)} a month`],
-    ['entries a second, one sequencer on the local store', whole(perSecond)], [`the same with round trips of ${trips.dynamo} ms to DynamoDB, ${trips.s3} to S3, ${trips.kms} to KMS`, whole(distantPerSecond)], ['the same by two at once, who take turns at one head', whole(twoPerSecond)], ['CPU of the sequencer, ms an entry', cpuMsEach.toFixed(3)],
+    ['entries a second, one sequencer on the local store', whole(perSecond)], [`one with round trips of ${trips.dynamo} ms to DynamoDB, ${trips.s3} to S3, ${trips.kms} to KMS`, whole(distantPerSecond)], ['the same by two at once, who take turns at one head', whole(twoPerSecond)], [`by those two in batches of ${whole(Math.floor(batch / 4))}`, whole(quarterPerSecond)], ['events that the stream brings at once, of this mix, at most', whole(batch)], ['CPU of the sequencer, ms an entry', cpuMsEach.toFixed(3)],
     ['the sequencer\'s look at what is new, by one of two that share the stream', look(first)], ['its look at what nothing more can come to', look(second)], ['a look of the sweeper', look(sweeper)],
   ])
 }
@@ -99,6 +99,7 @@ ${table(['', '', 'at its limit from, requests a second of this mix'], [
 }
 
 function says(measured: Measured, played: Played): string {
+  const { quarterPerSecond } = measured.log
   const [single, rows] = [kindOf(measured, one), kindOf(measured, many)]
   const [cost, costly, limits] = [costOf(measured, single), costOf(measured, rows), limitsOf(measured, played)]
   const [open, record] = [played.keys.get(`${tables.requests.name} byState, \`open\``), played.keys.get(`${tables.audit.name}, one of the day's 16`)]
@@ -107,7 +108,7 @@ function says(measured: Measured, played: Played): string {
   const over = played.unsequenced > 0 ? `is ${whole(played.unsequenced)} behind after ten minutes` : 'keeps up'
   return `- **The record is the cost.** A query of one row has an intent and an outcome: ${money(cost.mine.writes)} write units in the record, ${money(cost.log.writes)} in the log, and ${whole(cost.again)} read units by the time it is an hour old, because the sequencer and the sweeper each go through the record twice. That is US$ ${money(cost.again * prices.reads)} of its ${money(cost.dollars)} a million. With 200 rows the outcome carries up to 32 KB of the masked answer, sealed: ${money(costly.mine.writes)} write units, ${whole(costly.again)} read. \`record: none\` on a connection keeps no results.
 - **Looking again holds.** Of each minute of this load the sequencer's looks take ${whole(limits.looking * 100)} % of one of its ${sequencers} places and the sweeper's ${whole(limits.sweeping * 100)} % of one, on the local store; all of them together read ${whole(limits.again)} units a second of the quota's ${quota}. A look reads what is new since the last one, and once more what has become half an hour old (the sweeper's: an hour), when nothing more can come to it; nothing is read a third time. What a look does not end in its time the next one goes on with. An execution that people approved names the events by which they did, so it begins no look.
-- **The log takes ${whole(slowest(measured.log))} entries a second** at the least of the three ways it was measured in, and ${over}${played.unsequenced > 0 ? `: from ${whole(limits.log)} requests a second it falls behind` : `: to ${whole(limits.log)} requests a second`}. What is not in it yet lies in the record and is lost nowhere; receipts are late. The round trips are guesses (\`ROUND_TRIP_MS\` for DynamoDB's); the stream's batches are taken to be full, as they are where it is busy.
+- **The log takes ${whole(slowest(measured.log))} entries a second** at the least of the three ways it was measured in, and ${over}${played.unsequenced > 0 ? `: from ${whole(limits.log)} requests a second it falls behind` : `: to ${whole(limits.log)} requests a second`}. What is not in it yet lies in the record and is lost nowhere; receipts are late. The round trips are guesses (\`ROUND_TRIP_MS\` for DynamoDB's), and those rates are of a log's table in the bench's own memory, because the local DynamoDB takes more CPU for an entry than the sequencer; the stream's batches are taken to be full. A busy stream has several shards, and each brings a batch of its own: smaller ones where there is room, at a lower rate (${whole(quarterPerSecond)} a second in quarters), and the fuller the longer they wait for one of the ${sequencers} places, so that the rate comes back where it is needed.
 - **Keys.** The record's events spread over 16 partitions a day by their id: the busiest is at its limit from ${at(record)} requests a second, for seconds at a time; DynamoDB splits it by itself where it stays so, because the sort key spreads. The index \`byState\` has one partition of open requests and one of ended ones, in the order of time, which no split helps: \`open\` takes ${money(open.writes)} write units in the busiest second (${(busy(open) * 100).toFixed(1)} %) and is at its limit from ${at(open)} requests a second of this mix, ${whole(played.requests * mix.shares[asking] / busy(open))} of them asking people. Then asking and deciding are tried again within their 3 s and refused; nobody else touches that table. It is left as it is. The policy's pointer is one item that every process reads each 2 s: 6 000 processes fit into one partition's reads.
 - **A new table takes ${fresh.writes} write units a second**, and twice its own peak later; the record needs ${whole(played.tables.get(tables.audit.name)?.writes ?? NaN)} here. Whoever begins at this size warms it first (DynamoDB: warm throughput).`
 }

@@ -12,8 +12,8 @@ const lengthened = { pk: { S: 'lengthened' } } as const
 /** DynamoDB's own bound of both a batch of reads and a transaction. */
 const batch = 100
 const maxBatches = 20
-/** Batches of reads, and transactions of places, at once; they meet at no item. */
-const most = 24
+/** Batches of reads, and transactions of places, at once; they meet at no item. No more, or a store that is busy answers the last of them too late. */
+const most = 10
 
 /** Where the log stands, in DynamoDB. One item is the commit point, moved only by a condition on the revision it was read at. */
 export function createLogStore(dynamo: Dynamo): LogRows {

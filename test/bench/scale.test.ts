@@ -58,7 +58,7 @@ test('what all agents meet at is counted together, and what is of one of them is
   const look = { readsPerEvent: 1, readsPerKilobyte: 1, perSecond: 1 }
   const played = play({
     kinds: { [asking]: kind([of('byState', 'open'), of('byRequester', 'x'), of(null, 'arq_x'), { table: tables.audit.name, index: null, key: '2026-11-22#a', writes: 2, reads: 0 }]), [ending]: kind([of('byState', 'open'), of('byState', 'ended')]) },
-    log: { perEvent: [], perCommit: [], s3: {}, entries: 1000, perSecond: 30, cpuMsEach: 0, distantPerSecond: 20, twoPerSecond: 10, looks: { first: look, second: look, sweeper: look } }, readsPerWaiting: 0, pointer: 1,
+    log: { batch: 1000, perEvent: [], perCommit: [], s3: {}, entries: 1000, perSecond: 30, cpuMsEach: 0, distantPerSecond: 20, twoPerSecond: 10, quarterPerSecond: 5, looks: { first: look, second: look, sweeper: look } }, readsPerWaiting: 0, pointer: 1,
   }, { agents: 100, each: 1, seconds: 2, decideSeconds: 600, timeMs: () => 10, shares: { [asking]: 1 } })
   expect(Object.fromEntries([...played.keys].map(([sort, units]) => [sort.replace(/^sluice-/, ''), units.writes]))).toMatchObject({ 'requests byState, `open`': 100, 'requests byRequester, a requester': 1, 'requests, an item of one request or event': 1 })
   const record = played.keys.get('sluice-audit, one of the day\'s 16')?.writes ?? NaN
