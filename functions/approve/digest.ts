@@ -7,7 +7,7 @@ import type { Query } from '../../schema/request.ts'
 
 /** What of the policy an approval binds. */
 export interface Standing {
-  readonly claimsRead: readonly string[] | 'all'
+  readonly claimsRead: readonly string[]
   ruleContent(name: string): string | null
   trustOf(issuer: string): string | null
 }
@@ -41,9 +41,9 @@ const boundTarget = ({ namespace, name, needs }: Target): BoundTarget => ({ name
 /** SHA-256, lower-case hex, of the RFC 8785 form. */
 export const digestOf = (bound: Bound): string => hash(bound)
 
-/** The same for every repeat of a call: what rules, objects and the clock add is left out, and limits are rules'. `runs`: of a command, the fingerprint of its effects: as another user, or on another host, it is another call. */
-export function callKeyOf({ trust: _trust, rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, salt: _salt, obligations: { limits: _limits, ...obligations }, ...call }: Bound, runs?: string): string {
-  return hash({ ...call, obligations, ...(runs === undefined ? {} : { runs }) })
+/** The same for every repeat of a call: what rules, objects, the clock and each token's issue add is left out, and limits are rules'. `runs`: of a command, the fingerprint of its effects: as another user, or on another host, it is another call. */
+export function callKeyOf({ trust: _trust, rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, salt: _salt, obligations: { limits: _limits, ...obligations }, claims, ...call }: Bound, runs?: string): string {
+  return hash({ ...call, claims: lastingOf(claims), obligations, ...(runs === undefined ? {} : { runs }) })
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')
@@ -51,12 +51,17 @@ const hash = (value: unknown): string => createHash('sha256').update(canonicalJs
 /** Whether a command would still run as whom and where this request says: else what it wrote is not the answer to the same command now. Of all else that is not asked. */
 export const answersStill = ({ query, fingerprint, salt }: Bound, effects: Effects): boolean => query.form !== 'ssh' || salted(effects.fingerprint, salt) === fingerprint
 
-/** Differ from token to token, and say nothing a rule about a person or an agent could rest on. */
-const perToken = new Set(['exp', 'iat', 'nbf', 'jti', 'auth_time', 'sid', 'nonce', 'at_hash', 'rt_hash', 'uti', 'rh'])
-function claimsOf({ claims }: Caller, read: readonly string[] | 'all'): Record<string, unknown> {
-  const names = read === 'all' ? Object.keys(claims).filter((name) => !perToken.has(name)) : read.filter((name) => Object.hasOwn(claims, name))
-  return Object.fromEntries(names.sort().map((name) => [name, claims[name]]))
+function claimsOf({ claims }: Caller, read: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(read.filter((name) => Object.hasOwn(claims, name)).sort().map((name) => [name, claims[name]]))
 }
+
+/** Differ from token to token of one sign-in or renewal: registered claims, OpenID Connect's, and those of Entra ID (`aio`, `xms_…`) and Okta. */
+const perToken = /^(?:exp|iat|nbf|jti|auth_time|sid|nonce|at_hash|c_hash|rt_hash|uti|rh|aio|acrs|xms_.*)$/
+/** What of the claims a renewed token has as well. No provider promises the order of a list, such as `groups` or `amr`. */
+function lastingOf(claims: Bound['claims']): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => !perToken.test(name)).map(([name, value]) => [name, Array.isArray(value) ? value.toSorted(byText) : value]))
+}
+const byText = (a: unknown, b: unknown): number => { const [x, y] = [canonicalJson(a), canonicalJson(b)]; return x < y ? -1 : x > y ? 1 : 0 }
 
 /** What changed between what was approved and what would run now, in words for the requester and the approver. */
 export function differenceOf(approved: Bound, now: Bound): readonly string[] {

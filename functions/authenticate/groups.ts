@@ -8,7 +8,8 @@ const maxGroupLength = 250
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u
 
 /**
- * The groups a claims set carries, cut down to those its issuer's document accepts. No claim: no groups.
+ * The groups a claims set carries, cut down to those its issuer's document accepts, each once, sorted: no provider promises an order, and a renewed token must not make another call of the same one. No
+ * claim: no groups.
  *
  * A claim that cannot be read, and the markers an issuer leaves when the groups did not fit (Entra ID: `_claim_names`, `hasgroups`, `groups:src1`),
  * refuse the whole token. Going on without groups would look like less, but rules may deny by group: whoever can join groups at will could shed a
@@ -26,7 +27,7 @@ export function readGroups(claims: Claims, trust: Trust): Result<readonly string
     if (typeof group !== 'string') return invalidToken(`\`${claim}\` is no list of strings`)
     if (group !== '' && group.length <= maxGroupLength && !unprintable.test(group) && accepted(group, trust)) groups.add(group)
   }
-  return ok([...groups])
+  return ok([...groups].sort())
 }
 
 const overageDetail = 'your groups did not fit into the access token, so what you may do cannot be told; the issuer has to send fewer groups to this audience'

@@ -49,11 +49,20 @@ function compileCondition(source: string): Condition {
 
 const principalFields = new Set(['id', 'kind', 'groups', 'roles'])
 
-/** Collects the names read; finds what type-checks and must not run. `matches` is a backtracking engine fed with the caller's own text. */
+/**
+ * Collects the names read; finds what type-checks and must not run. `matches` is a backtracking engine fed with the caller's own text. Claims are read by name alone: an approval keeps those that conditions read, and
+ * all of them are another in each token.
+ */
 function look(node: ASTNode, reads: Set<string>): Inspected['problem'] {
   if (node.op === 'rcall' && node.args[0] === 'matches' || node.op === 'call' && node.args[0] === 'matches') {
     return { message: '`matches` is not offered: a caller could make it run for minutes; use `startsWith`, `endsWith` or `contains`', at: node.start }
   }
+  const claim = claimOf(node)
+  if (claim !== null) {
+    reads.add(`claims.${claim}`)
+    return null
+  }
+  if (node.op === 'id' && node.args === 'claims') return { message: 'claims are read by name, because all of them are another in each token: `claims.team`, `claims["team"]` or `"team" in claims`', at: node.start }
   if (node.op === 'id') reads.add(node.args)
   if (node.op === '.' && node.args[0].op === 'id') {
     const [owner, field] = [node.args[0].args, node.args[1]]
@@ -67,6 +76,14 @@ function look(node: ASTNode, reads: Set<string>): Inspected['problem'] {
   }
   return null
 }
+
+/** The one claim this reads, where its name is written there: `claims.x`, `claims["x"]`, `"x" in claims`. */
+function claimOf(node: ASTNode): string | null {
+  if (node.op === '.' || node.op === '[]') return isClaims(node.args[0]) ? textOf(node.args[1]) : null
+  return node.op === 'in' && isClaims(node.args[1]) ? textOf(node.args[0]) : null
+}
+const isClaims = (node: ASTNode): boolean => node.op === 'id' && node.args === 'claims'
+const textOf = (name: ASTNode | string): string | null => (typeof name === 'string' ? name : name.op === 'value' && typeof name.args === 'string' ? name.args : null)
 
 function children(args: unknown): ASTNode[] {
   if (Array.isArray(args)) return args.flatMap(children)

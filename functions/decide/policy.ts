@@ -29,8 +29,8 @@ export interface Policy extends Places {
   /** For functions/decide. */
   roleSet(principal: Principal): RoleSet
   grant(connection: string): Limits | null
-  /** Names of the claims that some condition reads; `all` where one reads them by a name that is computed. What an access request keeps of a token. */
-  readonly claimsRead: readonly string[] | 'all'
+  /** Names of the claims that some condition reads, sorted. What an access request keeps of a token. */
+  readonly claimsRead: readonly string[]
   /** SHA-256 hex of a rule's canonical JSON, by its name `role.rules[n]`; null: there is no such rule. */
   ruleContent(name: string): string | null
   /** What of a resource the record keeps in clear: told.ts. `took`: names of the rules that took part; null, of a refusal: all of them. */
@@ -108,7 +108,7 @@ const implied = 'local'
 
 function claimsRead(sources: readonly string[], conditions: Conditions | null): Policy['claimsRead'] {
   const reads = new Set(sources.flatMap((source) => [...known(conditions).inspect(source).reads]))
-  return reads.has('claims') ? 'all' : [...reads].flatMap((name) => (name.startsWith('claims.') ? [name.slice('claims.'.length)] : [])).sort()
+  return [...reads].flatMap((name) => (name.startsWith('claims.') ? [name.slice('claims.'.length)] : [])).sort()
 }
 
 /** Sorted by name, so that nothing below can depend on the order of files. */

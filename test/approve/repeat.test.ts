@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { support } from '../support/caller.ts'
 import { asked, createApproving, lead, path, refund, say } from '../support/approvals.ts'
 import { demo } from '../support/policy.ts'
-import { withRules } from './rules.ts'
+import { refunds, withRules } from './rules.ts'
 
 test('the same call while it waits finds the same request; another body is another', async () => {
   const at = createApproving()
@@ -13,6 +13,17 @@ test('the same call while it waits finds the same request; another body is anoth
   expect((await asked(agent, { ...refund, purpose: 'other' })).id).not.toBe(one.id)
   expect((await asked(await at.as({ ...support, subject: 'agent:other' }))).id).not.toBe(one.id)
   expect(at.started).toHaveLength(4)
+})
+
+test('a renewed token finds the request its call made, in whatever order it lists groups, and whatever of it is another in each token', async () => {
+  const rule = (when: string) => withRules([{ ...refunds, when }])
+  for (const when of ['true', 'has(claims.department)', '"department" in claims && !("team" in claims)', 'claims["department"] == "d" && claims.iat > 0']) {
+    const at = createApproving(rule(when))
+    const token = (groups: readonly string[], aio: string) => ({ ...support, groups: [...groups], claims: { aio, department: 'd' } })
+    const one = await asked(await at.as(token(['support-agents', 'b'], 'AVQAq1')))
+    at.world.clock.ms += 5_000
+    expect([when, (await asked(await at.as(token(['b', 'support-agents'], 'AVQAq2')))).id]).toEqual([when, one.id])
+  }
 })
 
 test('an idempotency key leads to the request its call became, for a day; with another body it is refused', async () => {

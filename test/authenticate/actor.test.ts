@@ -71,9 +71,15 @@ test('a template that makes users of agents is refused by the schema and, past i
   expect((await call({}, [odd])).ok).toBe(false)
 })
 
+test('groups are the same in whatever order a token lists them, of actors too', async () => {
+  const turned = async (groups: readonly string[]) => { const result = await call({ groups, act: { sub: 'bot', groups } }); return result.ok && [result.value.subject.groups, result.value.actors[0]?.groups] }
+  expect(await turned(['support-agents', 'analysts'])).toEqual([['analysts', 'support-agents'], ['analysts', 'support-agents']])
+  expect(await turned(['analysts', 'support-agents'])).toEqual(await turned(['support-agents', 'analysts']))
+})
+
 test('only accepted groups stay, once each', async () => {
   expect(await call({ groups: ['support-agents', 'platform', 'analysts', 'analysts', 'xanalysts', 'support-\u202eleads', ''] }))
-    .toMatchObject({ ok: true, value: { subject: { groups: ['support-agents', 'analysts'] } } })
+    .toMatchObject({ ok: true, value: { subject: { groups: ['analysts', 'support-agents'] } } })
   expect(await call({ groups: 'analysts' })).toMatchObject({ ok: true, value: { subject: { groups: ['analysts'] } } })
   expect(await call({ groups: undefined })).toMatchObject({ ok: true, value: { subject: { groups: [] } } })
 })
@@ -121,7 +127,7 @@ const localCall = (more: Record<string, unknown>, documents = [document]) =>
   world([key], { documents, local }).call(mint(key, { iss: local.issuer, aud: local.audience, sub: 'agent:support-bot', ...more }))
 
 test('the local issuer names subjects itself and any group counts', async () => {
-  expect(await localCall({})).toMatchObject({ ok: true, value: { issuer: 'local', person: false, subject: { id: 'agent:support-bot', groups: ['support-agents', 'finance'] } } })
+  expect(await localCall({})).toMatchObject({ ok: true, value: { issuer: 'local', person: false, subject: { id: 'agent:support-bot', groups: ['finance', 'support-agents'] } } })
   expect(await localCall({ sub: 'user:lena@acme.dev' })).toMatchObject({ ok: true, value: { person: true, subject: { id: 'user:lena@acme.dev', kind: 'user' } } })
   expect(await localCall({ sub: 'user:lena@acme.dev', act: { sub: 'agent:bot' } })).toMatchObject({ ok: true, value: { person: false, actors: [{ id: 'agent:bot' }] } })
 })

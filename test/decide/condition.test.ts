@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { cel } from '../../functions/decide/cel.ts'
 import { access, agent, ask, callerOf, policyOf, principal, role, shop, verdict } from './world.ts'
 
 const select = access('select', 'public.orders')
@@ -19,6 +20,15 @@ describe('conditions', () => {
     for (const broken of ['claims.nope == 1', 'actor.kind == "agent"', '1', 'subject.nope == 2', 'not cel (', 'context.purpose.contains("x")', 'claims.constructor != 1']) {
       expect([broken, when(broken)()]).toEqual([broken, 'condition_not_met'])
       expect([broken, when(broken, 'deny')()]).toEqual([broken, 'denied_by_rule'])
+    }
+  })
+  test('claims are read by names that are written there, and those are what is read; all of them are another in each token', () => {
+    const read = (source: string) => { const { problem, reads } = cel.inspect(source); return problem === null ? [...reads].sort() : problem.message }
+    expect(read('claims.team == "x" && claims["https://acme/level"] > 2 && "owner" in claims && has(claims.tenant) && claims["a"]["b"] == 1 && "x" in claims.groups')).toEqual(['claims.a', 'claims.groups', 'claims.https://acme/level', 'claims.owner', 'claims.team', 'claims.tenant'])
+    for (const all of ['size(claims) > 0', 'claims.exists(c, c == "x")', 'claims[subject.id] == 1', 'claims["te" + "am"] == 1', 'subject.id in claims', 'claims == {"team": "x"}', 'cel.bind(c, claims, c.team == "x")', '[claims][0].team == "x"', 'claims.all(c, true)']) {
+      expect([all, read(all)]).toEqual([all, expect.stringContaining('by name')])
+      expect(when(all)()).toBe('condition_not_met')
+      expect(when(all, 'deny')()).toBe('denied_by_rule')
     }
   })
   test('a decision with `when` is made anew each time', () => {
