@@ -12,6 +12,7 @@ import { isObject } from './precondition.ts'
 import { rawOf } from './raw.ts'
 import { tlsOf } from './transport.ts'
 import { failureOf, TransportError } from './trouble.ts'
+import { unstarted, untouched } from './untouched.ts'
 
 export interface ExecJob {
   readonly plan: KubernetesPlan; readonly cluster: Cluster; readonly account: string; readonly run: Run; readonly maskKey: string | null
@@ -30,8 +31,8 @@ const frameBytes = 1024 * 1024
 const [stdoutChannel, stderrChannel, errorChannel] = [1, 2, 3]
 
 /**
- * One command in a pod, without a terminal and without input, to its end: over the WebSocket the API server has for it. From the moment the connection is accepted the command may run, so
- * whatever is lost then is `unknown`.
+ * One command in a pod, without a terminal and without input, to its end: over the WebSocket the API server has for it. From the moment the connection is asked for the command may run, so
+ * whatever is lost then is `unknown`, and so is a failure that does not say that it never began.
  */
 export function createExec({ credentials, now }: { readonly credentials: Credentials; readonly now: () => number }): RunExec {
   return async function exec(job) {
@@ -42,7 +43,9 @@ export function createExec({ credentials, now }: { readonly credentials: Credent
     if ('socket' in opened) return finish(opened, job)
     if (opened.status === 401) throw new CredentialError(`the cluster does not accept the token it minted for \`${job.account}\``)
     const { status, audit, bytes } = opened
-    return { status: 'succeeded', rows: rawOf({ status: status >= 400 ? status : 502, contentType: 'application/json', headers: {}, audit, maskKey: null, body: { kind: 'bytes', bytes } }) }
+    if (status < 400) throw new TransportError('broken', `the cluster does not open a connection and answers ${status}`, false)
+    if (status >= 500 && !untouched(status, bytes) && !unstarted(bytes)) return unknown(`the cluster answered ${status}; its Audit-ID is ${audit}`)     // a proxy's word for a connection that it passed on
+    return { status: 'succeeded', rows: rawOf({ status, contentType: 'application/json', headers: {}, audit, maskKey: null, body: { kind: 'bytes', bytes } }) }
   }
 }
 
@@ -105,7 +108,7 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
   const { run, limits, maskKey } = job
   return new Promise((resolve) => {
     let ending: Ending | null = null
-    let over = false
+    let [over, wrote] = [false, false]
     const end = (what: () => Executed, short = true) => {
       if (over) return
       over = true
@@ -130,6 +133,7 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
       const [channel, rest] = [data[0], data.subarray(1)]
       if (channel === errorChannel) ending = endingOf(rest)
       else if (channel === stdoutChannel || channel === stderrChannel) {
+        wrote ||= rest.byteLength > 0
         if (output.take(channel === stdoutChannel ? 'stdout' : 'stderr', rest)) return
         end(() => ended(null, { ended: `it wrote more than ${output.most / 1024 / 1024} MB, which is the most a command may; it was let go of there, and how it ended is not known` }))
       }
@@ -137,6 +141,8 @@ function finish({ socket, audit }: Opened, job: ExecJob): Promise<Executed> {
     socket.once('close', () => {
       if (ending === null) return lost('the connection broke off before the command had ended')
       const { ...last } = ending
+      // What broke behind the API server is told as a failure like one to begin with; of a command that wrote something, or that nobody says never began, it is no word on what became of it.
+      if (!('exitCode' in last) && (wrote || !unstarted(last.bytes))) return lost(`the cluster names no end of the command: ${last.code} ${last.message}`)
       end(() => ('exitCode' in last ? ended(last.exitCode) : { status: 'succeeded', rows: rawOf({ ...json, status: last.code, audit, maskKey, body: { kind: 'bytes', bytes: last.bytes } }) }), false)
     })
     if (run.cut?.aborted) cut()
@@ -150,9 +156,9 @@ const cutOff = (reason: string): Executed => ({
 })
 const unheard: Executed = unknown('what the command wrote could not be recorded, so it was ended')
 const json = { contentType: 'application/json', headers: {} }
-type Ending = { readonly exitCode: number } | { readonly code: number; readonly bytes: Uint8Array }
+type Ending = { readonly exitCode: number } | { readonly code: number; readonly message: string; readonly bytes: Uint8Array }
 
-/** The Status on the error channel: success, an exit code, or that it could not be run at all. */
+/** The Status on the error channel: success, an exit code, or a failure to run it, to its end or at all. */
 function endingOf(bytes: Buffer): Ending | null {
   let value: unknown
   try {
@@ -165,6 +171,7 @@ function endingOf(bytes: Buffer): Ending | null {
   const causes = isObject(value['details']) && Array.isArray(value['details']['causes']) ? value['details']['causes'].filter(isObject) : []
   const code = causes.find(({ reason }) => reason === 'ExitCode')?.['message']
   if (value['reason'] === 'NonZeroExitCode' && typeof code === 'string' && /^\d{1,3}$/.test(code)) return { exitCode: Number(code) }
-  return { code: typeof value['code'] === 'number' && value['code'] >= 400 && value['code'] < 600 ? value['code'] : 500, bytes: Buffer.from(JSON.stringify({ ...value, kind: 'Status', apiVersion: 'v1' })) }
+  const message = typeof value['message'] === 'string' ? value['message'].slice(0, 500) : ''
+  return { code: typeof value['code'] === 'number' && value['code'] >= 400 && value['code'] < 600 ? value['code'] : 500, message, bytes: Buffer.from(JSON.stringify({ ...value, kind: 'Status', apiVersion: 'v1' })) }
 }
 const auditOf = (value: string | string[] | undefined): string | null => (typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : null)

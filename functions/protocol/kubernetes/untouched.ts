@@ -29,3 +29,14 @@ export function untouched(status: number, body: Uint8Array | null): boolean {
   if (status === 503) return reason === 'ServiceUnavailable'
   return untyped(status, body) || (status === 500 && reason === 'InternalError' && typeof message === 'string' && /^Internal error occurred: (?:failed calling webhook|admission plugin)/.test(message))
 }
+
+/**
+ * What an API server, a kubelet and containerd with runc say of a command that never began: by the words they begin with, for further on they may quote the command. A stream that breaks behind an API server while
+ * the command runs is an InternalError too, so whatever else is said tells nothing of what became of it.
+ */
+const unbegun = /^(?:Internal error occurred: )*(?:error dialing backend: dial tcp |error sending request: Post "[^" ]*": dial tcp |(?:unable to upgrade connection: )?(?:container not found \("|pod does not exist|Forbidden \(user=)|error executing command in container: failed to exec in container: (?:container is in CONTAINER_[A-Z]+ state|failed to start exec "[0-9a-f]+": OCI runtime exec failed: exec failed: (?:unable to start container process: |container_linux\.go:\d+: starting container process caused: )))/
+/** Whether a command that was answered with this Status, or by a kubelet with these words, did not begin. */
+export function unstarted(body: Uint8Array): boolean {
+  const { message } = statusIn(body)
+  return unbegun.test(typeof message === 'string' ? message : Buffer.from(body).toString('utf8'))
+}

@@ -48,11 +48,29 @@ describe('a command in a pod', () => {
     serve((socket) => { socket.send(frame(3, JSON.stringify({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '42' }] } }))); socket.close() })
     expect((await answerOf()).answer).toMatchObject({ exitCode: 42 })
   })
-  test('that could not be run is the cluster\'s answer', async () => {
-    serve((socket) => { socket.send(frame(3, JSON.stringify({ status: 'Failure', reason: 'InternalError', message: 'no such file', code: 500 }))); socket.close() })
+  const failing = (message: string, code = 500) => frame(3, JSON.stringify({ metadata: {}, status: 'Failure', reason: 'InternalError', message, code }))
+  test.each([
+    'Internal error occurred: Internal error occurred: error executing command in container: failed to exec in container: failed to start exec "f4883d7d8fad": OCI runtime exec failed: exec failed: unable to start container process: exec: "purge": executable file not found in $PATH: unknown',
+    'Internal error occurred: unable to upgrade connection: container not found ("c")',
+    'Internal error occurred: error executing command in container: failed to exec in container: container is in CONTAINER_EXITED state',
+    'error dialing backend: dial tcp 10.0.0.1:10250: connect: connection refused',
+  ])('that never began is the cluster\'s answer: %s', async (message) => {
+    serve((socket) => { socket.send(failing(message)); socket.close() })
     const { executed, answer } = await answerOf()
     expect(executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 500 } } })
-    expect(answer).toMatchObject({ kind: 'Status', reason: 'InternalError' })
+    expect(answer).toMatchObject({ kind: 'Status', reason: 'InternalError', message })
+  })
+  // An API server tells of a stream that broke behind it while the command ran in the same form, and whoever is told that it failed sends it again.
+  test.each<[string, readonly Buffer[]]>([
+    ['the container runtime goes away', [failing('Internal error occurred: error executing command in container: rpc error: code = Unavailable desc = transport is closing')]],
+    ['the runtime does not answer in time', [failing('Internal error occurred: error executing command in container: failed to exec in container: failed to start exec "f488": context deadline exceeded')]],
+    ['it had written something before', [frame(1, 'purged 400 of 900 accounts\n'), failing('Internal error occurred: unable to upgrade connection: container not found ("c")')]],
+    ['its own words are quoted', [failing('Internal error occurred: lost while running: container not found ("c")')]],
+    ['it ended with a code that is none', [frame(3, JSON.stringify({ status: 'Failure', reason: 'NonZeroExitCode', message: 'command terminated', details: { causes: [{ reason: 'ExitCode', message: 'x' }] } }))]],
+    ['the failure is one of the caller\'s', [failing('the server could not go on', 400)]],
+  ])('whose failure does not say that it never began may have run: %s', async (_, frames) => {
+    serve((socket) => { for (const one of frames) socket.send(one); socket.close() })
+    expect((await answerOf()).executed).toMatchObject({ status: 'unknown', refusal: { slug: 'outcome-unknown', next: 'none', inner: expect.stringContaining('names no end') as string } })
   })
   test('writes more than may be: cut there, and still heard to its end', async () => {
     serve((socket) => { for (let i = 0; i < 40; i++) socket.send(frame(1, 'x'.repeat(30_000))); socket.send(frame(2, 'late')); socket.send(success); socket.close() })
@@ -146,6 +164,20 @@ describe('what goes wrong', () => {
     const { executed, answer } = await answerOf()
     expect(executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: 403, audit: 'dddd' } } })
     expect(answer).toMatchObject({ reason: 'Forbidden' })
+  })
+  test.each([502, 503, 504, 500])('a %i of something on the way: the command may have been passed on', async (code) => {
+    stub.upgrade = (_, socket) => { refuse(code, { error: 'upstream' }, socket) }
+    expect((await answerOf()).executed).toMatchObject({ status: 'unknown', refusal: { slug: 'outcome-unknown', next: 'none' } })
+  })
+  test.each<[number, object]>([
+    [500, status(500, 'InternalError', 'Internal error occurred: failed calling webhook "x": refused')], [503, status(503, 'ServiceUnavailable', 'not yet')], [500, status(500, 'InternalError', 'error dialing backend: dial tcp 10.0.0.1:10250: i/o timeout')],
+  ])('a %i that says that nothing began is the cluster\'s answer', async (code, body) => {
+    stub.upgrade = (_, socket) => { refuse(code, body, socket) }
+    expect((await answerOf()).executed).toMatchObject({ status: 'succeeded', rows: { answered: { status: code } } })
+  })
+  test('a redirect is not followed', async () => {
+    stub.upgrade = (_, socket) => { refuse(302, {}, socket) }
+    expect((await answerOf()).executed).toMatchObject({ status: 'failed', refusal: { slug: 'target-unavailable', reason: 'answer_invalid' } })
   })
   test('401: with a new token once, then not again', async () => {
     let tries = 0
