@@ -48,7 +48,7 @@ describe.each(majors.slice(0, 1))('on PostgreSQL %i, by its own protocol', (majo
       const plan = await engine.classify(connection, { statements: statements.map((sql) => ({ sql, params: [] })), batch: statements.length > 1, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'array', maxRows: null })
       if (!plan.ok || refusedBy(plan.value.effects) !== null) continue
       const permit = makePermit(plan.value.effects, { masks: plan.value.effects.shown.map(() => 'redact'), revealed: [], detect: [], limits: { ...widest, timeoutMs: 500 } })
-      const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'array', maxRows: null })
+      const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 20_000, rowMode: 'array', maxRows: null })
       ran++
       const out = JSON.stringify(executed.status === 'succeeded' ? engine.mask(permit, plan.value, executed.rows) : executed)
       if (canaries.some((canary) => `${out} ${JSON.stringify(alarms)}`.includes(canary))) leaks.push(`${id} ${statements.join('; ')}`)

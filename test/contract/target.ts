@@ -75,7 +75,7 @@ export function openTarget({ url, admin, transport, connection, now = Date.now }
     makePermit(plan.effects, { masks: plan.effects.shown.map(() => null), revealed: [], detect: [], ...obligations, limits: { ...widest, ...obligations.limits } })
   async function run(plan: Plan, { obligations, ...more }: Partial<Run> & { readonly obligations?: Parameters<typeof permit>[1] } = {}): Promise<Executed & { readonly masked?: Masked }> {
     const granted = permit(plan, obligations)
-    const executed = await execute(granted, plan, { deadline: now() + 5000, rowMode: 'object', maxRows: null, ...more })
+    const executed = await execute(granted, plan, { deadline: now() + 20_000, rowMode: 'object', maxRows: null, ...more })
     return executed.status === 'succeeded' ? { ...executed, masked: mask(granted, plan, executed.rows) } : executed
   }
   return { draw, run, permit, execute, mask, alarms, forgotten, close: () => transport.close() }

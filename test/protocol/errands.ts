@@ -61,7 +61,7 @@ export async function go(method: string, target: string, { body, send = through,
   const permit = makePermit(plan.effects, { masks: plan.effects.shown.map(() => 'redact' as const), revealed: [], detect, limits: { ...widest, rows: 100_000, bytes: 64 * 1024 * 1024, ...limits } })
   await between?.()
   sending = send
-  const executed = await engine.execute(permit, plan, { deadline: Date.now() + 5000, rowMode: 'object', maxRows: null, ...run })
+  const executed = await engine.execute(permit, plan, { deadline: Date.now() + 20_000, rowMode: 'object', maxRows: null, ...run })
   if (executed.status !== 'succeeded') return { text: '', ...executed }
   const { answer } = engine.mask(permit, plan, executed.rows)
   if (answer === undefined) throw new Error('no answer')

@@ -49,7 +49,7 @@ describe('engines in a private network, asked from outside', () => {
     const permit = makePermit(plan.value.effects, { masks: plan.value.effects.shown.map(() => masks), revealed: [], detect: ['email'], limits: { ...widest, ...limits } })
     await between()
     sending = send
-    const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'object', maxRows: null })
+    const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 20_000, rowMode: 'object', maxRows: null })
     return executed.status === 'succeeded' ? { status: executed.status, results: engine.mask(permit, plan.value, executed.rows).results, rows: executed.rows } : executed
   }
   const count = async (where: string) => Number((await database.query(`SELECT count(*) FROM people WHERE ${where}`)).rows[0].count)

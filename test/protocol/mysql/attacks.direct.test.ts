@@ -43,7 +43,7 @@ describe.skipIf(mysqlServer === null)(`attacks by MySQL's own protocol${whyNot}`
       const plan = await engine.classify(connection, { statements: [{ sql, params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'array', maxRows: null })
       if (!plan.ok || refusedBy(plan.value.effects, rules) !== null) continue
       const permit = makePermit(plan.value.effects, { masks: plan.value.effects.shown.map(() => 'redact'), revealed: [], detect: [], limits: { ...widest, timeoutMs: 1000 } })
-      const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'array', maxRows: null })
+      const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 20_000, rowMode: 'array', maxRows: null })
       ran++
       const out = `${JSON.stringify(executed.status === 'succeeded' ? engine.mask(permit, plan.value, executed.rows) : executed)} ${JSON.stringify(alarms)}`
       if (canaries.some((canary) => out.includes(canary) && !sql.includes(canary))) leaks.push(sql)

@@ -53,7 +53,7 @@ for (const major of majors) describe(`classify, execute and mask together, ${maj
     const { effects } = plan.value
     const permit = makePermit(effects, { masks: effects.shown.map(({ dataClass }) => (clear ? null : maskOf[dataClass] ?? 'redact')), revealed: [], detect: ['credit-card'], limits: { ...widest, ...limits } })
     await between?.()
-    const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'array', maxRows: null })
+    const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 20_000, rowMode: 'array', maxRows: null })
     return executed.status === 'succeeded' ? engine.mask(permit, plan.value, executed.rows).results : executed
   }
 

@@ -49,7 +49,7 @@ for (const major of majors) describe(`what is only shown redacted, ${major}`, ()
     if (!plan.ok) throw new Error(plan.refusal.detail)
     const { effects } = plan.value
     const permit = makePermit(effects, { masks: effects.shown.map(({ dataClass }) => (masks !== null && typeof masks === 'object' ? masks[dataClass] ?? null : masks)), revealed: [], detect: [], limits: widest })
-    const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 5000, rowMode: 'array', maxRows: null })
+    const executed = await engine.execute(permit, plan.value, { deadline: Date.now() + 20_000, rowMode: 'array', maxRows: null })
     if (executed.status !== 'succeeded') throw new Error(JSON.stringify(executed))
     return { came: clearOf(executed.rows).results.map(({ rows }) => rows), given: engine.mask(permit, plan.value, executed.rows).results }
   }
