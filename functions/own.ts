@@ -73,15 +73,18 @@ export function createOwn(ports: Ports, gate: Gate) {
     if (!wanted.ok) return wanted
     const query = queryOf(wanted.value)
     story.asked(query)
-    const asked = await gate.ask(admitted, { connection: 'sluice', idempotencyKey: null, waitMs: 0 }, { connection: { name: 'sluice' }, effects, ask: decision, query }, story)
+    const asked = await gate.ask(admitted, { connection: 'sluice', idempotencyKey: null, waitMs: 0 }, { connection: { name: 'sluice' }, effects: { ...effects, fingerprint: wanted.value.reaches ?? '' }, ask: decision, query, diff: wanted.value.diff }, story)
     return asked.ok ? ok(new Waiting(asked.value)) : asked
   }
 }
 type Run<T> = (admitted: Admitted, story: Story, evaluation: Id<'eval'>) => Promise<Result<T>>
 /** `why` it is asked for, for whoever is refused. */
 interface Beside { readonly asked: Asked; readonly why: string }
-/** A change of the gate's own state as people are asked about it: what it is, in words whose first line says which, and what it is made from. */
-export interface Chore { readonly words: string; readonly body: unknown }
+/**
+ * A change of the gate's own state as people are asked about it: what it is, in words whose first line says which, and what it is made from. `reaches`: what of that state it was asked over, which must be the same when it is done;
+ * `diff`: that in words, for those who decide and not for whoever asks.
+ */
+export interface Chore { readonly words: string; readonly body: unknown; readonly reaches?: string; readonly diff?: string }
 /** People are asked, or were: what a route gives where it would give its own answer. */
 export class Waiting {
   readonly asked: Asks
@@ -90,9 +93,9 @@ export class Waiting {
 const queryOf = ({ words, body }: Chore): Query =>
   ({ statements: [{ sql: words, params: [body as Query['statements'][number]['params'][number]] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null })
 
-/** The same decision that a route makes, and that is made again before what people approved is done. */
-export function judgeOwn({ policy, caller, session }: Admitted, asked: Asked | readonly Asked[], time: number, approved?: (effects: Effects) => Question['approved']) {
-  const effects = effectsOf([asked].flat())
+/** The same decision that a route makes, and that is made again before what people approved is done, over what it `reaches` by then. */
+export function judgeOwn({ policy, caller, session }: Admitted, asked: Asked | readonly Asked[], time: number, approved?: (effects: Effects) => Question['approved'], reaches = '') {
+  const effects = { ...effectsOf([asked].flat()), fingerprint: reaches }
   return { effects, decision: decide(policy, { caller, connection: 'sluice', effects, reveal: [], context: { purpose: null, session, time }, approved: approved?.(effects) }) }
 }
 export type Own = ReturnType<typeof createOwn>

@@ -4,7 +4,7 @@ import type { Query } from '../schema/request.ts'
 import { applyWords, createAdministration, erase, erasesWords } from './administer.ts'
 import type { Asked as Question } from './decide/decide.ts'
 import type { Admitted } from './door.ts'
-import { createLocking, liftWords, lockWords } from './locking.ts'
+import { createLocking, liftWords, lockOn, lockWords } from './locking.ts'
 import { createOwn, judgeOwn, type Asked, type Story } from './own.ts'
 import type { Gate } from './gate.ts'
 import type { Ports } from './ports.ts'
@@ -21,15 +21,15 @@ export function createSteward(ports: Ports, gate: Gate) {
     /** The decision as of now. Refuses what the gate never asks for. */
     judge(admitted: Admitted, query: Query, approved: (effects: Effects) => Question['approved']): Result<ReturnType<typeof judgeOwn>> {
       const chore = readChore(query)
-      return chore ? ok(judgeOwn(admitted, chore.asked, ports.now(), approved)) : refuse({ slug: 'denied', reason: 'no_rule', next: 'none', detail: 'the gate has no such resource' })
+      return chore ? ok(judgeOwn(admitted, chore.asked, ports.now(), approved, chore.kind === 'apply' ? '' : lockOn(admitted.locks, chore.target))) : refuse({ slug: 'denied', reason: 'no_rule', next: 'none', detail: 'the gate has no such resource' })
     },
     async perform(admitted: Admitted, query: Query, story: Story): Promise<Result<unknown>> {
       const chore = readChore(query)
       const body = async () => ok<unknown>(query.statements[0]?.params[0] ?? null)
       switch (chore?.kind) {
         case 'apply': return administration.replace(admitted.caller, body, story, { erase: chore.asked.some(({ action }) => action === 'delete'), keys: null })
-        case 'lock': return locking.lock(admitted, chore.target, body, story)
-        case 'lift': return locking.unlock(chore.target, story)
+        case 'lock': return locking.lock(admitted, chore.target, body, story, lockOn(admitted.locks, chore.target))
+        case 'lift': return locking.unlock(chore.target, story, lockOn(admitted.locks, chore.target))
         case undefined: throw new TypeError('a chore that was judged and is none')
       }
     },

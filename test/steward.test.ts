@@ -95,6 +95,43 @@ test('a lock that a machine wants waits for a person, and so does lifting one', 
   expect((await machine.call('DELETE', '/v1/locks/subject:agent:x')).status).toBe(404)
 })
 
+const target = 'subject:agent:bot'
+const locked = (reason: string | null, more: object = {}) => ({ target, by: 'user:ann@acme.dev', at: '2026-11-22T09:00:00.000Z', reason, until: null, ...more })
+const incident = locked('INCIDENT 12', { by: 'user:sec@acme.dev' })
+type Asked = { readonly request: Awaited<ReturnType<typeof asked>> & { readonly diff?: string; readonly ending?: object } }
+
+test.each(['PUT', 'DELETE'] as const)('people read whose lock goes, and why, and who asks does not; another lock that came meanwhile stays (%s)', async (method) => {
+  for (const late of [true, false]) {
+    const at = createApproving(withCi)
+    await at.ports.policies.lock(locked('trying\n+ out\u2028locks', { until: '2026-11-23T00:00:00.000Z' }))
+    const machine = await at.as(ci)
+    const ask = async () => (await machine.call(method, `/v1/locks/${target}`, method === 'PUT' ? { reason: 'rate of errors', until: '2026-11-22T10:00:00.000Z' } : undefined)).json as Asked
+    const { request } = await ask()
+    const of = async (who: typeof pia) => (await (await at.as(who)).call('GET', `/v1/requests/${request.id}`)).json as Asked
+    expect((await of(pia)).request.diff).toBe(`- ${target} locked by user:ann@acme.dev at 2026-11-22T09:00:00.000Z, until 2026-11-23T00:00:00.000Z\n-   reason: trying + out locks`)
+    expect(JSON.stringify(await of(ci))).not.toMatch(/ann@|trying/)
+    if (late) { await at.ports.policies.lock(incident); at.world.clock.ms += 3000 }
+    await say(await at.as(pia), 'approve', request)
+    if (!late) await at.ports.policies.lock(incident)                    // the copy that the approval is judged by does not have it yet
+    expect(await at.approver.proceed(request.id)).toBe(late ? 'stale' : 'failed')
+    expect((await of(ci)).request.ending).toMatchObject({ slug: 'approval-stale' })
+    expect(at.world.pointer()?.locks).toEqual([incident])
+    at.world.clock.ms += 3000
+    const again = await ask()
+    await say(await at.as(pia), 'approve', again.request)
+    expect([again.request.id === request.id, await at.approver.proceed(again.request.id), at.world.pointer()?.locks.some(({ by }) => by === incident.by)]).toEqual([false, 'succeeded', false])
+  }
+})
+
+test('a lock that people are asked to set where none is is not set over one that came meanwhile', async () => {
+  const at = createApproving(withCi)
+  const { request } = (await (await at.as(ci)).call('PUT', `/v1/locks/${target}`, { until: '2026-11-22T10:00:00.000Z' })).json as Asked
+  await at.ports.policies.lock(incident)
+  at.world.clock.ms += 3000
+  await say(await at.as(pia), 'approve', request)
+  expect([await at.approver.proceed(request.id), at.world.pointer()?.locks]).toEqual(['stale', [incident]])
+})
+
 test('connection `sluice` is no target: a statement to it is not found, whatever it says', async () => {
   const at = createApproving(withCi)
   for (const sql of ['apply policy x', 'set lock everything']) expect((await (await at.as(ci)).call('POST', '/v1/connections/sluice/query', { sql, params: [{}] })).status).toBe(404)

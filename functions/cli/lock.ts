@@ -17,7 +17,7 @@ Holds for every statement that begins more than 2 seconds later, until it is lif
 
   --reason TEXT          kept with the lock; whoever is locked does not see it
   --for DURATION         90s, 30m, 2h, 7d        --until TIME   ISO 8601
-  --lockout              needed to lock a role of your own
+  --lockout              needed to lock yourself, or a role of your own
   --json`,
   run: async (args, { terminal, gate }) => {
     const { values, positionals: [target] } = parse(args, {

@@ -45,7 +45,7 @@ export function changes(request: RequestView): Html | '' {
   if (diff === undefined) return ''
   if (isCommand(request)) return runs(diff, diffNow)
   return html`<section aria-labelledby="changes"><h2 id="changes">What would change</h2>
-<p class="soft">As the cluster said when it was asked, without doing it; classified values are masked.</p>
+<p class="soft">${request.connection === 'sluice' ? 'The lock that is there now goes, or is replaced. Where it is another by the time this runs, nothing happens.' : 'As the cluster said when it was asked, without doing it; classified values are masked.'}</p>
 ${statement(diff, 'Change')}
 ${diffNow === undefined ? '' : html`<p class="warn"><strong>The object has changed since.</strong> What was asked would not run any more as it was asked; now it would change this:</p>${statement(diffNow, 'Change now')}`}</section>`
 }

@@ -144,10 +144,21 @@ test('everything locked: statements stop, and the lock can still be lifted', asy
   for (const target of ['everything', 'connection:sluice']) expect((await admin.call('DELETE', `/v1/locks/${target}`)).status).toBe(200)
 })
 
+test('locking oneself, or whom one acts for or through, wants to be meant', async () => {
+  const { world, as } = createGateway()
+  const [alone, through] = [await as(platform), await as({ ...platform, claims: { act: { sub: 'agent:helper', groups: ['platform'] } } })]
+  for (const [who, target] of [[alone, 'user:pia@acme.dev'], [through, 'user:pia@acme.dev'], [through, 'agent:helper']] as const) {
+    const { status, json } = await who.call('PUT', `/v1/locks/subject:${target}`, { reason: 'x' })
+    expect([target, status, json['reason']]).toEqual([target, 400, 'lockout'])
+  }
+  expect(world.pointer()?.locks).toEqual([])
+  expect((await through.call('PUT', '/v1/locks/subject:agent:other', {})).status).toBe(200)
+})
+
 test('who is locked cannot lift the lock', async () => {
   const { world, as } = createGateway()
   const admin = await as(platform)
-  expect((await admin.call('PUT', '/v1/locks/subject:user:pia@acme.dev', {})).status).toBe(200)
+  expect((await admin.call('PUT', '/v1/locks/subject:user:pia@acme.dev', { lockout: true })).status).toBe(200)
   world.clock.ms += 2001
   expect((await admin.call('DELETE', '/v1/locks/subject:user:pia@acme.dev')).status).toBe(403)
   expect((await (await as({ ...platform, subject: 'user:second@acme.dev' })).call('DELETE', '/v1/locks/subject:user:pia@acme.dev')).status).toBe(200)
