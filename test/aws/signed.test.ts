@@ -79,7 +79,7 @@ describe('the transport', () => {
     stop = () => new Promise((resolve) => { server.close(() => resolve()); server.closeAllConnections() })
   })
   afterEach(() => stop())
-  const open = (more: object = {}) => signedDynamo({ region: 'eu-west-1', endpoint: url, credentials, now: Date.now, random: () => 0, attemptMs: 80, ...more })
+  const open = (more: object = {}) => signedDynamo({ region: 'eu-west-1', endpoint: url, credentials, now: Date.now, random: () => 0, attemptMs: 20_000, ...more })
   const say = (response: ServerResponse, status: number, body: object | string, headers = {}) =>
     response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body))
   const error = (type: string) => ({ __type: `com.amazonaws.dynamodb.v20120810#${type}`, message: 'm' })
@@ -89,7 +89,7 @@ describe('the transport', () => {
     ['a 500', 500, error('InternalServerError')], ['a proxy\'s page', 502, '<html>'], ['a 200 that is not json', 200, '<html>'], ['a 200 cut short', 200, '{"Item":{"pk"'],
   ])('tries again after %s', async (_, status, body) => {
     answer = (_request, response, n) => n < 3 ? say(response, status, body) : say(response, 200, { Item: { pk: { S: 'x' } } })
-    expect(await open()('GetItem', {})).toEqual({ Item: { pk: { S: 'x' } } })
+    expect(await open({ totalMs: 60_000 })('GetItem', {})).toEqual({ Item: { pk: { S: 'x' } } })
     expect(count).toBe(3)
   })
 
@@ -104,13 +104,13 @@ describe('the transport', () => {
 
   test('gives up after its attempts, and says what the last one was', async () => {
     answer = (_request, response) => say(response, 500, error('InternalServerError'))
-    await expect(open({ attempts: 3 })('GetItem', {})).rejects.toMatchObject({ type: 'InternalServerError', code: 'store-unavailable' })
+    await expect(open({ attempts: 3, totalMs: 60_000 })('GetItem', {})).rejects.toMatchObject({ type: 'InternalServerError', code: 'store-unavailable' })
     expect(count).toBe(3)
   })
 
   test('an answer that does not come is a timeout, and the next attempt goes by another connection', async () => {
     answer = (_request, response, n) => { if (n > 1) say(response, 200, {}) }
-    expect(await open()('PutItem', {})).toEqual({})
+    expect(await open({ attemptMs: 1000, totalMs: 60_000 })('PutItem', {})).toEqual({})
     expect(sockets.size).toBe(2)
   })
 

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { startNeon } from '../../functions/local/neon.ts'
 import { beforeEachMajor, driver, failure, post, send, through } from './neon.ts'
@@ -73,15 +74,20 @@ beforeEachMajor((at) => {
 
     it('are no more than the pool allows, and the pools no more than the cap', async () => {
       const endpoint = await startNeon({ pool: { size: 2, pools: 1, waitMs: 200 } })
+      const one = at.database.url
+      const gate = new pg.Client(one)                                  // the two that work wait until it opens
+      await gate.connect()
       try {
-        const one = at.database.url
-        const work = [1, 2].map(() => post(endpoint.url, one, { query: 'SELECT pg_sleep(0.6)', params: [] }))
-        await expect.poll(() => running('%pg_sleep(0.6)%')).toBe(2)
+        await gate.query('SELECT pg_advisory_lock(77)')
+        const work = [1, 2].map(() => post(endpoint.url, one, { query: 'SELECT pg_advisory_xact_lock_shared(77)', params: [] }))
+        await expect.poll(() => running('%lock_shared(77)%')).toBe(2)
         expect((await post(endpoint.url, one, { query: 'SELECT 1', params: [] })).status).toBe(503)
         expect((await post(endpoint.url, at.server.superuserUrl, { query: 'SELECT 1', params: [] })).status).toBe(503)
+        await gate.end()
         expect((await Promise.all(work)).map(({ status }) => status)).toEqual([200, 200])
         await expect.poll(async () => (await post(endpoint.url, at.server.superuserUrl, { query: 'SELECT 1', params: [] })).status).toBe(200)   // an idle pool makes room
       } finally {
+        await gate.end()
         await endpoint.close()
       }
     })

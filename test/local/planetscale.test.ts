@@ -16,7 +16,7 @@ describe.skipIf(mysqlServer === null)(`PlanetScale's endpoint on this machine, w
   let endpoint: PlanetScale
   beforeAll(async () => {
     db = await startServer(schema)
-    endpoint = await startPlanetScale({ sessions: { size: 3, restMs: 400, waitMs: 20_000 } })
+    endpoint = await startPlanetScale({ sessions: { size: 3, waitMs: 20_000 } })
   }, 120_000)
   afterAll(async () => {
     await endpoint?.close()
@@ -72,12 +72,17 @@ describe.skipIf(mysqlServer === null)(`PlanetScale's endpoint on this machine, w
     expect((await open().execute('SELECT id FROM t')).size).toBe(1)
   })
   it('ends a transaction that rests too long, and says that it is gone', async () => {
-    const conn = open()
-    await conn.execute('BEGIN')
-    await conn.execute('UPDATE t SET note = \'lost\'')
-    await expect.poll(() => endpoint.held()).toBe(0)
-    expect(await code(conn.execute('COMMIT'))).toMatch(/^404 NOT_FOUND/)
-    expect((await open().execute('SELECT note FROM t')).rows).toEqual([{ note: null }])
+    const hurried = await startPlanetScale({ sessions: { restMs: 1500 } })
+    try {
+      const conn = open('secret', hurried.url)
+      await conn.execute('BEGIN')
+      await conn.execute('UPDATE t SET note = \'lost\'')
+      await expect.poll(() => hurried.held()).toBe(0)
+      expect(await code(conn.execute('COMMIT'))).toMatch(/^404 NOT_FOUND/)
+      expect((await open().execute('SELECT note FROM t')).rows).toEqual([{ note: null }])
+    } finally {
+      await hurried.close()
+    }
   })
   it('stops a statement whose caller hung up, and rolls its transaction back', async () => {
     const conn = open()

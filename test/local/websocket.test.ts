@@ -97,7 +97,7 @@ describe('what API Gateway imposes', () => {
     const idle = await stand({ idleMs: 150 })
     expect(await (await idle.open()).closed).toBe(1001)
     await idle.heard(of('DISCONNECT'))
-    const old = await stand({ longestMs: 400, idleMs: 200 })
+    const old = await stand({ longestMs: 2000, idleMs: 1500 })
     const { web, closed } = await old.open()
     const busy = setInterval(() => web.send('x'), 50)
     expect(await closed).toBe(1001)
