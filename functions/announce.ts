@@ -6,7 +6,7 @@ import { letterOf } from './approve/letter.ts'
 import { messageOf, type Message } from './approve/message.ts'
 import type { Place, Places } from './decide/places.ts'
 import { Fault, type Approvals, type Ports } from './ports.ts'
-import { notOnRecord, wished } from './vouch.ts'
+import { wished } from './vouch.ts'
 
 /** One destination; the rest are not held by it. */
 const patienceMs = 5000
@@ -62,7 +62,7 @@ export function createAnnouncer(ports: Pick<Ports, 'now' | 'alarm' | 'self' | 'l
   /** Whoever can write requests alone would else write to everybody whom the policy names, and by made-up notices to anybody at all, in the name of whom they like. */
   async function vouchedFor(request: AccessRequest): Promise<boolean> {
     if (await wished(ports, request)) return true
-    ports.alarm(notOnRecord, { request: request.id })
+    ports.alarm('a request is not on record', { request: request.id })
     return false
   }
 

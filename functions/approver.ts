@@ -22,7 +22,7 @@ import { locksOn } from './own.ts'
 import { findLock } from './resolve/locks.ts'
 import { createSteward } from './steward.ts'
 import { outOfTime, silent } from './stream.ts'
-import { notOnRecord, unwished, vouched, wished } from './vouch.ts'
+import { unwished, vouched, wished } from './vouch.ts'
 
 type Permitted = Extract<Decision, { kind: 'permit' }>
 type Store = NonNullable<Parameters<Story['intend']>[1]>
@@ -77,7 +77,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     const query: Query = { ...bound.query, purpose: bound.purpose }
     story.asked(query)
     if (!await wished(ports, request)) {                                  // before anything is asked of the target in a name that may be forged
-      ports.alarm(notOnRecord, { request: request.id })
+      ports.alarm('a request is not on record', { request: request.id })
       return stop(request, story, unwished)
     }
     const known = await vouched(ports, request)

@@ -15,7 +15,7 @@ import type { Gate } from './gate.ts'
 import { locksOn, type Admitted, type Door, type Own } from './own.ts'
 import { CursorError, type Ports } from './ports.ts'
 import { findLock } from './resolve/locks.ts'
-import { createWishes, notOnRecord, unwished, wished } from './vouch.ts'
+import { createWishes, unwished, wished } from './vouch.ts'
 
 export const requestFilters = ['status', 'limit', 'after'] as const
 const pageLength = { usual: 50, most: 200 }
@@ -174,7 +174,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   /** Of one that may still run. To say no to it stays free. */
   async function forged(request: AccessRequest): Promise<boolean> {
     if (!mayRun(request) || await wished(ports, request)) return false
-    ports.alarm(notOnRecord, { request: request.id })
+    ports.alarm('a request is not on record', { request: request.id })
     return true
   }
   function seen(admitted: Admitted, request: AccessRequest): RequestView | null {

@@ -30,11 +30,10 @@ export function createWishes(ports: Pick<Ports, 'ledger' | 'alarm'>) {
     if (known.has(key) && digestOf(bound) === digest) return true
     const isSo = await wished(ports, request)
     if (isSo) remember(known, key)
-    else if (!alarmed.has(key)) { remember(alarmed, key); ports.alarm(notOnRecord, { request: id }) }
+    else if (!alarmed.has(key)) { remember(alarmed, key); ports.alarm('a request is not on record', { request: id }) }
     return isSo
   }
 }
-export const notOnRecord = 'a request is not on record'
 
 /** Of what somebody wrote over, nothing vouches for anything, and it stays so. Throws Fault store-unavailable for a record that does not answer. */
 async function eventOf(ledger: Ports['ledger'], id: Id<'evt'>): Promise<Event | null> {
