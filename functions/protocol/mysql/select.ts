@@ -5,6 +5,7 @@ import type { Tag } from './classes.ts'
 import { spanIn } from './effects.ts'
 import { expression, noPosition, window, type Analysis } from './expression.ts'
 import { fromClause, sameTable } from './from.ts'
+import { sources, withoutTold } from './group.ts'
 import { endless, largest } from '../size.ts'
 import { sizeOf } from './heavy.ts'
 import { mayFail } from './relation.ts'
@@ -42,7 +43,7 @@ function select(a: Analysis, node: Select, level: Scope, whole: Query | null): r
   const cols = targets(a, node, scope)
   expression(a, node.where, scope, 'in a where clause')
   const seeing: Scope = { ...scope, outputs: cols }
-  for (const item of node.groupBy) sortBy(a, item, cols, seeing, 'in a group by')
+  for (const item of withoutTold(a, node, cols, seeing)) sortBy(a, item, cols, seeing, 'in a group by')
   expression(a, node.having, seeing, 'in a having clause')
   for (const { window: definition } of node.windows) window(a, definition, scope)
   if (node.distinct) for (const col of cols) a.found.use(tagsOf([col]), 'under `distinct`', col.span ?? null)
@@ -108,7 +109,9 @@ function target(a: Analysis, item: ListItem, scope: Scope): Col {
 function plain(a: Analysis, col: Col, name: string, span: Span | null, scope: Scope): Col {
   touch([col])
   if (!scope.frame.view) a.found.use(col.derived, 'as computed from it', span)
-  return { ...col, name, derived: scope.frame.view ? col.derived : [], touch: null, at: null, span }
+  const output: Col = { ...col, name, derived: scope.frame.view ? col.derived : [], touch: null, at: null, span }
+  sources.set(output, col)
+  return output
 }
 
 // ---- group, order, limit: a name or a number may stand for an output column

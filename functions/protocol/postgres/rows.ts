@@ -1,9 +1,11 @@
 import type { FuncCall, Node, RangeFunction } from 'libpg-query'
 import type { Span } from '../../../schema/refusal.ts'
 import { unsupported } from '../refused.ts'
+import type { Size } from '../size.ts'
 import { populating } from './builtins.ts'
 import type { CatalogFunction } from './catalog.ts'
 import { cast, expression, type Analysis } from './expression.ts'
+import { sizeOf } from './heavy.ts'
 import { array, fieldsOf, findFunctions, findType, isScalar, scalar, strings, unknown } from './names.ts'
 import { nameOf } from './naming.ts'
 import { renamed, type Col, type Item, type Scope } from './scope.ts'
@@ -24,12 +26,19 @@ export function functionItem(a: Analysis, node: RangeFunction, scope: Scope): It
   const alias = node.alias?.aliasname
   const columns = shapes.flatMap((shape) => shape.columns.map(({ name, type }) => ({ name: shape.single && shapes.length === 1 && alias !== undefined ? alias : name, type })))
   if (node.ordinality) columns.push({ name: 'ordinality', type: 20 })
-  const cols = columns.map((column): Col => ({ ...column, tags: [], derived: [], origin: null, touch: null, texts }))
+  const size = sizeOfOne(a, node, scope)
+  const cols = columns.map((column): Col => ({ ...column, tags: [], derived: [], origin: null, touch: null, texts, ...(size && columns.length === 1 ? { size } : {}) }))
   const [first] = columns
   return {
     alias: alias ?? first?.name ?? '', named: true, bare: true, cols: renamed(cols, strings(node.alias?.colnames), null), oid: null, relation: null, handle: null, system: [], reached: [],
     ...(alias === undefined ? { alias: functionName(node) } : {}),
   }
+}
+/** Of one call that gives one value (`websearch_to_tsquery('fox') as query`): as large as it is in a select list. What gives rows may give any. */
+function sizeOfOne(a: Analysis, { functions: [only, another] = [], coldeflist }: RangeFunction, scope: Scope): Size | null {
+  const [call, defs] = only && 'List' in only ? only.List.items ?? [] : []
+  if (another || coldeflist || !call || (defs && 'List' in defs) || !('FuncCall' in call) || a.found.catalog.builtinSets.has(strings(call.FuncCall.funcname).at(-1) ?? '')) return null
+  return sizeOf(a.found, call, scope)
 }
 function functionName(node: RangeFunction): string {
   const [entry] = node.functions ?? []

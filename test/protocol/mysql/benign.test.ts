@@ -20,7 +20,7 @@ describe.skipIf(mysqlServer === null)(`the benign corpus on a real server${whyNo
   beforeAll(async () => { db = await startServer(`CREATE DATABASE here; USE here;\n${readFileSync(new URL('corpus/schema.sql', import.meta.url), 'utf8')}`) }, 120_000)
   afterAll(() => db?.stop(), 60_000)
 
-  test.each([['read', 'shop'], ['write', 'shop'], ['orm', 'shop'], ['tpch', 'tpch']] as const)('%s', async (name, schema) => {
+  test.each([['read', 'shop'], ['write', 'shop'], ['orm', 'shop'], ['errand', 'shop'], ['tpch', 'tpch']] as const)('%s', async (name, schema) => {
     const { ask } = analysisOf(db.admin, { ...connection, searchPath: [schema] }, true)
     await db.admin.query(`USE ${schema}`)
     await db.admin.query('SET NAMES utf8mb4')
