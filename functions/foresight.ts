@@ -9,18 +9,19 @@ import { faultRefusal } from './problem.ts'
 /** Events looked at, the newest; a page of them; and how many changed decisions are told one by one. */
 const most = { events: 500, page: 50, told: 50 }
 
-/** `changes`: how many decisions would go from one to another. `events` null: the caller may not read the audit, and gets the sums alone. */
+/** `changes`: how many decisions would go from one to another. `events`: the first of those that change. */
 export interface Replayed extends Counts {
   readonly changes: readonly { readonly was: string; readonly would: string; readonly count: number }[]
-  readonly events: readonly Foreseen[] | null
+  readonly events: readonly Foreseen[]
 }
 
 /**
- * What the newest decisions on record would be under another policy. Who may plan a policy may not therefore read who asked for what: single events are told only to whom a rule lets read
- * the audit, and that is on record before. null: the record cannot be read just now, which is no reason to withhold the rest of a plan.
+ * What the newest decisions on record would be under another policy: for whom a rule lets read the audit, and that is on record before. Not even sums for anybody else: a proposed condition asks of every call what its author
+ * likes (`context.purpose.startsWith("…")`), so that counts spell the record. null: the caller may not, or the record cannot be read just now, which is no reason to withhold the rest of a plan.
  */
 export async function replayRecent(ports: Ports, proposed: Policy, { policy, caller, session }: Admitted, story: Story): Promise<Replayed | null> {
   const reader = decideOwn(policy, caller, 'read', 'audit', { purpose: null, session, time: ports.now() }).kind === 'permit' && (await story.notice('audit-read', { plan: proposed.version })).ok
+  if (!reader) return null
   const counts: Counts = { decisions: 0, same: 0, changed: 0, unknown: 0 }
   const sums = new Map<string, { readonly was: string; readonly would: string; readonly count: number }>()
   const events: Foreseen[] = []
@@ -45,5 +46,5 @@ export async function replayRecent(ports: Ports, proposed: Policy, { policy, cal
     faultRefusal(error, ports.alarm)
     return null
   }
-  return { ...counts, changes: [...sums.values()], events: reader ? events : null }
+  return { ...counts, changes: [...sums.values()], events }
 }

@@ -88,8 +88,8 @@ export const plan = z.object({ from: z.string(), to: z.string(), changes: z.arra
   sheets: z.int().optional().describe('keys of content by then'), more: z.literal(true).optional().describe('at least so many'),
 })).describe('what is on record that this would destroy, for good'), findings: z.array(z.json()), keepsApply: z.boolean().describe('false: the caller could not apply again'), replay: z.object({
   decisions: z.int(), same: z.int(), changed: z.int(), unknown: z.int().describe('the record does not hold enough to tell'), changes: z.array(z.object({ was: z.string(), would: z.string(), count: z.int() })),
-  events: z.array(z.json()).nullable().describe('null: the caller may not read the audit'),
-}).nullable().describe('the newest decisions on record under this policy; null: the record could not be read') })
+  events: z.array(z.json()).describe('the first that change'),
+}).nullable().describe('the newest decisions on record under this policy; null: the caller may not read the audit, or it could not be read') })
 const lock = z.object({ target: z.string(), by: z.string(), at: time, reason: z.string().nullable(), until: time.nullable() })
 export const oneLock = z.object({ lock })
 export const locks = z.object({ locks: z.array(lock) })

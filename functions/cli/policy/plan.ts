@@ -20,8 +20,9 @@ export const destroyLines = (destroys: unknown): readonly string[] => list(destr
   ...(typeof one['sheets'] === 'number' ? { sheets: one['sheets'] } : {}), ...(one['more'] === true ? { more: true } : {}),
 } satisfies Destruction)}`)
 
-/** What the newest decisions on record would be: sums, and for readers of the audit each one. Empty where a gate does not say. */
+/** What the newest decisions on record would be, for readers of the audit. Empty where a gate does not say. */
 export function replayLines(replay: unknown): readonly string[] {
+  if (replay === null) return ['recent decisions were not replayed: that is for whom a rule lets read the audit, while it can be read']
   const found = object(replay)
   if (typeof found['decisions'] !== 'number') return []
   const sums = list(found['changes']).map(object).map(({ was, would, count }) => `  ${text(count)} from ${text(was)} to ${text(would)}`)
