@@ -53,6 +53,7 @@ test('the grammar\'s bytes are read when they are asked for, and not while a fil
 })
 test('only what answers at its path speaks the Model Context Protocol', () => {
   expect(holding('notifications/initialized')).toEqual(['hold'])
+  expect(holding('draft-2020-12')).toEqual(['hold'])                   // schemas of its tools; of no other's
 })
 test('only what parses SQL has its grammar, and only what looks things up in the index, or writes it, has that', () => {
   expect(names.filter((name) => readdirSync(join(directory, name)).includes('libpg-query.wasm'))).toEqual(['http', 'hold', 'websocket', 'approval', 'sweeper', 'private'])
