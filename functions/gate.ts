@@ -78,7 +78,7 @@ export function createGate(ports: Ports) {
     if (plan.told) story.asked(query)
     if (decision.kind === 'deny') return story.refuse(decision.refusal)
     if (decision.kind === 'ask') return ask(admitted, call, { connection, effects: plan.effects, diff: plan.diff, fails: plan.fails, ask: decision, query }, story)
-    const claimed = await claim(ports, admitted.caller, call, query, decision.permit, story.deadlines())
+    const claimed = await claim(ports, admitted.caller, { ...call, connection }, query, decision.permit, story.deadlines())
     if (!claimed.ok) return story.refuse(claimed.refusal)                // dies here: a claim without an intent; it answers `outcome-unknown` after its time
     if (claimed.value.stored) {
       const noticed = await story.notice('repeat', { first: claimed.value.stored.evaluation })   // rows go out, so it is on record first
@@ -96,8 +96,8 @@ export function createGate(ports: Ports) {
     const { connection, engine, plan } = considered
     const quota = await reserve(ports, caller, connection.name, decision.permit, query)
     if (!quota.ok) return { ...await story.refuse(quota.refusal), began: 'no', outcome: null } as const    // dies here: quota lost for the hour, nothing else
-    const intent = await story.intend(decision, store)                   // durable, or nothing is executed
-    if (!intent.ok) return { ...intent, began: 'no', outcome: null } as const           // dies here: an intent; the sweeper settles it as unknown
+    const intent = await story.intend(decision, store)                   // durable, or nothing is executed. Dies after: an intent; the sweeper settles it as unknown
+    if (!intent.ok) return quota.value.release({ ...intent, began: 'no', outcome: null } as const)   // nothing runs, so nothing is used up: a minute without the record must not cost the hour
     const run = () => engine.execute(decision.permit, plan, { deadline: intent.value.deadline, rowMode: query.rowMode, maxRows: quota.value.rows, heard: story.hear, whose: `${caller.issuer} ${caller.subject.id}`, ...(store ? { agreed: true as const } : {}), ...(cut ? { cut } : {}), ...(until === undefined ? {} : { until }) })
     const executed = await (plan.lasting && during ? during(considered, run) : run())
     quota.value.settle(executed)                                         // dies here or in execute: as above; the target has all of it or nothing

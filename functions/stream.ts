@@ -8,6 +8,7 @@ import type { Call } from './gate.ts'
 import type { Ports } from './ports.ts'
 import type { Masked, StreamEnd } from './protocol/protocol.ts'
 import type { Story } from './record/story.ts'
+import { unlooked } from './resolve/connection.ts'
 import { guarded } from './torn.ts'
 
 /** Calls at work and streams of one subject on one connection, in one process: a client that watches everything opens some forty, and a storm of watches ends here. */
@@ -196,8 +197,7 @@ export function createStreams(ports: Pick<Ports, 'now' | 'alarm'>, { admit, cons
 function standsOf({ connection: { limits: _limits, known: _known, classify = {}, ...asked }, plan, decision }: Considered, { policy, caller }: Admitted): string {
   const { masks = [], detect = [] } = decision.kind === 'permit' ? decision.permit.obligations : {}
   const shown = plan.effects.shown.map(({ resource, column, dataClass, statement, output }) => [resource, column, dataClass, statement, output])
-  const empty = detect.length === 0 ? [] : Object.entries(classify).filter(([, entry]) => (typeof entry === 'string' ? entry : entry.class) === 'none').map(([column]) => column)
-  return canonicalJson([asked, policy.rolesOf(caller.actors[0] ?? caller.subject), shown, masks, detect, empty.toSorted()])
+  return canonicalJson([asked, policy.rolesOf(caller.actors[0] ?? caller.subject), shown, masks, detect, unlooked({ classify }, detect)])
 }
 /** Whoever judges it is about to end: what went on would be judged by nobody, and its end would be on no record. */
 export const outOfTime = 'out_of_time'

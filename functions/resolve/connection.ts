@@ -27,6 +27,11 @@ export function findConnection(policy: Reach, caller: Caller, name: string, form
   })
 }
 
+/** Columns said to carry nothing, sorted, where something is looked for (`detect`): what leaves of them is looked through by nobody, so an answer in clear stands on it as on its masks. */
+export function unlooked({ classify = {} }: Pick<ConnectionDocument, 'classify'>, detect: readonly string[]): readonly string[] {
+  return detect.length === 0 ? [] : Object.entries(classify).filter(([, entry]) => (typeof entry === 'string' ? entry : entry.class) === 'none').map(([column]) => column).toSorted()
+}
+
 type Form = 'sql' | NonNullable<Query['form']>
 /** Whoever may know of it is told where it is asked. */
 function spokenOtherwise({ name, engine }: ConnectionDocument): Refusal {

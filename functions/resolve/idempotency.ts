@@ -3,11 +3,13 @@ import { canonicalJson } from '../../schema/bundle.ts'
 import type { Caller } from '../../schema/caller.ts'
 import type { Id } from '../../schema/event.ts'
 import { maxAnswerBytes } from '../../schema/item.ts'
+import type { ConnectionDocument } from '../../schema/policy.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import { keptElsewhere } from '../../schema/region.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Permit } from '../permit.ts'
 import type { Ports } from '../ports.ts'
+import { unlooked } from './connection.ts'
 
 export interface Claim {
   /** What the first call with this key answered; null: this is the first. */
@@ -26,16 +28,16 @@ type Claiming = Pick<Ports, 'now' | 'idempotency' | 'alarm'> & { readonly self?:
  * the other is told to come back.
  */
 export async function claim(
-  ports: Claiming, caller: Caller, call: { readonly connection: string; readonly idempotencyKey: string | null }, query: Query, permit: Permit,
+  ports: Claiming, caller: Caller, call: { readonly connection: Pick<ConnectionDocument, 'name' | 'classify'>; readonly idempotencyKey: string | null }, query: Query, permit: Permit,
   { evaluation, settleBy }: { readonly evaluation: Id<'eval'>; readonly settleBy: number },
 ): Promise<Result<Claim>> {
   if (call.idempotencyKey === null) return ok({ stored: null, keep: async () => undefined, release: async (refused) => refused })
   if (call.idempotencyKey === '' || call.idempotencyKey.length > longestKey) return refuse(badKey)
   const away = keptElsewhere(ports.self?.regions, call.idempotencyKey)
   if (away) return refuse(belongs(away))
-  const key = keyOf(caller, call.connection, call.idempotencyKey)
+  const key = keyOf(caller, call.connection.name, call.idempotencyKey)
   const asked = hash(query)
-  const body = `${asked}.${hash(permitted(permit, query))}`
+  const body = `${asked}.${hash(permitted(permit, query, call.connection))}`
   const found = await ports.idempotency.claim(key, { body, evaluation, settleBy })
   if (found.claimed) return ok({ stored: null, ...handles(ports, key, evaluation) })
   if (!found.body.startsWith(`${asked}.`)) return refuse(mismatch)
@@ -94,10 +96,10 @@ function handles(ports: Pick<Ports, 'idempotency' | 'alarm'>, key: string, evalu
 }
 
 /** What the rows depend on beside the question: what is read, which column comes how, and how much of it. */
-const permitted = ({ effects, obligations }: Permit, { form }: Query) => ({
+const permitted = ({ effects, obligations }: Permit, { form }: Query, connection: Pick<ConnectionDocument, 'classify'>) => ({
   accesses: effects.accesses.map(({ action, resource, columns }) => [action, resource, columns]),
   shown: effects.shown.map(({ statement, output, resource, column, dataClass }) => [statement, output, resource, column, dataClass]),
-  masks: obligations.masks, detect: obligations.detect, rows: obligations.limits.rows, bytes: obligations.limits.bytes,
+  masks: obligations.masks, detect: obligations.detect, empty: unlooked(connection, obligations.detect), rows: obligations.limits.rows, bytes: obligations.limits.bytes,
   ...(form === 'ssh' ? { runs: effects.fingerprint } : {}),            // as whom and where: another user reads other things
 })
 const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')

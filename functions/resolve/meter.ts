@@ -13,12 +13,14 @@ export interface Quota {
   readonly rows: number | null
   /** Gives back the rows that were reserved and not used. */
   settle(executed: Executed): void
+  /** Nothing was begun, nor ever will be of this: gives back all of it, statements too, and what it was given. */
+  release<T>(refused: T): T
 }
 
 /**
  * `perHour`, counted per subject and connection over the whole hour of the clock, in the store, before anything runs. Another actor, session or
- * token of the same subject shares the count: otherwise each would be a fresh budget. A statement that failed still counts as one; rows are what
- * came back or was changed.
+ * token of the same subject shares the count: otherwise each would be a fresh budget. A statement that failed still counts as one, one that was not
+ * begun does not; rows are what came back or was changed.
  */
 export async function reserve(ports: Pick<Ports, 'now' | 'meter'>, caller: Caller, connection: string, permit: Permit, query: Query): Promise<Result<Quota>> {
   const { rows, rowsPerHour, statementsPerHour } = permit.obligations.limits
@@ -35,11 +37,13 @@ export async function reserve(ports: Pick<Ports, 'now' | 'meter'>, caller: Calle
       return refuse(exceeded(`${statementsPerHour} statements`, retryAfterSeconds))
     }
   }
-  if (rowsPerHour === null) return ok({ rows: cap, settle: () => undefined })
+  const begunNothing = () => { if (statementsPerHour !== null) ports.meter.give(key('statements'), hour, count) }
+  if (rowsPerHour === null) return ok({ rows: cap, settle: () => undefined, release: (refused) => { begunNothing(); return refused } })
   const had = await ports.meter.take(key('rows'), hour, Math.min(cap * count, rowsPerHour), rowsPerHour)
   const each = Math.min(cap, Math.floor(had / count))
   if (each < 1) {
     ports.meter.give(key('rows'), hour, had)
+    begunNothing()
     return refuse(exceeded(`${rowsPerHour} rows`, retryAfterSeconds))
   }
   const give = (rows: number) => { ports.meter.give(key('rows'), hour, Math.max(0, had - rows)) }
@@ -49,6 +53,11 @@ export async function reserve(ports: Pick<Ports, 'now' | 'meter'>, caller: Calle
       // Of a list nobody knows before its end how many there are.
       if (executed.status === 'succeeded' && executed.rows.counted) void executed.rows.counted.then(give)
       else give(used(executed, had))
+    },
+    release(refused) {
+      begunNothing()
+      give(0)
+      return refused
     },
   })
 }

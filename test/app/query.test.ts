@@ -126,6 +126,16 @@ test('the hour\'s statements run out: 429, and when to come back', async () => {
   expect(statuses[2]?.json['type']).toBe('/problems/rate-limited')
 })
 
+test('a record that does not answer uses up nothing of the hour: nothing ran', async () => {
+  const shop = { ...demo['shop.yaml'], limits: { perHour: { statements: 2, rows: 10 } } }
+  const { world, as } = createGateway(createWorld({ ...demo, 'shop.yaml': shop as typeof demo[string] }))
+  const agent = await as(support)
+  world.broken.add('ledger')
+  for (let i = 0; i < 5; i++) expect((await agent.call('POST', path, read)).json).toMatchObject({ status: 503, next: 'retry' })
+  world.broken.delete('ledger')
+  expect([(await agent.call('POST', path, read)).status, world.engine.ran.length]).toEqual([200, 1])
+})
+
 test('a bug in the engine is a 500 without a word of it, on record, and the gate goes on', async () => {
   const { world, as } = createGateway()
   const agent = await as(support)

@@ -23,8 +23,8 @@ describe('on real stores', () => {
   afterEach(() => rig.close())
 
   describe('claim', () => {
-    const claimed = (more: { caller?: Caller; connection?: string; key?: string | null; query?: Query; permit?: Permit } = {}) =>
-      claim(ports(), more.caller ?? caller, { connection: more.connection ?? 'shop', idempotencyKey: more.key === undefined ? 'k' : more.key }, more.query ?? query, more.permit ?? reading(), { evaluation: rig.ports.id('eval'), settleBy: rig.clock.ms + 60_000 })
+    const claimed = (more: { caller?: Caller; connection?: string; classify?: Record<string, 'none'>; key?: string | null; query?: Query; permit?: Permit } = {}) =>
+      claim(ports(), more.caller ?? caller, { connection: { name: more.connection ?? 'shop', classify: more.classify }, idempotencyKey: more.key === undefined ? 'k' : more.key }, more.query ?? query, more.permit ?? reading(), { evaluation: rig.ports.id('eval'), settleBy: rig.clock.ms + 60_000 })
 
     test('without a key nothing is stored and nothing asked', async () => {
       const first = await claimed({ key: null })
@@ -54,6 +54,18 @@ describe('on real stores', () => {
       expect(await claimed({ permit: reading(clear, { accesses: [{ ...accesses[0], resource: 'public.people' }] }) })).toMatchObject(withheld)
       expect(await claimed({ permit: reading(clear) })).toMatchObject({ ok: true, value: { stored: { status: 200 } } })
       expect(await claimed({ permit: reading(), query: { ...query, maxRows: 5 } })).toMatchObject({ refusal: { slug: 'idempotency-mismatch' } })
+    })
+
+    test('rows of a column that was said to carry nothing are not given once something is looked for in it', async () => {
+      const body = { 'public.notes.body': 'none' } as const
+      for (const detect of [['email'], []]) {
+        const key = `k-${detect.length}`
+        const permit = reading({ masks: [], detect }, { shown: [] })
+        const first = await claimed({ key, permit, classify: body })
+        if (first.ok) await first.value.keep(200, '{"rows":[]}')
+        expect((await claimed({ key, permit, classify: {} })).ok).toBe(detect.length === 0)      // where nothing is looked for, nobody looked before either
+        expect(await claimed({ key, permit, classify: body })).toMatchObject({ ok: true, value: { stored: { status: 200 } } })
+      }
     })
 
     test('any other body under the key is a mismatch', async () => {
@@ -132,6 +144,18 @@ describe('on real stores', () => {
       expect(two).toMatchObject({ value: { rows: 100 } })
       if (two.ok) two.value.settle({ ...failed, status: 'unknown' })
       expect((await reserved({ rowsPerHour: 100 })).ok).toBe(false)
+    })
+
+    test('what was not begun gives back statements and rows, and a refusal for rows costs no statement', async () => {
+      for (const limits of [{ statementsPerHour: 1 }, { statementsPerHour: 1, rowsPerHour: 100 }]) {
+        const first = await reserved(limits)
+        expect(first.ok && first.value.release('refused')).toBe('refused')
+      }
+      const held = await reserved({ rowsPerHour: 100 })
+      expect(await reserved({ statementsPerHour: 1, rowsPerHour: 100 })).toMatchObject({ refusal: { detail: expect.stringContaining('100 rows') } })
+      if (held.ok) held.value.release(null)
+      expect(await reserved({ statementsPerHour: 1, rowsPerHour: 100 })).toMatchObject({ ok: true, value: { rows: 100 } })
+      expect(await reserved({ statementsPerHour: 1, rowsPerHour: 100 })).toMatchObject({ refusal: { detail: expect.stringContaining('1 statements') } })
     })
 
     test('each statement of a batch gets its part, so that together they stay within the hour', async () => {
