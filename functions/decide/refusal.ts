@@ -58,7 +58,7 @@ function offer(judge: Judge, access: Access, text: string): { detail: string; ne
 /** What serves in the place of what was named: another server's function, or the target's own catalog. */
 function hinted(judge: Judge, access: Access, { detail, next }: ReturnType<typeof offer>): ReturnType<typeof offer> {
   if (access.instead !== undefined) return { detail: `${detail}; if the server's own is meant, here it is ${access.instead}`, next: 'fix' }
-  if (access.action === 'select' && access.system) return { detail: `${detail}; the tables and columns you may see are told by \`/v1/connections/${clip(judge.connection)}/schema\``, next: 'fix' }
+  if (access.action === 'select' && access.system) return { detail: `${detail}; the tables and columns you may see are told by \`/v1/connections/${clip(judge.connection)}/schema\`, over MCP by \`access\``, next: 'fix' }
   return { detail, next }
 }
 

@@ -44,7 +44,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     const client = new pg.Client(database.url)
     await client.connect()
     try {
-      await client.query("SET search_path = pg_catalog, public, pg_temp; SET statement_timeout = '5s'; BEGIN READ ONLY")
+      await client.query("SET search_path = public, pg_temp; SET statement_timeout = '5s'; BEGIN READ ONLY")
       const { rows, fields } = await client.query<unknown[]>({ text: statement?.text ?? '', rowMode: 'array' })
       expect(fields.map((field) => [field.name, field.tableID, field.columnID])).toEqual(statement?.outputs?.map(({ name, origin }) => [name, origin?.relation ?? 0, origin?.column ?? 0]))
       const clear = rows.flatMap((row) => row.filter((_, i) => statement?.outputs?.[i]?.shown.length === 0))

@@ -24,7 +24,7 @@ const reasons: readonly (readonly [names: RegExp, why: string])[] = [
 ]
 export const whyNot = (name: string): string | null => reasons.find(([names]) => names.test(name))?.[1] ?? null
 
-export const whatThereIs = 'the tables and columns you may see are told by `/schema` of the connection'
+export const whatThereIs = 'the tables and columns you may see are told by `/schema` of the connection, over MCP by `access`'
 /** What a text that is no PostgreSQL was probably meant to be. */
 const dialects: readonly (readonly [written: RegExp, instead: string])[] = [
   [/^\s*\\/, `commands of psql are not SQL; ${whatThereIs}`], [/^\s*(describe|desc|show|use)\b/i, `that is another server's; ${whatThereIs}`],
