@@ -58,7 +58,7 @@ describe('on real stores', () => {
 
     test('rows of a column that was said to carry nothing are not given once something is looked for in it', async () => {
       const body = { 'public.notes.body': 'none' } as const
-      for (const detect of [['email'], []]) {
+      for (const detect of [['email'], []] as const) {
         const key = `k-${detect.length}`
         const permit = reading({ masks: [], detect }, { shown: [] })
         const first = await claimed({ key, permit, classify: body })
