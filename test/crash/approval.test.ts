@@ -44,7 +44,9 @@ afterAll(async () => {
 
 const call = async (token: string, path: string, body: unknown) => {
   const response = await app.request(path, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })
-  return await response.json() as { readonly request: { readonly id: Id<'arq'>; readonly digest: string; readonly status: string } }
+  const said = await response.json() as { readonly request?: { readonly id: Id<'arq'>; readonly digest: string; readonly status: string } }
+  if (said.request === undefined) throw new Error(`expected a request, not ${response.status}: ${JSON.stringify(said)}`)
+  return { request: said.request }
 }
 async function approved(marker: string, agent: string, person: string): Promise<Id<'arq'>> {
   const { request } = await call(agent, '/v1/connections/shop/query', { sql: 'insert into public.refunds (amount, reason) values ($1, $2)', params: ['1.50', marker] })

@@ -11,7 +11,7 @@ import { mysqlServer, whyNot } from './server.mysql.ts'
 
 let base: string
 beforeAll(async () => { base = await mkdtemp(join(tmpdir(), 'sluice-mariadb-')) })
-afterAll(async () => { await rm(base, { recursive: true, force: true }) })
+afterAll(async () => { await rm(base, { recursive: true, force: true, maxRetries: 30, retryDelay: 100 }) })        // an aborted install's own server may write for a moment longer
 const asked = async (url: string, sql: string) => {
   const { host, port, user, password } = readTarget(url)
   const connection = await createConnection({ host, port, user, password })
