@@ -10,6 +10,7 @@ import { concerns, ineligible, ownersOf, signedInMs } from './approve/eligible.t
 import { end, settledAlready, vote } from './approve/step.ts'
 import { summaryOf, unwishedOf, viewOf } from './approve/view.ts'
 import { createConclusion, fateOf } from './conclude.ts'
+import { openCursor, sealCursor } from './cursor.ts'
 import type { Reply } from './door.ts'
 import type { Gate } from './gate.ts'
 import { locksOn, type Admitted, type Door, type Own } from './own.ts'
@@ -39,7 +40,8 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     if (!asked.ok) return asked
     const { caller } = admitted
     const requests: RequestSummary[] = []
-    let after = asked.value.after
+    let after = asked.value.after === null ? null : await openCursor(ports, caller, asked.value.after)
+    if (after === null && asked.value.after !== null) return badCursor
     const filter = { ...(caller.person ? {} : { requester: { issuer: caller.issuer, subject: caller.subject.id } }), ...(asked.value.status === null ? {} : { status: asked.value.status }) }
     try {
       if (!store) return ok({ requests })
@@ -55,10 +57,10 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
         if (after === null || requests.length >= asked.value.limit) break
       }
     } catch (error) {
-      if (error instanceof CursorError) return invalid('after', '`after` is not what an earlier page of this list gave')
+      if (error instanceof CursorError) return badCursor
       throw error
     }
-    return ok({ requests, ...(after === null ? {} : { next: after }) })
+    return ok({ requests, ...(after === null ? {} : { next: await sealCursor(ports, caller, after) }) })
   })
 
   const show = (door: Door, id: string) => own.admitted(door, async (admitted, evaluation) => {
@@ -238,5 +240,6 @@ function readFilter(search: Readonly<Partial<Record<(typeof requestFilters)[numb
   return ok({ status, limit, after: search.after ?? null })
 }
 const invalid = (reason: string, detail: string): { readonly ok: false; readonly refusal: Refusal } => refuse({ slug: 'invalid-request', reason, detail, next: 'fix' })
+const badCursor = invalid('after', '`after` is not what an earlier page of this list gave you')
 const busy: Refusal = { slug: 'request-settled', reason: 'busy', next: 'retry', retryAfterSeconds: 1, detail: 'the request changes faster than your word could be added to it; send it again' }
 const none: Refusal = { slug: 'not-found', reason: 'no_request', next: 'none', detail: 'there is no such request, or none you may know of' }

@@ -120,6 +120,35 @@ test('a list shows one\'s own and those one may decide, and nothing else', async
   expect((await agent.call('GET', '/v1/requests?status=done')).status).toBe(400)
 })
 
+test('where a list goes on tells nobody of what it does not show, and goes on for its reader alone', async () => {
+  const at = createApproving()
+  const agent = await at.as(support)
+  const ids: string[] = []
+  for (let i = 0; i < 45; i++) {
+    ids.unshift((await asked(i % 20 === 0 ? agent : await at.as({ ...support, subject: `agent:bot-${i}` }), { ...refund, params: [i] })).id)
+    at.world.clock.ms += 1000
+  }
+  const nobody = await at.as({ subject: 'user:zoe@acme.dev', groups: ['analysts'] })
+  const page = async (who: typeof nobody, after: string | null) => (await who.call('GET', `/v1/requests?limit=1${after === null ? '' : `&after=${after}`}`)).json as { requests?: { id: string }[]; next?: string; reason?: string }
+  const all = async (who: typeof nobody) => {
+    const [seen, cursors]: [string[], string[]] = [[], []]
+    for (let after: string | null = null; ;) {
+      const { requests = [], next } = await page(who, after)
+      seen.push(...requests.map(({ id }) => id))
+      if (next === undefined) return { seen, cursors }
+      cursors.push(after = next)
+    }
+  }
+  const { seen, cursors } = await all(nobody)
+  expect([seen, cursors.length]).toEqual([[], 2])
+  for (const text of cursors.flatMap((cursor) => [cursor, Buffer.from(cursor, 'base64url').toString('latin1')])) expect(ids.filter((id) => text.includes(id.slice(4, 14)))).toEqual([])
+  expect((await all(await at.as(lead))).seen).toEqual(ids)
+  expect((await all(agent)).seen).toEqual([ids[4], ids[24], ids[44]])
+  const written = Buffer.from(`x ${ids[3]}`).toString('base64url')
+  for (const wrong of [written, 'x', '', `${cursors[0]}A`, cursors[0]?.replace(/^./, (first) => (first === 'A' ? 'B' : 'A')) ?? '']) expect((await page(nobody, wrong)).reason).toBe('after')
+  expect((await page(agent, cursors[0] ?? '')).reason).toBe('after')
+})
+
 test('a subject has only so many requests waiting on a connection', async () => {
   const at = createApproving({ ...demo, 'shop.yaml': { ...demo['shop.yaml']!, limits: { pending: 2 } } as typeof demo[string] })
   const agent = await at.as(support)
