@@ -38,11 +38,10 @@ const telling: Record<string, string> = { ...(mailFrom === '' ? {} : { SLUICE_MA
 const index: Record<string, string> = process.env['SLUICE_INDEX'] ? { SLUICE_INDEX: 'yes' } : {}
 const edge = { SLUICE_EDGE_KEY: edgeValue.base64 }
 
-// The same gate three times: what holds callers while people decide, and what lasts, has places of its own, so that neither can keep a query from being decided; and each carries what it answers with and no more.
+// The same gate three times: what holds callers while people decide, and what lasts, has places of its own, so that neither can keep a query from being decided; and each carries what it answers with and no more. Http alone reads the log; the others know where it is to promise each event's place in it.
 const served = { megabytes: 1024, streaming: true, url: true }
 export const http = lambda('Http', { ...served, bundle: 'http', seconds: 60, environment: { ...common, ...acting('Http'), ...log, ...index, ...edge }, may: [...executing('Http'), secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...onBucket('Http'), logPublic] })
-export const hold = lambda('Hold', { ...served, bundle: 'hold', seconds: 75, environment: { ...common, ...acting('Hold'), ...log, ...edge }, may: [...executing('Hold'), ...startAndWake, ...onBucket('Hold'), logPublic] })
-/** It reads nothing of the log; where that is it knows to promise each event's place in it. */
+export const hold = lambda('Hold', { ...served, bundle: 'hold', seconds: 75, environment: { ...common, ...acting('Hold'), ...log, ...edge }, may: [...executing('Hold'), ...startAndWake] })
 export const stream = lambda('Stream', { ...served, bundle: 'lasting', seconds: 900, environment: { ...common, ...acting('Stream'), ...log, ...edge }, may: [...executing('Stream'), ...startAndWake] })
 /** The approvers' origin: it has no target's secret, and no way to the policy but to read it. */
 export const people = lambda('People', { bundle: 'people', megabytes: 512, seconds: 30, url: true, environment: { ...common, ...asking, ...edge }, may: [secretsOf(ownSecrets.console, ownSecrets.session, ownSecrets.result), ...startAndWake] })

@@ -40,7 +40,7 @@ export type Adapter = keyof typeof adapters
 export const functions = {
   /** Decides and executes; `Hold` and `Stream` are the same with places of their own. */
   Http: ['policies', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'content', 'erasure', 'logReader'],
-  Hold: ['standing', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'content', 'logReader'],
+  Hold: ['standing', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'content'],
   Stream: ['standing', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'content'],
   Socket: ['standing', 'ledger', 'idempotency', 'meter', 'cuts', 'requests', 'workflow', 'sockets', 'content'],
   Approval: ['policies', 'ledger', 'meter', 'cuts', 'requests', 'workflow', 'sockets', 'content'],
@@ -66,7 +66,7 @@ export const bucketParts = {
   prune: [{ below: 'tile/entries/*', actions: ['DeleteObjectVersion', 'GetObjectRetention'] }],
 } as const satisfies Readonly<Record<string, readonly { readonly below: string | null; readonly actions: readonly string[] }[]>>
 export type BucketPart = keyof typeof bucketParts
-export const bucketUsers = { Http: ['read'], Hold: ['read'], Sequencer: ['read', 'write'], Sweeper: ['read', 'prune'] } as const satisfies Partial<Record<Name, readonly BucketPart[]>>
+export const bucketUsers = { Http: ['read'], Sequencer: ['read', 'write'], Sweeper: ['read', 'prune'] } as const satisfies Partial<Record<Name, readonly BucketPart[]>>
 
 /** Those that execute, and so read targets' credentials. */
 export const executors = ['Approval', 'Hold', 'Http', 'Socket', 'Stream', 'Sweeper'] as const satisfies readonly Name[]

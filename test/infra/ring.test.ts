@@ -26,7 +26,7 @@ describe.skipIf(!installed)('another key of the log', () => {
   test('is signed by with the sequencer\'s role and no other\'s, and read by those who read the first', () => {
     const both = [arn('LogKey'), arn('LogKey2')]
     for (const name of Object.keys(functions)) {
-      const knows = ['Http', 'Hold', 'Sequencer', 'Sweeper'].includes(name)
+      const knows = ['Http', 'Sequencer', 'Sweeper'].includes(name)
       expect([name, signing(beside, name)]).toEqual([name, { 'kms:Sign': name === 'Sequencer' ? both : [], 'kms:GetPublicKey': knows ? both : [] }])
     }
     for (const key of ['LogKey', 'LogKey2']) {
