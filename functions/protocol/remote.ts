@@ -38,6 +38,9 @@ export function createRemote({ secrets, now, isPermit, send, here, cuts, by = nu
   const found = new WeakMap<object, CarriedPlan>()
   const running = new WeakMap<Query, { readonly connection: ConnectionDocument; readonly plan: CarriedPlan }>()
 
+  /** Of an engine that understands here, what was found there of what runs now, likewise. */
+  const going = new WeakMap<Query, Plan>()
+
   async function asked(errand: Errand, timeoutMs: number, cut?: AbortSignal): Promise<Answer> {
     const secret = await secrets.get(keyNameOf(by))
     const sealed = seal(secret, errand, now(), by)
@@ -59,7 +62,14 @@ export function createRemote({ secrets, now, isPermit, send, here, cuts, by = nu
     const found = await engine.classify(connection, query, roles)
     if (!found.ok) return found
     const { preview, ...plan } = { ...found.value, plan: Object.freeze({}) }
-    return { ok: true, value: kept(preview ? { ...plan, preview: () => looked(connection, query, roles) } : plan, { connection, query, roles }) }
+    if (!preview) return { ok: true, value: kept(plan, { connection, query, roles }) }
+    const look = async (): Promise<Result<Plan>> => {
+      const seen = going.get(query)
+      if (seen) return { ok: true, value: seen }
+      const value = await looked(connection, query, roles)
+      return value.ok && plan.lasting ? { ok: true, value: Object.assign(value.value, { lasting: true as const }) } : value
+    }
+    return { ok: true, value: kept({ ...plan, preview: look }, { connection, query, roles }) }
   }
   async function looked(connection: ConnectionDocument, query: Query, roles: readonly string[]): Promise<Result<Plan>> {
     const found = await ask<Result<Seen>>({ op: 'preview', connection, query, roles })
@@ -118,6 +128,7 @@ export function createRemote({ secrets, now, isPermit, send, here, cuts, by = nu
       if (digest === null) return { status: 'failed', refusal: { slug: 'statement-unsupported', reason: 'too_deep', detail: 'the object is nested deeper than can be carried to a private target', next: 'none' } }
       const own = found.get(plan.plan)
       if (own) running.set(about.query, { connection: about.connection, plan: own })
+      if (plan.lasting && about.seen !== undefined) going.set(about.query, plan)
       try {
         return await perform({ op: 'execute', ...about, effects: digest, obligations }, plan, run)
       } catch (error) {
@@ -126,6 +137,7 @@ export function createRemote({ secrets, now, isPermit, send, here, cuts, by = nu
         return lost(deedOf(plan, about.query), error instanceof TransportError ? error.kind : 'no answer')
       } finally {
         running.delete(about.query)
+        going.delete(about.query)
       }
     },
     mask(permit, plan, rows): Masked {

@@ -1,12 +1,14 @@
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { isPermit, makePermit } from '../../functions/decide/permit.ts'
 import { aboutOf, digestOf, type Errand, type Seen } from '../../functions/protocol/carry.ts'
 import { createInside } from '../../functions/protocol/inside.ts'
 import { TransportError } from '../../functions/protocol/post.ts'
 import type { Run } from '../../functions/protocol/protocol.ts'
-import { Refused, type Send } from '../../functions/protocol/remote.ts'
+import { createRemote, Refused, type Send } from '../../functions/protocol/remote.ts'
 import { hide, seal, uncover } from '../../functions/protocol/seal.ts'
-import { alarms, carrier, clusterApart, connection, engines, errandOf, go, key, map, parts, said, settings, sight, stand, there, through, wire } from './errands.ts'
+import { widest } from '../contract/target.ts'
+import { alarms, carrier, clusterApart, connection, engines, errandOf, go, here, key, map, parts, said, settings, sight, stand, there, through, wire } from './errands.ts'
 
 clusterApart()
 
@@ -105,6 +107,25 @@ test('that people agreed is carried too: only then what changed in the status al
   expect(await patch({ agreed: true })).toMatchObject({ status: 'succeeded', code: 200 })
 })
 
+test('a command runs in the pod that was looked at; while it does, whether it may go on is known here, and no errand asks for it', async () => {
+  const pods = '/api/v1/namespaces/web/pods'
+  await stand.admin('POST', pods, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'apart-0' }, spec: { containers: [{ name: 'c', image: 'scratch:1' }] } })
+  let during: (() => Promise<void>) | null = null
+  const engine = createRemote({ ...parts, isPermit, here, send: async (sealed, ms) => { if (errandOf(sealed).op === 'execute') await during?.(); return through(sealed, ms) } })
+  const query = await here.read?.('POST', `${pods}/apart-0/exec?command=hostname`, { accept: 'application/json' }, null)
+  if (!query?.ok) throw new Error('not read')
+  const judge = async () => { const first = await engine.classify(connection, query.value, ['operator']); const found = first.ok ? await first.value.preview?.() ?? first : first; if (!found.ok) throw new Error(found.refusal.reason); return found.value }
+  const plan = await judge()
+  expect([plan.lasting, plan.diff?.includes('scratch:1'), wire.map(({ sealed }) => errandOf(sealed).op)]).toEqual([true, true, ['preview']])
+  during = async () => { expect((await judge()).effects).toEqual(plan.effects) }
+  const permit = makePermit(plan.effects, { masks: [], revealed: [], detect: [], limits: widest })
+  expect((await engine.execute(permit, plan, { deadline: Date.now() + 20_000, rowMode: 'object', maxRows: null, agreed: true })).status).toBe('succeeded')
+  expect(wire.map(({ sealed }) => errandOf(sealed).op)).toEqual(['preview', 'execute'])
+  during = null
+  await stand.admin('DELETE', `${pods}/apart-0?gracePeriodSeconds=0`)
+  await stand.admin('POST', pods, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'apart-0' }, spec: { containers: [{ name: 'c', image: 'postgres:18' }] } })
+  expect((await engine.execute(permit, plan, { deadline: Date.now() + 20_000, rowMode: 'object', maxRows: null, agreed: true })).status).toBe('stale')
+})
 test('what a look saw travels hidden both ways, and the gate, which carries it, has no key to it', async () => {
   await go('PATCH', '/api/v1/namespaces/web/secrets/front-db', { body: { metadata: { labels: { a: 'b' } } }, type: 'application/merge-patch+json' })
   const { body } = await stand.admin('GET', '/api/v1/namespaces/web/secrets/front-db')

@@ -79,6 +79,8 @@ function log(world: World, call: Call, kind: Kind): Reply {
 function evict(world: World, call: Call, kind: Kind): Reply {
   const options = readOptions(world, call)
   const pod = found(world, call, kind)
+  const { uid } = fields(fields(options['deleteOptions'])['preconditions'])
+  if (uid !== undefined && uid !== pod.metadata.uid) throw conflict(kind, pod.metadata.name, `Precondition failed: UID in precondition: ${text(uid)}, UID in object meta: ${pod.metadata.uid}`)
   if (!isDry(call, fields(options['deleteOptions']))) world.store.remove(kind, pod.metadata.namespace ?? '', pod.metadata.name)
   return reply(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' })
 }

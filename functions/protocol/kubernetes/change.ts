@@ -33,17 +33,24 @@ function bare(value: Value): Value {
   return { ...value, metadata: { ...metadata, annotations: Object.fromEntries(Object.entries(metadata['annotations']).filter(([name]) => !isApplied(name))) } }
 }
 
+function imagesOf(value: Value | null): readonly string[] {
+  const spec = value?.['spec']
+  const containers = isObject(spec) && Array.isArray(spec['containers']) ? spec['containers'].filter(isObject) : []
+  return containers.map(({ name, image }) => `# its container \`${printable(String(name))}\` runs ${printable(String(image))}`)
+}
+
 /** What people who decide see of a change: every class masked, whoever asks and whoever looks, for the diff goes into chat and onto the record. */
-export function changeOf({ plan, effects }: Classified, { object, oldObject }: Dry, detect: readonly DetectorName[], silent: string | undefined): string {
+export function changeOf({ plan, effects }: Classified, { object, oldObject, pod }: Dry, detect: readonly DetectorName[], silent: string | undefined): string {
   const claimed = effects.accesses[0]?.target?.changed?.includes(managers) ? ['# it sets who manages which field: what somebody applies next may take away, or leave, what it did not'] : []
   const note = [...(silent === undefined ? [] : [`# ${silent}`]), ...claimed]
-  if (object === undefined) return note.join('\n')
+  if (!pod && object === undefined) return note.join('\n')
   const shown = (value: Value | null): Value | null => (value === null ? null : maskObject(value as Json, { plan, effects, obligations: { masks: effects.shown.map(() => 'redact' as const), detect }, maskKey: null }) as Value)
   try {
-    const before = oldObject ?? null
+    if (pod) return [...note, ...identityOf({ metadata: { uid: pod.uid } }), ...imagesOf(shown({ apiVersion: 'v1', kind: 'Pod', spec: { containers: pod.containers } }))].join('\n')
+    const [before, after] = [oldObject ?? null, object ?? null]
     const unseen = oldObject === undefined ? ['# the object as it is could not be seen'] : []
     const status = writesStatus(plan.attributes)
-    return [...note, ...unseen, ...identityOf(oldObject), ...copied(before, object, status), unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: object, shown: shown(object) }, status })].join('\n')
+    return [...note, ...unseen, ...identityOf(oldObject), ...copied(before, after, status), unifiedDiff({ before: { clear: before, shown: shown(before) }, after: { clear: after, shown: shown(after) }, status })].join('\n')
   } catch {
     return [...note, '# the change cannot be shown: the object is not of a form that can be masked'].join('\n')
   }

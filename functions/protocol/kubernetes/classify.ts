@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { canonicalJson } from '../../../schema/bundle.ts'
 import type { Access, Effects, Target } from '../../../schema/effects.ts'
 import type { ConnectionDocument } from '../../../schema/policy.ts'
 import { ok, type Refusal, type Result } from '../../../schema/refusal.ts'
@@ -10,11 +8,13 @@ import { everyNeed, harmlessKinds, needsOf } from './capability.ts'
 import { changedIn, managers, setsManagers } from './changed.ts'
 import { isSystem, kindOf, named, resourceOf, writesStatus } from './kind.ts'
 import type { Attributes, Dry, KubernetesPlan } from './plan.ts'
+import { reachesPod } from './pod.ts'
 import { settingOf } from './pointer.ts'
 import { escalationsOf, tokensOf } from './escalate.ts'
 import { carried, statementOf, toldWith, type Statement } from './request.ts'
 import { rulesOf, type ClassRule } from './rules.ts'
 import { unsupported } from './say.ts'
+import { basisOf, stable, stateOf } from './state.ts'
 import { toldOf } from './told.ts'
 import { unsaidIn } from './unsaid.ts'
 import { sets, usesOf } from './use.ts'
@@ -30,23 +30,25 @@ export function classify(connection: Pick<ConnectionDocument, 'name' | 'classify
   const { attributes } = statement
   const { classes, harmless } = rulesOf(connection, attributes)
   const writes = !['get', 'list', 'watch'].includes(attributes.verb)
+  const plan = planOf(connection.name, statement, harmless, dry)
   const effects: Effects = {
     accesses: attributes.isResource ? accessesOf(statement, classes, dry) : [],
     shown: classes.map(({ resource, column, dataClass }, output) => ({ resource, column, dataClass, statement: 0, span: null, output })),
-    used: usesOf(statement, classes, connection.mask, dry), readOnly: !writes, fingerprint: fingerprintOf(dry),
+    used: usesOf(statement, classes, connection.mask, dry), readOnly: !writes, fingerprint: fingerprintOf(plan, dry),
   }
   const failed = failing(attributes, statement.method)
   const [sent] = query.statements
   const told = sent ? toldOf(classes, statement.contentType, statement.body as Json) : null
-  return ok({ effects, plan: planOf(connection.name, statement, harmless), ...(failed ? { fails: failed } : {}), ...(sent && told !== statement.body ? { told: toldWith(sent, told) } : {}) })
+  return ok({ effects, plan, ...(failed ? { fails: failed } : {}), ...(sent && told !== statement.body ? { told: toldWith(sent, told) } : {}) })
 }
 
-function planOf(connection: string, { attributes, method, target, accept, contentType, body, query }: Statement, harmless: readonly string[]): KubernetesPlan {
+function planOf(connection: string, statement: Statement, harmless: readonly string[], dry: Dry | undefined): KubernetesPlan {
+  const { attributes, method, target, accept, contentType, body, query } = statement
   const asked = attributes.verb.startsWith('delete') ? membersOf(body as Json)?.dryRun : null
   const dryRun = query.has('dryRun') || (Array.isArray(asked) && asked.length > 0)       // `[]` is none: it deletes
   return {
     connection, attributes, method: method as KubernetesPlan['method'], target, accept, contentType, body: body === null ? null : inYaml(JSON.stringify(body)), harmless,
-    form: formOf(attributes), dryRun, preview: previews(attributes),
+    form: formOf(attributes), dryRun, preview: previews(attributes), basis: basisOf(statement, dry),
   }
 }
 function formOf({ verb, isResource, group, resource, subresource }: Attributes): KubernetesPlan['form'] {
@@ -55,8 +57,11 @@ function formOf({ verb, isResource, group, resource, subresource }: Attributes):
   return isResource && (verb === 'list' || verb === 'watch') ? verb : 'whole'
 }
 const previewed: ReadonlySet<string | null> = new Set([null, 'status', 'scale', 'ephemeralcontainers', 'resize', 'approval', 'finalize'])
-function previews({ verb, isResource, group, subresource }: Attributes): boolean {
-  if (!isResource || group === 'authorization.k8s.io' || group === 'authentication.k8s.io' || !previewed.has(subresource)) return false
+function previews(attributes: Attributes): boolean {
+  const { verb, isResource, group, subresource } = attributes
+  if (!isResource || group === 'authorization.k8s.io' || group === 'authentication.k8s.io') return false
+  if (reachesPod(attributes)) return true
+  if (!previewed.has(subresource)) return false
   return verb === 'create' || verb === 'update' || verb === 'patch' || verb === 'delete'
 }
 
@@ -137,17 +142,6 @@ function sameBeyondReplicas(one: Json, other: Json): boolean {
   const rest = (value: Json) => { const { metadata: _metadata, status: _status, spec, ...others } = membersOf(value) ?? {}; const { replicas: _replicas, ...own } = membersOf(spec) ?? { replicas: null, spec }; return stable({ ...others, spec: own as Json }) }
   return rest(one) === rest(other)
 }
-function stable(value: unknown): string {
-  try {
-    return canonicalJson(value)
-  } catch {
-    return JSON.stringify(value)                                     // over-long nesting: then any difference of order counts as one
-  }
-}
 
-/** The object as it is now, without what changes by itself; an approval given over it is stale once it is another. */
-function fingerprintOf(dry: Dry | undefined): string {
-  const { metadata, status: _status, ...others } = membersOf((dry?.oldObject ?? null) as Json) ?? {}
-  const { managedFields: _fields, resourceVersion: _version, generation: _generation, ...own } = membersOf(metadata) ?? {}
-  return createHash('sha256').update(dry?.oldObject ? stable({ ...others, metadata: own }) : dry?.oldObject === null ? 'absent' : 'unknown').digest('hex')
-}
+/** The object as it is now; an approval given over it is stale once it is another. Whatever people are shown of a change is made from what this covers. */
+const fingerprintOf = ({ basis }: KubernetesPlan, dry: Dry | undefined): string => stateOf(dry?.pod === undefined ? dry?.oldObject : dry.pod && { ...dry.pod }, basis)

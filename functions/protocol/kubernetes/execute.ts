@@ -12,12 +12,13 @@ import type { Cluster } from './kubeconfig.ts'
 import { another, changed, executedOf, tooLarge, unknown } from './outcome.ts'
 import type { Dry, KubernetesPlan } from './plan.ts'
 import { guarded, isObject } from './precondition.ts'
-import { dryTarget, type Preview, stateOf } from './preview.ts'
+import { dryTarget, type Preview } from './preview.ts'
 import { maskLines } from '../lines.ts'
 import { paged } from './page.ts'
 import { beginOf, pieceOf } from './piece.ts'
 import { rawOf } from './raw.ts'
 import type { Reach } from './reach.ts'
+import { stateOf } from './state.ts'
 import { chunksOf, wholeOf } from './bytes.ts'
 import type { Reply } from './transport.ts'
 import { TransportError } from './trouble.ts'
@@ -33,7 +34,7 @@ export interface ExecuteOptions {
   readonly understood: (plan: Plan) => Understood
   readonly reach: Reach
   readonly discovery: Discovery
-  readonly preview: Pick<Preview, 'current'>
+  readonly preview: Pick<Preview, 'current' | 'pod'>
   readonly exec: RunExec
 }
 const listIdleMs = 60_000
@@ -61,6 +62,8 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
     try {
       const maskKey = permit.obligations.masks.includes('hash') ? await secrets.get(maskKeySecret) : null
       const job: Job = { plan: known.plan, known, cluster: await reach.cluster(known.connection), run, limits: within(permit, run, now()), maskKey, writes }
+      // The API server knows no precondition for a command: this is the last look at whose pod it is, where people agreed to one.
+      if (known.plan.form === 'exec' && run.agreed && known.dry?.pod && (await preview.pod(known, job.cluster))?.uid !== known.dry.pod.uid) return { status: 'stale', refusal: changed }
       if (known.plan.form === 'exec') return await exec({ ...job, account: known.account, begin: () => maskLines(permit.obligations.detect) })
       const kept = await discovery.answer(job.cluster, known.account, known.plan, run.deadline)
       if (kept) return { status: 'succeeded', rows: rawOf({ ...kept, maskKey, body: { kind: 'bytes', bytes: kept.bytes } }) }
@@ -72,10 +75,10 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
 
   async function send(job: Job): Promise<Executed> {
     const { plan, known, cluster } = job
-    let old = known.dry?.oldObject
+    let old: Dry['oldObject'] = known.dry?.pod ? { metadata: { uid: known.dry.pod.uid } } : known.dry?.oldObject
     for (let attempt = 1; ; attempt++) {
       const { bound, elsewhere, ...request } = guarded(plan, old)
-      if (elsewhere) return misses(job)
+      if (elsewhere) return known.dry?.pod ? { status: 'failed', refusal: another } : misses(job)
       const target = plan.form === 'list' ? paged(request.target, mostOf(job)) : plan.form === 'watch' && job.run.piece ? pieceOf(request.target, job.run.piece) : request.target
       const watch = stopwatch(job, now)
       const reply = await reach.call(cluster, known.account, {
@@ -88,7 +91,7 @@ export function createExecute({ secrets, now, isPermit, understood, reach, disco
       // Nothing was written. What people agreed to may still be what is there: a controller writes the status of a busy object many times a second. Of anybody else all is decided anew: a rule may read the status.
       const current = await preview.current(known, cluster)
       if (versionOf(current) !== null && versionOf(current) === versionOf(old)) return answer         // not over our precondition: another manager's fields, a namespace that ends
-      if (!job.run.agreed || attempt >= tries || !isObject(current) || stateOf(current) !== stateOf(old)) return { status: 'stale', refusal: changed }
+      if (!job.run.agreed || attempt >= tries || !isObject(current) || stateOf(current, plan.basis) !== stateOf(old, plan.basis)) return { status: 'stale', refusal: changed }
       old = current
     }
   }

@@ -43,6 +43,9 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
     return inner
   }
 
+  /** What was seen of the pod of each command that runs, by its very query: whoever asks meanwhile whether it may go on asks about what it was permitted on, and the cluster nothing. */
+  const running = new WeakMap<Query, Dry>()
+
   /** The service account takes part in what is approved: another one is another deed. */
   function planOf({ effects, plan, fails, told }: Classified, about: Omit<Understood, 'plan'>): Plan {
     known.set(plan, { ...about, plan, ...(fails ? { fails } : {}) })
@@ -58,10 +61,11 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
     return ok({ ...plan, diff: changeOf(again.value, dry, connection.detect ?? [], silent), ...(plan.fails ?? fails ? { fails: plan.fails ?? fails } : {}) } as Plan)
   }
 
+  const execute = createExecute({ secrets, now, isPermit, understood, reach, discovery, preview, exec: createExec({ credentials, now }) })
   return {
     read: readRequest,
     async classify(connection, query, roles = [], seed) {
-      const dry = seed as Dry | undefined                              // made by `previewed` below, here or where another process of this engine runs
+      const dry = (seed ?? running.get(query)) as Dry | undefined                              // made by `previewed` below, here or where another process of this engine runs
       const found = classify(connection, query, dry)
       if (!found.ok) return found
       if (connection.transport === 'private' && endless(found.value.plan)) return refuse(notCarried(found.value.plan))
@@ -70,7 +74,12 @@ export function createKubernetes({ secrets, now, alarm, isPermit }: KubernetesOp
       const plan = planOf(found.value, { connection, query, account, ...(dry ? { dry } : {}) })
       return ok(found.value.plan.preview && !dry ? { ...plan, preview: () => previewed(connection, query, account, plan) } : plan)
     },
-    execute: createExecute({ secrets, now, isPermit, understood, reach, discovery, preview, exec: createExec({ credentials, now }) }),
+    async execute(permit, plan, run) {
+      const { query, dry } = plan.lasting ? understood(plan) : { query: null, dry: null }
+      if (!query || !dry) return execute(permit, plan, run)
+      running.set(query, dry)
+      return execute(permit, plan, run).finally(() => { running.delete(query) })
+    },
     mask: createAnswer({ isPermit, understood, createMasker, alarm }),
     describe: async () => ({ relations: [] }),
     inspect: (connection, names) => inspect(connection, names, { reach, discovery, credentials }),

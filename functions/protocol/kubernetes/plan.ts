@@ -37,12 +37,20 @@ export interface KubernetesPlan {
   readonly preview: boolean
   /** Paths inside the object that the policy says carry nothing (`classify: none`): detectors leave them alone. Left out: none. */
   readonly harmless?: readonly string[]
+  /** See state.ts. Left out: on nothing but what is its author's. */
+  readonly basis?: Basis
 }
 
-/** What the target said a write would make of the object; null: there is none (before a create, after a delete); left out: it would not say. See preview.ts. */
+/** On what of an object a write was decided beyond what is its author's. `all`: on every byte of it. `managers`: on who manages which field. `status`: on these members of the status. */
+export interface Basis { readonly all: boolean; readonly managers: boolean; readonly status: readonly string[] | 'all' }
+/** A pod that something is done to by its name. */
+export interface Pod { readonly uid: string; readonly containers: readonly { readonly name: string; readonly image: string }[] }
+
+/** What the target said a write would make of the object; null: there is none (before a create, after a delete); left out: it would not say. `pod`: of an eviction or a command, whose pod it is. See preview.ts. */
 export interface Dry {
   readonly object?: Readonly<Record<string, unknown>> | null
   readonly oldObject?: Readonly<Record<string, unknown>> | null
+  readonly pod?: Pod | null
 }
 
 /** What a masker needs to know of one answer. `effects.shown[i]` gets `obligations.masks[i]`; what is neither known nor classified as harmless is withheld. */

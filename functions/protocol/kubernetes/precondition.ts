@@ -14,6 +14,7 @@ export interface Guarded { readonly target: string; readonly contentType: string
  */
 export function guarded({ method, target, contentType, body, dryRun, attributes }: KubernetesPlan, old: Value | null | undefined): Guarded {
   const plain = { target, contentType, body, bound: false, elsewhere: false }
+  if (attributes.subresource === 'eviction' && !dryRun) return evicted(plain, old)
   const meta = metaOf(old)
   if (dryRun || meta === null || attributes.verb === 'create' || attributes.verb === 'deletecollection') return plain
   if (method === 'DELETE') return deletion(plain, meta)
@@ -58,6 +59,17 @@ function deletion(plain: Guarded, meta: Meta): Guarded {
   const whole = { kind: 'DeleteOptions', apiVersion: 'v1', ...options, ...body, preconditions: { uid: said('uid'), resourceVersion: said('resourceVersion') } }
   const bound = said('uid') === meta.uid && said('resourceVersion') === meta.resourceVersion
   return { ...plain, contentType: 'application/json', body: JSON.stringify(whole), bound, elsewhere: !bound }
+}
+
+/** An eviction is of the pod that was seen: another one of its name is another's. */
+function evicted(plain: Guarded, old: Value | null | undefined): Guarded {
+  const [uid, body] = [isObject(old?.['metadata']) ? old['metadata']['uid'] : undefined, parsed(plain.body)]
+  if (typeof uid !== 'string' || !isObject(body)) return plain
+  const options = body['deleteOptions'] ?? {}
+  const given = isObject(options) ? options['preconditions'] ?? {} : null
+  if (!isObject(options) || !isObject(given)) return plain                 // of no form: the cluster refuses it
+  if (typeof given['uid'] === 'string' && given['uid'] !== uid) return { ...plain, elsewhere: true }
+  return { ...plain, body: JSON.stringify({ ...body, deleteOptions: { ...options, preconditions: { ...given, uid } } }), bound: true }
 }
 
 interface Meta { readonly uid: string; readonly resourceVersion: string }

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
 import type { Refusal } from '../../../schema/refusal.ts'
 import { CredentialError } from './credential.ts'
 import type { Discovery } from './discovery.ts'
 import type { Understood } from './execute.ts'
 import type { Cluster } from './kubeconfig.ts'
 import { faultOf, refusalOf } from './outcome.ts'
-import type { Dry } from './plan.ts'
+import type { Dry, Pod } from './plan.ts'
+import { podIn, podTarget, reachesPod } from './pod.ts'
 import { isObject } from './precondition.ts'
 import { type Reach, StatusError } from './reach.ts'
 import { wholeOf } from './bytes.ts'
@@ -25,6 +25,8 @@ export interface Previewed {
 export interface Preview {
   /** The object as it is now. null: there is none. undefined: the service account may not see it, or it has no form of its own. Throws TransportError (never `sent`: nothing was written) and CredentialError. */
   current(known: Understood, cluster: Cluster): Promise<Value | null | undefined>
+  /** The pod that an eviction or a command reaches, likewise. */
+  pod(known: Understood, cluster: Cluster): Promise<Pod | null | undefined>
   /** What the write would make of it, and from what. Changes nothing. Throws Fault target-unavailable or secret-missing; a cluster that does not let the gate in is `refused`. */
   run(known: Understood): Promise<Previewed>
 }
@@ -38,8 +40,15 @@ const objectBytes = 4 * 1024 * 1024
 export function createPreview({ reach, discovery, now }: { readonly reach: Reach; readonly discovery: Discovery; readonly now: () => number }): Preview {
   async function current({ account, plan: { attributes, target } }: Understood, cluster: Cluster): Promise<Value | null | undefined> {
     if (attributes.verb === 'create') return attributes.subresource === null ? null : undefined
+    return seen(cluster, account, target.split('?', 1)[0] ?? target)
+  }
+  async function pod({ account, plan: { target } }: Understood, cluster: Cluster): Promise<Pod | null | undefined> {
+    const object = await seen(cluster, account, podTarget(target))
+    return object && podIn(object)
+  }
+  async function seen(cluster: Cluster, account: string, path: string): Promise<Value | null | undefined> {
     try {
-      return await reach.json(cluster, account, target.split('?', 1)[0] ?? target, { maxBytes: objectBytes })
+      return await reach.json(cluster, account, path, { maxBytes: objectBytes })
     } catch (error) {
       if (error instanceof StatusError && (error.status === 403 || error.status === 405)) return undefined
       if (error instanceof StatusError) throw new TransportError('lost', error.message, false)
@@ -50,6 +59,7 @@ export function createPreview({ reach, discovery, now }: { readonly reach: Reach
   async function run(known: Understood): Promise<Previewed> {
     try {
       const cluster = await reach.cluster(known.connection)
+      if (reachesPod(known.plan.attributes)) return await met(known, cluster)
       const oldObject = await current(known, cluster)
       const old = oldObject === undefined ? {} : { oldObject }
       const { attributes, dryRun } = known.plan
@@ -62,6 +72,13 @@ export function createPreview({ reach, discovery, now }: { readonly reach: Reach
       if (error instanceof CredentialError) return { dry: {}, refused: refusalOf(error) }
       throw faultOf(error)
     }
+  }
+
+  /** Evictions have dry runs, and would say what the cluster says of the eviction itself; commands have none. Which pod it is, is what people must know. */
+  async function met(known: Understood, cluster: Cluster): Promise<Previewed> {
+    const found = await pod(known, cluster)
+    if (found === undefined) return { dry: {}, silent: 'the pod as it is cannot be seen: whichever has the name when it is run is the one it reaches' }
+    return found === null ? { dry: { pod: null }, fails: missing(known), silent: 'there is no such pod' } : { dry: { pod: found } }
   }
 
   async function tried({ account, plan }: Understood, cluster: Cluster, old: Dry): Promise<Previewed> {
@@ -77,7 +94,7 @@ export function createPreview({ reach, discovery, now }: { readonly reach: Reach
     const object = bytes === null ? null : jsonOf(bytes)
     return isObject(object) ? { dry: { ...old, object } } : { dry: old, silent: 'the cluster\'s answer to the dry run cannot be read' }
   }
-  return { current, run }
+  return { current, pod, run }
 }
 
 /** The same request with `dryRun=All`, once. */
@@ -85,25 +102,6 @@ export function dryTarget(target: string): string {
   const [path = '', query = ''] = target.split('?', 2)
   const kept = query.split('&').filter((pair) => pair !== '' && !/^dryRun(=|$)/.test(pair))
   return `${path}?${[...kept, 'dryRun=All'].join('&')}`
-}
-
-/**
- * What an object is to whoever decides by it: which one it is, and all of it but what controllers keep writing. SHA-256, hex; also of none and of what could not be seen, each
- * its own.
- */
-export function stateOf(object: Value | null | undefined): string {
-  if (object === undefined) return 'unseen'
-  if (object === null) return 'none'
-  const { status: _, ...rest } = object
-  const metadata = isObject(rest['metadata']) ? { ...rest['metadata'] } : {}
-  delete metadata['managedFields']
-  delete metadata['resourceVersion']
-  return createHash('sha256').update(JSON.stringify(sorted({ ...rest, metadata }))).digest('hex')
-}
-const sorted = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (!isObject(value)) return value
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]))
 }
 
 const missing = ({ plan: { attributes } }: Understood): Refusal =>

@@ -13,7 +13,7 @@ const verbs: ReadonlySet<string> = new Set([...reads, ...kubernetesWrites])
 const nameless: ReadonlySet<string> = new Set(['create', 'list', 'watch', 'deletecollection'])
 const literal = (texts: readonly string[] | undefined): readonly string[] | null => (texts !== undefined && texts.every((text) => !text.includes('*')) ? texts : null)
 
-/** The least that serves these rules. A write brings `get`: the gate looks at what is there before it decides. */
+/** The least that serves these rules. A write brings `get`: the gate looks at what is there before it decides, and at the pod that an eviction or a command reaches. */
 export function needsOf(rules: readonly Ruled[], served: readonly Served[]): readonly Need[] {
   const found = new Map<string, Need>()
   for (const rule of rules) {
@@ -24,6 +24,7 @@ export function needsOf(rules: readonly Ruled[], served: readonly Served[]): rea
       const all = resource === 'pods/exec' && wanted.has('create') ? new Set([...wanted, 'get']) : wanted    // a WebSocket begins as a GET
       const offered = new Set(served.filter((one) => one.group === partsOf(resource).group && one.resource === partsOf(resource).resource).flatMap((one) => one.verbs))
       for (const namespace of literal(rule.namespaces) ?? [null]) {
+        if (wanted.has('create') && (resource === 'pods/exec' || resource === 'pods/eviction')) { const look: Need = { verb: 'get', resource: 'pods', namespace, names }; found.set(JSON.stringify(look), look) }
         for (const verb of all) {
           if (!offered.has(verb) && !(resource === 'pods/exec' && verb === 'get')) continue
           const need: Need = { verb, resource, namespace, names: nameless.has(verb) ? null : names }

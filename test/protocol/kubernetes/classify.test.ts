@@ -111,7 +111,7 @@ describe('the plan', () => {
     expect(judged('GET', `${web}/pods`).plan).toMatchObject({ form: 'list', preview: false, method: 'GET', target: `${web}/pods`, body: null })
     expect(judged('GET', `${web}/pods?watch=true`).plan.form).toBe('watch')
     expect(judged('GET', `${web}/pods/x/log?follow=1`).plan).toMatchObject({ form: 'log', target: `${web}/pods/x/log?follow=true`, accept: '*/*' })
-    expect(judged('POST', `${web}/pods/x/exec?command=ls`).plan).toMatchObject({ form: 'exec', preview: false })
+    expect(judged('POST', `${web}/pods/x/exec?command=ls`).plan).toMatchObject({ form: 'exec', preview: true })
     expect(judged('PATCH', `${web}/configmaps/a`, { data: { b: '1', a: '2' } }, merge).plan).toMatchObject({ form: 'whole', preview: true, contentType: merge, body: '{"data":{"b":"1","a":"2"}}' })
     expect(judged('DELETE', `${web}/configmaps`).plan).toMatchObject({ form: 'whole', preview: false })
   })

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { guarded } from '../../../functions/protocol/kubernetes/precondition.ts'
-import { dryTarget, stateOf } from '../../../functions/protocol/kubernetes/preview.ts'
+import { dryTarget } from '../../../functions/protocol/kubernetes/preview.ts'
+import { stateOf } from '../../../functions/protocol/kubernetes/state.ts'
 import { createRig, planOf, type Rig } from './rig.ts'
 import { json, startStub, status, type Stub } from './stub.ts'
 
@@ -186,6 +187,16 @@ describe('a conflict over the precondition', () => {
     stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, object(3, '8')); else json(response, 409, conflict) }
     expect((await rig.run(patch(), { dry: { oldObject: object(2), object: object(5) }, ...agreed })).executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
     expect(calls().map((one) => one.split(' ')[0])).toEqual(['PATCH', 'GET'])
+  })
+  test('over the very part of the status that it changes: likewise; over the rest of it, it goes through', async () => {
+    const at = (type: string, beat: number, resourceVersion: string) => ({ ...object(2, resourceVersion), status: { conditions: [{ type }], beat } })
+    const plan = () => patch({ basis: { all: false, managers: false, status: ['conditions'] } })
+    const dry = { oldObject: at('Maintenance', 1, '7'), object: at('Done', 1, '7') }
+    const after = (there: object) => { stub.handler = ({ method, body }, response) => { if (method === 'GET') json(response, 200, there); else if (body.includes('"resourceVersion":"7"')) json(response, 409, conflict); else json(response, 200, there) } }
+    after(at('Quarantined', 1, '8'))
+    expect((await rig.run(plan(), { dry, ...agreed })).executed).toMatchObject({ status: 'stale', refusal: { reason: 'objects_changed' } })
+    after(at('Maintenance', 2, '8'))
+    expect((await rig.run(plan(), { dry, ...agreed })).executed.status).toBe('succeeded')
   })
   test('another object of the same name: likewise', async () => {
     stub.handler = ({ method }, response) => { if (method === 'GET') json(response, 200, { ...object(2, '8'), metadata: { ...object(2, '8').metadata, uid: 'u-2' } }); else json(response, 409, conflict) }
