@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
 import { canonicalJson } from '../schema/bundle.ts'
 import type { Caller } from '../schema/caller.ts'
@@ -33,6 +34,8 @@ type Performed =
 const tries = 20
 /** Less of its process's time than this is too little to decide again and begin, ms: the next look has more. */
 const leastMs = 15_000
+/** After its quota was refused once: another process may have taken it for this very request, and be about to begin it, ms. */
+const quotaPatienceMs = 2000
 
 /**
  * What the state machine asks of the gate. Each step may be called twice, late, or by two processes at once: it looks at the stored request, never at
@@ -45,10 +48,14 @@ export function createApprover(ports: Ports, gate: Gate) {
   const { store, recall, finish, conclude } = createConclusion(ports, requests, (id) => gate.waits.ring(id))
   const steward = createSteward(ports, gate)
 
+  /** Requests refused once for their quota, until their `proceed` is over. */
+  const short = new Set<Id<'arq'>>()
+
   const pending = async (id: Id<'arq'>): Promise<boolean> => (await requests.get(id))?.status === 'pending'
 
   /** Brings a request as far as it can go now; gives where it is. `pending`: people still have time. Throws Fault where a store or the target does not answer before anything began. `until`: epoch ms, after which nobody here judges what runs, so that nothing runs for longer; left out: the process has no end. */
-  async function proceed(id: Id<'arq'>, until?: number): Promise<Status> {
+  const proceed = (id: Id<'arq'>, until?: number): Promise<Status> => advance(id, until).finally(() => { short.delete(id) })
+  async function advance(id: Id<'arq'>, until: number | undefined): Promise<Status> {
     for (let i = 0; i < tries; i++) {
       const request = await requests.get(id)
       if (request === null) return 'expired'                             // forgotten after its time
@@ -157,6 +164,10 @@ export function createApprover(ports: Ports, gate: Gate) {
       if (done.ok || done.refusal.reason === 'begun_elsewhere') return   // the next look tells who has it
       // Stored or not is not known: whoever looks next finds a request that executes with an intent of its own, or one that is still approved.
       if (done.refusal.slug === 'audit-unavailable') throw new Fault('store-unavailable', 'the intent of an approved request was not recorded')
+      if (done.refusal.reason === 'hourly_quota' && !short.has(request.id)) {
+        short.add(request.id)
+        return pause(quotaPatienceMs)                                    // then all of it is looked at again: ended now, whoever has the quota could not begin it, and people's word would be lost though nothing ran
+      }
       await store(end(request, 'failed', now(), done.refusal), null)     // a quota, an intent over its size: recorded as a refusal already
       return
     }

@@ -1,8 +1,10 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { createApprover } from '../../functions/approver.ts'
+import { createGate } from '../../functions/gate.ts'
 import { support } from '../support/caller.ts'
 import { asked, createApproving, lead, otherLead, path, refund, say } from '../support/approvals.ts'
 import { demo } from '../support/policy.ts'
-import { kinds } from './rules.ts'
+import { kinds, refunds, withRules } from './rules.ts'
 
 test('a write that needs a person is 202, runs when one approves, and the same call then gets its rows', async () => {
   const at = createApproving()
@@ -118,6 +120,23 @@ test('a list shows one\'s own and those one may decide, and nothing else', async
   expect(await ids({ subject: 'user:zoe@acme.dev', groups: ['analysts'] })).toEqual([])
   expect(await ids({ ...support, actor: 'agent:other' })).toEqual([])
   expect((await agent.call('GET', '/v1/requests?status=done')).status).toBe(400)
+})
+
+test('two processes at one approved request are charged for one, whoever begins it; where the hour is used up it fails, and nothing runs', async () => {
+  const at = createApproving(withRules([{ ...refunds, limits: { perHour: { statements: 1, rows: 20_000 } } }]))
+  const agent = await at.as(support)
+  const [request, more] = [await asked(agent), await asked(agent, { ...refund, params: [8] })]
+  for (const one of [request, more]) await say(await at.as(lead), 'approve', one)
+  const other = createApprover(at.ports, createGate(at.ports))
+  const { swap } = at.memory.requests
+  const slow = Promise.withResolvers<undefined>()                        // the store does not answer whoever has the quota until the other one was refused
+  Object.assign(at.memory.requests, { swap: async (...given: Parameters<typeof swap>) => { if (given[0].status === 'executing') await slow.promise; return swap(...given) } })
+  const both = [at.approver.proceed(request.id), other.proceed(request.id)]
+  await vi.waitFor(() => { expect(at.world.events.filter(({ kind }) => kind === 'refusal')).toMatchObject([{ refusal: { reason: 'hourly_quota' } }]) })
+  slow.resolve(undefined)
+  expect([await Promise.all(both), at.world.engine.ran.length]).toEqual([['succeeded', 'succeeded'], 1])
+  expect([await at.approver.proceed(more.id), at.world.engine.ran.length]).toEqual(['failed', 1])
+  expect((await at.memory.requests.get(more.id))?.ending?.refusal).toMatchObject({ reason: 'hourly_quota' })
 })
 
 test('where a list goes on tells nobody of what it does not show, and goes on for its reader alone', async () => {
