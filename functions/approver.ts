@@ -3,13 +3,14 @@ import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
 import { canonicalJson } from '../schema/bundle.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { Effects } from '../schema/effects.ts'
-import type { ApprovalEvent, Id } from '../schema/event.ts'
+import type { Id } from '../schema/event.ts'
 import { refuse, type Refusal } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { bind, differenceOf, digestOf } from './approve/digest.ts'
 import { met } from './approve/eligible.ts'
 import { resultKeySecret, seal } from './approve/seal.ts'
 import { end, expired, stale, step } from './approve/step.ts'
+import { createBelief } from './believe.ts'
 import { because, conflict, createConclusion, fateOf } from './conclude.ts'
 import type { Admitted } from './door.ts'
 import type { Gate } from './gate.ts'
@@ -45,7 +46,9 @@ export function createApprover(ports: Ports, gate: Gate) {
   const { approvals } = ports
   if (approvals === null) throw new TypeError('an approver without a store of requests')
   const { requests } = approvals
-  const { store, recall, finish, conclude } = createConclusion(ports, requests, (id) => gate.waits.ring(id))
+  const conclusion = createConclusion(ports, requests, (id) => gate.waits.ring(id))
+  const { store, recall, finish, conclude, tells } = conclusion
+  const believed = createBelief(ports, requests, conclusion)
   const steward = createSteward(ports, gate)
 
   /** Requests refused once for their quota, until their `proceed` is over. */
@@ -59,11 +62,11 @@ export function createApprover(ports: Ports, gate: Gate) {
     for (let i = 0; i < tries; i++) {
       const request = await requests.get(id)
       if (request === null) return 'expired'                             // forgotten after its time
-      if (!isOpen(request.status)) return request.status
+      if (!isOpen(request.status)) return (await believed(request)).status
       if (request.status === 'executing') return await finish(request) ?? 'executing'
       const fate = await fateOf(requests, id)                            // first: whatever else it could end as may be untrue
       if (fate !== null) await recall(request, fate)
-      else if (ports.now() >= Date.parse(request.bound.expiresAt)) await store(end(request, 'expired', now(), expired), nobody(request, 'expiry', { digest: request.digest }))
+      else if (ports.now() >= Date.parse(request.bound.expiresAt)) await store(end(request, 'expired', now(), expired), tells(request, 'expiry', { digest: request.digest }))
       else if (request.status === 'pending') return 'pending'
       else if (until !== undefined && ports.now() + leastMs > until) return request.status
       else await execute(request, until)
@@ -116,7 +119,7 @@ export function createApprover(ports: Ports, gate: Gate) {
     // Permitted without anybody's approval, and so by other rules than were approved: those would run it under limits and masks nobody was shown.
     if (changes.length > 0 || !asked(decision)) return stop(request, story, stale(['a rule that took part']))
     const work = 'plan' in considered.value ? considered.value : null
-    await begin(request, admitted, evaluation, async (store) => {
+    await begin(request, admitted, evaluation, story, async (store) => {
       if (work === null) return performChore(admitted, query, decision, story, store)
       const cut = new AbortController()
       const done = await gate.perform(work, decision, query, admitted, story, { store, cut: cut.signal, during: (_, run) => gate.streams.during(over, cut, run), until })
@@ -146,7 +149,7 @@ export function createApprover(ports: Ports, gate: Gate) {
   }
 
   /** `run` does it, once the intent is stored: by the given store, which begins the request in the same write. */
-  async function begin(request: AccessRequest, admitted: Admitted, evaluation: Id<'eval'>, run: (store: Store) => Promise<Performed>): Promise<void> {
+  async function begin(request: AccessRequest, admitted: Admitted, evaluation: Id<'eval'>, story: Story, run: (store: Store) => Promise<Performed>): Promise<void> {
     let begun: AccessRequest | null = null
     const done = await run(async (intent) => {
       // Looking at the target took its time: a lock or a policy that came meanwhile is decided by, so all of it is done again.
@@ -168,7 +171,8 @@ export function createApprover(ports: Ports, gate: Gate) {
         short.add(request.id)
         return pause(quotaPatienceMs)                                    // then all of it is looked at again: ended now, whoever has the quota could not begin it, and people's word would be lost though nothing ran
       }
-      await store(end(request, 'failed', now(), done.refusal), null)     // a quota, an intent over its size: recorded as a refusal already
+      // A quota, an intent over its size: recorded as a refusal already, which says nothing of the request. So that it does not run where its row is put back to before this, that is said too.
+      await store(end(request, 'failed', now(), done.refusal), story.step('stale', request.id, { digest: request.digest, status: 'failed', reason: done.refusal.reason, detail: done.refusal.detail }))
       return
     }
     // Not on record, or nobody knows whether: the state follows the record, so whoever looks next ends it by the outcome that is stored after all, or the sweeper's.
@@ -207,8 +211,6 @@ export function createApprover(ports: Ports, gate: Gate) {
   }
 
   const now = (): string => new Date(ports.now()).toISOString()
-  const nobody = ({ id, bound, policy, session }: AccessRequest, kind: ApprovalEvent['kind'], change: ApprovalEvent['change']): ApprovalEvent =>
-    ({ id: ports.id('evt'), at: now(), evaluation: ports.id('eval'), session, who: null, connection: bound.connection, policy, kind, request: id, change })
 
   return { pending, proceed, /** Faults as the state machine hears them: a name, and nothing of a driver's text. */ refused: (error: unknown) => refuse(faultRefusal(error, ports.alarm)) }
 }

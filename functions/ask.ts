@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type AccessRequest, bindsKey, isOpen, repeatMs } from '../schema/approval.ts'
+import { type AccessRequest, answersRepeat, bindsKey, isOpen, repeatMs } from '../schema/approval.ts'
 import type { Effects } from '../schema/effects.ts'
 import { maxEventBytes } from '../schema/item.ts'
 import type { ConnectionDocument } from '../schema/policy.ts'
@@ -7,12 +7,15 @@ import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { canonicalJson } from '../schema/bundle.ts'
 import { answersStill, bind, callKeyOf, digestOf } from './approve/digest.ts'
-import { ownersOf } from './approve/eligible.ts'
+import { isRequester, ownersOf } from './approve/eligible.ts'
 import { resultKeySecret, unseal } from './approve/seal.ts'
-import { expired, rejected, settledAlready, stale } from './approve/step.ts'
+import { expired, lost, rejected, settledAlready, stale } from './approve/step.ts'
+import { createBelief } from './believe.ts'
+import { createConclusion } from './conclude.ts'
 import type { Admitted } from './door.ts'
+import { createLead, isLost } from './lead.ts'
 import type { Ask } from './permit.ts'
-import type { Approvals, Ports } from './ports.ts'
+import { type Approvals, Damage, Fault, type Ports } from './ports.ts'
 import { accessesOf, masksOf, statementsOf, toldOf } from './record/draft.ts'
 import type { Story } from './record/story.ts'
 import { claimRequest } from './resolve/idempotency.ts'
@@ -34,19 +37,22 @@ export type Asked = { readonly waiting: AccessRequest } | { readonly stored: { r
  * state machine is started. Dies in between: a request that nobody was told of; the sweeper starts it. The same call again finds the request it made.
  */
 export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admitted, connection: string) => Promise<Refusal | null>) {
+  const office = ports.approvals && officeOf(ports, ports.approvals, waits)
+
   return async function ask(admitted: Admitted, call: Calling, asking: Asking, story: Story): Promise<Result<Asked>> {
-    const { approvals } = ports
-    if (approvals === null) return story.refuse(nobodyToAsk(asking.ask.refusal))
+    if (office === null) return story.refuse(nobodyToAsk(asking.ask.refusal))
+    const { lead, believed } = office
     const claimed = await claimRequest(ports, admitted.caller, call, asking.query, story.deadlines())
     if (!claimed.ok) return story.refuse(claimed.refusal)
     const until = ports.now() + call.waitMs
-    const earlier = claimed.value.earlier === null ? null : await approvals.requests.get(claimed.value.earlier)
+    const earlier = await lead(claimed.value.earlier, ({ bound }) => isRequester(admitted.caller, bound) && bound.connection === call.connection && canonicalJson({ ...bound.query, purpose: bound.purpose }) === canonicalJson(asking.query))
+    if (isLost(earlier)) return refuse(lost)
     const tied = earlier !== null && bindsKey(earlier, ports.now())
-    const made = tied ? ok(earlier) : await make(admitted, asking, story, approvals)
+    const made = tied ? ok(earlier) : await make(admitted, asking, story, office)
     if (!made.ok) return claimed.value.earlier === null ? claimed.value.release(made) : made
     if (!tied) await claimed.value.keep(made.value.id)                     // dies before: the call key finds the request, and the next call with the key ties it
     const mine = made.value
-    const found = isOpen(mine.status) && call.waitMs > 0 ? await waits.settled(mine.id, until) ?? mine : mine
+    const found = isOpen(mine.status) && call.waitMs > 0 ? await believed(await waits.settled(mine.id, until) ?? mine) : mine
     if (found.status !== 'executing' && isOpen(found.status) && ports.now() >= Date.parse(found.bound.expiresAt)) return refuse(over(found, ports.now()))
     if (isOpen(found.status)) return ok({ waiting: found })
     if (!answersStill(found.bound, asking.effects)) return story.refuse(moved)
@@ -59,17 +65,20 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
   }
 
   /** The request this call becomes, or the one it became before. */
-  async function make(admitted: Admitted, { connection, effects, ask, query, diff, fails }: Asking, story: Story, approvals: Approvals): Promise<Result<AccessRequest>> {
+  async function make(admitted: Admitted, { connection, effects, ask, query, diff, fails }: Asking, story: Story, { approvals, lead, believed }: Office): Promise<Result<AccessRequest>> {
     const now = ports.now()
     const expiresAt = new Date(now + Math.min(...ask.demands.map(({ withinMs }) => withinMs))).toISOString()
     const bound = bind(admitted.policy, admitted.caller, connection.name, query, { effects, ...ask }, expiresAt, randomBytes(16).toString('base64url'))
+    const runs = query.form === 'ssh' ? effects.fingerprint : undefined
     const request: AccessRequest = {
-      id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound, query.form === 'ssh' ? effects.fingerprint : undefined), bound, createdAt: new Date(now).toISOString(),
+      id: ports.id('arq'), status: 'pending', digest: digestOf(bound), callKey: callKeyOf(bound, runs), bound, createdAt: new Date(now).toISOString(),
       evaluation: story.deadlines().evaluation, session: admitted.session, policy: admitted.policy.version, ...(diff === undefined ? {} : { diff }), verdicts: [], told: [], notices: [], execution: null, ending: null, revision: 0,
     }
     if (Buffer.byteLength(JSON.stringify(request)) > maxEventBytes) return story.refuse(tooLarge)
-    const before = await approvals.requests.answering(request.callKey, now)   // before any limit: whoever comes back for an answer asks nobody
-    if (before) return ok(before)
+    const isSame = ({ bound }: AccessRequest): boolean => callKeyOf(bound, runs) === request.callKey
+    const holder = await approvals.requests.holder(request.callKey)
+    const before = await lead(holder, isSame)                               // before any limit: whoever comes back for an answer asks nobody
+    if (isLost(before)) { if (now < before.lost) return refuse(lost) } else if (before && answersRepeat(before, now)) return ok(before)
     if (fails) return story.refuse(fails)                                    // nobody is asked about what the target would refuse as it is now
     const limit = connection.limits?.pending ?? usualPending
     if ((await openOf(admitted, connection.name)).length >= limit) return story.refuse(tooMany(limit))
@@ -83,8 +92,9 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
       digest, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: statementsOf(query).map(({ sql }) => sql), params: statementsOf(query).map(({ params }) => params), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
       accesses: accessesOf(toldOf(effects, (resource) => admitted.policy.told(connection.name, resource, ask.rules))), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules, owners: ownersOf(admitted.policy, bound),
     })
-    const created = await approvals.requests.create({ ...request, told: [event.id] }, event, now)
-    const mine = created.created ? request : created.existing
+    const created = await approvals.requests.create({ ...request, told: [event.id] }, event, now, holder)
+    if (!created.created && !isSame(created.existing)) throw new Fault('store-unavailable', 'a call key leads to the request of another call')   // the next look takes it over
+    const mine = created.created ? request : await believed(created.existing)
     if (!created.created) ports.meter.give(meter, hour, 1)
     // The wait of a request that another call made is started already, or is the sweeper's.
     if (created.created) await approvals.workflow.start(mine.id, Date.parse(expiresAt)).catch((error: unknown) => ports.alarm('a request waits for the sweeper to be announced', { request: mine.id, error: String(error) }))
@@ -98,25 +108,42 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
   }
 }
 
+type Office = ReturnType<typeof officeOf>
+function officeOf(ports: Ports, approvals: Approvals, waits: Waits) {
+  const believed = createBelief(ports, approvals.requests, createConclusion(ports, approvals.requests, (id) => waits.ring(id)))
+  return { approvals, believed, lead: createLead(ports, approvals.requests, believed) }
+}
+
 /** How a request that ended answers the call it was made of: with the rows of its execution, or why there are none. Only for its requester. */
-export async function answerOf(ports: Pick<Ports, 'now' | 'approvals' | 'secrets'>, request: AccessRequest): Promise<Result<{ readonly status: number; readonly body: string }>> {
+export async function answerOf(ports: Pick<Ports, 'now' | 'approvals' | 'secrets' | 'alarm'>, request: AccessRequest): Promise<Result<{ readonly status: number; readonly body: string }>> {
   const { status, ending } = request
   switch (status) {
     case 'succeeded': {
-      const sealed = await ports.approvals?.requests.kept(request.id) ?? null
-      if (sealed === null) return refuse(notKept)
-      return ok({ status: 200, body: unseal(await ports.secrets.get(resultKeySecret), request, sealed) })
+      const body = await opened(ports, request)
+      return body === null ? refuse(notKept) : ok({ status: 200, body })
     }
     case 'failed': {
       // The target's own no, in its own words, where the caller speaks its protocol.
-      const sealed = request.bound.query.form === undefined ? null : await ports.approvals?.requests.kept(request.id) ?? null
-      return sealed === null ? refuse(ending?.refusal ?? lost) : ok({ status: 200, body: unseal(await ports.secrets.get(resultKeySecret), request, sealed) })
+      const body = request.bound.query.form === undefined ? null : await opened(ports, request)
+      return body === null ? refuse(ending?.refusal ?? lost) : ok({ status: 200, body })
     }
     case 'outcome-unknown': return refuse(ending?.refusal ?? lost)
     case 'rejected': return refuse(ending?.refusal ?? rejected({ subject: '', reason: null }))
     case 'expired': return refuse(over(request, ports.now()))
     case 'stale': return refuse(ending?.refusal ?? stale([]))
     case 'cancelled': case 'pending': case 'approved': case 'executing': return refuse(settledAlready(status))
+  }
+}
+
+/** What was kept for whoever asked. null: nothing, not any more, or something that was not kept for this request as it stands here. */
+async function opened({ approvals, secrets, alarm }: Pick<Ports, 'approvals' | 'secrets' | 'alarm'>, request: AccessRequest): Promise<string | null> {
+  try {
+    const sealed = await approvals?.requests.kept(request.id) ?? null
+    return sealed === null ? null : unseal(await secrets.get(resultKeySecret), request, sealed)
+  } catch (error) {
+    if (!(error instanceof Damage)) throw error
+    alarm('a kept answer does not open', { request: request.id })
+    return null
   }
 }
 
@@ -139,7 +166,3 @@ const tooOften = (limit: number, retryAfterSeconds: number): Refusal => ({
 })
 const moved: Refusal = { slug: 'denied', reason: 'answer_withheld', next: 'none', detail: 'the first call with this key asked people, and as whom or where the command runs has changed since, so how it ended is not told again; nothing was executed again: to run it anew, use a new key' }
 const notKept: Refusal = { slug: 'too-large', reason: 'answer_not_kept', next: 'none', detail: 'it was approved and executed, but its answer is not kept any more; nothing was executed again' }
-export const lost: Refusal = {
-  slug: 'outcome-unknown', reason: 'outcome_unknown', next: 'none',
-  detail: 'it was approved and begun, but what became of it could not be established; look at the data before sending a write again',
-}

@@ -1,17 +1,17 @@
-import type { AccessRequest, Status } from '../schema/approval.ts'
+import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
 import type { ApprovalEvent, Event, Id, OutcomeEvent } from '../schema/event.ts'
-import { outcomeId } from '../schema/item.ts'
+import { isIntentId, outcomeId } from '../schema/item.ts'
 import type { Refusal } from '../schema/refusal.ts'
-import { end, ending, expired, rejected, stale, step } from './approve/step.ts'
-import { lost } from './ask.ts'
+import { end, ending, expired, lost, rejected, stale, step, unbegun } from './approve/step.ts'
 import { Damage, type Ports, type Requests } from './ports.ts'
+import { eventOf } from './vouch.ts'
 
 const tries = 20
 /** From its outcome on record to the answer kept, a living process takes no longer, ms. */
 const keepingMs = 30_000
 
 /** How a request that began comes to its end, by what the record says of it. `ring`: whoever waits for it in this process looks again. */
-export function createConclusion(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>, requests: Requests, ring: (id: Id<'arq'>) => void) {
+export function createConclusion(ports: Pick<Ports, 'now' | 'id' | 'ledger' | 'alarm'>, requests: Requests, ring: (id: Id<'arq'>) => void) {
   const now = (): string => new Date(ports.now()).toISOString()
 
   async function store(next: AccessRequest, event: ApprovalEvent | null): Promise<boolean> {
@@ -32,17 +32,35 @@ export function createConclusion(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>,
   /** An `executing` request whose process is gone: its intent's outcome, the gate's or the sweeper's, says how it ended. null: it has none yet. */
   async function finish(request: AccessRequest): Promise<Status | null> {
     const { execution } = request
-    if (execution === null) return null
+    // Row and intent are one write, so nobody of us wrote this.
+    if (execution === null || !isIntentId(execution.intent)) return resume(request)
     const outcome = await ports.ledger.get(outcomeId(execution.intent)) as OutcomeEvent | null
     const story = outcome ?? await ports.ledger.get(execution.intent)
     // Row and intent were one write. So the record was put back to before it, and nothing will ever settle it; or somebody wrote another's intent here, whose outcome says nothing of this one.
-    if (story?.request !== request.id || (story.kind !== 'intent' && story.kind !== 'outcome')) return lose(request, execution)
+    if (story?.request !== request.id || (story.kind !== 'intent' && story.kind !== 'outcome')) {
+      const fate = await fateOf(requests, request.id)
+      return fate === null || fate === execution.intent ? lose(request, execution) : resume(request)
+    }
     if (outcome === null) return null
     // A living process keeps the answer after its outcome: ended before that, the requester would be told for good that there are no rows.
     if (outcome.status === 'succeeded' && ports.now() - Date.parse(outcome.at) <= keepingMs && await requests.kept(request.id) === null) return null
     if (outcome.status === 'unknown') return lose(request, execution, outcome)
     await conclude(request.id, outcome.status, outcome.refusal ? because(outcome.refusal) : null, { rowCounts: outcome.rowCounts, outcome: outcome.id })
     return outcome.status
+  }
+
+  /** It is said to execute, and not what: the record says what it came to; where it says nothing, nothing ran, and nothing will. */
+  async function resume(request: AccessRequest): Promise<Status | null> {
+    const fate = await fateOf(requests, request.id)
+    if (fate === null) await annul(request)
+    else await recall(request, fate)
+    return (await requests.get(request.id))?.status ?? null
+  }
+
+  /** The record has nothing of what its row says it came to. It ends here, for good, also where its row is put back. */
+  async function annul(request: AccessRequest): Promise<void> {
+    const stored = await store(came(request, 'stale', now(), notSo), tells(request, 'stale', { digest: request.digest, reason: notSo.reason, detail: notSo.detail }))
+    if (stored) ports.alarm('a request ended otherwise than the record says', { request: request.id, said: request.status })
   }
 
   /** What became of it nobody knows. `outcome`: the event that says so; null: there is none of it. */
@@ -59,24 +77,36 @@ export function createConclusion(ports: Pick<Ports, 'now' | 'ledger' | 'alarm'>,
   async function recall(request: AccessRequest, fate: Id<'evt'> | 'damaged'): Promise<void> {
     // Somebody wrote over what tells of its end, and it may have run. It ends as that, or it would answer every repeat of its call as one that is open, for good.
     if (fate === 'damaged') {
-      if (await store({ ...request, status: 'outcome-unknown', ending: ending(now(), lost), revision: request.revision + 1 }, null)) ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation: request.evaluation })
+      if (await store(came(request, 'outcome-unknown', now(), lost), null)) ports.alarm('the outcome of an approved request is not known', { request: request.id, evaluation: request.evaluation })
       return
     }
-    const first = await ports.ledger.get(fate)
-    if (await store(cameTo(request, fate, first?.request === request.id ? first : null), null)) ports.alarm('a request came back from before its end', { request: request.id, event: fate })
+    const first = await eventOf(ports.ledger, fate)
+    if (!await store(cameTo(request, fate, first?.request === request.id ? first : null), null)) return
+    if (isOpen(request.status)) ports.alarm('a request came back from before its end', { request: request.id, event: fate })
+    else ports.alarm('a request ended otherwise than the record says', { request: request.id, said: request.status, event: fate })
   }
 
   function cameTo(request: AccessRequest, fate: Id<'evt'>, first: Event | null): AccessRequest {
-    if (first?.kind === 'rejection') return end(request, 'rejected', first.at, rejected({ subject: first.who?.subject ?? '', reason: typeof first.change['reason'] === 'string' ? first.change['reason'] : null }))
-    if (first?.kind === 'cancellation') return end(request, 'cancelled', first.at, null)
-    if (first?.kind === 'expiry') return end(request, 'expired', first.at, expired)
-    if (first?.kind === 'stale') return end(request, 'stale', first.at, stale([]))
-    // No step of step.ts, because it may be one that waits. Of an event that is no intent of this request either it is not known whether it ran, and `finish` says so.
-    return { ...request, status: 'executing', execution: { evaluation: first?.evaluation ?? request.evaluation, intent: fate, at: first?.at ?? now() }, revision: request.revision + 1 }
+    if (first?.kind === 'rejection') return came(request, 'rejected', first.at, rejected({ subject: first.who?.subject ?? '', reason: typeof first.change['reason'] === 'string' ? first.change['reason'] : null }))
+    if (first?.kind === 'cancellation') return came(request, 'cancelled', first.at, null)
+    if (first?.kind === 'expiry') return came(request, 'expired', first.at, expired)
+    if (first?.kind === 'stale') return first.change['status'] === 'failed' ? came(request, 'failed', first.at, unbegun) : came(request, 'stale', first.at, stale([]))
+    // Of an event that is no intent of this request either it is not known whether it ran, and `finish` says so.
+    return { ...request, status: 'executing', ending: null, execution: { evaluation: first?.evaluation ?? request.evaluation, intent: fate, at: first?.at ?? now() }, revision: request.revision + 1 }
   }
 
-  return { store, recall, finish, conclude }
+  /** An event of nobody in particular: the gate found it so. */
+  function tells({ id, bound, policy, session }: AccessRequest, kind: ApprovalEvent['kind'], change: ApprovalEvent['change']): ApprovalEvent {
+    return { id: ports.id('evt'), at: now(), evaluation: ports.id('eval'), session, who: null, connection: bound.connection, policy, kind, request: id, change }
+  }
+
+  return { store, recall, resume, annul, finish, conclude, tells }
 }
+export type Conclusion = ReturnType<typeof createConclusion>
+
+/** No step of step.ts: what the record says it came to, whatever its row said before. */
+const came = (request: AccessRequest, status: Status, at: string, refusal: Refusal | null): AccessRequest => ({ ...request, status, execution: status === 'outcome-unknown' ? request.execution : null, ending: ending(at, refusal), revision: request.revision + 1 })
+const notSo: Refusal = { slug: 'approval-stale', reason: 'end_not_on_record', next: 'request', detail: 'what became of this stood here otherwise than on record, and nothing of it ran; send the call again to ask for it' }
 
 /** What the record says a request came to; null: nothing yet. `damaged`: what lies there is no event of ours, and stays so. Throws Fault store-unavailable. */
 export async function fateOf(requests: Pick<Requests, 'fate'>, id: Id<'arq'>): Promise<Id<'evt'> | 'damaged' | null> {

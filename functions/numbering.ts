@@ -140,7 +140,7 @@ export function numbered<S extends { readonly ledger: Ledger; readonly requests:
     ledger: { ...ledger, append: (event: Event) => write(event, true, ledger.append, (result) => result === 'stored') },
     requests: {
       ...requests,
-      create: (request, event, at) => write(event, false, (mine) => requests.create(request, mine, at), ({ created }) => created),
+      create: (request, event, ...more) => write(event, false, (mine) => requests.create(request, mine, ...more), ({ created }) => created),
       swap: (next, event) => event === null ? requests.swap(next, null) : write(event, false, (mine) => requests.swap(next, mine), (swapped) => swapped),
     },
     promise(evaluation) {

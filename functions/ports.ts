@@ -316,13 +316,13 @@ export interface Approvals {
 export interface Requests {
   /**
    * Stores a new request, its call key and `event`, in one write. `existing`: the call key already leads to a request that is open, or ended and still
-   * answers repeats (`answersRepeat`): that one, and nothing is written. The same id again is `created`. Throws Fault store-unavailable:
-   * it may or may not be stored.
+   * answers repeats (`answersRepeat`): that one, and nothing is written. `judged`: the one its caller looked at and found to be no answer: it is taken over, whatever its row says. The same id again is `created`.
+   * Throws Fault store-unavailable: it may or may not be stored.
    */
-  create(request: AccessRequest, event: Event, now: number): Promise<{ readonly created: true } | { readonly created: false; readonly existing: AccessRequest }>
-  /** The request that answers this call key now (`answersRepeat`); null: a call would ask anew. Strongly consistent. */
-  answering(callKey: string, now: number): Promise<AccessRequest | null>
-  /** Strongly consistent. null: none, or gone after its time. */
+  create(request: AccessRequest, event: Event, now: number, judged?: Id<'arq'> | null): Promise<{ readonly created: true } | { readonly created: false; readonly existing: AccessRequest }>
+  /** The request this call key leads to, whatever became of it, and as far as the store says; null: none. A hint: whether it is of this call, and how it ended, is asked of the request and of the record. Strongly consistent. */
+  holder(callKey: string): Promise<Id<'arq'> | null>
+  /** Strongly consistent. null: none, or gone after its time. Throws Damage for what cannot be read as one. */
   get(id: Id<'arq'>): Promise<AccessRequest | null>
   /**
    * Replaces the request by `next`, with `event` (null: nothing to record), in one write, only where the stored revision is `next.revision - 1`. false: somebody was first, and
@@ -339,7 +339,7 @@ export interface Requests {
   list(filter: RequestFilter, page: { readonly limit: number; readonly after: string | null }): Promise<{ readonly requests: readonly AccessRequest[]; readonly next: string | null }>
   /** The sealed answer, kept `resultMs`. Chunked by the adapter; at most 12 MB. */
   keep(id: Id<'arq'>, sealed: Uint8Array): Promise<void>
-  /** null: none, or gone. */
+  /** null: none, or gone. Throws Damage for what is not as it was kept. */
   kept(id: Id<'arq'>): Promise<Uint8Array | null>
 }
 export interface RequestFilter { readonly requester?: { readonly issuer: string; readonly subject: string }; readonly open?: boolean; readonly status?: Status }

@@ -6,9 +6,10 @@ import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import { elsewhere } from '../schema/region.ts'
 import { abreast } from './abreast.ts'
 import { answerOf } from './ask.ts'
-import { concerns, ineligible, ownersOf, signedInMs } from './approve/eligible.ts'
+import { concerns, ineligible, isRequester, ownersOf, signedInMs } from './approve/eligible.ts'
 import { end, settledAlready, vote } from './approve/step.ts'
 import { summaryOf, unwishedOf, viewOf } from './approve/view.ts'
+import { createBelief } from './believe.ts'
 import { createConclusion, fateOf } from './conclude.ts'
 import { openCursor, sealCursor } from './cursor.ts'
 import type { Reply } from './door.ts'
@@ -34,6 +35,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   const store = ports.approvals?.requests
   const isWished = createWishes(ports)
   const conclusion = store && createConclusion(ports, store, (id) => gate.waits.ring(id))
+  const believed = store && conclusion && createBelief(ports, store, conclusion)
 
   const list = (door: Door, search: Readonly<Partial<Record<(typeof requestFilters)[number], string>>>) => own.admitted(door, async (admitted) => {
     const asked = readFilter(search)
@@ -50,7 +52,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
         const listed = await abreast(found.requests, async (request) => {
           const view = seen(admitted, request)
           if (!view) return []
-          return [mayRun(request) && !await isWished(request) ? unwishedOf(summaryOf(view)) : summaryOf(view)]
+          return [!await isWished(request) ? unwishedOf(summaryOf(view)) : summaryOf(view)]
         })
         requests.push(...listed.flat())
         after = found.next
@@ -69,7 +71,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const view = seen(admitted, request.value)
     if (!view) return refuse(none)
     // Nobody reads it as a wish, and the target is asked nothing in its name. Of the one whose it says it is, who asks every few seconds, what was known once is enough.
-    if (concerns(request.value.bound, admitted.caller, admitted.policy) ? await forged(request.value) : mayRun(request.value) && !await isWished(request.value)) return refuse(unwished)
+    if (concerns(request.value.bound, admitted.caller, admitted.policy) ? await forged(request.value) : !await isWished(request.value)) return refuse(mayRun(request.value) ? unwished : unproven)
     const estimate = view.mayDecide ? await estimated(admitted, request.value) : undefined
     const diffNow = view.mayDecide && view.diff !== undefined ? await differing(admitted, request.value) : undefined
     const shown: RequestView = { ...view, ...(estimate === undefined ? {} : { estimate }), ...(diffNow === undefined || diffNow === view.diff ? {} : { diffNow }) }
@@ -85,7 +87,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   /** Whoever asked may take it back until it runs. */
   const cancel = (door: Door, id: string) => own.admitted(door, async (admitted, evaluation) => {
     const done = await change(admitted, id, (request) => {
-      if (!isRequester(admitted.caller, request)) return refuse({ slug: 'denied', reason: 'not_yours', next: 'none', detail: 'only whoever asked takes a request back; to say no to it, reject it' })
+      if (!isRequester(admitted.caller, request.bound)) return refuse({ slug: 'denied', reason: 'not_yours', next: 'none', detail: 'only whoever asked takes a request back; to say no to it, reject it' })
       if (request.status === 'cancelled') return ok(request)
       if (request.status !== 'pending' && request.status !== 'approved') return refuse(settledAlready(request.status))
       return ok(end(request, 'cancelled', now(), null))
@@ -103,7 +105,7 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     if (!asked.ok) return asked
     const { decision, reason = null, digest } = asked.value
     if (digest !== found.value.digest) return refuse({ slug: 'approval-stale', reason: 'digest_differs', next: 'fix', detail: 'the digest is not that of this request: read it again, and decide on what it says now' })
-    if (decision === 'approve' && await forged(found.value)) return story(admitted, evaluation, found.value).refuse(unwished)
+    if (decision === 'approve' && mayRun(found.value) && await forged(found.value)) return story(admitted, evaluation, found.value).refuse(unwished)
     const verdict: Verdict = {
       decision, issuer: caller.issuer, trust: admitted.policy.trustOf(caller.issuer) ?? '', subject: caller.subject.id, groups: caller.subject.groups, signedInAt: new Date(signedInMs(caller, admitted.policy) ?? 0).toISOString(), at: now(), reason, evaluation,
     }
@@ -171,19 +173,20 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
 
   async function find(admitted: Admitted, id: string): Promise<Result<AccessRequest>> {
     const request = store && /^arq_[0-9A-Z]{26}$/.test(id) ? await store.get(id as Id<'arq'>) : null
-    return request && (isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy)) ? ok(request) : refuse(away(id))
+    if (!request || !believed || !(isRequester(admitted.caller, request.bound) || concerns(request.bound, admitted.caller, admitted.policy))) return refuse(away(id))
+    return ok(await believed(request))
   }
-  /** Of one that may still run. To say no to it stays free. */
+  /** To say no to it stays free. */
   async function forged(request: AccessRequest): Promise<boolean> {
-    if (!mayRun(request) || await wished(ports, request)) return false
+    if (await wished(ports, request)) return false
     ports.alarm('a request is not on record', { request: request.id })
     return true
   }
   function seen(admitted: Admitted, request: AccessRequest): RequestView | null {
-    return isRequester(admitted.caller, request) || concerns(request.bound, admitted.caller, admitted.policy) ? view(admitted, request) : null
+    return isRequester(admitted.caller, request.bound) || concerns(request.bound, admitted.caller, admitted.policy) ? view(admitted, request) : null
   }
   function view({ caller, policy }: Admitted, request: AccessRequest): RequestView {
-    const mine = isRequester(caller, request)
+    const mine = isRequester(caller, request.bound)
     const open = request.status === 'pending' && ports.now() < Date.parse(request.bound.expiresAt)
     const shown = viewOf(request, ports.self.console, { mine, mayDecide: open && ineligible(request.bound, caller, policy, ports.now()) === null })
     return concerns(request.bound, caller, policy) ? shown : withoutDefinitions(request, shown)
@@ -213,10 +216,6 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
 
 const mayRun = ({ status }: AccessRequest): boolean => status === 'pending' || status === 'approved'
 
-/** The same subject through the same actors, of the same issuer: what one agent asked for a person is not another agent's to read. */
-export const isRequester = (caller: Caller, { bound }: AccessRequest): boolean =>
-  caller.issuer === bound.issuer && caller.subject.id === bound.subject.id && caller.actors.length === bound.actors.length && caller.actors.every(({ id }, i) => id === bound.actors[i]?.id)
-
 /** What a view reads is its definition, and not the requester's to know; nor is where approvers are reached, only that they were. */
 function withoutDefinitions({ bound }: AccessRequest, view: RequestView): RequestView {
   const named = new Set(bound.accesses.filter(({ via }) => via.length === 0).map(({ resource }) => resource))
@@ -242,4 +241,6 @@ function readFilter(search: Readonly<Partial<Record<(typeof requestFilters)[numb
 const invalid = (reason: string, detail: string): { readonly ok: false; readonly refusal: Refusal } => refuse({ slug: 'invalid-request', reason, detail, next: 'fix' })
 const badCursor = invalid('after', '`after` is not what an earlier page of this list gave you')
 const busy: Refusal = { slug: 'request-settled', reason: 'busy', next: 'retry', retryAfterSeconds: 1, detail: 'the request changes faster than your word could be added to it; send it again' }
+/** It is over: of what is not on record as asked nobody is shown the words, nor rows. */
+const unproven: Refusal = { slug: 'approval-stale', reason: 'not_on_record', next: 'none', detail: 'that anybody asked for this, as it stands here, is not on record, so it is not shown' }
 const none: Refusal = { slug: 'not-found', reason: 'no_request', next: 'none', detail: 'there is no such request, or none you may know of' }

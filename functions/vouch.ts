@@ -36,7 +36,7 @@ export function createWishes(ports: Pick<Ports, 'ledger' | 'alarm'>) {
 }
 
 /** Of what somebody wrote over, nothing vouches for anything, and it stays so. Throws Fault store-unavailable for a record that does not answer. */
-async function eventOf(ledger: Ports['ledger'], id: Id<'evt'>): Promise<Event | null> {
+export async function eventOf(ledger: Ports['ledger'], id: Id<'evt'>): Promise<Event | null> {
   try {
     return await ledger.get(id)
   } catch (error) {

@@ -30,8 +30,10 @@ export const counted: Readonly<Record<string, Counted>> = {
   /** The second wall is not as docs/postgres.md and docs/mysql.md want it. */
   TargetUnfit: { words: ['owner_or_superuser', 'read_role_can_write', 'setting_not_held'] },
   RequestStuck: { words: ['a request is stuck', 'the outcome of an approved request is not known', 'nobody was told of an access request', 'the answer of an approved request is not kept', 'a request came back from before its end'] },
-  /** Somebody writes the table of requests past the gate; or the record was put back to before people gave their word. Nothing ran by it. */
-  ApprovalForged: { words: ['an approval is not on record', 'a request is not on record'] },
+  /** Somebody writes the table of requests past the gate; or the record was put back to before people gave their word. Nothing ran by it, and nobody was given another's rows. */
+  ApprovalForged: { words: [
+    'an approval is not on record', 'a request is not on record', 'a request ended otherwise than the record says', 'a call leads to a request that is not its own', 'a request cannot be read', 'a kept answer does not open',
+  ] },
   HostNotKnown: { words: ['a host showed a key that is not known'] },
   SecretUnusable: { words: ['secret missing', 'a secret cannot be used'] },
   GateFailed: { words: ['unexpected error', 'internal fault'] },

@@ -26,6 +26,10 @@ export function ineligible(bound: Bound, caller: Caller, owners: Owners & SignIn
 export const concerns = (bound: Bound, caller: Caller, owners: Owners): boolean =>
   isPerson(caller) && !isParty(bound, caller.subject.id, owners) && bound.demands.some((demand) => names(demand, caller.subject))
 
+/** The same subject through the same actors, of the same issuer: what one agent asked for a person is not another agent's to read. */
+export const isRequester = (caller: Caller, bound: Pick<Bound, 'issuer' | 'subject' | 'actors'>): boolean =>
+  caller.issuer === bound.issuer && caller.subject.id === bound.subject.id && caller.actors.length === bound.actors.length && caller.actors.every(({ id }, i) => id === bound.actors[i]?.id)
+
 const isPerson = (caller: Caller): boolean => caller.person && caller.actors.length === 0 && caller.subject.kind === 'user'
 
 /**

@@ -53,6 +53,12 @@ export const rejected = ({ subject, reason }: Pick<Verdict, 'subject' | 'reason'
   slug: 'approval-rejected', reason: 'rejected', next: 'none', inner: `by ${subject}`,
   detail: `an approver said no, and nothing ran${reason === null ? '' : `; their reason: ${JSON.stringify(reason)}`}`,
 })
+export const lost: Refusal = {
+  slug: 'outcome-unknown', reason: 'outcome_unknown', next: 'none',
+  detail: 'it was approved and begun, but what became of it could not be established; look at the data before sending a write again',
+}
+/** Approved, and ended before it began: what it is told as where only the record still says so. */
+export const unbegun: Refusal = { slug: 'approval-stale', reason: 'not_begun', next: 'request', detail: 'it was approved and failed before it began, so nothing ran; send the call again to ask anew' }
 export const stale = (changes: readonly string[]): Refusal => ({
   slug: 'approval-stale', reason: 'changed', next: 'request',
   detail: `${changes.join(' and ') || 'what was approved'} changed after people approved it, so nothing ran; send the call again to ask for what it would do now`,

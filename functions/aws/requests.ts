@@ -23,11 +23,11 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
   const { hot, now } = parts
   const entryOf = createEntries(parts)
 
-  async function create(request: AccessRequest, event: Event, at: number): ReturnType<Requests['create']> {
+  async function create(request: AccessRequest, event: Event, at: number, judged: Id<'arq'> | null = null): ReturnType<Requests['create']> {
     if (!isRequestId(request.id)) throw new Fault('internal', 'not a request id of ours')
     const json = textOf(request, maxRequestBytes)
     const entry = await entryOf(event)
-    let over: string | null = null                                  // the request that held the call key, once it was seen not to answer for it any more
+    let over: string | null = judged                                // the request that held the call key, once it was seen not to answer for it any more
     for (let round = 0; round < rounds; round++) {
       const refused = await transact(hot, [{ Put: putOf(request, event, json) }, { Put: claimOf(request, over) }, { Put: entry.put }])
       if (refused === null) return { created: true }
@@ -35,16 +35,15 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
       if (failed(first)) return known(first.Item, request)
       if (!failed(claim)) throw new Fault('internal', 'another event has this id')
       over = claim.Item?.['id']?.S ?? null
-      const holder = over === null ? null : await get(over as Id<'arq'>)
-      if (holder && answersRepeat(holder, at)) return { created: false, existing: holder }
+      const existing = over === null || over === judged ? null : await get(over as Id<'arq'>)
+      if (existing && answersRepeat(existing, at)) return { created: false, existing }
     }
     throw new Fault('store-unavailable', 'the call key changes hands too often')
   }
 
-  async function answering(callKey: string, at: number): Promise<AccessRequest | null> {
+  async function holder(callKey: string): Promise<Id<'arq'> | null> {
     const { Item: claim } = await hot('GetItem', { TableName, Key: { pk: { S: `call#${callKey}` } }, ConsistentRead: true })
-    const holder = claim?.['id']?.S === undefined ? null : await get(claim['id'].S as Id<'arq'>)
-    return holder && answersRepeat(holder, at) ? holder : null
+    return claim?.['id']?.S as Id<'arq'> | undefined ?? null
   }
 
   /** An id is drawn by one creator: a request that has it is our own first write, however far it has come since. */
@@ -80,7 +79,7 @@ export function createRequests(parts: { readonly hot: Dynamo; readonly cold: Dyn
     if (failed(there) && (event?.kind === 'outcome' || event?.kind === 'correction')) return false
     throw new Fault('internal', 'another event has this id')
   }
-  return { create, answering, get, swap, fate: createFate(hot), list: createRequestList(parts), ...createResults(parts) }
+  return { create, holder, get, swap, fate: createFate(hot), list: createRequestList(parts), ...createResults(parts) }
 }
 
 const endedAt = ({ ending, bound }: AccessRequest): number => Date.parse(ending?.at ?? bound.expiresAt)

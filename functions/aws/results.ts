@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { resultMs } from '../../schema/approval.ts'
 import { isRequestId, maxChunkBytes, maxResultBytes, tables } from '../../schema/item.ts'
-import { Fault, type Requests } from '../ports.ts'
+import { Damage, Fault, type Requests } from '../ports.ts'
 import type { Dynamo, Item } from './dynamo.ts'
 import { forgotten } from './request.ts'
 
@@ -44,7 +44,7 @@ export function createResults({ hot, now }: { readonly hot: Dynamo; readonly now
 const firstOf = (id: string) => ({ pk: { S: `result#${id}` } })
 const keyOf = (id: string, hash: string, n: number) => ({ pk: { S: `result#${id}#${hash}#${String(n).padStart(4, '0')}` } })
 const textOf = (item: Item | undefined): string => item?.['piece']?.S ?? ''
-const damaged = (id: string): Fault => new Fault('store-unavailable', `the result of \`${id}\` is damaged`)
+const damaged = (id: string): Damage => new Damage(`the result of \`${id}\` is damaged`)
 
 /** From `start` up to `end`, a few at a time. */
 async function forEach(start: number, end: number, run: (n: number) => Promise<unknown>): Promise<void> {

@@ -54,7 +54,7 @@ export function sealing<S extends { readonly ledger: Ledger; readonly requests: 
     },
     requests: {
       ...requests,
-      create: async (...[request, event, at]: Parameters<Requests['create']>) => requests.create(request, await sealed(event), at),
+      create: async (...[request, event, ...more]: Parameters<Requests['create']>) => requests.create(request, await sealed(event), ...more),
       swap: async (...[next, event]: Parameters<Requests['swap']>) => requests.swap(next, event && await sealed(event)),
     },
   }

@@ -2,9 +2,12 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { seal, unseal } from '../../functions/approve/seal.ts'
+import type { AccessRequest } from '../../schema/approval.ts'
+import { asked, saying } from './asked.ts'
 
 const secret = randomBytes(32).toString('base64')
-const request = { id: 'arq_01KAQZ0000AAAAAAAAAAAAAAA0', digest: 'd'.repeat(64) } as const
+const request = asked()
+const { bound } = request
 const damaged = { code: 'store-unavailable' }
 
 describe('a kept answer', () => {
@@ -18,11 +21,11 @@ describe('a kept answer', () => {
     expect(one.byteLength).toBe('canary canary'.length + 28)
   })
   test.each([
-    ['another request', { ...request, id: 'arq_01KAQZ0000AAAAAAAAAAAAAAB0' }, secret], ['another digest', { ...request, digest: 'e'.repeat(64) }, secret],
-    ['an id and a digest that join to the same text', { id: `${request.id} d`, digest: 'd'.repeat(63) }, secret], ['another key', request, randomBytes(32).toString('base64')],
+    ['another request', { ...request, id: 'arq_01KAQZ0000AAAAAAAAAAAAAAB0' }, secret], ['another subject', { ...request, bound: { ...bound, subject: { ...bound.subject, id: 'agent:clerk' } } }, secret],
+    ['another issuer', { ...request, bound: { ...bound, issuer: 'okta' } }, secret], ['an actor', { ...request, bound: { ...bound, actors: [bound.subject] } }, secret], ['another statement', { ...request, bound: { ...bound, ...saying('select 1') } }, secret], ['another key', request, randomBytes(32).toString('base64')],
     ['a key that begins the same', request, Buffer.concat([Buffer.from(secret, 'base64'), Buffer.from([0])]).toString('base64')],
   ] as const)('does not open with %s', (_, of, key) => {
-    expect(() => unseal(key, of as typeof request, seal(secret, request, 'rows'))).toThrow(expect.objectContaining(damaged))
+    expect(() => unseal(key, of as AccessRequest, seal(secret, request, 'rows'))).toThrow(expect.objectContaining(damaged))
   })
   test('does not open with any bit another', () => {
     const sealed = seal(secret, request, 'rows')

@@ -7,10 +7,10 @@ import { createGateway } from './caller.ts'
 import { createWorld } from './ports.ts'
 
 /** A gate, and with each `process` an approver of another one: they share nothing but the store. `story`: what the record says of a request, oldest first. */
-export function createReplicas(rig: Rig) {
-  const world = createWorld()
+export function createReplicas(rig: Rig, documents?: Parameters<typeof createWorld>[0]) {
+  const world = createWorld(documents)
   const over = (stores: Rig['ports']): Ports => ({
-    ...world.ports, ledger: stores.ledger, now: () => world.clock.ms, approvals: { requests: stores.requests, workflow: { start: async () => undefined, wake: async () => undefined }, post: { slack: null, mail: null } },
+    ...world.ports, ledger: stores.ledger, idempotency: stores.idempotency, now: () => world.clock.ms, approvals: { requests: stores.requests, workflow: { start: async () => undefined, wake: async () => undefined }, post: { slack: null, mail: null } },
   })
   const ports = over(rig.ports)
   const { as } = createGateway({ ...world, ports }, createApp(ports, createGate(ports)))

@@ -48,13 +48,13 @@ export function createMemoryRequests({ now, events }: { readonly now: () => numb
   }
   const taken = (event: Event) => events.some(({ id }) => id === event.id)
 
-  function create(request: AccessRequest, event: Event, at: number): Awaited<ReturnType<Requests['create']>> {
+  function create(request: AccessRequest, event: Event, at: number, judged: Id<'arq'> | null): Awaited<ReturnType<Requests['create']>> {
     bounded(request, maxRequestBytes)
     const same = stored.get(request.id)
     if (same && same.digest !== request.digest) throw new Fault('internal', 'another request has this id')
     if (same) return { created: true }
     const holder = calls.get(request.callKey)
-    const existing = holder === undefined ? null : read(holder)
+    const existing = holder === undefined || holder === judged ? null : read(holder)
     if (existing && answersRepeat(existing, at)) return { created: false, existing }
     if (taken(event)) throw new Fault('internal', 'another event has this id')
     calls.set(request.callKey, request.id)
@@ -89,12 +89,8 @@ export function createMemoryRequests({ now, events }: { readonly now: () => numb
   }
 
   const requests: Requests = {
-    create: (request, event, at) => attempt(() => create(request, event, at)),
-    answering: (callKey, at) => attempt(() => {
-      const holder = calls.get(callKey)
-      const request = holder === undefined ? null : read(holder)
-      return request && answersRepeat(request, at) ? request : null
-    }),
+    create: (request, event, at, judged = null) => attempt(() => create(request, event, at, judged)),
+    holder: (callKey) => attempt(() => calls.get(callKey) ?? null),
     get: (id) => attempt(() => read(id)),
     swap: (next, event) => attempt(() => swap(next, event)),
     fate: (id) => attempt(() => fates.get(id) ?? null),
