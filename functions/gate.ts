@@ -55,7 +55,8 @@ export function createGate(ports: Ports) {
     return guarded(call, async (admitted, story) => {
       const query = await read(call, story)
       if (!query.ok) return query
-      const considered = await consider(call.connection, query.value, admitted, story.unrecorded())
+      const asking = { call, admitted, query: query.value, story: story.unrecorded() }
+      const considered = await streams.hold(asking, () => consider(call.connection, query.value, admitted, asking.story))   // it may look at the target
       const noticed = await story.explained(considered.ok ? considered.value.decision : considered)   // who only asks is on record too
       return noticed.ok ? considered : noticed
     })

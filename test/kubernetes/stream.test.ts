@@ -114,10 +114,14 @@ test('a caller has 64 places on a connection: the next is 429, others are not in
   expect((await (await at.as(operator))('GET', '/api/v1/namespaces/web/pods/x')).status).toBe(404)
 })
 
-test('looks before a write take places too: nobody floods the cluster with dry runs that no rule would let do more than look', async () => {
+test.each(['the write', 'explain'])('looks before a write take places too, whoever asks for the look: nobody floods the cluster with dry runs that no rule would let do more than look: %s', async (asked) => {
   const at = createClustered()
   const path = '/apis/apps/v1/namespaces/web/deployments/front'
   const call = await at.as(operator)
+  const token = await at.world.token(operator)
+  const explain = async (replicas: number) => at.gate.explain({ authorization: `Bearer ${token}`, session: null, connection: 'cluster', idempotencyKey: null, waitMs: 0, question: async () => at.cluster.read('PATCH', path, {}, Buffer.from(JSON.stringify({ replicas }))) })
+    .then(({ result }) => ({ status: result.ok ? 403 : result.refusal.reason === 'too_many_streams' ? 429 : 500 }))
+  const look = (replicas: number) => (asked === 'explain' ? explain(replicas) : call('PATCH', path, { replicas }))
   let go: () => void = () => {}
   const gate = new Promise<void>((resolve) => { go = resolve })
   const { classify } = at.cluster
@@ -125,9 +129,9 @@ test('looks before a write take places too: nobody floods the cluster with dry r
     const plan = await classify(...of)
     return plan.ok && plan.value.preview ? { ok: true, value: { ...plan.value, preview: async () => { at.cluster.previews++; await gate; return plan } } } : plan
   }
-  const looking = Array.from({ length: 64 }, (_, i) => call('PATCH', path, { replicas: i }))
+  const looking = Array.from({ length: 64 }, (_, i) => look(i))
   while (at.cluster.previews < 64) await turn()
-  expect((await call('PATCH', path, { replicas: 99 })).status).toBe(429)
+  expect((await look(99)).status).toBe(429)
   go()
   expect(new Set((await Promise.all(looking)).map(({ status }) => status))).toEqual(new Set([403]))
   expect((await call('GET', '/api/v1/namespaces/web/pods/none')).status).toBe(404)
