@@ -2,7 +2,7 @@ import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
 import type { ApprovalEvent, Event, Id, OutcomeEvent } from '../schema/event.ts'
 import { isIntentId, outcomeId } from '../schema/item.ts'
 import type { Refusal } from '../schema/refusal.ts'
-import { end, ending, expired, lost, rejected, stale, step, unbegun } from './approve/step.ts'
+import { ending, expired, lost, rejected, stale, step, unbegun } from './approve/step.ts'
 import { Damage, type Ports, type Requests } from './ports.ts'
 import { eventOf } from './vouch.ts'
 

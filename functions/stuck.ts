@@ -51,5 +51,6 @@ const isChore = ({ status, bound }: AccessRequest, now: number): boolean => boun
 function isLeft(request: AccessRequest, now: number): boolean {
   const { status, createdAt, bound, notices, verdicts, execution } = request
   if (status === 'pending') return now >= Date.parse(bound.expiresAt) || untold(request, now) || (notices.length === 0 && now - Date.parse(createdAt) > leftMs)
-  return now - Date.parse(execution?.at ?? verdicts.at(-1)?.at ?? createdAt) > leftMs
+  // A time that is none, or is yet to come, nobody of us wrote: it is no reason to wait.
+  return !(Math.abs(now - Date.parse(execution?.at ?? verdicts.at(-1)?.at ?? createdAt)) <= leftMs)
 }

@@ -28,18 +28,22 @@ export function ending(at: string, refusal: Refusal | null, ran: Partial<Pick<En
 }
 
 /**
- * One person's word. The same word again changes nothing (`request` is then the one given, by identity); a person who approved may still reject; one
- * rejection ends it; the last approval a quorum lacks makes it `approved`.
+ * One person's word. The same word again changes nothing (`request` is then the one given, by identity), but where it is given as what the person is now: of another group, or vouched for otherwise. `missing` counts the person once all the
+ * same. A person who approved may still reject; one rejection ends it; the last approval a quorum lacks makes it `approved`.
  */
 export function vote(request: AccessRequest, verdict: Verdict, owners: Owners, nowMs: number): Result<AccessRequest> {
   const earlier = request.verdicts.findLast(({ subject }) => subject === verdict.subject)
-  if (earlier?.decision === verdict.decision && (isOpen(request.status) || request.status === 'succeeded' || request.status === 'rejected')) return ok(request)
+  const isSaid = request.status !== 'pending' || request.verdicts.some((one) => one.subject === verdict.subject && countsBy(one) === countsBy(verdict))
+  if (earlier?.decision === verdict.decision && isSaid && (isOpen(request.status) || request.status === 'succeeded' || request.status === 'rejected')) return ok(request)
   if (request.status !== 'pending' && !(request.status === 'approved' && verdict.decision === 'reject')) return refuse(settledAlready(request.status))
   if (!(nowMs < Date.parse(request.bound.expiresAt))) return refuse(expired)
   const verdicts = [...request.verdicts, verdict]
   if (verdict.decision === 'reject') return ok({ ...step(request, 'rejected', { verdicts }), ending: ending(verdict.at, rejected(verdict)) })
   return ok(met(request.bound, verdicts, owners) ? step(request, 'approved', { verdicts }) : { ...request, verdicts, revision: request.revision + 1 })
 }
+
+/** What a demand, and whether a verdict still stands, are judged by; not when it was given. */
+const countsBy = ({ decision, issuer, trust, groups }: Verdict): string => JSON.stringify([decision, issuer, trust, groups.toSorted()])
 
 export const settledAlready = (status: Status): Refusal => ({
   slug: 'request-settled', reason: status.replaceAll('-', '_'), next: 'none', detail: `this request is ${said[status]}; nothing more can be decided about it`,

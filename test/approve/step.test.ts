@@ -63,6 +63,16 @@ describe('a word', () => {
     const over = at('rejected', { verdicts: [no(leo)] })
     expect(said(over, no(leo))).toBe(over)
   })
+  test.each<[string, Partial<Verdict>]>([['of another group', { groups: ['support-leads', 'security'] }], ['by an issuer whose document changed', { trust: 't2' }], ['by another issuer', { issuer: 'entra' }]])('said again as what its person is now is a word of its own, and said once more is none: %s', (_, now) => {
+    const both = asked({ demands: [{ by: ['support-leads'], quorum: 2, withinMs: 1, rule: 'r.rules[0]' }, { by: ['security'], quorum: 1, withinMs: 1, rule: 'r.rules[1]' }] }, { verdicts: [verdict()], revision: 7 })
+    const again = said(both, verdict(now)) as AccessRequest
+    expect([again.verdicts, again.revision, again.status]).toEqual([[verdict(), verdict(now)], 8, 'pending'])
+    for (const word of [verdict(now), verdict()]) expect(said(again, word)).toBe(again)
+    expect((said(again, leo) as AccessRequest).status).toBe(now.groups ? 'approved' : 'pending')
+  })
+  test('said in two groups by one person is one of a quorum of two', () => {
+    expect((said({ ...two, verdicts: [verdict()] }, verdict({ groups: ['support-leads', 'x'] })) as AccessRequest).status).toBe('pending')
+  })
   test('of rejection ends it, by whoever it is, also after one\'s own approval and after everybody\'s', () => {
     for (const request of [two, { ...two, verdicts: [verdict()] }, at('approved', { verdicts: [verdict()] })]) {
       const ended = said(request, no(verdict({ reason: 'no receipt' }))) as AccessRequest
