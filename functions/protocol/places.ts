@@ -1,38 +1,60 @@
 import { TransportError } from './post.ts'
 
-/** Bounds how many connections one key has open at once. `take` waits for a place at most `timeoutMs`, and gives what leaves it, once; throws TransportError `unreachable` when none came free. */
-export function createPlaces(most: number) {
-  const open = new Map<string, number>()
-  const waiting: { readonly key: string; readonly wake: () => void }[] = []
-
-  const leave = (key: string) => {
-    const left = (open.get(key) ?? 1) - 1
-    if (left > 0) open.set(key, left)
-    else open.delete(key)
-    const index = waiting.findIndex((one) => one.key === key)
-    if (index >= 0) waiting.splice(index, 1)[0]?.wake()
-  }
+/** Who waits for one thing. Everybody has a turn before anybody has a second: whoever sends much at once waits behind the others, and not they behind all of it. */
+export function createLine<T>() {
+  const waiting = new Map<string, Set<T>>()
   return {
-    async take(key: string, timeoutMs: number): Promise<() => void> {
-      const until = performance.now() + timeoutMs
-      while ((open.get(key) ?? 0) >= most) await turn(key, until - performance.now())
-      open.set(key, (open.get(key) ?? 0) + 1)
+    /** Gives what leaves the line. `whose`: any word. */
+    join(whose: string, one: T): () => void {
+      const theirs = waiting.get(whose) ?? new Set()
+      waiting.set(whose, theirs.add(one))
+      return () => {
+        theirs.delete(one)
+        if (theirs.size === 0 && waiting.get(whose) === theirs) waiting.delete(whose)
+      }
+    },
+    /** Whoever has waited longest of those whose turn it is; whose it was comes last from now on. It leaves the line by itself. */
+    next(): T | undefined {
+      const [first] = waiting
+      if (first === undefined) return undefined
+      const [whose, theirs] = first
+      waiting.delete(whose)
+      waiting.set(whose, theirs)
+      const [next] = theirs
+      return next
+    },
+  }
+}
+
+/**
+ * Bounds how many connections one key has open at once. `take` waits for a place at most `timeoutMs`, in the turn of `whose` it is, and gives what leaves it, once; throws TransportError `unreachable` when none came free: then
+ * nothing was sent.
+ */
+export function createPlaces(most: number) {
+  const keys = new Map<string, { taken: number; readonly line: ReturnType<typeof createLine<() => void>> }>()
+  return {
+    async take(key: string, timeoutMs: number, whose = ''): Promise<() => void> {
+      const at = keys.get(key) ?? { taken: 0, line: createLine<() => void>() }
+      keys.set(key, at)
+      if (at.taken < most) at.taken++
+      else await turn(at.line, whose, timeoutMs)                          // whoever leaves hands its place over, so it stays taken
       let left = false
       return () => {
-        if (!left) leave(key)
+        if (left) return
         left = true
+        const next = at.line.next()
+        if (next) next()
+        else if (--at.taken === 0) keys.delete(key)
       }
     },
   }
+}
 
-  function turn(key: string, ms: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const one = { key, wake: () => { clearTimeout(timer); resolve() } }
-      const timer = setTimeout(() => {
-        waiting.splice(waiting.indexOf(one), 1)
-        reject(new TransportError('unreachable', 'no connection to the target came free'))
-      }, Math.max(1, ms))
-      waiting.push(one)
-    })
-  }
+/** Resolves at the turn of whoever waits. Throws TransportError `unreachable` after `ms`. */
+export function turn(line: ReturnType<typeof createLine<() => void>>, whose: string, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = line.join(whose, wake)
+    const timer = setTimeout(() => { leave(); reject(new TransportError('unreachable', 'no connection to the target came free')) }, Math.max(1, ms))
+    function wake(): void { clearTimeout(timer); leave(); resolve() }
+  })
 }

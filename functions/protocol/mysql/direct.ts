@@ -25,9 +25,9 @@ export function createDirect(alarm: Alarm): (secret: string) => Session {
     let opened: Opened | null = null
     let ended = false
     return {
-      async run(text, { maxBytes, timeoutMs, cut }) {
+      async run(text, { maxBytes, timeoutMs, cut, whose }) {
         const until = performance.now() + timeoutMs
-        if (!ended) opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs), cut, alarm)
+        if (!ended) opened ??= await open(addressOf(secret), timeoutMs, await places.take(secret, timeoutMs, whose), cut, alarm)
         if (ended) opened?.end()                                     // also while it was opened, when there was nothing to end
         if (opened === null || ended) throw new TransportError('unreachable', 'the connection was cut')
         return opened.run(text, { maxBytes, timeoutMs: Math.max(1, until - performance.now()), cut })

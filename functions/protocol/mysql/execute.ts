@@ -83,7 +83,7 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, sessi
         connection, url, plan: { ...inner, statements: inner.statements.map((statement, i) => sparingly(statement, needs[i] ?? [])) }, effects: plan.effects, limits, maxRows: Math.min(limits.rows, run.maxRows ?? Infinity, rows), maskedBytes: bytesOf, deadline: run.deadline, flavour,
         masked: needs.map((all) => all.map((need) => need !== null)),
       }
-      const ran = await runPlan(job, { sessions, now, alarm, look: (sql) => look(connection, sql), cut: run.cut })
+      const ran = await runPlan(job, { sessions, now, alarm, look: (sql) => look(connection, sql), cut: run.cut, whose: run.whose })
       if (ran.ok) return { status: 'succeeded', rows: rawOf({ results: ran.results, rowMode: run.rowMode, maskKey }) }
       if (ran.executed.status === 'stale') forget(connection)
       return ran.executed

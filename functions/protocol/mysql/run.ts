@@ -15,6 +15,8 @@ export interface Way extends Entrance {
   readonly look: (sql: string) => Promise<readonly (readonly (string | null)[])[]>
   /** `Run.cut`. */
   readonly cut?: AbortSignal | undefined
+  /** `Run.whose`. */
+  readonly whose?: string | undefined
 }
 /** How much longer than the target's own limit we wait for its answer. */
 const graceMs = 2000
@@ -26,7 +28,7 @@ type Say = (text: string, maxBytes?: number) => Promise<RawResult>
  */
 export async function runPlan(job: Job, way: Way): Promise<Ran> {
   const until = way.now() + job.limits.timeoutMs + graceMs
-  const within: Within = (maxBytes = ownBytes) => ({ maxBytes, timeoutMs: Math.max(1, until - way.now()), cut: way.cut })
+  const within: Within = (maxBytes = ownBytes) => ({ maxBytes, timeoutMs: Math.max(1, until - way.now()), cut: way.cut, whose: way.whose })
   let lease: Lease | null = null
   let results: readonly Fitted[]
   try {

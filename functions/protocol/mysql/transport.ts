@@ -1,5 +1,6 @@
 import { Connection, DatabaseError } from '@planetscale/database'
-import { post, TransportError } from '../post.ts'
+import { postInTurn } from '../endpoint.ts'
+import { TransportError } from '../post.ts'
 
 /** What the driver gives of a column: proto3 JSON, so that what is empty is missing. `type`: Vitess' word, `NULL` where it sent none. */
 export interface Field {
@@ -10,8 +11,8 @@ export interface Field {
 export interface RawResult { readonly fields: readonly Field[]; readonly rows: readonly (readonly (string | null)[])[]; readonly affected: number }
 /** Where the driver's protocol is answered for a database, and by which user name, where that is not what the secret says. */
 export interface Endpoint { readonly http: string; readonly username: string }
-/** `cut`: once it is aborted the server is told to stop, and that is TransportError `cut`. A transport that cannot tell the server ignores it. */
-export interface Bounds { readonly maxBytes: number; readonly timeoutMs: number; readonly cut?: AbortSignal | undefined }
+/** `cut`: once it is aborted the server is told to stop, and that is TransportError `cut`. A transport that cannot tell the server ignores it. `whose`: `Run.whose`. */
+export interface Bounds { readonly maxBytes: number; readonly timeoutMs: number; readonly cut?: AbortSignal | undefined; readonly whose?: string | undefined }
 
 /** What the server itself refused, read out of Vitess' words. `text` quotes values: for us alone. */
 export class ServerError extends Error {
@@ -51,7 +52,7 @@ export function openSession(url: string, endpoint: Endpoint | null): Session {
     host, username: endpoint?.username ?? username, password,
     fetch: async (to: string, { headers = {}, body = '' }: { readonly headers?: object; readonly body?: unknown } = {}) => {
       const path = new URL(to).pathname
-      const answer = await post(endpoint ? `${endpoint.http}${path}` : to, headers as Record<string, string>, String(body), { maxBytes: bodyBytes(bounds.maxBytes), timeoutMs: bounds.timeoutMs })
+      const answer = await postInTurn(endpoint ? `${endpoint.http}${path}` : to, headers as Record<string, string>, String(body), { maxBytes: bodyBytes(bounds.maxBytes), timeoutMs: bounds.timeoutMs, whose: bounds.whose })
       if (answer.cut) throw new TransportError('too-large', 'the answer went past the byte cap')
       return { ok: answer.status >= 200 && answer.status < 300, status: answer.status, statusText: '', text: async () => answer.text } as unknown as Response
     },

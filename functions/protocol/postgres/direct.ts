@@ -37,10 +37,10 @@ export function createDirect(alarm: Alarm): Transport {
   const places = createPlaces(maxOpen)
   const addressOf = addressBy(scheme, alarm)
 
-  async function open(secret: string, timeoutMs: number, cut: AbortSignal | undefined): Promise<Wire> {
+  async function open(secret: string, timeoutMs: number, cut: AbortSignal | undefined, whose: string | undefined): Promise<Wire> {
     const until = performance.now() + timeoutMs
     const address = addressOf(secret)
-    const leave = await places.take(secret, timeoutMs)
+    const leave = await places.take(secret, timeoutMs, whose)
     const client = clientOf(address)
     client.on('end', leave)
     try {
@@ -52,10 +52,10 @@ export function createDirect(alarm: Alarm): Transport {
   }
 
   return {
-    async batch({ url, statements, maxBytes, timeoutMs, cut: halt }) {
+    async batch({ url, statements, maxBytes, timeoutMs, cut: halt, whose }) {
       const until = performance.now() + timeoutMs
       const left = (bytes: number) => ({ maxBytes: bytes, timeoutMs: Math.max(1, until - performance.now()) })
-      const wire = await open(url, timeoutMs, halt)
+      const wire = await open(url, timeoutMs, halt, whose)
       const most = maxBytes * wirePerJson + overheadBytes
       try {
         await wire.ask(beginOf(timeoutMs), left(overheadBytes))
@@ -72,8 +72,8 @@ export function createDirect(alarm: Alarm): Transport {
         wire.end()                                                   // never committed: what only reads has nothing to keep, and what was to happen at a commit does not
       }
     },
-    async take(url, timeoutMs, cut): Promise<Session> {
-      const wire = await open(url, timeoutMs, cut)
+    async take(url, timeoutMs, cut, whose): Promise<Session> {
+      const wire = await open(url, timeoutMs, cut, whose)
       return { kept: false, run: (sql, bounds) => wire.ask(sql, bounds), release: wire.end, destroy: wire.destroy }
     },
     close: async () => {},

@@ -53,7 +53,7 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, trans
       connection, plan: inner, originals, effects: plan.effects, limits, url, deadline: run.deadline, nonce: newNonce(), maxRows, spareBytes: spare.bytesOf(maxRows), withheld,
       masked: inner.statements.map(({ outputs }) => (outputs ?? []).map(({ shown }) => heldMask(shown, masks, plan.effects.shown) !== null)),
     }
-    const ran = await roleThenRun(job, secret, run.cut)
+    const ran = await roleThenRun(job, secret, run)
     if (ran.ok) {
       if (inner.statements.some(({ kind }) => kind === 'ddl')) forget(connection)
       return { status: 'succeeded', rows: rawOf({ results: ran.results, rowMode: run.rowMode, maskKey }) }
@@ -62,8 +62,8 @@ export function createExecute({ secrets, now, alarm, isPermit, understood, trans
     return ran.executed
   }
 
-  async function roleThenRun(job: Job, secret: string, cut: AbortSignal | undefined): Promise<Ran> {
-    const way: WriteWay = { batch: (batch) => transport.batch({ ...batch, cut }), alarm, take: (url, ms) => transport.take(url, ms, cut), now }
+  async function roleThenRun(job: Job, secret: string, { cut, whose }: Pick<Run, 'cut' | 'whose'>): Promise<Ran> {
+    const way: WriteWay = { batch: (batch) => transport.batch({ ...batch, cut, whose }), alarm, take: (url, ms) => transport.take(url, ms, cut, whose), now }
     try {
       const role = await checkRole(job.connection, secret, job.plan.relations.map(({ oid }) => oid))
       if (!role.ok) return failed(role.refusal)

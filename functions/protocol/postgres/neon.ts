@@ -1,5 +1,6 @@
 import { neon, neonConfig } from '@neondatabase/serverless'
-import { post, TransportError } from '../post.ts'
+import { postInTurn } from '../endpoint.ts'
+import { TransportError } from '../post.ts'
 import type { Batch, RawResult, Transport } from './port.ts'
 import { salvage } from './salvage.ts'
 import type { Endpoint } from './transport.ts'
@@ -7,7 +8,7 @@ import type { Endpoint } from './transport.ts'
 /** Beyond the rows' own bytes: field descriptions, quotes, escapes. */
 const overheadBytes = 512 * 1024
 
-interface Orders { readonly url: string | null; readonly maxBytes: number; readonly timeoutMs: number; /** What came of an answer that was cut is no answer. */ readonly whole?: true; cut: boolean; bytes: number }
+interface Orders { readonly url: string | null; readonly maxBytes: number; readonly timeoutMs: number; /** What came of an answer that was cut is no answer. */ readonly whole?: true; readonly whose?: string | undefined; cut: boolean; bytes: number }
 interface Init { readonly headers: Record<string, string>; readonly body: string; readonly sluice?: Orders }
 
 /**
@@ -17,7 +18,7 @@ interface Init { readonly headers: Record<string, string>; readonly body: string
 neonConfig.fetchFunction = (url: string, init: Init) => (init.sluice ? send(init.sluice.url ?? url, init, init.sluice) : fetch(url, { method: 'POST', ...init }))
 
 async function send(target: string, { headers, body }: Init, orders: Orders): Promise<{ ok: boolean; status: number; json(): Promise<unknown>; text(): Promise<string> }> {
-  const { status, text, cut, bytes } = await post(target, headers, body, { maxBytes: orders.maxBytes + overheadBytes, timeoutMs: orders.timeoutMs })
+  const { status, text, cut, bytes } = await postInTurn(target, headers, body, { maxBytes: orders.maxBytes + overheadBytes, timeoutMs: orders.timeoutMs, whose: orders.whose })
   orders.cut = cut
   orders.bytes += bytes
   if (cut && orders.whole) throw new TransportError('too-large', 'the answer went past the byte cap')
@@ -31,8 +32,8 @@ export const openNeon = (url: string, endpoint: Endpoint | null, bounds: { reado
 const asText = { getTypeParser: () => (text: string) => text }
 
 /** One HTTP request. `bytes`: of the body. */
-export async function postBatch({ url, statements, maxBytes, timeoutMs }: Batch, endpoint: Endpoint | null): ReturnType<Transport['batch']> {
-  const orders: Orders = { url: endpoint?.http ?? null, maxBytes, timeoutMs, cut: false, bytes: 0 }
+export async function postBatch({ url, statements, maxBytes, timeoutMs, whose }: Batch, endpoint: Endpoint | null): ReturnType<Transport['batch']> {
+  const orders: Orders = { url: endpoint?.http ?? null, maxBytes, timeoutMs, whose, cut: false, bytes: 0 }
   const sql = neon(url, { disableWarningInBrowsers: true })
   try {
     const results = await sql.transaction(statements.map(({ text, values }) => sql.query(text, [...values], { types: asText })), {

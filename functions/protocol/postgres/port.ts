@@ -9,13 +9,13 @@ export interface Transport {
    * also where the cut fell before the last result), or the server's error with `code`.
    */
   readonly batch: (batch: Batch) => Promise<{ readonly results: readonly RawResult[]; readonly cut: boolean; readonly bytes: number }>
-  /** A session for a transaction of our own, waiting for a place at most `timeoutMs`. `cut`: as of a batch, for all that is run in it. Throws TransportError or the server's refusal to let us in. */
-  readonly take: (url: string, timeoutMs: number, cut?: AbortSignal) => Promise<Session>
+  /** A session for a transaction of our own, waiting for a place at most `timeoutMs`. `cut`, `whose`: as of a batch, for all that is run in it. Throws TransportError or the server's refusal to let us in. */
+  readonly take: (url: string, timeoutMs: number, cut?: AbortSignal, whose?: string) => Promise<Session>
   /** Ends what is at rest. */
   readonly close: () => Promise<void>
 }
-/** `cut`: once it is aborted the server is told to stop, and that is TransportError `cut`. A transport that cannot tell the server ignores it. */
-export interface Batch { readonly url: string; readonly statements: readonly Sql[]; readonly maxBytes: number; readonly timeoutMs: number; readonly cut?: AbortSignal | undefined }
+/** `cut`: once it is aborted the server is told to stop, and that is TransportError `cut`. A transport that cannot tell the server ignores it. `whose`: `Run.whose`. */
+export interface Batch { readonly url: string; readonly statements: readonly Sql[]; readonly maxBytes: number; readonly timeoutMs: number; readonly cut?: AbortSignal | undefined; readonly whose?: string | undefined }
 export interface Sql { readonly text: string; readonly values: readonly (string | null)[] }
 export interface Field { readonly name: string; readonly tableID: number; readonly columnID: number; readonly dataTypeID: number; readonly dataTypeModifier: number }
 /** One result as the server sent it: values are its text, in arrays. */

@@ -1,5 +1,6 @@
 import { Client } from '@neondatabase/serverless'
 import WebSocket from 'ws'
+import { createLine, turn } from '../places.ts'
 import { TransportError } from '../post.ts'
 import type { RawResult, Session } from './port.ts'
 import type { Endpoint } from './transport.ts'
@@ -23,7 +24,7 @@ const asText = { getTypeParser: () => (text: string) => text }
 export function createSessions({ now, endpointOf }: { readonly now: () => number; readonly endpointOf: (url: string) => Endpoint | null }) {
   const idle: Entry[] = []
   const open = new Map<string, number>()
-  const waiting: { readonly url: string; readonly wake: () => void }[] = []
+  const waiting = new Map<string, ReturnType<typeof createLine<() => void>>>()
 
   function cut(entry: Entry, reason: Error = new TransportError('unreachable', 'the connection was cut')): void {
     if (entry.dead) return
@@ -36,10 +37,7 @@ export function createSessions({ now, endpointOf }: { readonly now: () => number
     socket.ws?.terminate()
     entry.broken(reason)
   }
-  function wakeOne(url: string): void {
-    const index = waiting.findIndex((one) => one.url === url)
-    if (index >= 0) waiting.splice(index, 1)[0]?.wake()
-  }
+  const wakeOne = (url: string): void => waiting.get(url)?.next()?.()
 
   function kept(url: string): Entry | null {
     for (const entry of [...idle]) if (now() - entry.restedSince > maxIdleMs) cut(entry)
@@ -64,21 +62,16 @@ export function createSessions({ now, endpointOf }: { readonly now: () => number
     return entry
   }
 
-  /** A session for this connection string, waiting for a place at most `timeoutMs`. Throws TransportError or the server's refusal to let us in. */
-  async function take(url: string, timeoutMs: number): Promise<Session> {
+  /** A session for this connection string, waiting for a place at most `timeoutMs`, in the turn of `whose` it is. Throws TransportError or the server's refusal to let us in. */
+  async function take(url: string, timeoutMs: number, _cut?: AbortSignal, whose = ''): Promise<Session> {
     const until = now() + timeoutMs
     for (;;) {
       const rested = kept(url)
       if (rested) return session(rested, true)
       if ((open.get(url) ?? 0) < maxOpen) return session(await connect(url, Math.max(1, until - now())), false)
-      await new Promise<void>((resolve, reject) => {
-        const one = { url, wake: () => { clearTimeout(timer); resolve() } }
-        const timer = setTimeout(() => {
-          waiting.splice(waiting.indexOf(one), 1)
-          reject(new TransportError('unreachable', 'no connection to the target came free'))
-        }, Math.max(1, until - now()))
-        waiting.push(one)
-      })
+      const line = waiting.get(url) ?? createLine<() => void>()
+      waiting.set(url, line)
+      await turn(line, whose, until - now())
     }
   }
 

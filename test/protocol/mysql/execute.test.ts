@@ -4,6 +4,13 @@ import { canary, executing, insert, statement } from './executing.ts'
 
 /** What is read and written; what stops it is in execute.stop.test.ts, what it runs under in execute.session.test.ts. */
 executing((at) => {
+  it('is sent in the turn of whose it is, all that it says', async () => {
+    const told = new Set<string | undefined>()
+    at.tap((inner) => ({ ...inner, run: (text, bounds) => { told.add(bounds.whose); return inner.run(text, bounds) } }))
+    expect((await at.go([statement('SELECT id FROM d.t WHERE id = 1', ['id'])], { run: { whose: 'okta agent:a' } })).masked).toHaveLength(1)
+    expect(told).toEqual(new Set(['okta agent:a']))
+    at.tap()
+  })
   it('gives rows as objects or arrays, a repeated name numbered', async () => {
     const two = statement('SELECT id, name AS who, n, id FROM d.t WHERE id <= 2 ORDER BY id', [{ name: 'id', origin: 'd.t.id' }, { name: 'who', origin: 'd.t.name' }, { name: 'n', origin: 'd.t.n' }, { name: 'id', origin: 'd.t.id' }])
     expect((await at.go([two])).masked).toEqual([{ columns: [{ name: 'id', type: 'int' }, { name: 'who', type: 'varchar' }, { name: 'n', type: 'decimal' }, { name: 'id_2', type: 'int' }], rows: [{ id: 1, who: 'n1', n: '1.0', id_2: 1 }, { id: 2, who: 'n2', n: '2.0', id_2: 2 }], rowCount: 2, truncated: false }])

@@ -1,9 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import type { Effects } from '../../../schema/effects.ts'
+import { createDirect } from '../../../functions/protocol/postgres/direct.ts'
 import { canary, executing } from './executing.ts'
 
 /** What is read and written; what stops it is in execute.stop.test.ts. */
 executing((at) => {
+  test('read or written, it waits for the target in the turn of whose it is', async () => {
+    const [direct, told]: [ReturnType<typeof createDirect>, unknown[]] = [createDirect(() => {}), []]
+    const target = at.as('app', { transport: { ...direct, batch: (batch) => { told.push(batch.whose); return direct.batch(batch) }, take: (...call) => { told.push(call[3]); return direct.take(...call) } } })
+    for (const [sql, whose] of [['SELECT id FROM t', 'okta agent:a'], ['UPDATE t SET n = n WHERE id = 1', 'okta agent:b']] as const) {
+      const plan = await target.draw([{ sql }], { relations: ['public.t'], written: sql.startsWith('UPDATE') ? ['public.t'] : [] })
+      told.length = 0
+      expect([(await target.run(plan, { whose })).status, new Set(told.filter((one) => one !== undefined))]).toEqual(['succeeded', new Set([whose])])   // nobody's: whether the role is the right one, which is asked for all
+    }
+  })
   describe('a read', () => {
     test('returns rows as objects or arrays, with the types of its columns', async () => {
       const plan = await at.target.draw([{ sql: 'SELECT id, name AS who, n FROM t WHERE id <= $1 ORDER BY id', params: [2] }], { relations: ['public.t'] })
