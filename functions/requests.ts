@@ -202,10 +202,14 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     return engine.estimate(connection, { ...bound.query, purpose: bound.purpose }).catch(() => undefined)
   }
   /** What it would change as things are now, looked at as whoever asked and never longer than a person waits. What cannot be had stands in nobody's way: it is looked at again before it runs. */
-  async function differing({ policy, locks }: Admitted, { bound, session }: AccessRequest): Promise<string | undefined> {
+  async function differing(admitted: Admitted, request: AccessRequest): Promise<string | undefined> {
+    const { policy, locks } = admitted
+    const { bound, session } = request
     const requester: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: bound.claims, expiresAt: Date.parse(bound.expiresAt) }
     const silent = { refuse: async (refusal: Refusal) => refuse(refusal), decided: () => {} }
-    const looking = gate.consider(bound.connection, { ...bound.query, purpose: bound.purpose }, { policy, locks, caller: requester, session: session ?? ports.id('ses') }, silent).then((seen) => (seen.ok ? seen.value.plan.diff : undefined))
+    const query = { ...bound.query, purpose: bound.purpose }
+    const asking = { call: { authorization: null, connection: bound.connection }, admitted, query, story: story(admitted, ports.id('eval'), request).unrecorded() }     // who looks on takes a place of their own for it
+    const looking = gate.streams.hold(asking, () => gate.consider(bound.connection, query, { policy, locks, caller: requester, session: session ?? ports.id('ses') }, silent)).then((seen) => (seen.ok ? seen.value.plan.diff : undefined))
     return Promise.race([looking, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), patienceMs).unref() })]).catch(() => undefined)
   }
   function story(admitted: Admitted, evaluation: Id<'eval'>, request: AccessRequest) {

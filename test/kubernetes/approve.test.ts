@@ -56,6 +56,26 @@ test('who decides sees verb, resource, namespace, name, capabilities and the dif
   expect(permitted.world.events.find(({ kind }) => kind === 'request')).toMatchObject({ change: { diff: expect.stringContaining('"replicas":3') as string, accesses: [{ namespace: 'web', name: 'front', needs: ['host-path'] }] } })
 })
 
+test('who opens a request again and again has it looked for in places of their own, and takes no more of the cluster', async () => {
+  const at = world()
+  const { id } = await asked(at)
+  let [open, most] = [0, 0]
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const { classify } = at.cluster
+  at.cluster.classify = async (...of) => {
+    const plan = await classify(...of)
+    if (!plan.ok || !plan.value.preview) return plan
+    const { preview } = plan.value
+    return { ok: true, value: { ...plan.value, preview: async () => { most = Math.max(most, ++open); await promise; open--; return preview() } } }
+  }
+  const seen = Array.from({ length: 80 }, () => api(at, lead, 'GET', `/v1/requests/${id}`))
+  await expect.poll(() => most).toBe(64)
+  resolve(undefined)
+  expect(new Set((await Promise.all(seen)).map(({ status }) => status))).toEqual(new Set([200]))
+  expect(most).toBe(64)
+  expect((await (await at.as(operator))('PATCH', front, { replicas: 6 })).status).toBe(403)       // nobody else's are taken by it
+})
+
 test('the object changed after it was asked: who decides sees both, and approval does not run it', async () => {
   const at = world()
   const request = await asked(at)
