@@ -6,7 +6,7 @@ import type { ConnectionDocument } from '../schema/policy.ts'
 import { ok, refuse, type Refusal, type Result } from '../schema/refusal.ts'
 import type { Query } from '../schema/request.ts'
 import { canonicalJson } from '../schema/bundle.ts'
-import { answersStill, bind, callKeyOf, digestOf } from './approve/digest.ts'
+import { answersStill, bind, callKeyOf, diffDigestOf, digestOf } from './approve/digest.ts'
 import { isRequester, ownersOf } from './approve/eligible.ts'
 import { resultKeySecret, unseal } from './approve/seal.ts'
 import { expired, lost, rejected, settledAlready, stale } from './approve/step.ts'
@@ -89,7 +89,7 @@ export function createAsk(ports: Ports, waits: Waits, meanwhile: (admitted: Admi
     if (await ports.meter.take(meter, hour, 1, limit * asksPerPlace) < 1) return story.refuse(tooOften(limit * asksPerPlace, Math.ceil(((hour + 1) * hourMs - now) / 1000)))
     const event = story.step('request', request.id, {
       // Not the call key: a digest of the call as it was sent, without salt, would let whoever reads the record try out what is withheld from it.
-      digest, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: statementsOf(query).map(({ sql }) => sql), params: statementsOf(query).map(({ params }) => params), ...(diff === undefined ? {} : { diff }), purpose: query.purpose,
+      digest, demands: bound.demands.map(({ by, quorum, rule }) => ({ by, quorum, rule })), expiresAt, statements: statementsOf(query).map(({ sql }) => sql), params: statementsOf(query).map(({ params }) => params), ...(diff === undefined ? {} : { diff, diffDigest: diffDigestOf(request) }), purpose: query.purpose,
       accesses: accessesOf(toldOf(effects, (resource) => admitted.policy.told(connection.name, resource, ask.rules))), masks: masksOf(effects, ask.obligations.masks), revealed: ask.obligations.revealed, rules: ask.rules, owners: ownersOf(admitted.policy, bound),
     })
     const created = await approvals.requests.create({ ...request, told: [event.id] }, event, now, holder)

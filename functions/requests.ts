@@ -17,7 +17,7 @@ import type { Gate } from './gate.ts'
 import { locksOn, type Admitted, type Door, type Own } from './own.ts'
 import { CursorError, type Ports } from './ports.ts'
 import { findLock } from './resolve/locks.ts'
-import { createWishes, unwished, wished } from './vouch.ts'
+import { createWishes, unwished, vouched, wished } from './vouch.ts'
 
 export const requestFilters = ['status', 'limit', 'after'] as const
 const pageLength = { usual: 50, most: 200 }
@@ -68,10 +68,11 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
   const show = (door: Door, id: string) => own.admitted(door, async (admitted, evaluation) => {
     const request = await find(admitted, id)
     if (!request.ok) return request
-    const view = seen(admitted, request.value)
-    if (!view) return refuse(none)
+    const known = seen(admitted, request.value)
+    if (!known) return refuse(none)
     // Nobody reads it as a wish, and the target is asked nothing in its name. Of the one whose it says it is, who asks every few seconds, what was known once is enough.
     if (concerns(request.value.bound, admitted.caller, admitted.policy) ? await forged(request.value) : !await isWished(request.value)) return refuse(mayRun(request.value) ? unwished : unproven)
+    const view = seen(admitted, await openly(admitted, request.value)) ?? known
     const estimate = view.mayDecide ? await estimated(admitted, request.value) : undefined
     const diffNow = view.mayDecide && view.diff !== undefined ? await differing(admitted, request.value) : undefined
     const shown: RequestView = { ...view, ...(estimate === undefined ? {} : { estimate }), ...(diffNow === undefined || diffNow === view.diff ? {} : { diffNow }) }
@@ -181,6 +182,14 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     if (await wished(ports, request)) return false
     ports.alarm('a request is not on record', { request: request.id })
     return true
+  }
+  /** Whoever decides is not shown that others said yes who did not: only approvals that are on record, which alone count. */
+  async function openly({ caller, policy }: Admitted, request: AccessRequest): Promise<AccessRequest> {
+    if (!mayRun(request) || !concerns(request.bound, caller, policy) || request.verdicts.length === 0) return request
+    const known = await vouched(ports, request)
+    const verdicts = request.verdicts.filter((verdict) => verdict.decision === 'reject' || known.has(verdict))
+    if (verdicts.length < request.verdicts.length) ports.alarm('an approval is not on record', { request: request.id })
+    return { ...request, verdicts }
   }
   function seen(admitted: Admitted, request: AccessRequest): RequestView | null {
     return isRequester(admitted.caller, request.bound) || concerns(request.bound, admitted.caller, admitted.policy) ? view(admitted, request) : null

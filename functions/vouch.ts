@@ -1,18 +1,19 @@
 import type { AccessRequest, Verdict } from '../schema/approval.ts'
 import type { Event, Id } from '../schema/event.ts'
 import type { Refusal } from '../schema/refusal.ts'
-import { digestOf } from './approve/digest.ts'
+import { diffDigestOf, digestOf } from './approve/digest.ts'
 import { Damage, type Ports } from './ports.ts'
 
 /**
- * Whether the record vouches for it that this was asked, by whom it says and in the words it says: the first of the events a request names was stored in one write with it, has its digest and names its caller. The digest covers groups and
+ * Whether the record vouches for it that this was asked, by whom it says and in the words it says: the first of the events a request names was stored in one write with it, has its digest, names its caller and session, and knows what people are shown that it would change. The digest covers groups and
  * claims too. Whoever can write requests alone can copy one under another subject, or with a group more, and make a digest that fits; people would give true words for a wish that nobody had. Costs a read of the record. Throws Fault store-unavailable.
  */
-export async function wished({ ledger }: Pick<Ports, 'ledger'>, { id, digest, bound, told }: AccessRequest): Promise<boolean> {
+export async function wished({ ledger }: Pick<Ports, 'ledger'>, request: AccessRequest): Promise<boolean> {
+  const { id, digest, bound, session, told } = request
   const first = told?.[0]
   if (first === undefined || digestOf(bound) !== digest) return false
   const event = await eventOf(ledger, first)
-  if (event?.kind !== 'request' || event.request !== id || event.change['digest'] !== digest || event.who === null) return false
+  if (event?.kind !== 'request' || event.request !== id || event.change['digest'] !== digest || event.change['diffDigest'] !== diffDigestOf(request) || event.session !== session || event.who === null) return false
   const { issuer, subject, actors } = event.who
   return issuer === bound.issuer && subject === bound.subject.id && actors.length === bound.actors.length && actors.every((actor, n) => actor === bound.actors[n]?.id)
 }
@@ -25,8 +26,8 @@ export function createWishes(ports: Pick<Ports, 'ledger' | 'alarm'>) {
   const alarmed = new Set<string>()
   const remember = (set: Set<string>, key: string) => { if (set.size >= mostKnown) set.clear(); set.add(key) }
   return async function isWished(request: AccessRequest): Promise<boolean> {
-    const { id, digest, bound, told: [first] = [] } = request
-    const key = `${id} ${digest} ${first}`
+    const { id, digest, bound, session, told: [first] = [] } = request
+    const key = `${id} ${digest} ${first} ${session} ${diffDigestOf(request)}`
     if (known.has(key) && digestOf(bound) === digest) return true
     const isSo = await wished(ports, request)
     if (isSo) remember(known, key)

@@ -97,7 +97,7 @@ export interface AccessRequest {
   readonly session: Id<'ses'> | null
   /** Version of the policy that asked; recorded, not bound. */
   readonly policy: string
-  /** What the target said it would change when it was asked: masked, unified diff lines. Not bound: what it is made from is, by `fingerprint`. */
+  /** What the target said it would change when it was asked: masked, unified diff lines. Not bound: what it is made from is, by `fingerprint`; and its digest is on record. */
   readonly diff?: string
   readonly verdicts: readonly Verdict[]
   /** The events by which it was asked and people gave their word, each stored in one write with what it tells. */

@@ -16,7 +16,7 @@ const onRecord = (request: AccessRequest): AccessRequest => ({ ...request, told:
 const ledgerOf = (stored: () => AccessRequest | null) => ({
   get: async () => {
     const request = stored()
-    return request && { kind: 'request', request: request.id, change: { digest: digestOf(request.bound) }, who: { issuer: request.bound.issuer, subject: request.bound.subject.id, actors: request.bound.actors.map(({ id }) => id) } }
+    return request && { kind: 'request', request: request.id, session: request.session, change: { digest: digestOf(request.bound) }, who: { issuer: request.bound.issuer, subject: request.bound.subject.id, actors: request.bound.actors.map(({ id }) => id) } }
   },
 }) as unknown as Ledger
 

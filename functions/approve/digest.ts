@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Bound, BoundTarget } from '../../schema/approval.ts'
+import type { AccessRequest, Bound, BoundTarget } from '../../schema/approval.ts'
 import { canonicalJson } from '../../schema/bundle.ts'
 import type { Caller } from '../../schema/caller.ts'
 import type { Effects, Obligations, Demand, Target } from '../../schema/effects.ts'
@@ -40,6 +40,9 @@ const boundTarget = ({ namespace, name, needs }: Target): BoundTarget => ({ name
 
 /** SHA-256, lower-case hex, of the RFC 8785 form. */
 export const digestOf = (bound: Bound): string => hash(bound)
+
+/** Of what people are shown that the target would change, by which it is known again in the record; lower-case hex. Salted as the digest is: what an object holds is not to be tried out from a log. undefined: they are shown nothing. */
+export const diffDigestOf = ({ bound: { salt }, diff }: Pick<AccessRequest, 'bound' | 'diff'>): string | undefined => (diff === undefined ? undefined : hash([salt ?? null, diff]))
 
 /** The same for every repeat of a call: what rules, objects, the clock and each token's issue add is left out, and limits are rules'. `runs`: of a command, the fingerprint of its effects: as another user, or on another host, it is another call. */
 export function callKeyOf({ trust: _trust, rules: _rules, demands: _demands, fingerprint: _fingerprint, expiresAt: _expiresAt, salt: _salt, obligations: { limits: _limits, ...obligations }, claims, ...call }: Bound, runs?: string): string {

@@ -119,6 +119,9 @@ const wishes: readonly (readonly [string, (given: { readonly request: AccessRequ
   ['by the event of another', ({ other }) => ({ told: other.told })],
   ['by an event that is none', () => ({ told: ['evt_01KAQZ0000AAAAAAAAAAAAAAA0'] })],
   ['by no event', () => ({ told: [] })],
+  ['in another\'s session', () => ({ session: 'ses_01KAQZ0000AAAAAAAAAAAAAAA0' })],
+  ['in no session', () => ({ session: null })],
+  ['with words of what it would change, where there were none', () => ({ diff: '- amount: 1\n+ amount: 2' })],
 ]
 async function wish(change: (typeof wishes)[number][1]) {
   const at = createApproving(withRules([refunds]))
@@ -228,4 +231,17 @@ test('an event that somebody wrote over vouches for nothing: what rests on it en
     Object.assign(at.ports.ledger, { get: async (one: Event['id']) => { if (one === id) throw new Damage('damaged'); return get(one) } })
     expect([await at.approver.proceed(request.id), at.world.engine.ran]).toEqual(['stale', []])
   }
+})
+
+test('a word that nobody gave is not shown to whoever decides, as if others had said yes', async () => {
+  const at = createApproving(two)
+  const { id } = await asked(await at.as(support))
+  await say(await at.as(lead), 'approve', (await at.memory.requests.get(id))!)
+  const stored = (await at.memory.requests.get(id))!
+  at.memory.stored.set(id, { ...stored, verdicts: [leo(stored.verdicts[0]!)] })
+  const shown = (await (await at.as(otherLead)).call('GET', `/v1/requests/${id}`)).json as { request: { decisions: readonly unknown[]; demands: readonly { missing: number }[] } }
+  expect([shown.request.decisions, shown.request.demands[0]?.missing, at.world.alarms.map(({ what }) => what)]).toEqual([[], 2, [unknown]])
+  at.memory.stored.set(id, stored)
+  const honest = (await (await at.as(otherLead)).call('GET', `/v1/requests/${id}`)).json as typeof shown
+  expect([honest.request.decisions.length, honest.request.demands[0]?.missing, at.world.alarms.length]).toEqual([1, 1, 1])
 })

@@ -174,3 +174,17 @@ test('what the cluster would refuse is told at once, and no person is asked to a
   expect([answer.status, status.reason, id, at.cluster.ran]).toEqual([404, 'NotFound', '', []])
   expect(at.world.events.map(({ kind }) => kind)).toEqual(['refusal'])
 })
+
+test.each<[string, { readonly diff?: string }]>([['taken out of it', {}], ['another', { diff: '-{"replicas":3}\n+{"replicas":4}' }], ['empty', { diff: '' }]])('a change whose words were written over in its row is neither shown nor taken as agreed to, however long the cluster takes, and does not run: %s', async (_, words) => {
+  const at = world()
+  const { id, digest } = await asked(at, { replicas: 0 })
+  const { diff, ...row } = (await at.memory.requests.get(id))!
+  expect(diff).toContain('"replicas":0')
+  at.memory.stored.set(id, { ...row, ...words })
+  const [shown, said] = [await api(at, lead, 'GET', `/v1/requests/${id}`), await approve(at, { id, digest })]
+  expect([shown.status, said.status, said.json['reason']]).toEqual([409, 409, 'not_on_record'])
+  at.memory.stored.set(id, { ...row, diff: diff! })
+  expect((await approve(at, { id, digest })).status).toBe(200)
+  at.memory.stored.set(id, { ...(await at.memory.requests.get(id))!, diff: words.diff ?? '' })
+  expect([await at.approver.proceed(id), at.cluster.ran, at.world.alarms.length]).toEqual(['stale', [], 3])
+})
