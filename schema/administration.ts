@@ -7,7 +7,7 @@ const version = z.string().regex(/^[0-9a-f]{64}$/, 'a policy version is 64 hex d
 /** `from`: the version this was based on. `lockout`: true says that the author means to lose the right to apply. */
 export const policyBody = z.strictObject({ documents, from: version, commit: z.string().min(1).max(200).optional(), lockout: z.literal(true).optional() })
 export const planBody = z.strictObject({ documents })
-/** `lockout`: true says that the caller means to lock a role of their own. */
+/** `lockout`: true says that the caller means to lock themselves, or a role of theirs. */
 export const lockBody = z.strictObject({ reason: z.string().min(1).max(500).optional(), until: z.iso.datetime({ offset: true }).optional(), lockout: z.literal(true).optional() })
 
 /** What a lock may name. */
