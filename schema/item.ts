@@ -12,7 +12,7 @@ import type { Id } from './event.ts'
  * | | `policy#<sha256>` | `0000/0003` | one chunk of that version's canonical JSON, ≤ 300 KB, and its SHA-256 | never |
  * | sluice-audit | `2026-11-22#a` | `evt_…` | one event as JSON, and what a list filters by | never |
  * | | `days` | `2026-11-22` | a day that has events, written before its first one | never |
- * | | `fate#a` | `arq_…` | the event by which that request began to execute, or ended without (rejected, cancelled, expired, stale), written with it: whatever its own table is put back to, it does not begin after that | never |
+ * | | `fate#a` | `arq_…` | the event by which that request began to execute, or ended without (rejected, cancelled, expired, stale, failed), written with it: whatever its own table is put back to, it does not begin after that | never |
  * | sluice-state | `idempotency#<sha256>` | | body digest, evaluation, answer | 24 h |
  * | | `meter#<sha256>#<hour>` | | units taken in that hour | 2 h after it |
  * | | `sweep` | | how far every intent is settled | never |

@@ -109,6 +109,15 @@ export function requestsContract(name: string, create: () => Promise<RequestRig>
         expect(await put(asked({ callKey: now.callKey }))).toEqual({ created: true })
       })
 
+      test('a request that its caller judged to be no answer is taken over, whatever its row says; no other is', async () => {
+        const [judged, other] = [await stored(), await stored()]
+        const again = asked({ callKey: judged.callKey })
+        expect(await rig.requests.create(again, telling(again), rig.clock.ms, other.id)).toEqual({ created: false, existing: judged })
+        expect(await rig.requests.create(again, telling(again), rig.clock.ms, judged.id)).toEqual({ created: true })
+        expect([await rig.other().holder(judged.callKey), await rig.requests.get(judged.id)]).toEqual([again.id, judged])
+        expect(await rig.requests.holder(asked().callKey)).toBeNull()
+      })
+
       test('another call key is another call', async () => {
         await stored()
         await stored()
