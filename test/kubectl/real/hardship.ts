@@ -22,6 +22,9 @@ function stream({ gated, token }: Stand, target: string): { readonly text: () =>
 }
 const causes = (text: string): string => ((JSON.parse(text) as { details?: { causes?: { reason: string; message: string }[] } }).details?.causes ?? []).map(({ reason, message }) => `${reason}: ${message}`).join('; ')
 
+const pods = '/api/v1/namespaces/web/pods'
+const eviction = (deleteOptions?: object) => ({ apiVersion: 'policy/v1beta1', kind: 'Eviction', metadata: { name: 'evicted', namespace: 'web' }, ...(deleteOptions ? { deleteOptions } : {}) })
+
 export function hardships(at: () => Stand): void {
   it('a watch whose API server dies is torn, calls meanwhile say so, and all is well once it is back', async () => {
     const { admin, gated, real, through } = at()
@@ -44,23 +47,38 @@ export function hardships(at: () => Stand): void {
 
   it('a store that stalls: reads end in time, a write that may have happened is not known, and nothing is sent twice', async () => {
     const { admin, real, through } = at()
-    await admin('POST', '/api/v1/namespaces/web/pods', { metadata: { name: 'evicted' }, spec: { containers: [{ name: 'a', image: 'a' }] } })
+    await admin('POST', pods, { metadata: { name: 'evicted' }, spec: { containers: [{ name: 'a', image: 'a' }] } })
     expect((await through('GET', `${maps}/front-config`)).status).toBe(200)
     real.etcd.stall()
     try {
       const read = await through('GET', `${maps}/front-config`)
       expect([read.status, read.body['reason'], causes(read.text)]).toEqual([504, 'Timeout', expect.stringContaining('timeout: target_timeout')])
-      const [looked, sent] = await Promise.all([
+      // What is looked at first is not sent where the look does not end.
+      const [looked, evicted, sent] = await Promise.all([
         through('POST', maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'stalled' } }),
-        through('POST', '/api/v1/namespaces/web/pods/evicted/eviction', { apiVersion: 'policy/v1beta1', kind: 'Eviction', metadata: { name: 'evicted', namespace: 'web' } }),
+        through('POST', `${pods}/evicted/eviction`, eviction()),
+        through('DELETE', `${maps}?labelSelector=none%3Dnone`),
       ])
-      expect([looked.status, causes(looked.text)]).toEqual([expect.any(Number), expect.not.stringContaining('outcome-unknown')])
+      for (const { status, text } of [looked, evicted]) expect([status, causes(text)]).toEqual([expect.any(Number), expect.not.stringContaining('outcome-unknown')])
       expect([sent.status, causes(sent.text)]).toEqual([502, expect.stringContaining('outcome-unknown: answer_lost')])
     } finally {
       real.etcd.resume()
     }
     expect(await until(async () => (await through('GET', `${maps}/front-config`)).status === 200)).toBe(true)
     expect((await admin('GET', `${maps}/stalled`)).status).toBe(404)
+    expect((await admin('GET', `${pods}/evicted`)).status).toBe(200)
+  })
+
+  it('an eviction of the pod that was seen: of another one of its name the API server does nothing', async () => {
+    const { admin, through } = at()
+    await admin('POST', pods, { metadata: { name: 'evicted' }, spec: { containers: [{ name: 'a', image: 'a' }] } })       // where it is not there yet
+    const another = eviction({ preconditions: { uid: 'another' } })
+    const [past, behind] = [await admin('POST', `${pods}/evicted/eviction`, another), await through('POST', `${pods}/evicted/eviction`, another)]
+    expect([past.status, past.body['reason']]).toEqual([409, 'Conflict'])
+    expect([behind.status, causes(behind.text)]).toEqual([409, expect.stringContaining('object_differs')])
+    expect((await admin('GET', `${pods}/evicted`)).body['metadata']?.['deletionTimestamp']).toBeUndefined()
+    expect((await through('POST', `${pods}/evicted/eviction`, eviction())).status).toBe(201)
+    expect(await until(async () => { const { status, body } = await admin('GET', `${pods}/evicted`); return status === 404 || body['metadata']?.['deletionTimestamp'] !== undefined })).toBe(true)
   })
 
   it('a service account that is deleted: nobody gets through, and with a new one of that name everybody does', async () => {
