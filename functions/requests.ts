@@ -14,6 +14,7 @@ import { createConclusion, fateOf } from './conclude.ts'
 import { openCursor, sealCursor } from './cursor.ts'
 import type { Reply } from './door.ts'
 import type { Gate } from './gate.ts'
+import { createLook } from './look.ts'
 import { locksOn, type Admitted, type Door, type Own } from './own.ts'
 import { CursorError, type Ports } from './ports.ts'
 import { findLock } from './resolve/locks.ts'
@@ -24,8 +25,6 @@ const pageLength = { usual: 50, most: 200 }
 /** How many stored pages one list looks through for what concerns the caller. */
 const maxPages = 20
 const tries = 20
-/** For what is looked at only to be shown, ms. */
-const patienceMs = 2000
 
 /**
  * Access requests, for those who asked them and those who may decide them; for everybody else there is no such request. Deciding is for people alone and
@@ -34,6 +33,7 @@ const patienceMs = 2000
 export function createRequests(ports: Ports, gate: Gate, own: Own) {
   const store = ports.approvals?.requests
   const isWished = createWishes(ports)
+  const { estimated, differing } = createLook(ports, gate)
   const conclusion = store && createConclusion(ports, store, (id) => gate.waits.ring(id))
   const believed = store && conclusion && createBelief(ports, store, conclusion)
 
@@ -199,27 +199,6 @@ export function createRequests(ports: Ports, gate: Gate, own: Own) {
     const open = request.status === 'pending' && ports.now() < Date.parse(request.bound.expiresAt)
     const shown = viewOf(request, ports.self.console, { mine, mayDecide: open && ineligible(request.bound, caller, policy, ports.now()) === null })
     return concerns(request.bound, caller, policy) ? shown : withoutDefinitions(request, shown)
-  }
-  /** The target's guess of how many rows, for the people who decide. A guess that cannot be had is none; it never stands in the way. */
-  async function estimated({ policy, locks, caller }: Admitted, { bound }: AccessRequest): Promise<RequestView['estimate']> {
-    const connection = policy.connections.get(bound.connection)
-    const engine = connection && ports.engines[connection.engine]
-    if (!connection || !engine?.estimate) return undefined
-    // The target is not asked for what a lock stops, whoever looks.
-    const requester: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: {}, expiresAt: 0 }
-    if ([caller, requester].some((one) => findLock(locks, policy, one, bound.connection, ports.now()))) return undefined
-    return engine.estimate(connection, { ...bound.query, purpose: bound.purpose }).catch(() => undefined)
-  }
-  /** What it would change as things are now, looked at as whoever asked and never longer than a person waits. What cannot be had stands in nobody's way: it is looked at again before it runs. */
-  async function differing(admitted: Admitted, request: AccessRequest): Promise<string | undefined> {
-    const { policy, locks } = admitted
-    const { bound, session } = request
-    const requester: Caller = { issuer: bound.issuer, subject: bound.subject, actors: bound.actors, person: false, claims: bound.claims, expiresAt: Date.parse(bound.expiresAt) }
-    const silent = { refuse: async (refusal: Refusal) => refuse(refusal), decided: () => {} }
-    const query = { ...bound.query, purpose: bound.purpose }
-    const asking = { call: { authorization: null, connection: bound.connection }, admitted, query, story: story(admitted, ports.id('eval'), request).unrecorded() }     // who looks on takes a place of their own for it
-    const looking = gate.streams.hold(asking, () => gate.consider(bound.connection, query, { policy, locks, caller: requester, session: session ?? ports.id('ses') }, silent)).then((seen) => (seen.ok ? seen.value.plan.diff : undefined))
-    return Promise.race([looking, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), patienceMs).unref() })]).catch(() => undefined)
   }
   function story(admitted: Admitted, evaluation: Id<'eval'>, request: AccessRequest) {
     return gate.recorder.begin(evaluation, admitted, request.bound.connection, request)
