@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest'
-import { createHints } from '../../functions/hint.ts'
+import { describe, expect, test } from 'vitest'
+import { createHints, type Hints } from '../../functions/hint.ts'
 import { Fault } from '../../functions/ports.ts'
 import { refusalEvent } from '../contract/ledger.ts'
-import { createLogWorld, expectWhole, verifyLog } from './world.ts'
+import { createLogWorld, expectWhole, verifyHistory, verifyLog, type LogWorld } from './world.ts'
 
 test('a sequencer dies behind its swap before it could say so, and the table of heads is put back in that moment: the log goes on, with no object that two trees want', async () => {
   const world = createLogWorld()
@@ -23,4 +23,114 @@ test('a sequencer dies behind its swap before it could say so, and the table of 
   await world.sequencer(hints).round()
   await world.sequencer().reconcile()
   expectWhole(await verifyLog(log), world.stored.values())
+})
+
+describe('the next batch is prepared while the head before it is brought into effect, and moved only then', () => {
+  /** Gives what the stream would tell of them. */
+  async function events(world: LogWorld, count: number): Promise<Hints> {
+    const hints = createHints()
+    for (let i = 0; i < count; i++) {
+      const event = refusalEvent(world.ids)
+      await world.ledger.append(event)
+      hints.hint(event)
+    }
+    return hints
+  }
+  async function whole(world: LogWorld, heads: number): Promise<void> {
+    expect(world.memory.heads).toHaveLength(heads)
+    expectWhole(await verifyLog(world.memory.log), world.stored.values())
+    await verifyHistory(world.memory)
+    expect(world.alarms).toEqual([])
+  }
+
+  test('by whoever is not the one at it', async () => {
+    const world = createLogWorld()
+    let [wake, isAsleep] = [() => {}, false]
+    const asleep = new Promise<void>((resolve) => { wake = resolve })
+    await events(world, 300)
+    world.memory.fail = async (what, when) => {
+      if (what !== 'placed' || when !== 'before' || isAsleep) return
+      isAsleep = true
+      await asleep
+    }
+    const first = world.sequencer().reconcile()
+    await expect.poll(() => isAsleep).toBe(true)
+    const hints = await events(world, 300)
+    const { log } = world.memory
+    const seen: number[] = []
+    const second = world.sequencer(hints, { ...log, objects: { ...log.objects, async create(path, bytes) {
+      const made = await log.objects.create(path, bytes)
+      if (!path.startsWith('staging/2-')) return made
+      expect(await log.store.published()).toBeNull()
+      for (let turns = 0; turns < 50; turns++) { seen.push(world.memory.heads.length); await new Promise((resolve) => { setImmediate(resolve) }) }
+      wake()
+      return made
+    } } }).round()
+    expect(await Promise.all([first, second])).toEqual([300, 300])
+    expect([seen.length, ...new Set(seen)]).toEqual([50, 1])
+    await whole(world, 2)
+  })
+
+  test.each(['create', 'placed', 'publish', 'hint'])('also where whoever was at it died at its %s: then the next one does that first', async (call) => {
+    for (let nth = 1; nth < 8; nth++) {
+      const world = createLogWorld()
+      await events(world, 300)
+      let calls = 0
+      world.memory.fail = (what, when) => { if (what === call && when === 'before' && world.memory.heads.length === 1 && ++calls >= nth) throw new Fault('store-unavailable', 'gone') }
+      await world.sequencer().reconcile().catch(() => {})
+      world.memory.fail = () => {}
+      world.alarms.splice(0)                                         // of objects that could not be let go of
+      expect(await world.sequencer(await events(world, 300)).round()).toBe(300)
+      await whole(world, 2)
+    }
+  })
+
+  test('a row that says it is published already is not believed', async () => {
+    const world = createLogWorld()
+    await events(world, 300)
+    world.memory.fail = (what) => { if (what === 'placed') throw new Fault('store-unavailable', 'gone') }
+    await world.sequencer().reconcile().catch(() => {})
+    world.memory.fail = () => {}
+    world.memory.rows.hint = 300
+    expect(await world.sequencer(await events(world, 300)).round()).toBe(300)
+    await whole(world, 2)
+  })
+
+  test('one that failed while it was at it goes on with it itself, in its next batch', async () => {
+    const world = createLogWorld()
+    const hints = createHints()
+    const sequencer = world.sequencer(hints)
+    await events(world, 10)
+    world.memory.fail = (what) => { if (what === 'placed') throw new Fault('store-unavailable', 'gone') }
+    await expect(sequencer.reconcile()).rejects.toThrow('gone')
+    world.memory.fail = () => {}
+    await events(world, 10)
+    expect(await sequencer.reconcile()).toBe(10)
+    await whole(world, 2)
+  })
+
+  test('what another sequencer has added in two heads meanwhile is not added again', async () => {
+    const world = createLogWorld()
+    const slow = world.sequencer()
+    await events(world, 10)
+    await slow.reconcile()
+    let [wake, isAsleep] = [() => {}, false]
+    const asleep = new Promise<void>((resolve) => { wake = resolve })
+    await events(world, 10)
+    world.memory.fail = async (what, when) => {
+      if (what !== 'advance' || when !== 'before' || isAsleep) return
+      isAsleep = true
+      await asleep
+    }
+    const late = slow.reconcile()
+    await expect.poll(() => isAsleep).toBe(true)
+    for (let i = 0; i < 2; i++) {
+      await world.sequencer().reconcile()
+      await events(world, 1)
+    }
+    wake()
+    expect(await late).toBe(0)
+    await slow.reconcile()
+    await whole(world, 4)
+  })
 })
