@@ -5,10 +5,12 @@ import type { ConnectionDocument } from '../schema/policy.ts'
 
 const keepMs = 2000
 const patienceMs = 1500
+const lostMs = 10_000
 
 /**
  * Can the gate decide, execute and record, now? Real reads of policy, record and targets, at most one round every two seconds whoever asks,
- * so that strangers cannot use it to load the stores. The answer is yes or no; what is wrong goes to the operator through the alarm.
+ * so that strangers cannot use it to load the stores. Nothing is written to find out: a record that can be read and not written shows by the first call that it cannot take, and
+ * for ten seconds after each this process is not ready. The answer is yes or no; what is wrong goes to the operator through the alarm.
  */
 export function createHealth(ports: Ports, gate: Gate) {
   let last: { readonly at: number; readonly ready: Promise<boolean> } | null = null
@@ -24,6 +26,8 @@ export function createHealth(ports: Ports, gate: Gate) {
     if (current === null || !current.ok) return unready('cannot decide', { reason: current === null ? 'timeout' : current.refusal.reason })
     const recorded = await within(ports.ledger.get(ports.id('evt')).then(() => true))        // an id nothing was stored under: the read is what counts
     if (recorded === null) return unready('cannot record', {})
+    const lost = gate.recorder.lost()
+    if (lost !== null && ports.now() - lost < lostMs) return unready('cannot record', { lost: new Date(lost).toISOString() })
     const connections = [...current.value.policy.connections.values()]
     const reached = await Promise.all(connections.map(async (connection) => ({ name: connection.name, up: await reaches(connection) })))
     const down = reached.filter((target) => !target.up).map((target) => target.name)

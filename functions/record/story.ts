@@ -6,7 +6,7 @@ import { correctionId, maxEventBytes, outcomeId } from '../../schema/item.ts'
 import { ok, refuse, type Refusal, type Result } from '../../schema/refusal.ts'
 import type { Query } from '../../schema/request.ts'
 import type { Decision } from '../permit.ts'
-import type { Ports } from '../ports.ts'
+import { Fault, type Ports } from '../ports.ts'
 import type { Executed, Masked } from '../protocol/protocol.ts'
 import { type Common, fits, intentOf, iso, openly, outcomeOf, type Permitted, quotedIn, refusalOf, statementsOf, toldOf, whoOf } from './draft.ts'
 import { createHearing, type Stream } from './heard.ts'
@@ -60,11 +60,17 @@ export interface Story {
 /** Of an access request: which, and the events that told of it. */
 type Asked = Pick<AccessRequest, 'id' | 'told'>
 type Desk = Pick<Ports, 'now' | 'id' | 'ledger' | 'alarm'>
+type Losing = (error: unknown) => void
 
 export function createRecorder(ports: Desk) {
+  let lost: number | null = null
+  // Only what the store could not take: an event that it will never take says nothing of the next one, or a caller could put the gate out of service with it.
+  const losing: Losing = (error) => { if (error instanceof Fault && error.code === 'store-unavailable') lost = ports.now() }
   return {
+    /** Epoch ms of the last event of a call that this process could not store; null: there was none. */
+    lost: () => lost,
     /** `request`: the access request whose execution this is. */
-    begin: (evaluation: Id<'eval'>, admitted: Admitted, connection: string, request: Asked | null = null): Story => createStory(ports, evaluation, admitted, connection, request),
+    begin: (evaluation: Id<'eval'>, admitted: Admitted, connection: string, request: Asked | null = null): Story => createStory(ports, losing, evaluation, admitted, connection, request),
     /** What the process itself has to say, before anyone called. Throws Fault store-unavailable. */
     async notice(kind: NoticeEvent['kind'], change: NoticeEvent['change']): Promise<Id<'evt'>> {
       const id = ports.id('evt')
@@ -74,7 +80,7 @@ export function createRecorder(ports: Desk) {
   }
 }
 
-function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string, request: Asked | null): Story {
+function createStory(ports: Desk, losing: Losing, evaluation: Id<'eval'>, { caller, policy, session }: Admitted, connection: string, request: Asked | null): Story {
   let query: Query | null = null
   let effects: Effects | null = null
   let changes: string | null = null
@@ -89,7 +95,10 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
     if (!open) throw new TypeError('output without an intent')
     await ports.ledger.append({ ...common(ports.id('evt')), kind: 'output', change: { intent: open.id, ...part } })
   })
-  const alarmed = (event: Event, error: unknown) => ports.alarm('event not recorded', { evaluation, kind: event.kind, error: error instanceof Error ? error.message : 'unknown' })
+  const alarmed = (event: Event, error: unknown) => {
+    losing(error)
+    ports.alarm('event not recorded', { evaluation, kind: event.kind, error: error instanceof Error ? error.message : 'unknown' })
+  }
   async function keep(event: Event, lost: Refusal): Promise<Result<Id<'evt'>>> {
     try {
       await ports.ledger.append(event)
@@ -162,6 +171,7 @@ function createStory(ports: Desk, evaluation: Id<'eval'>, { caller, policy, sess
       open = null
       return ok(outcome)
     } catch (error) {
+      losing(error)
       open = null                                                   // the sweeper settles it; a second try from here could only repeat this one
       ports.alarm('outcome not recorded', { evaluation, intent: id, status: executed.status, error: error instanceof Error ? error.message : 'unknown' })
       return refuse(unknown('outcome_not_recorded'))

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Effects } from '../../schema/effects.ts'
 import type { PolicyDocument } from '../../schema/policy.ts'
+import { Fault } from '../../functions/ports.ts'
 import { explained } from '../../functions/explanation.ts'
 import { namesOf } from '../../functions/names.ts'
 import { createGateway, platform, support } from '../support/caller.ts'
@@ -97,6 +98,22 @@ test('one target down does not take the gate out of service; all down do, and th
   world.clock.ms += 2001
   const answer = await app.request('/readyz')
   expect([answer.status, await answer.text()]).toEqual([503, '{"ready":false}'])
+})
+
+test('a gate that can read its record and not write it is not ready until some seconds after the last call it could not take', async () => {
+  const { world, app } = createGateway()
+  const call = async () => (await app.request('/v1/connections/shop/explain', { method: 'POST', headers: { authorization: `Bearer ${await world.token(support)}`, 'content-type': 'application/json' }, body: JSON.stringify({ sql: 'select 1' }) })).status
+  const readiness = async () => { world.clock.ms += 2001; return (await app.request('/readyz')).status }
+  const append = world.ports.ledger.append
+  const full = (code: Fault['code']) => Object.assign(world.ports.ledger, { append: async () => { throw new Fault(code, 'no room') } })
+  full('internal')                                                   // an event that no store would take: its caller must not put the gate out of service
+  expect([await call(), await readiness()]).toEqual([503, 200])
+  full('store-unavailable')
+  expect([await call(), await readiness()]).toEqual([503, 503])
+  expect(world.alarms.at(-1)).toMatchObject({ what: 'cannot record' })
+  Object.assign(world.ports.ledger, { append })
+  world.clock.ms += 10_000
+  expect([await readiness(), await call()]).toEqual([200, 200])
 })
 
 test('strangers who ask for readiness all day cause one look in two seconds', async () => {
