@@ -17,7 +17,7 @@ interface Place {
   readonly mail: { readonly tokens: readonly string[]; readonly domain: string | null }
 }
 interface Answer { readonly status: number; readonly headers: Headers; readonly body: string }
-type Get = (url: string, headers?: Readonly<Record<string, string>>) => Promise<Answer>
+type Get = (url: string, headers?: Readonly<Record<string, string>>, method?: 'GET' | 'POST') => Promise<Answer>
 /** A name's CNAME records. Rejects where there is none. */
 type Resolve = (name: string) => Promise<readonly string[]>
 
@@ -49,8 +49,11 @@ Exit code 1 when something is not as it must be, or could not be looked at.`,
 
 async function placeOf({ env }: Terminal, url: string | null, given: { readonly console?: string; readonly socket?: string; readonly outputs?: string }): Promise<Place> {
   const file = url === null ? given.outputs ?? '.sst/outputs.json' : null
-  const read = file === null ? {} : await readFile(file, 'utf8').then((json) => object(JSON.parse(json) as unknown), () => null)
-  if (read === null) throw new Stop(exit.invalid, `${file} cannot be read; name the gate, or run this where \`sst deploy\` ran`)
+  const json = file === null ? '{}' : await readFile(file, 'utf8').catch(() => null)
+  if (json === null) throw new Stop(exit.invalid, `${file} cannot be read; name the gate, or run this where \`sst deploy\` ran`)
+  const outputs = attempt(json)
+  if (outputs === null) throw new Stop(exit.invalid, `${file} is not what \`sst deploy\` writes, or is cut short; deploy again, or name the gate`)
+  const read = object(outputs)
   const found = (name: string): string | null => text(read[name]) || null
   const gate = url ?? found('gate')
   if (gate === null) throw new Stop(exit.invalid, `\`gate\` is not in ${file}: did \`sst deploy\` end? name the gate, or deploy again`)
@@ -72,9 +75,9 @@ function address(given: string): string {
 /** A token never travels in clear over a network. */
 const safe = (url: string): boolean => url.startsWith('https://') || /^http:\/\/(127\.\d+\.\d+\.\d+|\[::1\]|localhost)(:|$)/.test(url)
 
-const getter = (fetch: Fetch): Get => async (url, headers = {}) => {
+const getter = (fetch: Fetch): Get => async (url, headers = {}, method = 'GET') => {
   try {
-    const response = await fetch(url, { headers: { ...headers }, redirect: 'manual', signal: AbortSignal.timeout(15_000) })
+    const response = await fetch(url, { method, headers: { ...headers }, redirect: 'manual', signal: AbortSignal.timeout(15_000) })
     return { status: response.status, headers: response.headers, body: await response.text() }
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
@@ -82,6 +85,8 @@ const getter = (fetch: Fetch): Get => async (url, headers = {}) => {
   }
 }
 const said = ({ status, body }: Answer): string => status === 0 ? `no answer (${body})` : `it answered ${status}`
+/** What is read off an answer: where there is none, nothing is said of it. That nobody answers is a finding of its own. */
+const of = (answer: Answer, { check, ok, found, mend }: Finding): Finding => answer.status === 0 ? { check, ok: null, found: said(answer) } : { check, ok, found, ...(mend === undefined ? {} : { mend }) }
 
 const checks: readonly ((place: Place, get: Get, resolve: Resolve) => Promise<readonly Finding[]>)[] = [
   async ({ missing, file }) => missing.map((name) => ({ check: 'outputs', ok: false, found: `\`${name}\` is not in ${file}`, mend: 'deploy again, with sst.config.ts as it is: it was not deployed to its end, or by another one' })),
@@ -91,26 +96,16 @@ const checks: readonly ((place: Place, get: Get, resolve: Resolve) => Promise<re
     const ready = await get(`${gate}/readyz`)
     return [
       { check: 'alive', ok: alive.status === 200, found: alive.status === 200 ? `${gate}/healthz` : said(alive), mend: 'a 403 without a body is the edge: the functions and CloudFront have different keys, deploy again; no answer: does the name lead to CloudFront?' },
-      { check: 'ready', ok: ready.status === 200, found: ready.status === 200 ? 'it can decide, execute and record' : said(ready), mend: 'is there a policy (`sluice policy apply DIR --bootstrap`), has each target\'s secret a value, do the targets answer? the function\'s log says which' },
+      { check: 'ready', ok: ready.status === 200, found: ready.status === 200 ? 'policy, record and targets answer, and no record failed there in the last ten seconds' : said(ready), mend: 'is there a policy (`sluice policy apply DIR --bootstrap`), has each target\'s secret a value, do the targets answer, can the record be written? the function\'s log says which' },
     ]
   },
-  async ({ gate }, get) => {
-    const [without, garbage] = [await get(`${gate}/v1/me`), await get(`${gate}/v1/me`, { authorization: 'Bearer garbage' })]
-    const challenge = without.headers.get('www-authenticate') ?? ''
-    const renamed = without.headers.get('x-amzn-remapped-www-authenticate')
-    return [
-      { check: 'challenge', ok: without.status === 401 && challenge.includes(`resource_metadata="${gate}/.well-known/oauth-protected-resource"`), found: renamed ? 'it arrives under another name' : challenge || said(without),
-        mend: renamed ? 'CloudFront does not give it back its name: is the function `challenge` attached to every behaviour?' : 'SLUICE_PUBLIC_URL must be the address agents use, and no proxy may take headers away' },
-      { check: 'invalid token', ok: garbage.status === 401 && (garbage.headers.get('www-authenticate') ?? '').includes('error="invalid_token"'), found: said(garbage), mend: 'something before the gate answers in its place' },
-      { check: 'not cached', ok: without.headers.get('cache-control') === 'no-store', found: without.headers.get('cache-control') ?? 'no cache-control', mend: 'an answer kept by a cache is given to the wrong caller' },
-    ]
-  },
+  async ({ gate }, get) => (await Promise.all(challenged.map((way) => challenges(gate, way, get)))).flat(),
   async ({ gate }, get) => {
     const metadata = await get(`${gate}/.well-known/oauth-protected-resource`)
     const { resource, authorization_servers: servers } = object(metadata.status === 200 ? attempt(metadata.body) : null)
     const named = Array.isArray(servers) ? servers.map(text) : []
-    return [{ check: 'issuers', ok: resource === gate && named.length > 0 && named.every((one) => one.startsWith('https://')), found: metadata.status === 200 ? `${named.length === 0 ? 'none' : named.join(', ')}${resource === gate ? '' : `, for ${text(resource)}`}` : said(metadata),
-      mend: 'the policy in force names the issuers, and SLUICE_PUBLIC_URL is the resource' }]
+    return [of(metadata, { check: 'issuers', ok: resource === gate && named.length > 0 && named.every((one) => one.startsWith('https://')), found: metadata.status === 200 ? `${named.length === 0 ? 'none' : named.join(', ')}${resource === gate ? '' : `, for ${text(resource)}`}` : said(metadata),
+      mend: `the policy in force names the issuers, and the resource is the address it was deployed under (SLUICE_DOMAIN), here ${gate}` })]
   },
   async ({ gate, console }, get) => {
     if (console === null) return [{ check: 'approvers\' pages', ok: null, found: 'no address is known', mend: 'name it with --console' }]
@@ -118,7 +113,7 @@ const checks: readonly ((place: Place, get: Get, resolve: Resolve) => Promise<re
     const policy = page.headers.get('content-security-policy') ?? ''
     return [
       { check: 'approvers\' pages', ok: page.status === 401 && (page.headers.get('content-type') ?? '').startsWith('text/html'), found: page.status === 401 ? 'they ask who one is' : said(page), mend: 'see the function People and its log; has its secret `sluice-console-key` a value?' },
-      { check: 'no scripts there', ok: policy.includes("default-src 'none'"), found: policy === '' ? 'no content security policy' : 'none is let in', mend: 'something before the pages takes headers away' },
+      of(page, { check: 'no scripts there', ok: policy.includes("default-src 'none'"), found: policy === '' ? 'no content security policy' : 'none is let in', mend: 'something before the pages takes headers away' }),
       { check: 'another origin than agents\'', ok: new URL(console).origin !== new URL(gate).origin, found: console, mend: 'a page and an API of one origin share what a browser keeps' },
     ]
   },
@@ -139,6 +134,25 @@ const checks: readonly ((place: Place, get: Get, resolve: Resolve) => Promise<re
       mend: 'the sequencer writes it: see its function\'s log, and that its schedule is enabled. Then run `sluice audit witness` somewhere else' }]
   },
 ]
+
+interface Way { readonly name: string; readonly method: 'GET' | 'POST'; readonly path: string }
+/** One for each way through CloudFront (infra/routes.ts): function and behaviour are others, and each has the challenge to give back. */
+const challenged: readonly Way[] = [
+  { name: '', method: 'GET', path: '/v1/me' }, { name: ' at /mcp', method: 'POST', path: '/mcp' },
+  { name: ' at /v1/kubernetes', method: 'GET', path: '/v1/kubernetes/any/api?watch=1' }, { name: ' at exec', method: 'POST', path: '/v1/connections/any/exec' },
+]
+async function challenges(gate: string, { name, method, path }: Way, get: Get): Promise<readonly Finding[]> {
+  const [without, garbage] = await Promise.all([get(`${gate}${path}`, {}, method), get(`${gate}${path}`, { authorization: 'Bearer garbage' }, method)])
+  const [challenge, refused] = [without.headers.get('www-authenticate'), garbage.headers.get('www-authenticate')]
+  const renamed = without.headers.get('x-amzn-remapped-www-authenticate')
+  const shown = (answer: Answer, header: string | null) => answer.status === 401 ? header ?? 'it answered 401 without a WWW-Authenticate' : said(answer)
+  return [
+    of(without, { check: `challenge${name}`, ok: without.status === 401 && (challenge ?? '').includes(`resource_metadata="${gate}/.well-known/oauth-protected-resource"`), found: renamed ? 'it arrives under another name' : shown(without, challenge),
+      mend: renamed ? 'CloudFront does not give it back its name: is the function `challenge` attached to every behaviour?' : `the address it names must be the one agents use (SLUICE_DOMAIN, as deployed), here ${gate}; nothing in between may take headers away, or answer in the gate's place` }),
+    of(garbage, { check: `invalid token${name}`, ok: garbage.status === 401 && (refused ?? '').includes('error="invalid_token"'), found: shown(garbage, refused), mend: 'something before the gate answers in its place, or takes headers away' }),
+    of(without, { check: `not cached${name}`, ok: without.headers.get('cache-control') === 'no-store', found: without.headers.get('cache-control') ?? 'no cache-control', mend: 'an answer kept by a cache is given to the wrong caller' }),
+  ]
+}
 
 /** SES sends nothing for a domain that does not name its keys. */
 async function mailed({ mail: { tokens, domain }, file }: Place, _: Get, resolve: Resolve): Promise<readonly Finding[]> {

@@ -13,6 +13,10 @@ const well: Replies = {
   [`${gate}/healthz`]: { status: 200 }, [`${gate}/readyz`]: { status: 200 },
   [`${gate}/v1/me`]: { status: 401, headers: { 'www-authenticate': `Bearer resource_metadata="${gate}/.well-known/oauth-protected-resource"`, 'cache-control': 'no-store' } },
   [`${gate}/v1/me garbage`]: { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"', 'cache-control': 'no-store' } },
+  ...Object.fromEntries(['/mcp', '/v1/kubernetes/any/api?watch=1', '/v1/connections/any/exec'].flatMap((path) => [
+    [`${gate}${path}`, { status: 401, headers: { 'www-authenticate': `Bearer resource_metadata="${gate}/.well-known/oauth-protected-resource"`, 'cache-control': 'no-store' } }],
+    [`${gate}${path} garbage`, { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"', 'cache-control': 'no-store' } }],
+  ])),
   [`${gate}/.well-known/oauth-protected-resource`]: { status: 200, body: JSON.stringify({ resource: gate, authorization_servers: ['https://acme.okta.com'] }) },
   [`${desk}/requests`]: { status: 401, headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': "default-src 'none'" } },
   'https://socket.sluice.acme.dev/': { status: 403 },
@@ -47,6 +51,11 @@ describe('deploy-check', () => {
   test.each([
     ['the challenge under the name that a function\'s address gives it', { [`${gate}/v1/me`]: { status: 401, headers: { 'x-amzn-remapped-www-authenticate': 'Bearer', 'cache-control': 'no-store' } } }, 'FAIL challenge: it arrives under another name\n     CloudFront does not give it back its name'],
     ['another public address', { [`${gate}/v1/me`]: { status: 401, headers: { 'www-authenticate': 'Bearer resource_metadata="https://x.lambda-url.eu.on.aws/.well-known/oauth-protected-resource"', 'cache-control': 'no-store' } } }, 'FAIL challenge'],
+    ['a way to another function whose challenge has another name', { [`${gate}/mcp`]: { status: 401, headers: { 'x-amzn-remapped-www-authenticate': 'Bearer', 'cache-control': 'no-store' } } }, 'FAIL challenge at /mcp: it arrives under another name'],
+    ['a watch that leads elsewhere', { [`${gate}/v1/kubernetes/any/api?watch=1`]: { status: 404 } }, 'FAIL challenge at /v1/kubernetes: it answered 404'],
+    ['a command that somebody else refuses', { [`${gate}/v1/connections/any/exec garbage`]: { status: 403 } }, 'FAIL invalid token at exec: it answered 403'],
+    ['no challenge at all', { [`${gate}/v1/me`]: { status: 401, headers: { 'cache-control': 'no-store' } } }, 'FAIL challenge: it answered 401 without a WWW-Authenticate'],
+    ['no challenge of a token that is none', { [`${gate}/v1/me garbage`]: { status: 401 } }, 'FAIL invalid token: it answered 401 without a WWW-Authenticate'],
     ['an edge whose key differs', { [`${gate}/healthz`]: { status: 403 } }, 'FAIL alive: it answered 403'],
     ['no policy yet', { [`${gate}/readyz`]: { status: 503 } }, 'FAIL ready: it answered 503\n     is there a policy'],
     ['a cache before it', { [`${gate}/v1/me`]: { ...well[`${gate}/v1/me`], status: 401, headers: { 'cache-control': 'max-age=60' } } }, 'FAIL not cached: max-age=60'],
@@ -60,6 +69,14 @@ describe('deploy-check', () => {
     const { code, out } = await check({ ...well, ...change } as Replies)
     expect(out).toContain(line)
     expect(code).toBe(1)
+  })
+  test('of a name that leads nowhere only that is said, and nothing of what an answer would hold', async () => {
+    const { code, out } = await check({}, ['https://nowhere.acme.dev', '--console', 'https://desk.nowhere.acme.dev'])
+    expect(code).toBe(1)
+    expect(out).toContain('FAIL alive: no answer (ECONNREFUSED)')
+    expect(out).toContain('?    not cached: no answer (ECONNREFUSED)\n')
+    expect(out.split('\n').filter((line) => line.startsWith('FAIL')).map((line) => line.split(':')[0])).toEqual(['FAIL alive', 'FAIL ready', 'FAIL approvers\' pages', 'FAIL log'])
+    expect(out).not.toMatch(/takes headers away|in its place|wrong caller/)
   })
   test('what could not be looked at is not said to be well', async () => {
     const { code, out, err } = await check(well, [gate], {})
@@ -75,6 +92,9 @@ describe('deploy-check', () => {
     expect([code, out]).toEqual([1, expect.stringMatching(/FAIL outputs: `socket` is not in [^]*FAIL outputs: `machine` is not in [^]*\?    socket: no address is known/)])
     expect(await check(well, written({}))).toMatchObject({ code: 3, err: expect.stringContaining('`gate` is not in') })
     expect(await check(well, ['--outputs', '/nowhere/outputs.json'])).toMatchObject({ code: 3 })
+    const cut = written({})
+    writeFileSync(cut[1] ?? '', '{"gate":"https://x.inv\n')
+    expect(await check(well, cut)).toMatchObject({ code: 3, err: expect.stringContaining(`${cut[1]} is not what \`sst deploy\` writes, or is cut short`) })
   })
   test.each([
     ['may not read the audit', 403, '?    log: the token\'s holder may not read it (403)'], ['is not taken', 401, '?    log: the token is not taken (401)'],
