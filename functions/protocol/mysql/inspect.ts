@@ -20,11 +20,11 @@ function findingsOf(catalog: Catalog, { from, name, columns, optional }: PolicyN
       if (relation === undefined) return missing(optional, 'error', name, `there is no table or view \`${schema}.${table}\``)
       return has(relation, column) ? [] : missing(optional, 'error', name, `\`${schema}.${table}\` has no column \`${column}\`: the table is closed until this entry is gone or right`)
     }
-    case 'deny': return resources(catalog, name) ? [] : missing(optional, 'error', name, 'names nothing on the target, so it denies nothing')
-    case 'on': return resources(catalog, name) ? [] : missing(optional, 'warning', name, 'names nothing on the target')
+    case 'deny': return resources(catalog, name) ? [] : missing(optional, 'error', name, `\`${name}\` names nothing on the target, so it denies nothing`)
+    case 'on': return resources(catalog, name) ? [] : missing(optional, 'warning', name, `\`${name}\` names nothing on the target`)
     case 'columns': {
       const relations = matching(catalog, name)
-      return (columns ?? []).filter((column) => !relations.some((relation) => relation.columns.some((one) => patterned(column).test(one.name)))).flatMap((column) => missing(optional, 'error', name, `no table or view it names has a column \`${column}\`${alike(relations, column)}`))
+      return (columns ?? []).filter((column) => !relations.some((relation) => relation.columns.some((one) => patterned(column).test(one.name)))).flatMap((column) => missing(optional, 'error', name, `no table or view that \`${name}\` names has a column \`${column}\`${alike(relations, column)}`))
     }
   }
 }

@@ -21,12 +21,12 @@ function findingsOf(catalog: Catalog, { from, name, columns, optional }: PolicyN
       if (relation === undefined) return missing(optional, 'error', name, `there is no relation \`${schema}.${table}\``)
       return relation.columns.some((one) => one.name === column) ? [] : missing(optional, 'error', name, `\`${schema}.${table}\` has no column \`${column}\`: the table is closed until this entry is gone or right`)
     }
-    case 'deny': return resources(catalog, name) ? [] : missing(optional, 'error', name, 'names nothing on the target, so it denies nothing')
-    case 'on': return resources(catalog, name) ? [] : missing(optional, 'warning', name, 'names nothing on the target')
+    case 'deny': return resources(catalog, name) ? [] : missing(optional, 'error', name, `\`${name}\` names nothing on the target, so it denies nothing`)
+    case 'on': return resources(catalog, name) ? [] : missing(optional, 'warning', name, `\`${name}\` names nothing on the target`)
     case 'columns': {
       const relations = matching(catalog, name)
       return (columns ?? []).filter((column) => !relations.some((relation) => relation.columns.some((one) => patterned(column).test(one.name))))
-        .flatMap((column) => missing(optional, 'error', name, `no relation it names has a column \`${column}\``))
+        .flatMap((column) => missing(optional, 'error', name, `no relation that \`${name}\` names has a column \`${column}\``))
     }
   }
 }

@@ -115,7 +115,7 @@ describe.skipIf(mysqlServer === null)(`the engine on the demo's billing${whyNot}
   })
   it('finds columns of a rule that are spelled otherwise than the server spells them, because rules compare with case', async () => {
     const found = await engine.inspect(billing, [{ from: 'columns', name: 'billing.customers', columns: ['EMAIL', 'email', 'e*', 'E*'], optional: false }])
-    expect(found.map(({ level, message }) => `${level}: ${message}`)).toEqual(['error: no table or view it names has a column `EMAIL`; write it as the server does: `email`', 'error: no table or view it names has a column `E*`'])
+    expect(found.map(({ level, message }) => `${level}: ${message}`)).toEqual(['error: no table or view that `billing.customers` names has a column `EMAIL`; write it as the server does: `email`', 'error: no table or view that `billing.customers` names has a column `E*`'])
   })
   it('estimates without running anything', async () => {
     const query = (sql: string) => ({ statements: [{ sql, params: [] }], batch: false, isolation: 'read committed', purpose: null, reveal: [], rowMode: 'object', maxRows: null } as const)

@@ -128,7 +128,8 @@ for (const major of majors) describe(`classify, execute and mask together, ${maj
       { from: 'columns', name: 'public.orders', columns: ['id', 'tot*', '*', 'nope', 'nope*'], optional: false },
     ])
     expect(findings.map(({ level, name }) => [level, name])).toEqual([['error', 'public.customers.mail'], ['error', 'public.nowhere.x'], ['error', 'payroll.*'], ['warning', 'public.nothing'], ['error', 'public.orders'], ['error', 'public.orders']])
-    expect(findings.slice(-2).map(({ message }) => message)).toEqual(['nope', 'nope*'].map((column) => `no relation it names has a column \`${column}\``))
+    expect(findings.slice(2, 4).map(({ message }) => message)).toEqual(['`payroll.*` names nothing on the target, so it denies nothing', '`public.nothing` names nothing on the target'])
+    expect(findings.slice(-2).map(({ message }) => message)).toEqual(['nope', 'nope*'].map((column) => `no relation that \`public.orders\` names has a column \`${column}\``))
     expect(findings[0]?.message).toContain('closed')
   })
   test('a ping reaches the target', async () => { await expect(engine.ping?.(shop)).resolves.toBeUndefined() })
