@@ -35,12 +35,14 @@ Newest first. Reading the record is itself recorded.
 
   --from TIME --to TIME  ISO 8601, such as 2026-11-22T09:00:00Z
   --subject, --actor     user:… or agent:…
-  --connection NAME      --kind KIND (intent, outcome, correction, refusal, policy, lock, audit-read, repeat, start, heartbeat, request, approval, rejection, cancellation, expiry, stale)
+  --connection NAME
+  --kind KIND            of calls: intent, outcome, correction, refusal, explain, repeat, stream, output, unauthenticated; of requests: request, approval, rejection, cancellation, expiry, stale;
+                         of the gate: policy, lock, audit-read, erasure, prune, sign-in, start, heartbeat, writer, void, log-key
   --session ID           --evaluation ID
   --object NAME          what was accessed, such as public.orders or 'payroll.*' (* stands for any text)
   --action NAME          such as select; with --object, of the same access
   --decision WORD        permit, deny or ask; of outcomes succeeded, failed or unknown
-  --rule NAME            a rule that took part, such as support-agents.rules[0]
+  --rule NAME            a rule that took part, such as support-agent.rules[0]
                          these four ask the index of the log, which is a little behind: the answer says how far it came
   --limit N              events a page, at most 200; --after CURSOR continues where the last page ended
   --vkey KEY             the log's key, as you were told it; without it the one that lies beside the log, which does not show whose log it is
@@ -57,6 +59,7 @@ Newest first. Reading the record is itself recorded.
     const { values, positionals: [verb, id] } = parse(args, options, [1, 2], usage)
     const { json, vkey, checkpoint, log, content, ...filters } = values
     if (vkey || checkpoint) throw new Stop(exit.invalid, '--vkey and --checkpoint belong to `sluice audit verify`')
+    if (log === '') throw new Stop(exit.invalid, '--log names no directory; is a variable not set?')
     if (verb === 'export' && id === undefined && log !== undefined) return (await import('./export.ts')).exportLog(world.terminal, await world.gate(), log, content === true)
     if (log !== undefined || content) throw new Stop(exit.invalid, '--log DIR belongs to `sluice audit export`, and --content to it')
     if (verb === 'receipt' && id !== undefined) {

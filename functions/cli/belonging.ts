@@ -1,4 +1,4 @@
-import { lstat, open, readFile, rename, writeFile, type FileHandle } from 'node:fs/promises'
+import { lstat, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { parseCheckpoint, type Checkpoint } from '../record/log/checkpoint.ts'
 import { FormatError } from '../record/log/format.ts'
 import { parseNote } from '../record/log/note.ts'
@@ -12,6 +12,8 @@ export interface Belonging {
   page(log: unknown): Promise<void>
   sync(): Promise<void>
   close(): Promise<void>
+  /** As an export's file: where it broke off before there was a cursor, beginning again finds none of it. */
+  drop(): Promise<void>
   /** In words. null: the gate keeps no log. */
   told(): string | null
 }
@@ -36,6 +38,7 @@ export async function belonging(path: string | null, more: boolean): Promise<Bel
     },
     sync: async () => { await places?.datasync() },
     close: async () => { await places?.close() },
+    drop: async () => { if (path !== null && !more) for (const end of ['checkpoint', 'checkpoint.new', 'places']) await rm(`${path}.${end}`, { force: true }) },
     told: () => newest === null ? null : `they belong to the log as of ${newest.checkpoint.size} entries, root ${Buffer.from(newest.checkpoint.root).toString('base64')}`,
   }
 }

@@ -1,4 +1,4 @@
-import { lstat, open, type FileHandle } from 'node:fs/promises'
+import { lstat, open, rm, type FileHandle } from 'node:fs/promises'
 import { object, text } from './output.ts'
 import { exit, Stop } from './terminal.ts'
 
@@ -8,6 +8,8 @@ export interface Out {
   /** What was written survives a power cut: asked before a cursor is told, which says that everything before it is there. */
   sync(): Promise<void>
   close(): Promise<void>
+  /** It broke off before there was a cursor: the file that was made for it goes again, so that beginning again finds none. Left out: the file was there before. */
+  drop?(): Promise<void>
   /** The last event that is there already: only older ones follow. */
   readonly last: string | null
 }
@@ -25,7 +27,7 @@ export async function continued(path: string, format: 'ndjson' | 'ocsf', more: b
   if (last !== null && (!/^evt_[0-9A-Z]{26}$/.test(last) || ocsf !== (format === 'ocsf'))) { await file.close(); throw new Stop(exit.invalid, `\`${path}\` does not end in a line of a ${format} export`) }
   let [at, fragment] = [end, torn]
   return {
-    last, close: () => file.close(),
+    last, close: () => file.close(), ...(there ? {} : { drop: () => rm(path, { force: true }) }),
     async sync() {
       if (fragment.length > 0) throw gap(path)
       await file.datasync()

@@ -34,7 +34,7 @@ export async function exportEvents(args: readonly string[], world: World): Promi
   if (first.status >= 300) return refused(world.terminal, first, false)              // before a file is made
   const out = path === undefined ? toTerminal(world.terminal) : await continued(path, format, after !== undefined)
   try {
-    const beside = await belonging(path ?? null, after !== undefined)
+    const beside = await belonging(path ?? null, after !== undefined).catch(async (error: unknown) => { await out.drop?.(); throw error })
     try {
       return await run(world.terminal, gate, { ...filter, export: format }, first, createWriter(format, out, beside), after)
     } finally {
@@ -71,6 +71,7 @@ async function run(terminal: Terminal, gate: Client, filter: Readonly<Record<str
     return exit.done
   } catch (error) {
     await writer.end().then(() => writer.sync()).catch(() => {})                                               // what broke may be the very place it writes to
+    if (cursor === null) await writer.drop().catch(() => {})                                                    // no cursor leads behind what is in it
     say(`broke off after ${count} events; ${cursor === null ? 'begin again' : `continue with --after ${visible(cursor)}`}`)
     throw error
   }
@@ -78,7 +79,7 @@ async function run(terminal: Terminal, gate: Client, filter: Readonly<Record<str
 
 const fetchPage = (gate: Client, filter: Readonly<Record<string, string | undefined>>): Promise<Reply> => gate.call('GET', `/v1/audit/events${search({ ...filter, limit: page })}`)
 
-interface Writer { page(events: readonly unknown[], log: unknown): Promise<number>; belongs(): string | null; end(): Promise<void>; sync(): Promise<void>; /** Outcomes that are not written yet. */ readonly waits: number }
+interface Writer { page(events: readonly unknown[], log: unknown): Promise<number>; belongs(): string | null; end(): Promise<void>; sync(): Promise<void>; drop(): Promise<void>; /** Outcomes that are not written yet. */ readonly waits: number }
 
 /** OCSF wants an outcome told with what was done, which its intent says: that comes right after it in this order, so an outcome waits for the next event, and no longer. */
 function createWriter(format: Format, out: Out, beside: Belonging): Writer {
@@ -104,7 +105,7 @@ function createWriter(format: Format, out: Out, beside: Belonging): Writer {
       return fresh.length
     },
     end: async () => { if (held.length > 0) await out.write(release(null)) },
-    sync: async () => { await beside.sync(); await out.sync() }, belongs: () => beside.told(), get waits() { return held.length },
+    sync: async () => { await beside.sync(); await out.sync() }, drop: async () => { if (out.drop) { await out.drop(); await beside.drop() } }, belongs: () => beside.told(), get waits() { return held.length },
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { openCheckpoint, parseCheckpoint } from '../record/log/checkpoint.ts'
 import { FormatError } from '../record/log/format.ts'
 import { formatVkey, parseNote, parseVkey, type Key } from '../record/log/note.ts'
@@ -23,6 +23,7 @@ export async function exportLog(terminal: Terminal, gate: Client, directory: str
   if (!keys.ok) return refused(terminal, keys.reply, false)
   if (!note.ok) return refused(terminal, note.reply, false)
   const size = sizeOf(vkey.bytes, note.bytes)
+  await make(directory)
   const kept = await there(join(directory, 'vkey'))
   if (kept !== null && !follows(kept, vkey.bytes, keys.bytes)) throw new Stop(exit.invalid, `\`${directory}\` holds the log of another key; export into a directory of its own`)
   const had = await there(join(directory, 'checkpoint'))
@@ -128,6 +129,16 @@ async function there(path: string): Promise<Uint8Array | null> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
     throw new Stop(exit.failed, `\`${path}\` cannot be read`)
   }
+}
+
+/** With those above it, each by itself: Node's own way never ends where nothing can be made and it is said that something above is missing (`/proc/x`). */
+async function make(directory: string): Promise<void> {
+  const at = resolve(directory)
+  const failed = await mkdir(at).then(() => null, (error: NodeJS.ErrnoException) => error)
+  if (failed === null || failed.code === 'EEXIST') return
+  if (failed.code !== 'ENOENT' || existsSync(dirname(at))) throw new Stop(exit.failed, `\`${directory}\` cannot be written (${failed.code ?? 'unknown'})`)
+  await make(dirname(at))
+  await make(at)
 }
 
 /** Whole or not at all: an export that was interrupted goes on, and takes no half tile for a whole one. */

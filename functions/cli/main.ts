@@ -52,5 +52,9 @@ function told<T>(place: () => T): T {
   }
 }
 
-stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0) })     // `sluice … | head` is no failure
+stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)                                                            // `sluice … | head` is no failure
+  stderr.write(`standard output cannot be written (${error.code ?? 'unknown'})\n`)                       // a full disk is one: what is there is cut short
+  process.exit(exit.failed)
+})
 process.exitCode = await run(process.argv.slice(2), { terminal, fetch, bootstrap })

@@ -132,8 +132,9 @@ Shows the whole request first and sends its digest with the decision, so that wh
     const reply = await client.call('POST', `/v1/requests/${encode(id)}/decision`, { body: { decision: word, digest, ...(values.reason === undefined ? {} : { reason: values.reason }) } })
     if (reply.status >= 300) return refused(terminal, reply, json)
     const after = object(object(reply.body)['request'])
+    const said = word === 'approve' ? 'approved' : 'rejected'
     if (json) printJson(terminal, reply.body)
-    else terminal.err(`${word === 'approve' ? 'approved' : 'rejected'}; the request is now ${visible(text(after['status']))}\n`)
+    else terminal.err(`${said}${text(after['status']) === said ? '' : `; the request is now ${visible(text(after['status']))}`}\n`)
     return exit.done
   },
 })

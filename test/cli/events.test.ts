@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -52,6 +52,19 @@ describe('ndjson', () => {
     expect(lines(out)).toHaveLength(451)
     expect(world.events.filter(({ kind }) => kind === 'audit-read')).toMatchObject([{ change: { export: 'ndjson', kind: 'refusal', limit: 200 } }, { change: { export: 'ndjson' } }, { change: { export: 'ndjson' } }])
   })
+})
+
+test('an export that breaks off before a cursor leaves no file, so that it can begin again', async () => {
+  const { world, run } = await recorded(900)
+  const path = fresh()
+  const broken = world.events.at(-1)
+  Object.assign(broken ?? {}, { at: 'yesterday' })                  // no ocsf line can be made of it
+  const first = await run('--format', 'ocsf', '--out', path)
+  expect([first.code, first.err]).toEqual([1, expect.stringContaining('broke off after 0 events; begin again')])
+  expect([path, `${path}.places`, `${path}.checkpoint`].filter((one) => existsSync(one))).toEqual([])
+  writeFileSync(`${path}.checkpoint`, 'another\'s')
+  expect((await run('--format', 'ndjson', '--out', path)).code).toBe(3)
+  expect([existsSync(path), readFileSync(`${path}.checkpoint`, 'utf8')]).toEqual([false, 'another\'s'])
 })
 
 describe('ocsf', () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
@@ -23,6 +23,15 @@ describe.each([['a node that reads TypeScript', []], ['an older node', old]])('b
     expect(await start(nodeArguments, ['--help']).ended).toMatchObject({ code: 0, out: expect.stringContaining('sluice COMMAND') })
     expect(await start(nodeArguments, ['nonsense']).ended).toMatchObject({ code: 3, out: '' })
     expect(await start(nodeArguments, ['me']).ended).toMatchObject({ code: 1, err: expect.stringMatching(/does not answer \((ECONNREFUSED|bad port)\)/) })
+  })
+
+  test.skipIf((nodeArguments.length > 0 && !packaged) || !existsSync('/dev/full'))('what a full disk does not take is a failure', async () => {
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [...nodeArguments, launcher, '--help'], { env: { PATH: process.env['PATH'], HOME: '/nowhere' }, stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    let err = ''
+    child.stderr?.on('data', (chunk: Buffer) => { err += chunk.toString() })
+    expect([await new Promise((resolve) => child.on('close', resolve)), err]).toEqual([1, 'standard output cannot be written (ENOSPC)\n'])
   })
 
   test.skipIf(nodeArguments.length > 0 && !packaged)('a signal ends the command and shows as one', async () => {

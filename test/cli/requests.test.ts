@@ -42,7 +42,7 @@ test('requests lists what waits, one shows all of it with hidden characters visi
   expect(shown.out).toContain("purpose      late \\u{202e}parcel  (in the agent's own words)")
   expect(shown.out).toContain('would        insert public.refunds')
   const said = await sluice(['approve', id, '--reason', 'ok'], { as: lead })
-  expect([said.code, said.err]).toEqual([0, 'approved; the request is now approved\n'])
+  expect([said.code, said.err]).toEqual([0, 'approved\n'])
   expect(await at.approver.proceed(id)).toBe('succeeded')
   const followed = await sluice(['requests', id], { as: support })
   expect([followed.code, followed.err]).toEqual([0, '1 row\n'])
