@@ -39,7 +39,7 @@ export function refused(refusal: Refusal, id: string | null): Notice {
     return notice('Sign in again', html`<p>Deciding needs a sign-in of the last 15 minutes. Nothing was decided.</p>`, button(`/signin?to=${id === null ? '/requests' : `/requests/${id}`}&again=1`, 'Sign in again and come back'))
   }
   switch (refusal.slug) {
-    case 'not-found': return notice('There is no such request', html`<p>Or there is one that is neither yours nor yours to decide: the answer is the same on purpose. If you followed a link that was meant for you, you may be signed in as somebody else.</p>`, button('/requests', 'All requests'))
+    case 'not-found': return notice('There is no such request', html`<p>Or there is one that is neither yours nor yours to decide, as one of an agent that the policy says you own: the answer is the same on purpose. If you followed a link that was meant for you, you may be signed in as somebody else.</p>`, button('/requests', 'All requests'))
     case 'denied': return notice('Not yours to decide', said, html`<p>Your word was not counted. Nothing changed.</p>`, read)
     case 'approval-rejected': return notice('Rejected', html`<p>Somebody who may decide said no. Nothing ran.</p>`, said, read)
     case 'request-settled': return notice('Settled already', html`<p>Somebody was before you, or it was taken back. Your word was not counted.</p>`, said, read)

@@ -18,15 +18,18 @@ ${slugs.map((slug) => html`<tr><td>${kinds[slug].status}</td><td><a href="/probl
 `)}</tbody></table>`)
 }
 
+/** What stands in backticks, which is what is sent or answered as it is. */
+const marked = (words: string) => words.split('`').map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : part))
+
 /** `/problems/{slug}`: what happened, and what to do, in the order to try. */
 export function problemPage(slug: Slug): string {
   const { status, title, owner } = kinds[slug]
   return page(title, html`<h1>${title}</h1>
 <p class="quiet"><code>${slug}</code> · HTTP ${status}</p>
 <h2>What happened</h2>
-<p>${prose[slug].happened}</p>
+<p>${marked(prose[slug].happened)}</p>
 <h2>What to do</h2>
-<ol>${prose[slug].act.map((step) => html`<li>${step}</li>`)}</ol>
+<ol>${prose[slug].act.map((step) => html`<li>${marked(step)}</li>`)}</ol>
 <h2>Who can change it</h2>
 <p>${owners[owner]}.</p>
 <p><a href="/problems">All problems</a></p>`)

@@ -34,7 +34,7 @@ export async function openFront(port: number, name: '127.0.0.1' | 'localhost' = 
   server.headersTimeout = slowestMs / 2
   await new Promise<void>((done, fail) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') fail(new Error(`port ${port} is in use by another program; choose another with PORT=…`))
+      if (error.code === 'EADDRINUSE') fail(new Error(`port ${port} is in use by another program; PORT=… chooses others: that one and the two after it`))
       else if (error.code === 'EACCES') fail(new Error(`port ${port} is not open to this user; choose another with PORT=…`))
       else fail(error)
     }).listen(port, '127.0.0.1', done)

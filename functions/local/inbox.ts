@@ -79,5 +79,5 @@ function listPage(mails: readonly Mail[]): string {
   return page('Inbox', html`<h1>Inbox</h1>
 <p class="quiet">Mails this machine's gate sent. They went nowhere else.</p>
 ${mails.length === 0 ? html`<p>None yet.</p>` : ''}
-${mails.toReversed().map(({ id, at, to, subject, text }) => html`<h2>${subject}</h2><p class="quiet">to ${to.join(', ')}, ${at}, <a href="${mount}/${id}.html">as HTML</a></p><pre style="white-space:pre-wrap">${text}</pre>`)}`)
+${mails.toReversed().map(({ id, at, to, subject, text }) => html`<h2 style="overflow-wrap:anywhere">${subject}</h2><p class="quiet">to ${to.join(', ')}, ${at}, <a href="${mount}/${id}.html">as HTML</a></p><pre style="white-space:pre-wrap;overflow-wrap:anywhere">${text}</pre>`)}`)
 }

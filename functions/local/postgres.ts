@@ -94,7 +94,7 @@ async function create(data: string, { bin, major }: Binaries, account: Account, 
   const code = await new Promise((done) => child.once('close', done).once('error', (error) => { said += error.message; done(-1) }))
   signal?.removeEventListener('abort', abort)
   signal?.throwIfAborted()
-  if (code !== 0) throw new Error(`initdb failed: ${lastLine(said)}`)
+  if (code !== 0) throw new Error(`initdb failed: ${/No space left on device/.test(said) ? `no space left for \`${parent}\`` : lastLine(said)}`)
   await rename(join(work, 'data'), data)
   await rm(work, { recursive: true, force: true })
 }

@@ -241,6 +241,8 @@ function serve(front: Front, pages: Front, secure: Front, ports: Ports, gate: Ga
   const api = getRequestListener(createApp(ports, gate, ofNode, () => import('../mcp.ts')).fetch)
   front.serve((request, response) => {
     if (identity && (request.url === '/dev/token' || request.url?.startsWith('/dev/oidc'))) return identity.handler(request, response)
+    // What the start prints is opened in a browser too; programs get the API's own answer.
+    if (request.url === '/' && request.method === 'GET' && (request.headers.accept ?? '').includes('text/html')) return void response.writeHead(302, { location: `${pages.url}/requests`, 'cache-control': 'no-store' }).end()
     if (!post.handle(request, response)) void api(request, response)
   })
   secure.serve((request, response) => void api(request, response))

@@ -10,10 +10,14 @@ const err = (line: string) => process.stderr.write(`${line}\n`)
 const patienceMs = 10_000
 
 function readOptions(signal: AbortSignal): StackOptions {
-  const { values } = parseArgs({ options: {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' },
     policy: { type: 'string' }, issuer: { type: 'string' }, kubeconfig: { type: 'string' }, state: { type: 'string' },
     ephemeral: { type: 'boolean' }, 'unsafe-local-identity': { type: 'boolean' }, reindex: { type: 'boolean' }, 'new-log-key': { type: 'boolean' },
   } })
+  if (values.help) {
+    out(usage)
+    process.exit(0)
+  }
   if (values.ephemeral && values.state !== undefined) throw new Error('--ephemeral keeps nothing, so it takes no --state')
   const port = Number(process.env['PORT'] || 8787)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`PORT is \`${process.env['PORT']}\`, which is no port`)
@@ -26,9 +30,14 @@ function readOptions(signal: AbortSignal): StackOptions {
   }
 }
 
-function banner(url: string, policy: string | null): void {
+function banner(url: string, { policy, issuer, unsafeLocalIdentity }: StackOptions): void {
   out(`\nSluice is ready on ${url}\n`)
   const at = url === 'http://127.0.0.1:8787' ? '' : `SLUICE_URL=${url} `
+  if (issuer !== null && !unsafeLocalIdentity) {              // no token is made here, and of its policy nothing is known that anybody may ask for
+    if (at !== '') out(`  export ${at.trim()}`)
+    for (const command of ['login', 'me', 'connections', 'audit list']) out(`  npx sluice ${command}`)
+    return
+  }
   const connection = policy === null ? 'shop' : 'CONNECTION'
   out(`  export ${at}SLUICE_TOKEN=$(${at}npx sluice token --subject agent:support-bot --group support-agents)`)
   out(`  npx sluice query ${connection} "select id, name, email from public.customers where id <= 3"`)
@@ -53,7 +62,7 @@ async function main(): Promise<void> {
   const options = readOptions(abort.signal)
   const { startStack } = await import('./stack.ts')            // after the options: what is wrong with them is said at once
   const stack = await startStack(options)
-  banner(stack.url, options.policy)
+  banner(stack.url, options)
   const why = await Promise.race([stopped, stack.ended])
   if (!abort.signal.aborted) err(`sluice: ${why}`)
   await stack.stop()

@@ -22,8 +22,12 @@ interface Owner { readonly pid: number; readonly url: string | null }
  */
 export async function openState(wanted: string | null): Promise<State> {
   const directory = wanted === null ? await mkdtemp(join(tmpdir(), 'sluice-')) : resolve(wanted)
-  await mkdir(directory, { recursive: true, mode: 0o711 })
-  await chmod(directory, 0o711)
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o711 })
+    await chmod(directory, 0o711)
+  } catch (error) {
+    throw new Error(`the state directory \`${directory}\` cannot be made or changed (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'}); --state DIR names another`, { cause: error })
+  }
   const letGo = await take(join(directory, 'lock'), join(directory, 'owner.json'))
   await tell(join(directory, 'owner.json'), { pid: process.pid, url: null })
   return {

@@ -60,6 +60,7 @@ test.each(slugs)('the page of %s says what happened and what to do, and runs not
   expect(page).toContain(kinds[slug].title)
   expect(page).toMatch(/What to do[^]*<li>/)
   expect(page).toContain('name="viewport"')
+  expect(page.split('</style>')[1]).not.toContain('`')            // what is sent as it is stands as code
   expect(page).not.toMatch(/<script|javascript:|onclick|undefined|\[object/i)
   expect(problemIndex()).toContain(`/problems/${slug}`)
 })

@@ -44,7 +44,7 @@ describe('the gate\'s front on one machine', () => {
 
   it('says who has the port in one line', async () => {
     const front = await openFront(0)
-    await expect(openFront(Number(new URL(front.url).port))).rejects.toThrow(/^port \d+ is in use by another program; choose another with PORT=…$/)
+    await expect(openFront(Number(new URL(front.url).port))).rejects.toThrow(/^port \d+ is in use by another program; PORT=… chooses others: that one and the two after it$/)
     await front.close()
   })
 

@@ -65,6 +65,7 @@ describe('the inbox', () => {
     const response = await fetch(`${url}/dev/inbox`, { headers: { accept: 'text/html' } })
     const page = await response.text()
     expect(page).toContain('&lt;script&gt;alert(1)')
+    for (const tag of ['h2', 'pre']) expect(page).toMatch(new RegExp(`<${tag} style="[^"]*overflow-wrap:anywhere`))       // a phone's width
     expect(page).not.toMatch(/<script|<img/)
     expect(response.headers.get('content-security-policy')).toContain('default-src \'none\'')
   })

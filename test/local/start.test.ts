@@ -64,6 +64,7 @@ describe('npm start', () => {
     await one.ready
     await expect.poll(() => (one.said().split('Sluice is ready on')[1] ?? '').split('\n').filter((line) => line.includes('npx sluice')).length).toBe(4)
     expect(one.said().trim().split('\n').at(-6)).toBe(`Sluice is ready on ${one.url()}`)
+    expect([await status(one.url(), { accept: 'text/html' }), await status(one.url())]).toEqual([302, 404])    // a browser is led to the pages
     await expect.poll(() => status(`${one.url()}/readyz`)).toBe(200)      // a busy machine may be late with a target's answer
     await stop(one)
   })
@@ -184,7 +185,7 @@ describe('what cannot start', () => {
     await new Promise<void>((done) => { taken.listen(0, '127.0.0.1', done) })
     const address = taken.address()
     const port = String(typeof address === 'object' ? address?.port : 0)
-    expect(await refusal(['--state', ready], { PORT: port })).toBe(`sluice: port ${port} is in use by another program; choose another with PORT=…`)
+    expect(await refusal(['--state', ready], { PORT: port })).toBe(`sluice: port ${port} is in use by another program; PORT=… chooses others: that one and the two after it`)
     taken.close()
     expect(await refusal(['--state', base], { PORT: 'http' })).toBe('sluice: PORT is `http`, which is no port')
     expect(await refusal(['--state', base, '--kubeconfig', 'x'])).toMatch(/^sluice: with a cluster that is not the demo's, say who vouches for callers/)
@@ -192,6 +193,10 @@ describe('what cannot start', () => {
     expect(await refusal(['--ephemeral', '--state', 'x'])).toMatch(/^sluice: --ephemeral keeps nothing/)
     expect(await refusal(['--policy', join(base, 'nowhere'), '--unsafe-local-identity'])).toMatch(/^sluice: there is no policy directory `.*nowhere`$/)
     expect(await refusal(['--unknown'])).toMatch(/^sluice: .*--unknown.*\nnpm start -- /)
+    await writeFile(join(base, 'plain'), '')
+    expect(await refusal(['--state', join(base, 'plain/x')])).toMatch(/^sluice: the state directory `.*plain\/x` cannot be made or changed \(ENOTDIR\); --state DIR names another$/)
+    const asked = run(['--help'])
+    expect([await asked.ended, asked.said()]).toEqual([0, expect.stringMatching(/^npm start -- .*--reindex/)])
   })
 
   it('says one line where the state is corrupt, and what to delete', async () => {
@@ -223,6 +228,9 @@ describe('what cannot start', () => {
     const real = run(['--state', state, '--policy', policy, '--issuer', issuer])
     expect([await real.ready, real.said()]).toEqual([true, expect.anything()])
     expect(await status(`${real.url()}/dev/oidc/jwks`)).toBe(404)
+    await expect.poll(() => real.said()).toMatch(/npx sluice login\n[^]*npx sluice audit list/)
+    expect(real.said().split('Sluice is ready on')[1]).toContain(`export SLUICE_URL=${real.url()}\n`)
+    expect(real.said().split('Sluice is ready on')[1]).not.toMatch(/sluice token|CONNECTION|customers/)
     await stop(real)
     const unsafe = run(['--state', state, '--policy', policy, '--unsafe-local-identity'])
     expect(await unsafe.ready).toBe(true)
