@@ -6,7 +6,7 @@ import { dataKey, logKeys, letSign } from './keys'
 import { lockMode, logBucket, onBucket, retainDays } from './log'
 import { apart } from './private'
 import { beating, regional } from './regions'
-import { edgeValue, indexSecret, ownSecrets, slackSecrets, targetSecrets } from './secrets'
+import { edgeValue, indexSecret, ownSecrets, slackSigning, slackToken, targetSecrets } from './secrets'
 import { account, domain, mailFrom, prefix, production, region } from './stage'
 import { tables } from './tables'
 
@@ -34,13 +34,16 @@ const startAndWake = [{ actions: ['states:StartExecution'], resources: [machineA
 const logPublic = { actions: ['kms:GetPublicKey'], resources: logKeys }
 const push = [{ actions: ['execute-api:ManageConnections'], resources: [$interpolate`${socketApi.nodes.api.executionArn}/$default/POST/@connections/*`, $interpolate`${socketApi.nodes.api.executionArn}/$default/DELETE/@connections/*`] }]
 const mail = mailFrom === '' ? [] : [{ actions: ['ses:SendEmail'], resources: [arnOf('ses', `identity/${mailFrom.split('@')[1]}`), arnOf('ses', `identity/${mailFrom}`)] }]
-const telling: Record<string, string> = { ...(mailFrom === '' ? {} : { SLUICE_MAIL_FROM: mailFrom }), ...(process.env['SLUICE_SLACK'] ? { SLUICE_SLACK: 'yes' } : {}) }
+const slack: Record<string, string> = process.env['SLUICE_SLACK'] ? { SLUICE_SLACK: 'yes' } : {}
+/** Of those who tell people. One without these ways would use up the attempts of each destination, and nobody would be told by the other either. */
+const telling: Record<string, string> = { ...(mailFrom === '' ? {} : { SLUICE_MAIL_FROM: mailFrom }), ...slack }
+const reaching = [secretsOf(slackToken), ...mail]
 const index: Record<string, string> = process.env['SLUICE_INDEX'] ? { SLUICE_INDEX: 'yes' } : {}
 const edge = { SLUICE_EDGE_KEY: edgeValue.base64 }
 
 // The same gate three times: what holds callers while people decide, and what lasts, has places of its own, so that neither can keep a query from being decided; and each carries what it answers with and no more. Http alone reads the log; the others know where it is to promise each event's place in it.
 const served = { megabytes: 1024, streaming: true, url: true }
-export const http = lambda('Http', { ...served, bundle: 'http', seconds: 60, environment: { ...common, ...acting('Http'), ...log, ...index, ...edge }, may: [...executing('Http'), secretsOf(indexSecret, ...slackSecrets), ...startAndWake, ...onBucket('Http'), logPublic] })
+export const http = lambda('Http', { ...served, bundle: 'http', seconds: 60, environment: { ...common, ...acting('Http'), ...log, ...index, ...slack, ...edge }, may: [...executing('Http'), secretsOf(indexSecret, slackSigning), ...startAndWake, ...onBucket('Http'), logPublic] })
 export const hold = lambda('Hold', { ...served, bundle: 'hold', seconds: 75, environment: { ...common, ...acting('Hold'), ...log, ...edge }, may: [...executing('Hold'), ...startAndWake] })
 export const stream = lambda('Stream', { ...served, bundle: 'lasting', seconds: 900, environment: { ...common, ...acting('Stream'), ...log, ...edge }, may: [...executing('Stream'), ...startAndWake] })
 /** The approvers' origin: it has no target's secret, and no way to the policy but to read it. */
@@ -51,7 +54,7 @@ for (const route of ['$connect', '$default', '$disconnect']) socketApi.route(rou
 
 export const approval = lambda('Approval', {
   bundle: 'approval', megabytes: 512, seconds: 900, environment: { ...common, ...acting('Approval'), ...log, ...telling, SLUICE_SOCKET_ENDPOINT: socketEndpoint },
-  may: [...executing('Approval'), secretsOf(ownSecrets.socket, ...slackSecrets), ...startAndWake, ...push, ...mail],
+  may: [...executing('Approval'), secretsOf(ownSecrets.socket), ...startAndWake, ...push, ...reaching],
 })
 
 /** Our own machine, from the one definition there is: SST's component writes a `Timeout` that is no ASL, and a role that may do anything with events. */
@@ -75,5 +78,5 @@ export const sequencer = lambda('Sequencer', {
 })
 letSign(sequencer.nodes.role.arn)
 
-/** Settles what a process did not live to settle, brings on requests that were left lying (what is approved may have to be executed), ends sockets that a lock or the clock ended, and removes from the record and the log what the policy keeps no longer: the one role that may. */
-export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...acting('Sweeper'), ...log, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [...executing('Sweeper'), ...startAndWake, ...push, secretsOf(ownSecrets.socket), ...onBucket('Sweeper'), logPublic, ...beating(tables.policy.arn)] })
+/** Settles what a process did not live to settle, brings on requests that were left lying (what is approved may have to be executed, and people may have to be told), ends sockets that a lock or the clock ended, and removes from the record and the log what the policy keeps no longer: the one role that may. */
+export const sweeper = lambda('Sweeper', { bundle: 'sweeper', megabytes: 512, seconds: 300, environment: { ...common, ...acting('Sweeper'), ...log, ...telling, SLUICE_SOCKET_ENDPOINT: socketEndpoint }, may: [...executing('Sweeper'), ...startAndWake, ...push, ...reaching, secretsOf(ownSecrets.socket), ...onBucket('Sweeper'), logPublic, ...beating(tables.policy.arn)] })

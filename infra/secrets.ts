@@ -32,7 +32,9 @@ function made(logical: string, name: string): aws.secretsmanager.Secret {
 }
 
 export const ownSecrets = Object.fromEntries(Object.entries(own).map(([key, name]) => [key, made(`Secret${key[0]?.toUpperCase()}${key.slice(1)}`, name)])) as Record<keyof typeof own, aws.secretsmanager.Secret>
-export const slackSecrets = [closed('SecretSlackToken', kept('SecretSlackToken', empty.slackToken), ['Http', 'Approval']), closed('SecretSlackSigning', kept('SecretSlackSigning', empty.slackSigning), ['Http', 'Approval'])]
+/** Who writes to people there, and who hears what they press, which is answered without the token. */
+export const slackToken = closed('SecretSlackToken', kept('SecretSlackToken', empty.slackToken), ['Approval', 'Sweeper'])
+export const slackSigning = closed('SecretSlackSigning', kept('SecretSlackSigning', empty.slackSigning), ['Http'])
 /** The connection string of the record's index, where there is one: `SLUICE_INDEX`. */
 export const indexSecret = closed('SecretIndex', kept('SecretIndex', empty.index), ['Http', 'Sequencer'])
 /** What CloudFront says to the functions behind it, so that nobody comes past the firewall by a function's own address. */

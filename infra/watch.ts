@@ -46,7 +46,10 @@ for (const [where, of] of Object.entries(answering)) {
 }
 /** Events that the log does not hold yet grow old: the stream behind, or the sequencer gone. */
 alarm('AlarmUnsequenced', { ...over, alarmDescription: 'what was recorded is not in the log', namespace: 'AWS/Lambda', metricName: 'IteratorAge', dimensions: { FunctionName: sequencer.name }, statistic: 'Maximum', threshold: 300_000, evaluationPeriods: 3 })
-alarm('AlarmSequencerSilent', { alarmDescription: 'the sequencer did not run', namespace: 'AWS/Lambda', metricName: 'Invocations', dimensions: { FunctionName: sequencer.name }, statistic: 'Sum', comparisonOperator: 'LessThanThreshold', threshold: 1, period: 300, evaluationPeriods: 2, treatMissingData: 'breaching' })
+/** What a schedule wakes and nobody misses: one that does not run alarms of nothing, and settles, expires and cuts nothing. */
+for (const [name, of] of [['Sequencer', sequencer], ['Sweeper', sweeper]] as const) {
+  alarm(`Alarm${name}Silent`, { alarmDescription: `the ${name.toLowerCase()} did not run`, namespace: 'AWS/Lambda', metricName: 'Invocations', dimensions: { FunctionName: of.name }, statistic: 'Sum', comparisonOperator: 'LessThanThreshold', threshold: 1, period: 300, evaluationPeriods: 2, treatMissingData: 'breaching' })
+}
 /** `SequencerErrors` rings at the third error within a minute. In a quiet stage it runs once a minute: it could fail for good, and never three times in one. */
 alarm('AlarmSequencerFails', { ...over, alarmDescription: 'the sequencer fails, minute after minute', namespace: 'AWS/Lambda', metricName: 'Errors', dimensions: { FunctionName: sequencer.name }, evaluationPeriods: 5, datapointsToAlarm: 5 })
 alarm('AlarmDeadLetters', { ...over, alarmDescription: 'a schedule or a stream gave up', namespace: 'AWS/SQS', metricName: 'ApproximateNumberOfMessagesVisible', dimensions: { QueueName: dead.name }, statistic: 'Maximum' })

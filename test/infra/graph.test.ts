@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { tables as shapes } from '../../schema/item.ts'
+import { entries } from '../../infra/bundle.ts'
 import { actionsOf, executors, functions, whoever, type Name } from '../../infra/grants.ts'
+import { countedApart } from '../../infra/words.ts'
 import { checkpointPath } from '../../functions/record/log/checkpoint.ts'
 import { readable, statementsOf } from './deployed.ts'
 import { installed } from './evaluate.ts'
@@ -8,6 +12,8 @@ import { allowed, evaluate, graphs, lambdas, of, roleOf, stages } from './stages
 
 /** What would be deployed, as SST's own components make it of sst.config.ts. `npx vitest run test/infra -u` rewrites the readable graph beside this file, which changes only on purpose. */
 if (!installed) console.log('skipped: test/infra/graph.test.ts, because .sst/platform is missing; `npx sst install` makes it')
+const root = join(import.meta.dirname, '../..')
+const guide = readFileSync(join(root, 'docs/deploy.md'), 'utf8')
 const json = (value: unknown): unknown => JSON.parse(typeof value === 'string' ? value : JSON.stringify(value))
 
 describe.skipIf(!installed)('what is deployed', () => {
@@ -168,6 +174,35 @@ describe.skipIf(!installed)('what is deployed', () => {
       for (const name of Object.keys(functions)) expect(alarms, name).toEqual(expect.arrayContaining([`${name}Errors`, ...(name === 'Sequencer' ? ['AlarmUnsequenced'] : [`${name}Throttles`])]))
       // The stream calls it once a shard, more often than it has places: an alarm of that would ring always.
       expect(alarms).not.toContain('SequencerThrottles')
+    })
+    test('whoever tells people has every way to and the rights for it, and nobody else; whoever may read what Slack signs with is told that there is Slack', () => {
+      const bundles = new Map([...readFileSync(join(root, 'infra/functions.ts'), 'utf8').matchAll(/lambda\('(\w+)', \{[^}]*?bundle: '(\w+)'/g)].map(([, name, bundle]) => [name, bundle as keyof typeof entries]))
+      expect([...bundles.keys()].sort()).toEqual(Object.keys(functions).sort())
+      const named = (holds: (name: string) => boolean) => Object.keys(functions).filter(holds)
+      const announcing = named((name) => readFileSync(join(root, entries[bundles.get(name) ?? 'http']), 'utf8').includes('createAnnouncer('))
+      expect(announcing).toEqual(['Approval', 'Sweeper'])
+      const has = (variable: string) => named((name) => lambdas(stage).some((one) => one.name === `${name}Function` && variable in (one.inputs['environment'] as { variables: object }).variables))
+      const may = (action: string, on: string) => named((name) => allowed(roleOf(stage, name)).some(({ actions, resources }) => actions.includes(action) && resources.some((arn) => arn.includes(on))))
+      const hearing = may('secretsmanager:GetSecretValue', '/slack-signing-secret-')
+      expect(hearing).toEqual(['Http'])                               // where `/v1/slack` goes (infra/routes.ts)
+      expect({ mail: has('SLUICE_MAIL_FROM'), send: may('ses:SendEmail', ':identity/'), token: may('secretsmanager:GetSecretValue', '/slack-bot-token-') }).toEqual({ mail: announcing, send: announcing, token: announcing })
+      expect(has('SLUICE_SLACK')).toEqual([...hearing, ...announcing])
+    })
+    test('the operator\'s guide names every alarm, as it is named or without the `Alarm` before it, and none that is not there', () => {
+      const names = of(stage, 'aws:cloudwatch/metricAlarm:MetricAlarm').map(({ name }) => name)
+      const table = guide.slice(guide.indexOf('| alarm |'), guide.indexOf('What is not there')).split('\n').map((row) => row.split(' | ')[0] ?? '').join('\n')
+      const said = [...table.matchAll(/`(\w+)`/g)].map((match) => match[1] ?? '')
+      const each = (name: string) => /^(Http|Hold|Stream|People|Socket|Approval|Sequencer|Sweeper)(Errors|Throttles)$/.test(name)
+      expect(names.filter((name) => !each(name) && !said.includes(name) && !said.includes(name.replace(/^Alarm/, '')))).toEqual([])
+      expect(said.filter((name) => !each(name) && ![...names, ...Object.keys(countedApart).map((one) => `Alarm${one}`)].some((one) => one === name || one === `Alarm${name}`))).toEqual([])
+    })
+    test('the guide\'s pattern for a stage\'s functions takes all of them, and none of a stage whose name goes on', () => {
+      const pattern = /grep -E '(\^sluice-production-[^']+)'/.exec(guide)?.[1] ?? 'none'
+      const taken = (name: string) => new RegExp(pattern.replace('production', stage)).test(name)
+      const names = [...lambdas(stage).map(({ inputs }) => String(inputs['name'])), `sluice-${stage}-Private`]
+      expect(names.filter((name) => !taken(name))).toEqual([])
+      expect(names.map((name) => name.replace(`-${stage}-`, `-${stage}-us-`)).filter(taken)).toEqual([])
+      expect(names.map((name) => name.replace(`-${stage}-`, `-${stage}-Us-`)).filter(taken)).toEqual([])
     })
     test('functions: Node 24, places of their own, logs that end', () => {
       expect(lambdas(stage).map(({ name }) => name.replace(/Function$/, '')).sort()).toEqual(Object.keys(functions).sort())

@@ -5,7 +5,7 @@ import type { Graph, Resource } from './evaluate.ts'
 export const stages = ['dev', 'production'] as const
 export type Stage = (typeof stages)[number]
 export const graphs = {} as Record<Stage, Graph>
-export const env = { SLUICE_DOMAIN: 'sluice.acme.dev', SLUICE_TARGETS: 'shop-read,shop-write,shop-plain', SLUICE_MAIL_FROM: 'sluice@acme.dev', SLUICE_OPERATOR_MAIL: 'operators@acme.dev' }
+export const env = { SLUICE_DOMAIN: 'sluice.acme.dev', SLUICE_TARGETS: 'shop-read,shop-write,shop-plain', SLUICE_MAIL_FROM: 'sluice@acme.dev', SLUICE_SLACK: '1', SLUICE_OPERATOR_MAIL: 'operators@acme.dev' }
 export async function evaluate(): Promise<void> {
   for (const stage of stages) graphs[stage] = await deployed(env, stage)
 }

@@ -52,6 +52,11 @@ describe.skipIf(!installed).each([
     })
     expect(watched.sort()).toEqual(addresses)
   })
+  test.each(['Sequencer', 'Sweeper'])('a %s that does not run rings, also where there is no figure of it at all', (name) => {
+    const schedules = of('aws:scheduler/schedule:Schedule').map((one) => one.name)
+    expect(schedules.sort()).toEqual(['SequencerEveryMinute', 'SweeperEveryMinute'])
+    expect(alarms().find((one) => one.name === `Alarm${name}Silent`)?.inputs).toMatchObject({ namespace: 'AWS/Lambda', metricName: 'Invocations', dimensions: { FunctionName: expect.stringContaining(name) as unknown }, comparisonOperator: 'LessThanThreshold', threshold: 1, treatMissingData: 'breaching', alarmActions: told })
+  })
   test('a sequencer that fails once a minute rings, as it fails in a stage where nothing happens', () => {
     expect(alarms().find(({ name }) => name === 'AlarmSequencerFails')?.inputs).toMatchObject({ metricName: 'Errors', dimensions: { FunctionName: expect.stringContaining('Sequencer') as unknown }, threshold: 0, period: 60, evaluationPeriods: 5, datapointsToAlarm: 5 })
   })

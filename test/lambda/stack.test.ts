@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { rejectAction } from '../../functions/approve/blocks.ts'
 import { signedDynamo } from '../../functions/aws/signed.ts'
 import { createSockets } from '../../functions/aws/sockets.ts'
 import { startStepFunctions, type StepFunctions } from '../../functions/local/stepfunctions.ts'
@@ -34,7 +36,9 @@ const documents = (issuer: string): readonly PolicyDocument[] => [
     { allow: ['insert'], connection: 'shop', on: ['public.refunds'], approval: { by: ['leads'], quorum: 1, within: '30m' } },
     { allow: ['exec'], connection: 'bastion', on: [['printf', 'at once %s', '*']] }, { allow: ['exec'], connection: 'bastion', on: [['touch', '*'], ['printf', 'asked %s', '*']], approval: { by: ['leads'], quorum: 1, within: '30m' } },
   ] },
+  { version: 1, kind: 'notify', name: 'leads', group: 'leads', people: { U0LEA000: 'user:lea' } },
 ]
+const signing = '8f742231b10e8888abcd99yyyzzz85a5'
 const schema = `CREATE TABLE public.refunds (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, reason text); CREATE TABLE public.notes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
   GRANT SELECT, INSERT ON public.refunds, public.notes TO w; GRANT SELECT ON public.refunds TO r, p`
 type Said = Readonly<Record<string, unknown>>
@@ -48,7 +52,7 @@ describe.skipIf(openssl === undefined || sshd === null)(`the bundles together${w
 
   beforeAll(async () => {
     host = await startSshd()
-    around = await startGate(directory, { documents, schema, env: { SLUICE_SECRET_BASTION_SSH: host.certified } })
+    around = await startGate(directory, { documents, schema, env: { SLUICE_SECRET_BASTION_SSH: host.certified, SLUICE_SLACK: 'yes', SLUICE_SECRET_SLACK_SIGNING_SECRET: signing } })
     const { credentials, url } = around.place.dynamo
     lead = await around.mint('lea', ['leads'], { client_id: 'console', auth_time: Math.floor(Date.now() / 1000) })
     machines = await startStepFunctions({ directory: join(directory, 'machines'), credentials, alarm: () => {} })
@@ -127,6 +131,21 @@ describe.skipIf(openssl === undefined || sshd === null)(`the bundles together${w
     expect(await decided(await query("insert into refunds (reason) values ('rejected')"), 'reject')).toMatchObject({ request: { status: 'rejected' } })
     expect(await decided(await exec(['touch', join(host.directory, 'rejected')]), 'reject')).toMatchObject({ request: { status: 'rejected' } })
     expect([await reasons(), logins()]).toEqual(before)
+  })
+
+  test('a press of *Reject* that Slack signed rejects; what is signed by anybody else does nothing', async () => {
+    const before = await reasons()
+    const { body: asked } = await query("insert into refunds (reason) values ('pressed')")
+    const { id } = asked['request'] as Request
+    const form = `payload=${encodeURIComponent(JSON.stringify({ type: 'block_actions', user: { id: 'U0LEA000' }, actions: [{ action_id: rejectAction, type: 'button', value: id }] }))}`
+    const press = async (key: string) => {
+      const at = String(Math.floor(Date.now() / 1000))
+      const { status } = await http.invoke(urlEvent('POST', '/v1/slack', { headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-slack-request-timestamp': at, 'x-slack-signature': `v0=${createHmac('sha256', key).update(`v0:${at}:${form}`).digest('hex')}` }, body: form }))
+      return [status, ((await send('GET', `/v1/requests/${id}`)).body['request'] as Request).status]
+    }
+    expect(await press('another')).toEqual([401, 'pending'])
+    expect(await press(signing), http.output()).toEqual([200, 'rejected'])
+    expect(await reasons()).toEqual(before)
   })
 
   test('a command that people approve is run by the approval bundle on its host, and what it wrote is masked', async () => {
