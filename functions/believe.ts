@@ -1,8 +1,8 @@
 import { type AccessRequest, isOpen, type Status } from '../schema/approval.ts'
 import type { Event, Id } from '../schema/event.ts'
 import { correctionId, outcomeId } from '../schema/item.ts'
-import { type Conclusion, fateOf } from './conclude.ts'
-import { Damage, type Ports, type Requests } from './ports.ts'
+import { type Conclusion, fateOf, toldAt } from './conclude.ts'
+import type { Ports, Requests } from './ports.ts'
 import { eventOf } from './vouch.ts'
 
 /** Ends of which one event tells, each. What is `stale` may say that it failed before it began. */
@@ -34,19 +34,15 @@ export function createBelief({ ledger }: Pick<Ports, 'ledger'>, requests: Reques
     if (event?.request !== id) return status === 'outcome-unknown'
     if (event.kind === 'stale') return status === (event.change['status'] === 'failed' ? 'failed' : 'stale')
     if (event.kind !== 'intent') return ends[event.kind] === status
-    const first = await said(outcomeId(fate))
+    const first = await said(outcomeId(fate), 'outcome', id)
     // Its process was slower than the sweeper, and lived: what it knew lies beside.
-    return first === status || (first === 'outcome-unknown' && await said(correctionId(fate, 1)) === status)
+    return first === status || (first === 'outcome-unknown' && await said(correctionId(fate, 1), 'correction', id) === status)
   }
 
-  async function said(id: Id<'evt'>): Promise<Status | null> {
-    try {
-      const event = await ledger.get(id)
-      return event?.kind === 'outcome' || event?.kind === 'correction' ? outcomes[event.status] : null
-    } catch (error) {
-      if (error instanceof Damage) return 'outcome-unknown'
-      throw error
-    }
+  /** As `finish` takes it; of an end that is not there nothing can be told but that. */
+  async function said(id: Id<'evt'>, kind: 'outcome' | 'correction', request: Id<'arq'>): Promise<Status> {
+    const event = await toldAt(ledger, id, kind, request)
+    return event === null || event === 'odd' ? 'outcome-unknown' : outcomes[event.status]
   }
 }
 

@@ -76,7 +76,7 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
         throw new Fault('internal', 'the head is gone and its log is not: another one must not begin in its place')
       }
       try {
-        return standing = await learn(head)
+        return await learn(head)
       } catch (error) {
         const moved = (await store.head())?.revision !== head.revision
         if (!moved) throw error                                     // otherwise what we looked for was let go of by whoever moved it
@@ -96,7 +96,7 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
     const { checkpoint } = openCheckpoint(Buffer.from(head.checkpoint), await ring.keys())
     if (checkpoint.size !== head.size || Buffer.compare(growing(edge.edge, () => {}).root(), checkpoint.root) !== 0) throw new Fault('internal', 'the tiles are not those of the head\'s checkpoint')
     follow(stage)
-    return { head, edge, inEffect: once(async () => { if (stage !== null && !isShown && !await appears(head)) await apply(head, stage) }) }
+    return standing = { head, edge, inEffect: once(async () => { if (stage !== null && !isShown && !await appears(head)) await apply(head, stage) }) }
   }
 
   /** Whoever made it a moment ago is most likely at it: doing the same beside it would cost both as much again. Where it died, so much time. */
@@ -199,7 +199,8 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
     const keys = await ring.followed(over.head?.keys ?? [], leaves.flatMap(({ succession }) => succession ?? []))
     const text = checkpointText({ origin: signer.name, size: edge.edge.size, root, extensions: [] })
     const [checkpoint] = await together([signed(over, revision, text, keys), objects.create(bundle, bytes), over.inEffect()])
-    if (checkpoint === null) return false
+    // Again: the one before may have taken as long as whoever was at it, and whoever writes the table of heads could have put it back meanwhile.
+    if (checkpoint === null || !await isNext(over, revision)) return false
     const further = over.head !== null && over.head.mark >= mark.mark ? over.head : mark
     const head: Head = { revision, size: edge.edge.size, bundle, checkpoint, at: now(), mark: further.mark, near: Math.max(mark.near, over.head?.near || 0), awaited: further.awaited, ...(keys.length === 0 ? {} : { keys }) }
     if (!await store.advance(head, over.head)) return false
@@ -209,16 +210,20 @@ export function createCommitter({ now, alarm, log, pause = sleep }: Pick<Ports, 
     return true
   }
 
-  /** Step 4. null: somebody else moved the head. Where a head of this revision has been and is none now, nothing is signed. */
-  async function signed({ head }: Standing, revision: number, text: string, keys: readonly string[]): Promise<string | null> {
-    if (await objects.get(turn(revision)) !== null) {
-      if ((await store.head())?.revision !== head?.revision) return null
-      alarm('the log went back', { revision: revision - 1 })
-      throw new Fault('internal', 'the head of the log is older than one that was, and another tree must not be signed in its place')
-    }
+  /** Step 4. null: somebody else moved the head. */
+  async function signed(over: Standing, revision: number, text: string, keys: readonly string[]): Promise<string | null> {
+    if (!await isNext(over, revision)) return null
     const signatures = []
     for (const one of await ring.signing(keys, now())) signatures.push(await sign(text, one))
     return formatNote({ text, signatures }).toString()
+  }
+
+  /** Whether there has been no head of this revision. false: somebody else moved it there. Throws where one has been and is none now: nothing is signed in its place, and no head put there. */
+  async function isNext({ head }: Standing, revision: number): Promise<boolean> {
+    if (await objects.get(turn(revision)) === null) return true
+    if ((await store.head())?.revision !== head?.revision) return false
+    alarm('the log went back', { revision: revision - 1 })
+    throw new Fault('internal', 'the head of the log is older than one that was, and another tree must not be signed in its place')
   }
   return { /** Of the head that was last seen. */ near: () => standing?.head?.near ?? 0, head: () => inTurn(async () => { const { head, inEffect } = await stand(); await inEffect(); return head }), fresh, commit: (leaves: readonly Leaf[], mark: Mark) => inTurn(() => commit(leaves, mark)) }
 }

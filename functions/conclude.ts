@@ -34,14 +34,14 @@ export function createConclusion(ports: Pick<Ports, 'now' | 'id' | 'ledger' | 'a
     const { execution } = request
     // Row and intent are one write, so nobody of us wrote this.
     if (execution === null || !isIntentId(execution.intent)) return resume(request)
-    const outcome = await ports.ledger.get(outcomeId(execution.intent)) as OutcomeEvent | null
-    const story = outcome ?? await ports.ledger.get(execution.intent)
-    // Row and intent were one write. So the record was put back to before it, and nothing will ever settle it; or somebody wrote another's intent here, whose outcome says nothing of this one.
-    if (story?.request !== request.id || (story.kind !== 'intent' && story.kind !== 'outcome')) {
+    const outcome = await toldAt(ports.ledger, outcomeId(execution.intent), 'outcome', request.id)
+    if (outcome === null || outcome === 'odd') {
+      const intent = outcome === null ? await eventOf(ports.ledger, execution.intent) : null
+      if (intent?.kind === 'intent' && intent.request === request.id) return null
+      // Row and intent were one write. So the record was put back to before it, and nothing will ever settle it; or somebody wrote another's intent here, whose outcome says nothing of this one; or over what told of its end.
       const fate = await fateOf(requests, request.id)
       return fate === null || fate === execution.intent ? lose(request, execution) : resume(request)
     }
-    if (outcome === null) return null
     // A living process keeps the answer after its outcome: ended before that, the requester would be told for good that there are no rows.
     if (outcome.status === 'succeeded' && ports.now() - Date.parse(outcome.at) <= keepingMs && await requests.kept(request.id) === null) return null
     if (outcome.status === 'unknown') return lose(request, execution, outcome)
@@ -115,6 +115,18 @@ export async function fateOf(requests: Pick<Requests, 'fate'>, id: Id<'arq'>): P
   } catch (error) {
     if (error instanceof Damage) return 'damaged'
     throw error
+  }
+}
+
+/** What lies at an id where only this request's outcome may, or the correction of it. `odd`: something else, or nothing that can be read: what became of it nobody can say any more. Throws Fault store-unavailable. */
+export async function toldAt<K extends 'outcome' | 'correction'>(ledger: Pick<Ports['ledger'], 'get'>, id: Id<'evt'>, kind: K, request: Id<'arq'>): Promise<Extract<Event, { readonly kind: K }> | 'odd' | null> {
+  try {
+    const event = await ledger.get(id)
+    if (event === null) return null
+    return event.kind === kind && event.request === request ? event as Extract<Event, { readonly kind: K }> : 'odd'
+  } catch (error) {
+    if (!(error instanceof Damage)) throw error
+    return 'odd'
   }
 }
 

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Item } from '../../functions/aws/dynamo.ts'
+import { Damage } from '../../functions/ports.ts'
 import { unstick } from '../../functions/stuck.ts'
 import type { AccessRequest } from '../../schema/approval.ts'
-import { tables } from '../../schema/item.ts'
+import type { Event } from '../../schema/event.ts'
+import { outcomeId, tables } from '../../schema/item.ts'
 import { createRig, type Rig } from '../contract/rig.ts'
 import { asked, createApproving, lead, otherLead, path, refund, say } from '../support/approvals.ts'
 import { support } from '../support/caller.ts'
@@ -137,5 +139,34 @@ describe('in DynamoDB, what cannot be read', () => {
     const shown = await (await at.as(support)).call('GET', `/v1/requests/${at.request.id}`)
     expect([shown.status, (shown.json as { request: { status: string } }).request.status, shown.json['result']]).toEqual([200, 'succeeded', undefined])
     expect([(await at.call()).json['reason'], at.alarms()]).toEqual(['answer_not_kept', ['a kept answer does not open', 'a kept answer does not open']])
+  })
+})
+
+describe('what lies where its outcome was, and is not it,', () => {
+  const odd: readonly (readonly [string, (event: Event) => Event])[] = [
+    ['cannot be read', () => { throw new Damage('damaged') }], ['is of another kind', (event) => ({ ...event, kind: 'refusal' }) as Event], ['is another request\'s', (event) => ({ ...event, request: 'arq_01KXXXXXXXXXXXXXXXXXXXXXXX' }) as Event],
+  ]
+  test.each(odd.flatMap(([what, make]) => [true, false].map((ended) => [what, ended, make] as const)))('%s (its row ended: %s): it is told once as not known, and nothing changes with every look', async (_, ended, make) => {
+    const at = await approved()
+    const { swap } = at.memory.requests
+    if (!ended) Object.assign(at.memory.requests, { swap: async (...[next, event]: Parameters<typeof swap>) => { if (event === null && next.status !== 'executing') throw new Error('died'); return swap(next, event) } })
+    await at.approver.proceed(at.request.id).catch(() => undefined)
+    Object.assign(at.memory.requests, { swap })
+    const { status, execution } = await at.row()
+    expect(status).toBe(ended ? 'succeeded' : 'executing')
+    const { get } = at.ports.ledger
+    const at0 = outcomeId(execution!.intent)
+    Object.assign(at.ports.ledger, { get: async (id: Event['id']) => { const event = await get(id); return id === at0 && event ? make(event) : event } })
+    at.world.clock.ms += hourMs
+    await at.approver.proceed(at.request.id)
+    expect(await at.told()).toBe('outcome-unknown')
+    const { revision } = await at.row()
+    for (let look = 0; look < 3; look++) {
+      at.world.clock.ms += hourMs
+      expect(await at.approver.proceed(at.request.id)).toBe('outcome-unknown')
+      expect(await at.told()).toBe('outcome-unknown')
+    }
+    expect((await at.row()).revision).toBe(revision)
+    expect(at.world.engine.ran).toHaveLength(1)
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createHints, type Hints } from '../../functions/hint.ts'
 import { Fault } from '../../functions/ports.ts'
+import { createSequencer } from '../../functions/sequence.ts'
 import { refusalEvent } from '../contract/ledger.ts'
 import { createLogWorld, expectWhole, verifyHistory, verifyLog, type LogWorld } from './world.ts'
 
@@ -132,5 +133,44 @@ describe('the next batch is prepared while the head before it is brought into ef
     expect(await late).toBe(0)
     await slow.reconcile()
     await whole(world, 4)
+  })
+
+  test('whoever writes the table of heads makes one wait, and puts the head back behind it: no second tree of a size is put there', async () => {
+    const world = createLogWorld()
+    const { log, rows } = world.memory
+    const gate = () => { let open = () => {}; const opened = new Promise<void>((resolve) => { open = resolve }); return { open, opened } }
+    const [placing, staged, hidden] = [gate(), gate(), gate()]
+    let isFirst = true
+    world.memory.fail = async (what, when) => {
+      if (what !== 'placed' || when !== 'before' || !isFirst) return
+      isFirst = false
+      await placing.opened
+    }
+    const hints = await events(world, 10)
+    const first = world.sequencer(hints)
+    const one = first.round()
+    await expect.poll(() => world.memory.heads.length).toBe(1)
+    const slow = createSequencer({
+      now: world.ids.now, ledger: world.ledger, alarm: (what) => { world.alarms.push(what) }, pause: () => hidden.opened,
+      log: { ...log, store: { ...log.store, hinted: async () => null }, objects: { ...log.objects, async create(path, bytes) { const made = await log.objects.create(path, bytes); if (path.startsWith('staging/2-')) staged.open(); return made } } },
+    }, await events(world, 10))
+    const other = slow.round()
+    await staged.opened
+    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => { setImmediate(resolve) })
+    const before = rows.head
+    placing.open()
+    await one
+    for (const event of [refusalEvent(world.ids), refusalEvent(world.ids)]) { await world.ledger.append(event); hints.hint(event) }
+    await first.round()
+    const [after, shown] = [rows.head, (await log.store.published())?.checkpoint]
+    rows.head = before
+    hidden.open()
+    await expect(other).rejects.toThrow('the head of the log is older than one that was')
+    expect(world.alarms).toEqual(['the log went back'])
+    expect([rows.head, (await log.store.published())?.checkpoint]).toEqual([before, shown])
+    rows.head = after
+    world.alarms.splice(0)
+    await world.sequencer().reconcile()
+    await whole(world, 3)
   })
 })

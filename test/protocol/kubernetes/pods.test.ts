@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Dry } from '../../../functions/protocol/kubernetes/plan.ts'
+import { podIn } from '../../../functions/protocol/kubernetes/pod.ts'
 import { apply, json, judged, merge, patch, strategic, web } from './judged.ts'
 
 describe('what pods may do', () => {
@@ -62,4 +63,9 @@ describe('what pods may do', () => {
     expect(ofPatch({ spec: { template: { spec: { containers: [{ name: 'c', image: 'b' }] } } } }, strategic, {})).toHaveLength(5)
     expect(ofPatch([{ op: 'copy', from: '/spec/a', path: '/metadata/labels/b' }], patch, {})).toHaveLength(5)
   })
+})
+
+test('what runs in a pod are its sidecars and its debuggers too, whoever added them', () => {
+  const one = (name: string) => [{ name, image: `i/${name}` }]
+  expect(podIn({ metadata: { uid: 'u' }, spec: { containers: one('a'), initContainers: one('b'), ephemeralContainers: one('c') } })?.containers.map(({ image }) => image)).toEqual(['i/a', 'i/b', 'i/c'])
 })
