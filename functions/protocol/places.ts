@@ -26,18 +26,21 @@ export function createLine<T>() {
   }
 }
 
+/** Of those who are woken at their turn. */
+export type Line = ReturnType<typeof createLine<() => void>>
+
 /**
- * Bounds how many connections one key has open at once. `take` waits for a place at most `timeoutMs`, in the turn of `whose` it is, and gives what leaves it, once; throws TransportError `unreachable` when none came free: then
+ * Bounds how many connections one key has open at once. `take` waits for a place at most `timeoutMs`, in the turn of `whose` it is, and gives what leaves it, once; throws what `wait` does when none came free: then
  * nothing was sent.
  */
-export function createPlaces(most: number) {
-  const keys = new Map<string, { taken: number; readonly line: ReturnType<typeof createLine<() => void>> }>()
+export function createPlaces(most: number, wait: (line: Line, whose: string, ms: number, signal?: AbortSignal) => Promise<void> = turn) {
+  const keys = new Map<string, { taken: number; readonly line: Line }>()
   return {
-    async take(key: string, timeoutMs: number, whose = ''): Promise<() => void> {
+    async take(key: string, timeoutMs: number, whose = '', signal?: AbortSignal): Promise<() => void> {
       const at = keys.get(key) ?? { taken: 0, line: createLine<() => void>() }
       keys.set(key, at)
       if (at.taken < most) at.taken++
-      else await turn(at.line, whose, timeoutMs)                          // whoever leaves hands its place over, so it stays taken
+      else await wait(at.line, whose, timeoutMs, signal)                  // whoever leaves hands its place over, so it stays taken
       let left = false
       return () => {
         if (left) return
@@ -47,11 +50,13 @@ export function createPlaces(most: number) {
         else if (--at.taken === 0) keys.delete(key)
       }
     },
+    /** Keys that somebody is at, for tests. */
+    size: () => keys.size,
   }
 }
 
 /** Resolves at the turn of whoever waits. Throws TransportError `unreachable` after `ms`. */
-export function turn(line: ReturnType<typeof createLine<() => void>>, whose: string, ms: number): Promise<void> {
+export function turn(line: Line, whose: string, ms: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = line.join(whose, wake)
     const timer = setTimeout(() => { leave(); reject(new TransportError('unreachable', 'no connection to the target came free')) }, Math.max(1, ms))

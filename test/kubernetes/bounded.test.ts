@@ -78,13 +78,19 @@ async function begun(at: At) {
   await settle()
 }
 
-test('a stream that people approved is judged while it is read: a lock ends it, and how it ended is on record', async () => {
+/** A stream that people approved, which has given four bytes and goes on. */
+async function streaming() {
   const at = createClustered(watched)
   const id = await approved(at)
   const proceeding = at.approver.proceed(id)
   await begun(at)
   at.cluster.streams[0]?.feed('one\n')
   await settle()
+  return { at, id, proceeding }
+}
+
+test('a stream that people approved is judged while it is read: a lock ends it, and how it ended is on record', async () => {
+  const { at, id, proceeding } = await streaming()
   await at.gate.streams.look()
   expect(at.cluster.streams[0]?.cut.aborted).toBe(false)
   await at.ports.policies.lock({ target: 'subject:agent:operator', by: 'user:x', at: '', reason: null, until: null })
@@ -98,12 +104,7 @@ test('a stream that people approved is judged while it is read: a lock ends it, 
   expect(at.gate.streams.count()).toBe(0)
 })
 test('one that ends by itself is kept whole, and its end is on record too', async () => {
-  const at = createClustered(watched)
-  const id = await approved(at)
-  const proceeding = at.approver.proceed(id)
-  await begun(at)
-  at.cluster.streams[0]?.feed('one\n')
-  await settle()
+  const { at, id, proceeding } = await streaming()
   at.cluster.streams[0]?.end()
   expect(await proceeding).toBe('succeeded')
   expect(notices(at)).toMatchObject([{ how: 'complete', bytes: 4 }])

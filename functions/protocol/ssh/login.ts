@@ -41,7 +41,7 @@ export async function open(opening: Opening, turns: Turns): Promise<Session> {
     if (signal?.aborted) throw new TransportError('cut', 'cut before it began', false)
     if (now() >= by) throw hungUp ?? new TransportError('late', 'the time to begin has passed', false)
     const waitMs = attempt * apartMs * (0.5 + Math.random())
-    const leave = await turns.take(`${host.host}:${host.port}`, whose, left(), signal).catch((error: unknown) => { throw hungUp !== null && error instanceof TransportError && error.kind === 'timeout' ? hungUp : error })
+    const leave = await turns.take(`${host.host}:${host.port}`, left(), whose, signal).catch((error: unknown) => { throw hungUp !== null && error instanceof TransportError && error.kind === 'timeout' ? hungUp : error })
     try {
       return await enter(opening, await reach(host, left(), signal), left())
     } catch (error) {

@@ -234,9 +234,9 @@ describe('turns', () => {
   test('so many at once, in order, for each host by itself', async () => {
     const turns = createTurns(2)
     const order: number[] = []
-    const leaves = [await turns.take('a', 'ada', 1000), await turns.take('a', 'ada', 1000)]
-    const waiting = [3, 4, 5].map(async (n) => { const leave = await turns.take('a', 'ada', 5000); order.push(n); return leave })
-    ;(await turns.take('b', 'ada', 1000))()
+    const leaves = [await turns.take('a', 1000, 'ada'), await turns.take('a', 1000, 'ada')]
+    const waiting = [3, 4, 5].map(async (n) => { const leave = await turns.take('a', 5000, 'ada'); order.push(n); return leave })
+    ;(await turns.take('b', 1000, 'ada'))()
     expect(order).toEqual([])
     leaves[0]?.()
     leaves[0]?.()                                                     // given back once
@@ -250,8 +250,8 @@ describe('turns', () => {
   test('everybody who waits has one before anybody has a second', async () => {
     const turns = createTurns(1)
     const order: string[] = []
-    const leave = await turns.take('a', 'ada', 1000)
-    const waiting = ['ada', 'ada', 'ada', 'ben', 'ada', 'cy', 'ben'].map(async (whose) => { const done = await turns.take('a', whose, 5000); order.push(whose); setImmediate(done) })
+    const leave = await turns.take('a', 1000, 'ada')
+    const waiting = ['ada', 'ada', 'ada', 'ben', 'ada', 'cy', 'ben'].map(async (whose) => { const done = await turns.take('a', 5000, whose); order.push(whose); setImmediate(done) })
     leave()
     await Promise.all(waiting)
     await expect.poll(() => turns.size()).toBe(0)                     // the last leaves a turn later
@@ -277,14 +277,14 @@ describe('turns', () => {
   }, 60_000)
   test('whoever waits too long, or is cut, gives up the place in the line and takes none', async () => {
     const turns = createTurns(1)
-    const leave = await turns.take('a', 'ada', 1000)
-    await expect(turns.take('a', 'ada', 20)).rejects.toMatchObject({ kind: 'busy', sent: false })
+    const leave = await turns.take('a', 1000, 'ada')
+    await expect(turns.take('a', 20, 'ada')).rejects.toMatchObject({ kind: 'busy', sent: false })
     const cut = new AbortController()
-    const waiting = turns.take('a', 'ada', 5000, cut.signal)
+    const waiting = turns.take('a', 5000, 'ada', cut.signal)
     cut.abort()
     await expect(waiting).rejects.toMatchObject({ kind: 'cut', sent: false })
     leave()
     expect(turns.size()).toBe(0)
-    ;(await turns.take('a', 'ada', 20))()
+    ;(await turns.take('a', 20, 'ada'))()
   })
 })
